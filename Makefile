@@ -1,0 +1,137 @@
+# make           build/nnc (the compiler) and build/libnn.a (the runtime)
+# make demo      installs what is missing, builds, trains LeNet on digits
+# make test      installs what is missing, builds, runs all tests
+# make golden    rewrites the expectation files under tests/golden (look at the diff!)
+# make install   PREFIX=/usr/local, DESTDIR=
+# make clean
+#
+# CC=clang, CFLAGS=..., SANITIZE=1 (into build/sanitize), V=1 (shows the commands).
+
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+Q := $(if $(V),,@)
+SAY = @$(if $(V),:,printf '  %-4s %s\n')
+
+BUILD := $(if $(SANITIZE),build/sanitize,build)
+# A comma that $(if) does not take for its own.
+, := ,
+SANITIZERS := $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wredundant-decls
+
+# -MMD writes each object's headers beside it; -MP keeps a removed header from stopping the build.
+COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -MMD -MP
+RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fno-math-errno -ffunction-sections -fdata-sections -MMD -MP
+TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Itests -I$(BUILD)/tests -MMD -MP
+
+COMPILER := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard compiler/*.c compiler/layer/*.c)))
+GRAMMAR  := $(BUILD)/grammar/nnc.tab.o $(BUILD)/grammar/nnc.lex.o
+RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
+SUITES   := $(sort $(wildcard tests/test_*.c))
+TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
+
+.PHONY: all demo test golden install clean need-demo need-test FORCE
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/nnc $(BUILD)/libnn.a
+
+# ---- The compiler ----------------------------------------------------------------------------------
+
+$(BUILD)/nnc: $(COMPILER) $(GRAMMAR)
+	$(SAY) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(SANITIZERS) $(LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/compiler/%.o: compiler/%.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILER_FLAGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZERS) -c -o $@ $<
+
+$(BUILD)/compiler/parse.o: | $(BUILD)/grammar/nnc.tab.h
+
+# What bison and flex write is theirs: it compiles, but it leaves functions unused.
+$(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c $(BUILD)/grammar/nnc.tab.h $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)$(CC) $(COMPILER_FLAGS) -Wno-unused-function $(CPPFLAGS) $(CFLAGS) $(SANITIZERS) -c -o $@ $<
+
+$(BUILD)/grammar/nnc.tab.c $(BUILD)/grammar/nnc.tab.h &: grammar/nnc.y
+	$(SAY) YACC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)bison -Wall -Werror --defines=$(BUILD)/grammar/nnc.tab.h -o $(BUILD)/grammar/nnc.tab.c $<
+
+$(BUILD)/grammar/nnc.lex.c: grammar/nnc.l
+	$(SAY) LEX $<
+	$(Q)mkdir -p $(@D)
+	$(Q)flex -o $@ $<
+
+# ---- The runtime -----------------------------------------------------------------------------------
+
+$(BUILD)/libnn.a: $(RUNTIME)
+	$(SAY) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/runtime/%.o: runtime/%.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(RUNTIME_FLAGS) $(SANITIZERS) -c -o $@ $<
+
+# ---- The demonstration and the tests -----------------------------------------------------------------
+#
+# Both begin by installing what this machine lacks, so what they build they build in a second make.
+
+# As many jobs as processors, unless the user has said how many.
+JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+
+demo: need-demo
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all
+	$(Q)$(MAKE) --no-print-directory -C examples run-lenet
+
+test: need-test
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
+	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
+	$(BUILD)/tests/run $(SUITE)
+
+golden: $(BUILD)/nnc $(BUILD)/tests/run
+	UPDATE=1 $(BUILD)/tests/run golden
+
+need-demo need-test: need-%:
+	$(Q)sh .ci/need $*
+
+$(BUILD)/tests/run: $(TESTS) $(filter-out %/main.o,$(COMPILER)) $(GRAMMAR) $(BUILD)/libnn.a
+	$(SAY) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(SANITIZERS) $(LDFLAGS) -o $@ $^ -lcunit -ldl -lm
+
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_FLAGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZERS) -c -o $@ $<
+
+# tests/test_X.c brings the suite X, by its function add_X_suite: a new file is all that a new suite takes.
+$(TESTS): | $(BUILD)/tests/suites.inc
+
+$(BUILD)/tests/suites.inc: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf 'SUITE(%s)\n' $(SUITES:tests/test_%.c=%) > $@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# ---- Around ------------------------------------------------------------------------------------------
+
+# Holds the flags of the last build; it is new when they are, and everything after it.
+$(BUILD)/flags: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMPILER_FLAGS) $(RUNTIME_FLAGS) $(TEST_FLAGS)' > $@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/share/doc/nnc
+	install $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
+	install -m 644 $(BUILD)/libnn.a $(DESTDIR)$(PREFIX)/lib/libnn.a
+	install -m 644 runtime/nn.h $(DESTDIR)$(PREFIX)/include/nn.h
+	install -m 644 $(wildcard README.md LICENSE* COPYING* CHANGELOG.md) $(DESTDIR)$(PREFIX)/share/doc/nnc
+
+clean:
+	rm -rf build
+
+-include $(COMPILER:.o=.d) $(GRAMMAR:.o=.d) $(RUNTIME:.o=.d) $(TESTS:.o=.d)

@@ -1,0 +1,27 @@
+/* kinds.c: the table of kinds. The parser's user, the documentation, "did you mean" and the tests of gradients
+ * and of generated C all walk it; a new kind is its file in layer/ and its line here. */
+#include <string.h>
+
+#include "nnc.h"
+
+#define KINDS(row) \
+    row(input) row(batch) \
+    row(conv) row(fc) row(maxpool) row(avgpool) row(globalavgpool) \
+    row(relu) row(leakyrelu) row(sigmoid) row(tanh) row(softmax) \
+    row(flatten) row(dropout) row(normalize) \
+    row(loss) row(crossentropy) row(bce) row(mse)
+
+#define DECLARE(name) extern const Kind kind_##name;
+KINDS(DECLARE)
+
+#define ROW(name) &kind_##name,
+const Kind *const kinds[] = {KINDS(ROW)};
+const int nkinds = sizeof kinds / sizeof *kinds;
+
+const Kind *find_kind(const char *name)
+{
+    for (int i = 0; i < nkinds; i++)
+        if (!strcmp(kinds[i]->name, name))
+            return kinds[i];
+    return NULL;
+}

@@ -1,0 +1,56 @@
+/* fc: Linear over the flattened sample.
+ *
+ *     out[o] = bias[o] + sum over i of weight[o, i] in[i]
+ *
+ * with i the number of an element in C, H, W order. */
+#include "../nnc.h"
+
+static const Param params[] = {
+    {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "features out, or in->out"},
+    {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds a bias"},
+    {0},
+};
+
+static bool shape(Net *net, Layer *layer)
+{
+    int64_t in = shape_count(layer->in->shape), out = arg_of(layer, "O")->i[1];
+    if (!check_channels(layer, in))
+        return false;
+    layer->out->shape = flat_shape(out);
+    const int64_t dim[] = {out, in};
+    return add_weight(net, layer, "weight", in, 2, dim)
+           && (!arg_of(layer, "bias")->i[0] || add_weight(net, layer, "bias", in, 1, dim));
+}
+
+static void lower_fc(Prog *prog, const Layer *layer)
+{
+    Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
+    Tensor *weight = weight_tensor(prog, layer->weight[0]), *flat = in;
+    Statement *s;
+    if (in->rank > 1) {
+        flat = part_of(prog, "in", 1, &in->count);
+        s = new_statement(prog);
+        Access each = element(s, in);
+        store(prog, s, STORE_SET, access_at(flat, position_of(each)), load(each));
+    }
+    s = new_statement(prog);
+    Affine o = index_of(s, "o", out->dim[0]);
+    store(prog, s, STORE_SET, access_at(out, o),
+          layer->nweights > 1 ? load(access_at(weight_tensor(prog, layer->weight[1]), o)) : constant(0));
+
+    s = new_statement(prog);
+    o = index_of(s, "o", out->dim[0]);
+    Affine i = index_of(s, "i", flat->dim[0]);
+    store(prog, s, STORE_ADD, access_at(out, o), mul(load(access_at(weight, o, i)), load(access_at(flat, i))));
+}
+
+const Kind kind_fc = {
+    .name = "fc",
+    .role = ROLE_LAYER,
+    .syntax = "fc [I->]O [bias=true]",
+    .help = "fully connected layer over the flattened sample (Linear)",
+    .params = params,
+    .shape = shape,
+    .lower = lower_fc,
+    .examples = "input 7; fc 5|input 5; fc 5->1|input 2x3x4; fc 24->3 bias=false|input 1; fc 1",
+};

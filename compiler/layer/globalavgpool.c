@@ -1,0 +1,35 @@
+/* globalavgpool: the mean over height and width; C numbers remain. */
+#include "../nnc.h"
+
+static const Param params[] = {{0}};
+
+static bool shape(Net *net, Layer *layer)
+{
+    (void)net;
+    if (!want_image(layer))
+        return false;
+    layer->out->shape = flat_shape(layer->in->shape.c);
+    return true;
+}
+
+static void lower_globalavgpool(Prog *prog, const Layer *layer)
+{
+    Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
+    Statement *s = new_statement(prog);
+    store(prog, s, STORE_SET, element(s, out), constant(0));
+    s = new_statement(prog);
+    Access each = element(s, in);
+    store(prog, s, STORE_ADD, access_at(out, each.at[0]),
+          mul(load(each), constant(1.0 / ((double)in->dim[1] * (double)in->dim[2]))));
+}
+
+const Kind kind_globalavgpool = {
+    .name = "globalavgpool",
+    .role = ROLE_LAYER,
+    .syntax = "globalavgpool",
+    .help = "mean over height and width; gives C",
+    .params = params,
+    .shape = shape,
+    .lower = lower_globalavgpool,
+    .examples = "input 3x4x5; globalavgpool|input 2x1x1; globalavgpool|input 1x3x1; globalavgpool",
+};

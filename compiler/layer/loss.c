@@ -1,0 +1,12 @@
+/* loss: its first word names the kind that does the work; that kind's arguments follow. */
+#include "../nnc.h"
+
+static const Param params[] = {{0}};
+
+const Kind kind_loss = {
+    .name = "loss",
+    .role = ROLE_LOSS_STATEMENT,
+    .syntax = "loss crossentropy | bce | mse",
+    .help = "what net_backward minimises; the last statement",
+    .params = params,
+};

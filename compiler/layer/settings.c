@@ -1,0 +1,52 @@
+/* input, batch: statements that say something of the network and compute nothing. */
+#include "../nnc.h"
+
+static const Param input_params[] = {
+    {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "CxHxW or N"},
+    {0},
+};
+
+static bool input_shape(Net *net, Layer *layer)
+{
+    const Arg *size = &layer->arg[0];
+    if (size->n == 2) {
+        error_at(size->loc, "an input is CxHxW or N: 1x%lldx%lld is an image of one channel", (long long)size->i[0],
+                 (long long)size->i[1]);
+        return false;
+    }
+    net->input = size->n == 1 ? flat_shape(size->i[0]) : image_shape(size->i[0], size->i[1], size->i[2]);
+    if (shape_count(net->input) > MOST_ELEMENTS) {
+        error_at(size->loc, "the input is too large: a tensor may have %d elements", MOST_ELEMENTS);
+        return false;
+    }
+    return true;
+}
+
+const Kind kind_input = {
+    .name = "input",
+    .role = ROLE_SETTING,
+    .syntax = "input CxHxW | input N",
+    .help = "what one sample is; the first statement",
+    .params = input_params,
+    .shape = input_shape,
+};
+
+static const Param batch_params[] = {
+    {"N", PARAM_INT, true, NULL, 1, 1 << 24, NULL, "samples"},
+    {0},
+};
+
+static bool batch_shape(Net *net, Layer *layer)
+{
+    net->batch = layer->arg[0].i[0];
+    return true;
+}
+
+const Kind kind_batch = {
+    .name = "batch",
+    .role = ROLE_SETTING,
+    .syntax = "batch N",
+    .help = "the most samples a call may carry; 32 if left out",
+    .params = batch_params,
+    .shape = batch_shape,
+};

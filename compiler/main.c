@@ -1,0 +1,150 @@
+/* main.c: the table of contents: one call for each stage, each followed by its verifier.
+ *
+ *     text --parse--> Ast --resolve--> Net --lower--> Prog --differentiate--> Prog --plan--> Plan --emit--> C
+ *
+ * What comes in: the command line and a FILE.nn. What goes out: FILE.c and FILE.h, or what --check,
+ * --summary and --dump ask for. Exit status: 0 done, 1 errors in the network, 2 usage or environment.
+ *
+ * The one idea: a stage that finds errors has reported them when it returns; main only stops.
+ */
+#include "nnc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Dependencies for Make ----------------------------------------------------------------------------- */
+
+/* A file name as Make reads it, escaped as gcc does: white space gets a backslash (and the backslashes
+ * before it are doubled), '#' a backslash, '$' a second one. */
+static void print_make_name(FILE *file, const char *name)
+{
+    int backslashes = 0;
+    for (; *name; name++) {
+        if (*name == ' ' || *name == '\t')
+            for (int i = 0; i <= backslashes; i++)
+                fputc('\\', file);
+        else if (*name == '#')
+            fputc('\\', file);
+        else if (*name == '$')
+            fputc('$', file);
+        backslashes = *name == '\\' ? backslashes + 1 : 0;
+        fputc(*name, file);
+    }
+}
+
+/* The rule that says what the output was made from. */
+static void print_dependencies(FILE *file, const Command *command)
+{
+    if (command->dependency_target) {
+        fputs(command->dependency_target, file);
+    } else {
+        print_make_name(file, command->options.output_file);
+        fputc(' ', file);
+        print_make_name(file, command->header_file);
+    }
+    fputc(':', file);
+    if (strcmp(command->options.input_file, "-") != 0) {
+        fputc(' ', file);
+        print_make_name(file, command->options.input_file);
+    }
+    fputc('\n', file);
+}
+
+/* ---- The stages ------------------------------------------------------------------------------------------ */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* True when this stage was to be printed and nothing beyond it is wanted. */
+static bool ends_with(const Command *command, Dump stage)
+{
+    return command->dump == stage && !command->writes && !command->summary;
+}
+
+static void dump_progs(const Prog *forward, const Prog *training)
+{
+    dump_prog(stdout, forward);
+    if (training) {
+        fputc('\n', stdout);
+        dump_prog(stdout, training);
+    }
+}
+
+/* Runs the stages as far as the command asks; returns the exit status. */
+static int compile(const Command *command, const Source *source)
+{
+    const Options *options = &command->options;
+
+    Ast *ast = parse(source);
+    if (!ast || error_count() > 0)
+        return 1;
+    verify_ast(ast);
+    if (command->dump == DUMP_AST)
+        dump_ast(stdout, ast);
+    if (ends_with(command, DUMP_AST))
+        return 0;
+
+    Net *net = resolve(ast, options);
+    if (!net || error_count() > 0)
+        return 1;
+    verify_net(net);
+    if (command->dump == DUMP_NET)
+        dump_net(stdout, net);
+    if (command->check || ends_with(command, DUMP_NET))
+        return 0;
+
+    Prog *forward = lower(net, false);
+    Prog *training = options->inference ? NULL : lower(net, true);
+    verify_prog(forward);
+    if (training)
+        verify_prog(training);
+    if (command->dump == DUMP_PROG)
+        dump_progs(forward, training);
+    if (ends_with(command, DUMP_PROG))
+        return 0;
+
+    if (training) {
+        differentiate(training);
+        verify_prog(training);
+    }
+    if (command->dump == DUMP_GRAD)
+        dump_progs(forward, training);
+    if (ends_with(command, DUMP_GRAD))
+        return 0;
+
+    Plan *plan = make_plan(net, forward, training, options);
+    if (!plan || error_count() > 0)
+        return 1;
+    verify_plan(plan);
+    if (command->dump == DUMP_PLAN)
+        dump_plan(stdout, plan);
+    if (command->summary)
+        print_summary(stdout, plan);
+    if (!command->writes)
+        return 0;
+
+    emit_header(open_output(command->header_file), plan);
+    emit_source(open_output(options->output_file), plan, base_name(command->header_file));
+    if (command->dependency_file)
+        print_dependencies(open_output(command->dependency_file), command);
+    finish_stdout();
+    install_outputs();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    start_files();
+    diag_start(stderr, NULL, COLOR_AUTO);
+    Command command = parse_options(argc, argv);
+    diag_start(stderr, NULL, command.color);
+    Source *source = read_source(command.options.input_file);
+    diag_start(stderr, source, command.color);
+    int status = compile(&command, source);
+    finish_stdout();
+    free_all();
+    return status;
+}

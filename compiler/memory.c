@@ -1,0 +1,112 @@
+/* memory.c: the arena that holds everything a compilation makes.
+ *
+ * What comes in: sizes. What goes out: zeroed memory that stays until free_all. A compiler runs once and
+ * briefly, so nothing is freed on its own: no struct needs an owner, and no error path needs to clean up.
+ *
+ * The one idea: large blocks from calloc (zeroed already, and cheaply), handed out in pieces from front to
+ * back. Under AddressSanitizer every piece is a block of its own, so that a step past its end is seen.
+ */
+#include "nnc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 16 };
+
+#if defined(__SANITIZE_ADDRESS__)
+#define BLOCK_BYTES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BLOCK_BYTES 1
+#endif
+#endif
+#ifndef BLOCK_BYTES
+#define BLOCK_BYTES (1u << 20)
+#endif
+
+typedef struct Block {
+    struct Block *next;
+    size_t used, size;   /* bytes, of data */
+    _Alignas(ALIGNMENT) unsigned char data[];
+} Block;
+
+static Block *blocks;    /* the newest first: the one that pieces are taken from */
+
+static Block *new_block(size_t size)
+{
+    if (size > SIZE_MAX - sizeof(Block))
+        fail("out of memory: %zu bytes were asked for", size);
+    Block *block = calloc(1, sizeof(Block) + size);
+    if (!block)
+        fail("out of memory: %zu bytes were asked for", size);
+    block->size = size;
+    return block;
+}
+
+/* Zeroed memory for count objects of the given size; never NULL. Exits 2 when there is none. */
+void *allocate(size_t count, size_t size)
+{
+    if (size && count > (SIZE_MAX - ALIGNMENT) / size)
+        fail("out of memory: %zu objects of %zu bytes were asked for", count, size);
+    size_t bytes = count * size;
+    bytes = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+
+    if (!blocks || bytes > blocks->size - blocks->used) {
+        if (blocks && bytes > BLOCK_BYTES / 4 && BLOCK_BYTES > 1) {
+            /* A large piece gets its own block, behind the newest: that one still has room for small ones. */
+            Block *own = new_block(bytes);
+            own->used = bytes;
+            own->next = blocks->next;
+            blocks->next = own;
+            return own->data;
+        }
+        Block *block = new_block(bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES);
+        block->next = blocks;
+        blocks = block;
+    }
+    void *piece = blocks->data + blocks->used;
+    blocks->used += bytes;
+    return piece;
+}
+
+/* sprintf into the arena. */
+char *vformat(const char *fmt, va_list list)
+{
+    va_list again;
+    va_copy(again, list);
+    int length = vsnprintf(NULL, 0, fmt, list);
+    if (length < 0)
+        bug("format: vsnprintf refuses \"%s\"", fmt);
+    char *text = NEW_ARRAY(char, (size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, fmt, again);
+    va_end(again);
+    return text;
+}
+
+char *format(const char *fmt, ...)
+{
+    va_list list;
+    va_start(list, fmt);
+    char *text = vformat(fmt, list);
+    va_end(list);
+    return text;
+}
+
+/* A copy of length bytes, with a NUL behind them. */
+char *copy_text(const char *text, size_t length)
+{
+    char *copy = NEW_ARRAY(char, length + 1);
+    if (length)
+        memcpy(copy, text, length);
+    return copy;
+}
+
+/* Frees all that allocate gave since the last call. */
+void free_all(void)
+{
+    while (blocks) {
+        Block *next = blocks->next;
+        free(blocks);
+        blocks = next;
+    }
+}

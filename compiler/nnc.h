@@ -1,0 +1,632 @@
+/* nnc.h: the one header of the compiler. The structs stand in the order of the stages,
+ *
+ *     text --parse--> Ast --resolve--> Net --lower--> Prog --differentiate--> Prog --plan--> Plan --emit--> C
+ *
+ * then the prototypes, by file. Each stage is one struct, one verb, one dump and one verifier. No stage looks
+ * back, and none changes what the one before it made (differentiate adds to the Prog it is given).
+ *
+ * All memory comes from one arena (memory.c) and is freed with it, so no struct here says who owns what.
+ */
+#ifndef NNC_H
+#define NNC_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define NNC_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define NORETURN __attribute__((noreturn))
+#else
+#define PRINTF_LIKE(f, a)
+#define NORETURN
+#endif
+
+/* ---- Places in the text ---------------------------------------------------------------------- */
+
+/* Where something stands in the user's text: line and column from 1, the column in bytes. line 0: it
+ * stands on the command line. */
+typedef struct Loc {
+    int line, column, length;
+} Loc;
+
+typedef struct Source {
+    const char *name;    /* as diagnostics print it: "net.nn", "<stdin>" */
+    const char *text;    /* NUL-terminated, without a byte order mark */
+    size_t length;
+} Source;
+
+typedef enum Warning { /* -W names in diag.c */
+    WARN_UNROLL,       /* --unroll=full predicted to be unreasonable */
+    WARN_PADDING,      /* a window that covers nothing but padding */
+    WARN_LOSS,         /* a loss that takes probabilities for logits */
+    WARN_UNUSED,       /* input that no output depends on */
+    NWARNINGS
+} Warning;
+
+/* ---- Ast: what was written -------------------------------------------------------------------- */
+
+typedef struct Token {
+    const char *text;    /* "16", "3x32x32", "1e-5", "reflect": what it means is the kind's affair */
+    Loc loc;
+} Token;
+
+typedef enum ArgForm {
+    ARG_PLAIN,           /* 10   3x32x32   k3x5   crossentropy:   value[0] */
+    ARG_ARROW,           /* 3->16:                                value[0] -> value[1] */
+    ARG_NAMED            /* pad=reflect   mean=0.49,0.48:         name, value[0..nvalues) */
+} ArgForm;
+
+typedef struct AstArg {
+    ArgForm form;
+    Loc loc;
+    Token name;
+    Token *value;
+    int nvalues;
+    struct AstArg *next;
+} AstArg;
+
+typedef struct AstStatement {
+    Loc loc;             /* from the kind's first letter to the last argument's last */
+    Token label;         /* text NULL: none */
+    Token kind;
+    AstArg *args;
+    struct AstStatement *next;
+} AstStatement;
+
+typedef struct Ast {
+    const Source *source;
+    AstStatement *statements;
+} Ast;
+
+/* ---- Kinds: the table of what a statement may be ----------------------------------------------- */
+
+typedef struct Kind Kind;
+typedef struct Layer Layer;
+typedef struct Net Net;
+typedef struct Prog Prog;
+typedef struct Tensor Tensor;
+typedef struct Statement Statement;
+
+typedef enum ParamType {
+    PARAM_PAIR,          /* 3 or 3x5, height x width: i[0], i[1] */
+    PARAM_INT,           /* 4: i[0] */
+    PARAM_NUMBER,        /* 0.01: list[0] */
+    PARAM_NUMBERS,       /* 0.49,0.48,0.45: list[0..n) */
+    PARAM_FLAG,          /* true or false: i[0] */
+    PARAM_CHOICE,        /* one of the words in choices: i[0] is its number */
+    PARAM_CHANNELS,      /* 16 or 3->16: i[0] is I or -1, i[1] is O */
+    PARAM_SIZE           /* 3x32x32 or 784: n sizes in i[] */
+} ParamType;
+
+/* One argument that a kind takes; a table of these ends with name NULL. */
+typedef struct Param {
+    const char *name;    /* "k", "pad"; in capitals: has no name in the language, only a position */
+    ParamType type;
+    bool positional;     /* may be written without its name (`maxpool 2`, `conv 16`) */
+    const char *fallback;/* its value when left out, as text; "": the kind's own; NULL: must be given */
+    double least, most;  /* the range of its numbers, ends included */
+    const char *choices; /* PARAM_CHOICE: "zeros|reflect|replicate|circular" */
+    const char *help;
+} Param;
+
+/* The value of one argument, after resolve checked its form and range. */
+typedef struct Arg {
+    bool given;
+    Loc loc;             /* of the argument, or of the statement if left out */
+    int64_t i[3];
+    int n;
+    double *list;
+} Arg;
+
+typedef enum Role {
+    ROLE_SETTING,        /* input, batch: says something of the network, computes nothing */
+    ROLE_LAYER,
+    ROLE_LOSS_STATEMENT, /* `loss`: its first word names the kind that does the work */
+    ROLE_LOSS
+} Role;
+
+enum { MAX_ARGS = 12 };
+
+struct Kind {
+    const char *name;
+    Role role;
+    const char *syntax;  /* for the documentation and for errors: "conv [I->]O kK [sS] ..." */
+    const char *help;
+    const Param *params;
+    /* Settings: writes itself into net. Layers: checks in's shape, sets out's shape, adds weights. Losses:
+     * checks in's shape, sets the targets. Reports at the argument's place; false after an error. */
+    bool (*shape)(Net *, Layer *);
+    /* Writes the layer's meaning as statements; prog->training says which of two meanings. */
+    void (*lower)(Prog *, const Layer *);
+    /* Its own adjoint, where that is better than what the rules give; NULL: the rules. */
+    void (*gradient)(Prog *, const Layer *);
+    /* Losses: the kind whose input this one takes directly when it stands last ("softmax"). */
+    const char *absorbs;
+    /* Random examples for the tests that walk the table: statements separated by '|'. */
+    const char *examples;
+};
+
+/* ---- Net: layers with shapes -------------------------------------------------------------------- */
+
+/* The shape of one sample. A flat value has rank 1 and lies in c; h and w are then 1. */
+typedef struct Shape {
+    int rank;            /* 1: N; 3: C,H,W */
+    int64_t c, h, w;
+} Shape;
+
+/* What flows between layers. */
+typedef struct Value {
+    int id;              /* 0, 1, ... in the order of the text */
+    Shape shape;
+    Layer *producer;     /* NULL: the network's input */
+} Value;
+
+typedef struct Weight {
+    const char *name;    /* "conv1.weight" */
+    int id;              /* its number in net->weights */
+    int rank;
+    int64_t dim[4];
+    int64_t count;
+    double low, high;    /* PyTorch's default initialisation: uniform in [low, high) */
+    int64_t offset;      /* in net_params; set by plan */
+    struct Weight *next;
+} Weight;
+
+struct Layer {
+    const Kind *kind;
+    const char *name;    /* its label, or kind and number */
+    Loc loc;
+    const char *text;    /* the statement as written, one line */
+    Arg arg[MAX_ARGS];   /* parallel to kind->params */
+    Value *in, *out;     /* one of each in the basic language */
+    Weight *weight[4];
+    int nweights;
+    Layer *next;
+};
+
+struct Net {
+    const Source *source;
+    const char *file;    /* base name of the source file */
+    Shape input;
+    int64_t batch;
+    Value *in, *out;     /* the network's input and its answer */
+    int nvalues;
+    Layer *layers, *last;
+    Layer *loss;         /* kind's role is ROLE_LOSS */
+    Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
+    int64_t targets;     /* elements of one sample's target */
+    bool int_targets;
+    Weight *weights;     /* of all layers, in order */
+    int nweights;
+    int64_t nparams;
+};
+
+/* ---- Prog: loop statements ------------------------------------------------------------------------ */
+
+enum { MAX_RANK = 4, MAX_INDEX = 8 };
+
+/* constant + sum of coefficient[i] * index i */
+typedef struct Affine {
+    int64_t constant;
+    int64_t coefficient[MAX_INDEX];
+} Affine;
+
+typedef enum TensorRole {
+    TENSOR_INPUT,        /* x */
+    TENSOR_OUTPUT,       /* y */
+    TENSOR_TARGET,       /* t */
+    TENSOR_WEIGHT,       /* a tensor of p */
+    TENSOR_GRADIENT,     /* a tensor of g; zero when net_backward begins */
+    TENSOR_LOSS,         /* the returned mean loss; zero when net_backward begins */
+    TENSOR_CONSTANT,     /* data known here */
+    TENSOR_VALUE         /* everything else: lies in the arena */
+} TensorRole;
+
+struct Tensor {
+    int id;
+    const char *name;    /* "conv1.out", "d_conv1.out"; unique in its Prog */
+    TensorRole role;
+    bool per_sample;     /* one for each sample of the call; accessed only at the sample at hand */
+    bool is_int;         /* class labels */
+    int rank;            /* 0: a single number */
+    int64_t dim[MAX_RANK];
+    int64_t count;
+    const double *data;  /* TENSOR_CONSTANT */
+    const Weight *weight;/* TENSOR_WEIGHT, TENSOR_GRADIENT */
+    Tensor *adjoint;     /* its gradient, once differentiate made one */
+    bool active;         /* depends on a weight, so its gradient is wanted */
+    Tensor *next;
+};
+
+typedef struct Access {
+    Tensor *tensor;
+    Affine at[MAX_RANK];
+    bool padded;         /* may fall outside the tensor: windows over padding and leftover rows */
+} Access;
+
+typedef enum Op {
+    OP_CONSTANT,         /* value */
+    OP_LOAD,             /* access */
+    OP_INDEX,            /* the number index, an affine form */
+    OP_RANDOM,           /* uniform number in [0,1), number index of the sample's draws */
+    OP_MEAN,             /* 1 / samples of the call */
+    OP_ADD, OP_SUB, OP_MUL, OP_DIV,
+    OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ABS,
+    OP_IF_LE,            /* a <= b ? c : d */
+    OP_IF_EQ,            /* a == b ? c : d */
+    NOPS
+} Op;
+
+typedef struct OpInfo {
+    const char *name;
+    int arity;
+    const char *text;    /* how a dump writes it, % for the operands in turn */
+} OpInfo;
+extern const OpInfo op_info[NOPS];
+
+typedef struct Expr {
+    Op op;
+    struct Expr *arg[4];
+    double value;
+    Access access;
+    Affine index;
+} Expr;
+
+typedef enum Store {
+    STORE_SET,           /* out  = rhs, each element at most once */
+    STORE_ADD,           /* out += rhs */
+    STORE_MAX            /* out  = the greatest rhs, -inf where there is none; a NaN wins. position, where
+                            given, gets the number of the first greatest: the indices that don't occur in
+                            out, as one mixed-radix number, in their order */
+} Store;
+
+/* for all points of the box: out[...] op rhs.
+ * A point where some access falls outside its tensor is left out: this is how padding and leftover rows are
+ * said. A statement that touches a per-sample tensor runs for each sample. Indices that occur in out come
+ * before those that don't. */
+struct Statement {
+    const Layer *layer;  /* whose meaning it is */
+    bool backward;
+    int nindex;
+    const char *index_name[MAX_INDEX];
+    int64_t extent[MAX_INDEX];
+    Store store;
+    Access out;
+    Tensor *position;    /* STORE_MAX: see above, same shape as out; or NULL */
+    Expr *rhs;
+    bool per_sample;
+    Statement *next;
+};
+
+struct Prog {
+    const Net *net;
+    bool training;
+    Tensor *tensors, *last_tensor;
+    int ntensors;
+    Statement *statements, *last_statement;
+    Tensor *x, *y, *t, *loss;
+    Tensor **value;      /* by Value id: the tensor that holds it, or NULL so far */
+    Tensor **weight;     /* by Weight id */
+    const Layer *layer;  /* statements made now belong to this one */
+    bool backward;
+    int64_t draws;       /* random numbers that one sample takes */
+};
+
+/* ---- Plan: functions, tiles and buffers ------------------------------------------------------------ */
+
+typedef enum Unroll { UNROLL_AUTO, UNROLL_FULL, UNROLL_TILE, UNROLL_NONE } Unroll;
+typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, NTARGETS } TargetName;
+
+typedef struct Target {
+    const char *name;
+    int lanes;           /* floats in a vector; 1: no vectors */
+    int registers;       /* vector registers that a tile may count on */
+    const char *cflags;  /* the compile line that the head of net.c shows */
+} Target;
+extern const Target targets[NTARGETS];
+
+typedef struct Options {
+    const char *input_file, *output_file, *prefix;
+    Unroll unroll;
+    TargetName target;
+    bool inference;
+    const char *input_size;  /* --input, as text */
+    const char *batch_size;  /* --batch, as text */
+} Options;
+
+typedef enum Form { /* what a statement looks like to the schedule */
+    FORM_FILL,           /* out = constant */
+    FORM_MOVE,           /* out = in */
+    FORM_POINTWISE,      /* out = f(in...), no reduction */
+    FORM_CONTRACTION,    /* out += u * v */
+    FORM_WINDOW,         /* out max= in, or out += in times a constant, over a few taps */
+    FORM_REDUCTION,      /* anything else that reduces */
+    NFORMS
+} Form;
+
+/* A part of a statement's box in which no access falls outside. */
+typedef struct Region {
+    int64_t begin[MAX_INDEX], count[MAX_INDEX];
+    bool empty;          /* no tap of it lies inside: out keeps its first value */
+    struct Region *next;
+} Region;
+
+/* How a contraction runs: a block of outputs in named registers. -1: no such index. */
+typedef struct Tile {
+    int lane;            /* the index whose values lie in one vector */
+    int index[2];        /* outputs unrolled: the first reuses one factor, the second the other */
+    int64_t factor[2];
+    bool unrolled[MAX_INDEX]; /* reduction indices written out: kernel taps */
+} Tile;
+
+/* One loop nest: an optional first value of out and the statement that accumulates onto it. */
+typedef struct Kernel {
+    Form form;
+    Statement *first;    /* STORE_SET, or NULL: out holds its first value already (or -inf for max) */
+    Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
+    Region *regions;     /* of body, the largest first; NULL: body is not split */
+    Tile tile;           /* FORM_CONTRACTION under tile */
+    int64_t terms;       /* points of body that lie inside, else of first */
+    struct Kernel *next;
+} Kernel;
+
+/* What one layer does in one direction: a static function of net.c. */
+typedef struct Function {
+    const char *name;    /* "conv1_forward" */
+    const Layer *layer;
+    bool backward;
+    bool twin;           /* the same code as a function of the other pass: emitted once */
+    Kernel *kernels;
+    Tensor **param;      /* formal parameters: what it reads, then what it writes */
+    bool *param_written;
+    int nparams;
+    Unroll unroll;       /* FULL, TILE or NONE */
+    bool uses_random, uses_mean;
+    int64_t macs;        /* multiply-adds of its contractions */
+    int64_t terms;       /* instances of its statements for one sample: what full would write out */
+    const char *why;     /* why auto chose as it did; a phrase */
+    struct Function *next;
+} Function;
+
+typedef struct Buffer {  /* an interval of the arena, for one tensor (and those that share it) */
+    Tensor *tensor;
+    int64_t offset, size;/* floats */
+    int begin, end;      /* first and last call that touches it */
+    struct Buffer *next;
+} Buffer;
+
+typedef struct Pass {    /* net_forward, or net_backward */
+    Prog *prog;
+    Function *functions; /* called in this order for each sample */
+    Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
+    Buffer *buffers;
+    int64_t arena;       /* floats */
+} Pass;
+
+typedef struct Plan {
+    const Net *net;
+    const Options *options;
+    const Target *target;
+    const char *prefix, *PREFIX;
+    Pass forward, training;
+    int64_t floats;      /* of net_params */
+    int64_t arena;       /* floats of net_work's arena */
+} Plan;
+
+/* ---- memory.c: the arena --------------------------------------------------------------------------- */
+
+void *allocate(size_t count, size_t size);                 /* zeroed; exits 2 when there is none */
+#define NEW(type) ((type *)allocate(1, sizeof(type)))
+#define NEW_ARRAY(type, n) ((type *)allocate((size_t)(n), sizeof(type)))
+char *format(const char *fmt, ...) PRINTF_LIKE(1, 2);      /* sprintf into the arena */
+char *vformat(const char *fmt, va_list) PRINTF_LIKE(1, 0);
+char *copy_text(const char *text, size_t length);
+void free_all(void);
+
+/* ---- diag.c: the three voices for errors ------------------------------------------------------------- */
+
+typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;
+
+/* Starts a compilation: where messages go, and whose text they quote. */
+void diag_start(FILE *out, const Source *source, Color color);
+bool warning_option(const char *name);                     /* "unroll", "no-unroll", "error", ...; false: unknown */
+void warning_reset(void);
+const char *warning_names(void);                           /* for --help */
+const char *closest_warning(const char *name);             /* or NULL */
+
+void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
+void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
+void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int  error_count(void);
+void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
+void bug(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;       /* we are wrong: aborts */
+const char *closest(const char *word, const char *const *candidates, int n); /* "did you mean"; or NULL */
+
+/* ---- options.c: the command line ---------------------------------------------------------------------- */
+
+typedef enum Dump { DUMP_NONE, DUMP_AST, DUMP_NET, DUMP_PROG, DUMP_GRAD, DUMP_PLAN } Dump;
+
+/* What the command line asks for: Options for the stages, the rest for main. */
+typedef struct Command {
+    Options options;
+    bool check, summary;
+    Dump dump;
+    bool writes;                   /* FILE.c and FILE.h are wanted */
+    const char *header_file;       /* FILE.h */
+    const char *dependency_file;   /* -MD: where to; NULL: none */
+    const char *dependency_target; /* -MT; NULL: both files */
+    Color color;
+} Command;
+
+Command parse_options(int argc, char **argv);              /* exits 2 on misuse, 0 after --help */
+
+/* ---- files.c: reading a network, writing whole files or none -------------------------------------------- */
+
+void start_files(void);                                    /* before anything is opened */
+Source *read_source(const char *path);                     /* "-": standard input */
+FILE *open_output(const char *path);                       /* a new file, unseen until install_outputs */
+void install_outputs(void);                                /* all of them, or none and exit 2 */
+void finish_stdout(void);                                  /* exits 2 if what was printed did not arrive */
+bool same_file(const char *a, const char *b);
+
+/* ---- parse.c and grammar/: text to Ast ---------------------------------------------------------------- */
+
+Ast *parse(const Source *);                                /* NULL after errors */
+void dump_ast(FILE *, const Ast *);
+void verify_ast(const Ast *);
+bool is_identifier(const char *);
+
+/* ---- kinds.c and layer/: the table --------------------------------------------------------------------- */
+
+extern const Kind *const kinds[];
+extern const int nkinds;
+const Kind *find_kind(const char *name);                   /* NULL: none */
+
+/* ---- resolve.c, arguments.c: Ast to Net ---------------------------------------------------------------------- */
+
+enum { MOST_ELEMENTS = 0x7fffffff };                       /* of a tensor: so that an int counts them */
+
+Net *resolve(const Ast *, const Options *);                /* NULL after errors */
+void dump_net(FILE *, const Net *);
+void verify_net(const Net *);
+bool read_arguments(const AstStatement *, const Kind *, Layer *); /* false after errors */
+const char *shape_text(Shape);                             /* "16x8x8" or "784" */
+int64_t shape_count(Shape);
+Shape flat_shape(int64_t n);
+Shape image_shape(int64_t c, int64_t h, int64_t w);
+/* For the kinds' shape functions. */
+const Arg *arg_of(const Layer *, const char *param);
+bool same_shape(Net *, Layer *);                           /* out is as in: a whole shape function */
+bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
+bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
+bool want_image(const Layer *);                            /* error unless the input is CxHxW */
+/* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */
+bool slide_window(const Layer *, int64_t *h, int64_t *w);
+
+typedef struct Window { /* a window's geometry; [0] is height, [1] width */
+    int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
+} Window;
+Window window_of(const Layer *);                           /* after shape */
+
+/* ---- summary.c ------------------------------------------------------------------------------------------------- */
+
+void print_summary(FILE *, const Plan *);
+
+/* ---- prog.c: building, dumping and verifying statements --------------------------------------------------- */
+
+Prog *lower(const Net *, bool training);
+void dump_prog(FILE *, const Prog *);
+void dump_statement(FILE *, const Statement *);
+void verify_prog(const Prog *);
+
+Tensor *new_tensor(Prog *, TensorRole, const char *name, bool per_sample, int rank, const int64_t *dim);
+Tensor *tensor_of(Prog *, const Value *);                  /* the tensor that holds a value */
+Tensor *weight_tensor(Prog *, const Weight *);
+Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
+Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
+Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
+int shape_dims(Shape, int64_t dim[MAX_RANK]);              /* C,H,W or N; gives the rank */
+void lower_pointwise(Prog *, const Layer *, Expr *(*function)(Expr *in, const Layer *)); /* out = function(in) */
+
+Statement *new_statement(Prog *);                          /* becomes part of prog when store() completes it */
+Affine index_of(Statement *, const char *name, int64_t extent); /* a new index; the constant 0 if extent is 1 */
+/* Where tap `tap` of the window at `position` lies along axis 0 (height) or 1 (width). */
+Affine window_at(const Window *, int axis, Affine position, Affine tap);
+Affine affine(int64_t constant);
+Affine affine_add(Affine, Affine);
+Affine affine_scale(Affine, int64_t);
+bool affine_equal(const Affine *, const Affine *);
+bool affine_is_constant(const Affine *);
+void affine_range(const Affine *, const Statement *, int64_t *least, int64_t *most); /* over the box */
+Access access_at(Tensor *, ...);                           /* tensor->rank Affines */
+Access padded(Access);
+Access element(Statement *, Tensor *);                     /* each element once: makes the indices c y x */
+Access same_place(Access, Tensor *);                       /* the same indices in a tensor of the same shape */
+Access without_channel(Access, Tensor *);                  /* C,H,W to H,W, and N to a single number */
+bool access_equal(const Access *, const Access *);
+Affine position_of(Access);                                /* number of the element, row-major */
+void store(Prog *, Statement *, Store, Access out, Expr *rhs); /* completes a statement and appends it */
+void complete(Statement *, Store, Access out, Expr *rhs);  /* without appending; orders the indices */
+Affine substitute(Affine, const Affine *map);              /* map[i] in the place of index i */
+Access substitute_access(Access, const Affine *map);
+Expr *substitute_expr(const Expr *, const Affine *map);
+int output_indices(const Statement *);                     /* how many indices occur in out; they come first */
+bool covers_tensor(const Statement *, const Access *);     /* every point another element, and all of them */
+
+Expr *constant(double);
+Expr *load(Access);
+Expr *index_value(Affine);
+Expr *random_value(Affine);
+Expr *mean_value(void);
+Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target) */
+Expr *unary(Op, Expr *);
+Expr *binary(Op, Expr *, Expr *);
+Expr *if_le(Expr *a, Expr *b, Expr *c, Expr *d);
+Expr *if_eq(Expr *a, Expr *b, Expr *c, Expr *d);
+Expr *add(Expr *, Expr *);
+Expr *sub(Expr *, Expr *);
+Expr *mul(Expr *, Expr *);
+Expr *divide(Expr *, Expr *);
+bool expr_is(const Expr *, double);                        /* that constant? */
+/* Calls visit for each load of e. */
+void visit_loads(const Expr *e, void (*visit)(const Access *, void *), void *context);
+
+/* ---- differentiate.c: reverse mode ---------------------------------------------------------------------------- */
+
+void differentiate(Prog *);
+/* For the kinds' own gradients: the gradient that came in for an element, and a contribution to another. */
+Expr *adjoint_at(Prog *, Access);
+void add_to_adjoint(Prog *, Statement *, Access of, Expr *rhs);
+void remove_unused(Prog *);                                /* statements whose result nobody reads */
+
+/* ---- interpret.c: the oracle -------------------------------------------------------------------------------------- */
+
+typedef struct Binding {  /* what a run reads and writes; all in double, samples outermost */
+    int n;
+    const double *x, *t;
+    double *y;
+    double **weights, **gradients;  /* by number of the weight in net->weights */
+    double loss;
+    uint64_t rng;
+} Binding;
+
+void interpret(const Prog *, Binding *);
+
+/* ---- plan.c and its rewrites: Prog to Plan ------------------------------------------------------------------ */
+
+Plan *make_plan(const Net *, Prog *forward, Prog *training, const Options *);
+void dump_plan(FILE *, const Plan *);
+void verify_plan(const Plan *);
+int64_t box_volume(const Statement *);
+Form form_of(const Statement *);
+const char *form_name(Form);
+int64_t predicted_bytes(const Function *);                 /* of machine code, written out */
+double predicted_seconds(const Function *);                /* of gcc -O2 on that */
+
+Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
+/* split.c: false where it can't be; partition: each output belongs to exactly one region. */
+bool split_regions(const Statement *, Region **regions, bool *partition);
+bool needs_guard(const Statement *);                       /* does some access fall outside? */
+bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
+Tile choose_tile(const Kernel *, const Target *);          /* tile.c */
+Tile no_tile(void);
+bool depends_on(const Access *, int index);
+int64_t stride_of(const Access *, int index);              /* in elements, row-major */
+void share_moves(Pass *);                                  /* place.c: moves that change nothing share memory */
+void place(Pass *);                                        /* place.c: an offset for each buffer */
+const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the arena */
+
+/* ---- emit.c, kernel.c: Plan to C ----------------------------------------------------------------------------- */
+
+void emit_header(FILE *, const Plan *);
+void emit_source(FILE *, const Plan *, const char *header_name);
+void emit_function(FILE *, const Plan *, const Function *);
+const char *c_name(const char *);                          /* "conv1.weight" as an identifier */
+const char *c_float(double);                               /* a literal that reads back exactly */
+
+#endif

@@ -1,0 +1,342 @@
+/* options.c: the command line.
+ *
+ * What comes in: argv. What goes out: a Command, complete: output names and prefix worked out, every value
+ * checked, except the texts of --input and --batch, which resolve reads as it reads the statements.
+ *
+ * The one idea: one table of options, which the parser, --help and "did you mean" all walk.
+ */
+#include "nnc.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+typedef enum OptionId {
+    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
+    OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
+} OptionId;
+
+static const struct Option {
+    const char *name;
+    const char *value;   /* how --help calls its value; NULL: it takes none. --NAME=VALUE, -X VALUE */
+    OptionId id;
+    const char *help;
+} options[] = {
+    {"-o", "FILE.c", OPT_OUTPUT, "write FILE.c and FILE.h; FILE is the C prefix (default: the input's name)"},
+    {"--prefix", "NAME", OPT_PREFIX, "another C prefix: NAME_forward, NAME_BATCH"},
+    {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
+    {"--batch", "N", OPT_BATCH, "the most samples a call may carry, as the statement `batch`"},
+    {"--unroll", "auto|full|tile|none", OPT_UNROLL, "how much straight-line code to write (default: auto)"},
+    {"--target", "generic|scalar", OPT_TARGET,
+     "the code's shape: vectors of 8 floats, or plain C99 (default: generic)"},
+    {"--inference", NULL, OPT_INFERENCE, "the forward pass only"},
+    {"--main", NULL, OPT_MAIN, "(a later version) add a main()"},
+    {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
+    {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only if there is -o"},
+    {"--dump", "ast|net|prog|grad|plan", OPT_DUMP, "print that stage; write files only if there is -o"},
+    {"-MD", NULL, OPT_MD, "write FILE.d, a rule for Make, too"},
+    {"-MF", "FILE", OPT_MF, "write that rule to FILE"},
+    {"-MT", "TARGET", OPT_MT, "the target of that rule"},
+    {"--color", "auto|always|never", OPT_COLOR, "colors in messages (default: auto, on a terminal)"},
+    {"--help", NULL, OPT_HELP, "print this"},
+    {"--version", NULL, OPT_VERSION, "print the version"},
+};
+enum { NOPTIONS = sizeof options / sizeof *options };
+
+/* ---- --help and --version ---------------------------------------------------------------------------------- */
+
+static void print_help(void)
+{
+    puts("Usage: nnc [options] FILE.nn        (`-` reads standard input)\n"
+         "\n"
+         "Compiles a network, such as\n"
+         "\n"
+         "    input 3x32x32; conv 3->16 k3 s2 p1; relu; maxpool 2; fc 10; softmax\n"
+         "\n"
+         "into C source for exactly that network: FILE.c and FILE.h.\n"
+         "\n"
+         "Options:");
+    for (int i = 0; i < NOPTIONS; i++) {
+        const struct Option *o = &options[i];
+        const char *name = !o->value ? o->name : format("%s%s%s", o->name, o->name[1] == '-' ? "=" : " ", o->value);
+        if (strlen(name) > 22)
+            printf("  %s\n  %-22s %s\n", name, "", o->help);
+        else
+            printf("  %-22s %s\n", name, o->help);
+    }
+    printf("\nWarnings (-WNAME turns one on, -Wno-NAME off; all are on):\n%s", warning_names());
+    puts("  -Wall, -Wno-all        all of them\n"
+         "  -Werror                warnings are errors");
+    puts("\nStatements end at a newline or ';', comments begin with '#', [ ] mark what may be left out:");
+    for (int i = 0; i < nkinds; i++) {
+        if (!kinds[i]->syntax)
+            continue;
+        printf("  %s\n", kinds[i]->syntax);
+        if (kinds[i]->help)
+            printf("      %s\n", kinds[i]->help);
+    }
+    puts("\nExit status: 0 done, 1 errors in the network, 2 usage or environment.");
+}
+
+/* ---- Values ---------------------------------------------------------------------------------------------- */
+
+static const char *did_you_mean(const char *word, const char *const *candidates, int n)
+{
+    const char *near = closest(word, candidates, n);
+    return near ? format("; did you mean %s?", near) : "";
+}
+
+/* Which of the words of "a|b|c" value is. */
+static int choice(const char *option, const char *value, const char *choices)
+{
+    const char *words[8];
+    int n = 0;
+    for (const char *word = choices; n < 8; n++) {
+        size_t length = strcspn(word, "|");
+        words[n] = copy_text(word, length);
+        if (strcmp(value, words[n]) == 0)
+            return n;
+        if (!word[length]) {
+            n++;
+            break;
+        }
+        word += length + 1;
+    }
+    fail("%s=%s: it is one of %s%s", option, value, choices, did_you_mean(value, words, n));
+}
+
+static TargetName target_value(const char *value)
+{
+    static const char *const later[] = {"avx2", "avx512", "neon"};
+    for (int i = 0; i < NTARGETS; i++)
+        if (strcmp(value, targets[i].name) == 0)
+            return (TargetName)i;
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(value, later[i]) == 0)
+            fail("--target=%s is not in this version of nnc; generic runs on every machine", value);
+    const char *names[NTARGETS], *list = "";
+    for (int i = 0; i < NTARGETS; i++) {
+        names[i] = targets[i].name;
+        list = format("%s%s%s", list, i > 0 ? "|" : "", names[i]);
+    }
+    fail("--target=%s: it is one of %s%s", value, list, did_you_mean(value, names, NTARGETS));
+}
+
+static void warning_value(const char *name)
+{
+    if (warning_option(name))
+        return;
+    const char *near = closest_warning(name);
+    fail("unknown warning -W%s; %s", name, near ? format("did you mean -W%s?", near) : "--help lists them");
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------------- */
+
+/* The file name without its folder and its suffix. */
+static const char *stem_of(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    return copy_text(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
+}
+
+/* The same path with another suffix for its last two bytes. */
+static const char *with_suffix(const char *path, const char *suffix)
+{
+    return format("%.*s%s", (int)strlen(path) - 2, path, suffix);
+}
+
+/* A stem as a C prefix: what can't stand in an identifier becomes '_', a digit in front gets an 'n'. */
+static const char *prefix_of(const char *stem)
+{
+    char *prefix = format("%s%s", isdigit((unsigned char)*stem) ? "n" : "", stem);
+    for (char *p = prefix; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '_')
+            *p = '_';
+    return prefix;
+}
+
+/* Works out output_file, header_file and prefix, and refuses what can't be written. */
+static void complete_names(Command *command, bool has_output)
+{
+    Options *o = &command->options;
+    bool from_stdin = strcmp(o->input_file, "-") == 0;
+
+    if (has_output) {
+        size_t length = strlen(o->output_file);
+        if (length < 3 || strcmp(o->output_file + length - 2, ".c") != 0 || o->output_file[length - 3] == '/')
+            fail("-o %s: the output's name must end in .c (FILE.h is written beside it)", o->output_file);
+    } else if (from_stdin && command->writes) {
+        fail("a network from standard input needs -o FILE.c");
+    } else {
+        o->output_file = from_stdin ? "net.c" : format("%s.c", stem_of(o->input_file));
+    }
+    command->header_file = with_suffix(o->output_file, ".h");
+
+    const char *stem = stem_of(o->output_file);
+    for (const char *p = stem; *p && command->writes; p++)
+        if (iscntrl((unsigned char)*p) || *p == '"' || *p == '\\')
+            fail("%s: this name can't stand in the output's #include; choose another with -o", o->output_file);
+    if (o->prefix && !is_identifier(o->prefix))
+        fail("--prefix=%s: a prefix consists of letters, digits and '_', no digit first", o->prefix);
+    if (!o->prefix)
+        o->prefix = prefix_of(stem);
+    if (strcasecmp(o->prefix, "nn") == 0)
+        fail("the prefix %s is the runtime's own; choose another with --prefix=NAME", o->prefix);
+
+    if (!command->writes)
+        return;
+    const char *outputs[3] = {o->output_file, command->header_file, command->dependency_file};
+    for (int i = 0; i < 3 && outputs[i]; i++) {
+        if (!from_stdin && same_file(outputs[i], o->input_file))
+            fail("%s would overwrite the input", outputs[i]);
+        for (int j = 0; j < i; j++)
+            if (strcmp(outputs[i], outputs[j]) == 0 || same_file(outputs[i], outputs[j]))
+                fail("%s would be written twice", outputs[i]);
+    }
+}
+
+/* ---- The command line ---------------------------------------------------------------------------------------- */
+
+/* Finds the option that argv[*i] is, and its value; moves *i past a value that stands apart. */
+static const struct Option *find_option(int argc, char **argv, int *i, const char **value)
+{
+    const char *word = argv[*i];
+    bool is_long = word[1] == '-';
+    size_t length = is_long ? strcspn(word, "=") : strlen(word);
+    const struct Option *found = NULL;
+    for (int k = 0; k < NOPTIONS; k++) {
+        const struct Option *o = &options[k];
+        if (strlen(o->name) == length && strncmp(o->name, word, length) == 0)
+            found = o;
+        else if (!is_long && o->value && !found && strncmp(o->name, word, strlen(o->name)) == 0)
+            found = o;                       /* -oFILE */
+    }
+    if (!found) {
+        const char *names[NOPTIONS];         /* compared without dashes: they would count as letters */
+        size_t dashes = is_long ? 2 : 1;
+        for (int k = 0; k < NOPTIONS; k++)
+            names[k] = options[k].name + strspn(options[k].name, "-");
+        const char *near = closest(copy_text(word + dashes, length - dashes), names, NOPTIONS);
+        for (int k = 0; near && k < NOPTIONS; k++)
+            if (near == names[k])
+                near = options[k].name;
+        fail("unknown option %s%s", word, near ? format("; did you mean %s?", near) : "");
+    }
+
+    size_t name = strlen(found->name);
+    *value = NULL;
+    if (!found->value) {
+        if (word[name])
+            fail("%s takes no value", found->name);
+    } else if (is_long) {
+        if (!word[name] || !word[name + 1])
+            fail("%s needs a value: %s=%s", found->name, found->name, found->value);
+        *value = word + name + 1;
+    } else if (word[name]) {
+        *value = word + name;
+    } else {
+        if (*i + 1 >= argc || !argv[*i + 1][0])
+            fail("%s needs a value: %s %s", found->name, found->name, found->value);
+        *value = argv[++*i];
+    }
+    return found;
+}
+
+/* Reads the command line. Exits 2 on misuse, 0 after --help and --version. */
+Command parse_options(int argc, char **argv)
+{
+    Command command = {0};
+    Options *o = &command.options;
+    bool dependencies = false, operands_only = false;
+    warning_reset();
+
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (!operands_only && strcmp(word, "--") == 0) {
+            operands_only = true;
+            continue;
+        }
+        if (operands_only || word[0] != '-' || !word[1]) {
+            if (o->input_file)
+                fail("one network at a time: %s and %s", o->input_file, word);
+            o->input_file = word;
+            continue;
+        }
+        if (word[1] == 'W') {
+            warning_value(word + 2);
+            continue;
+        }
+        const char *value;
+        const struct Option *option = find_option(argc, argv, &i, &value);
+        switch (option->id) {
+        case OPT_OUTPUT:
+            o->output_file = value;
+            break;
+        case OPT_PREFIX:
+            o->prefix = value;
+            break;
+        case OPT_INPUT:
+            o->input_size = value;
+            break;
+        case OPT_BATCH:
+            o->batch_size = value;
+            break;
+        case OPT_UNROLL:
+            o->unroll = (Unroll)choice(option->name, value, option->value);
+            break;
+        case OPT_TARGET:
+            o->target = target_value(value);
+            break;
+        case OPT_INFERENCE:
+            o->inference = true;
+            break;
+        case OPT_MAIN:
+            fail("--main is not in this version of nnc");
+        case OPT_CHECK:
+            command.check = true;
+            break;
+        case OPT_SUMMARY:
+            command.summary = true;
+            break;
+        case OPT_DUMP:
+            command.dump = (Dump)(DUMP_AST + choice(option->name, value, option->value));
+            break;
+        case OPT_MD:
+            dependencies = true;
+            break;
+        case OPT_MF:
+            command.dependency_file = value;
+            break;
+        case OPT_MT:
+            command.dependency_target =
+                command.dependency_target ? format("%s %s", command.dependency_target, value) : value;
+            break;
+        case OPT_COLOR:
+            command.color = (Color)choice(option->name, value, option->value);
+            break;
+        case OPT_HELP:
+            print_help();
+            finish_stdout();
+            exit(0);
+        case OPT_VERSION:
+            puts("nnc " NNC_VERSION);
+            finish_stdout();
+            exit(0);
+        }
+    }
+
+    if (!o->input_file)
+        fail("no network given: nnc [options] FILE.nn (--help says more)");
+    if (!dependencies && (command.dependency_file || command.dependency_target))
+        fail("%s needs -MD", command.dependency_file ? "-MF" : "-MT");
+    bool has_output = o->output_file != NULL;
+    command.writes = !command.check && (has_output || !(command.summary || command.dump));
+    if (dependencies && !command.dependency_file) {
+        const char *output = has_output ? o->output_file : format("%s.c", stem_of(o->input_file));
+        command.dependency_file = strlen(output) > 2 ? with_suffix(output, ".d") : NULL;
+    }
+    complete_names(&command, has_output);
+    return command;
+}

@@ -1,0 +1,437 @@
+/* resolve.c: Ast to Net.
+ *
+ * In: statements as written. Out: layers in order, each with its kind, its checked arguments, its name, the
+ * shape that comes in and the shape that goes out, its weights. Whatever is wrong with a network is found here
+ * and reported at its place in the text; later stages may rely on a Net being right.
+ *
+ * First every statement's kind and arguments are read, so that all mistyped ones are reported at once; then
+ * shapes are followed from the input on, up to the first error, since nothing behind it has a shape. */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nnc.h"
+
+/* ---- Shapes ------------------------------------------------------------------------------------ */
+
+/* Products stop at 2^62 instead of overflowing; every limit lies far below. */
+static int64_t product(int64_t a, int64_t b)
+{
+    const int64_t most = (int64_t)1 << 62;
+    return b && a > most / b ? most : a * b;
+}
+
+int64_t shape_count(Shape s)
+{
+    return product(product(s.c, s.h), s.w);
+}
+
+Shape flat_shape(int64_t n)
+{
+    return (Shape){1, n, 1, 1};
+}
+
+Shape image_shape(int64_t c, int64_t h, int64_t w)
+{
+    return (Shape){3, c, h, w};
+}
+
+const char *shape_text(Shape s)
+{
+    return s.rank == 1 ? format("%lld", (long long)s.c)
+                       : format("%lldx%lldx%lld", (long long)s.c, (long long)s.h, (long long)s.w);
+}
+
+/* ---- What the kinds' shape functions use --------------------------------------------------------- */
+
+static const Arg *find_arg(const Layer *layer, const char *name)
+{
+    for (const Param *p = layer->kind->params; p->name; p++)
+        if (!strcmp(p->name, name))
+            return &layer->arg[p - layer->kind->params];
+    return NULL;
+}
+
+const Arg *arg_of(const Layer *layer, const char *name)
+{
+    const Arg *arg = find_arg(layer, name);
+    if (!arg)
+        bug("%s has no parameter %s", layer->kind->name, name);
+    return arg;
+}
+
+static void say_where_from(const Layer *layer)
+{
+    if (layer->in->producer)
+        note_at(layer->in->producer->loc, "%s gives %s", layer->in->producer->name, shape_text(layer->in->shape));
+}
+
+bool same_shape(Net *net, Layer *layer)
+{
+    (void)net;
+    layer->out->shape = layer->in->shape;
+    return true;
+}
+
+bool want_image(const Layer *layer)
+{
+    if (layer->in->shape.rank == 3)
+        return true;
+    error_at(layer->loc, "%s needs CxHxW, but %s number%s without height and width come%s in", layer->kind->name,
+             shape_text(layer->in->shape), layer->in->shape.c == 1 ? "" : "s", layer->in->shape.c == 1 ? "s" : "");
+    say_where_from(layer);
+    return false;
+}
+
+bool check_channels(const Layer *layer, int64_t come_in)
+{
+    const Arg *o = arg_of(layer, "O");
+    if (o->i[0] < 0 || o->i[0] == come_in)
+        return true;
+    error_at(o->loc, "%s is told that %lld come in, but there are %lld (%s)", layer->kind->name, (long long)o->i[0],
+             (long long)come_in, shape_text(layer->in->shape));
+    say_where_from(layer);
+    return false;
+}
+
+bool add_weight(Net *net, Layer *layer, const char *name, int64_t fan_in, int rank, const int64_t *dim)
+{
+    Weight *weight = NEW(Weight);
+    weight->name = format("%s.%s", layer->name, name);
+    weight->rank = rank;
+    weight->count = 1;
+    for (int i = 0; i < rank; i++)
+        weight->count = product(weight->count, weight->dim[i] = dim[i]);
+    if (weight->count > MOST_ELEMENTS - net->nparams) {
+        error_at(layer->loc, "%s is too large: a network may have %d weights", layer->kind->name, MOST_ELEMENTS);
+        return false;
+    }
+    /* kaiming_uniform_ with a = sqrt(5), as Conv2d and Linear reset their parameters. */
+    weight->high = 1 / sqrt((double)fan_in);
+    weight->low = -weight->high;
+    weight->id = net->nweights++;
+    net->nparams += weight->count;
+    layer->weight[layer->nweights++] = weight;
+    Weight **end = &net->weights;
+    while (*end)
+        end = &(*end)->next;
+    *end = weight;
+    return true;
+}
+
+static Window arguments_of_window(const Layer *layer)
+{
+    Window w = {.in = {layer->in->shape.h, layer->in->shape.w}};
+    const Arg *k = arg_of(layer, "k"), *s = find_arg(layer, "s"), *p = find_arg(layer, "p"), *d = find_arg(layer, "d");
+    for (int axis = 0; axis < 2; axis++) {
+        w.kernel[axis] = k->i[axis];
+        w.stride[axis] = s && s->n ? s->i[axis] : w.kernel[axis];
+        w.padding[axis] = p ? p->i[axis] : 0;
+        w.dilation[axis] = d ? d->i[axis] : 1;
+    }
+    return w;
+}
+
+Window window_of(const Layer *layer)
+{
+    Window w = arguments_of_window(layer);
+    w.out[0] = layer->out->shape.h;
+    w.out[1] = layer->out->shape.w;
+    return w;
+}
+
+bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
+{
+    Window window = arguments_of_window(layer);
+    const char *name = layer->kind->name;
+    bool pool = arg_of(layer, "k") == &layer->arg[0];
+    for (int axis = 0; axis < 2; axis++) {
+        const char *side = axis ? "width" : "height";
+        int64_t kernel = window.kernel[axis], padding = window.padding[axis];
+        int64_t field = product(window.dilation[axis], kernel - 1) + 1;
+        if (pool && padding > kernel / 2) {
+            error_at(arg_of(layer, "p")->loc, "the padding of %s must be at most half its kernel: padding %lld, kernel %lld",
+                     name, (long long)padding, (long long)kernel);
+            return false;
+        }
+        int64_t room = window.in[axis] + 2 * padding - field;
+        if (room < 0) {
+            error_at(layer->loc, "the window of %s is larger than the padded input: %s %lld against %lld", name, side,
+                     (long long)field, (long long)(window.in[axis] + 2 * padding));
+            say_where_from(layer);
+            return false;
+        }
+        *(axis ? w : h) = room / window.stride[axis] + 1;
+    }
+    return true;
+}
+
+/* ---- Statements to layers ---------------------------------------------------------------------------- */
+
+static const Kind *kind_of_role(const Token *name, Role role, Role other)
+{
+    const Kind *kind = find_kind(name->text);
+    if (kind && (kind->role == role || (role != ROLE_LOSS && kind->role != ROLE_LOSS) || kind->role == other))
+        return kind;
+    const char *what = role == ROLE_LOSS ? "loss" : "kind of layer";
+    if (kind && kind->role == ROLE_LOSS) {
+        error_at(name->loc, "%s is a loss: write `loss %s`", name->text, name->text);
+        return NULL;
+    }
+    const char **names = NEW_ARRAY(const char *, nkinds);
+    int n = 0;
+    for (int i = 0; i < nkinds; i++)
+        if ((kinds[i]->role == ROLE_LOSS) == (role == ROLE_LOSS))
+            names[n++] = kinds[i]->name;
+    const char *near = closest(name->text, names, n);
+    if (near)
+        error_at(name->loc, "unknown %s '%s'; did you mean %s?", what, name->text, near);
+    else {
+        char *list = format("%s", names[0]);
+        for (int i = 1; i < n; i++)
+            list = format("%s, %s", list, names[i]);
+        error_at(name->loc, "unknown %s '%s'", what, name->text);
+        note_at(name->loc, "there are %s", list);
+    }
+    return NULL;
+}
+
+static const char *text_of(const Source *source, Loc loc)
+{
+    const char *c = source->text;
+    for (int line = 1; line < loc.line; line++)
+        c = strchr(c, '\n') + 1;
+    char *text = copy_text(c + loc.column - 1, (size_t)loc.length);
+    for (char *t = text; *t; t++)
+        if (*t == '\t')
+            *t = ' ';
+    return text;
+}
+
+static Layer *read_statement(const Ast *ast, const AstStatement *statement)
+{
+    const Kind *kind = kind_of_role(&statement->kind, ROLE_LAYER, ROLE_SETTING);
+    if (kind && kind->role == ROLE_LOSS_STATEMENT) {
+        const AstArg *first = statement->args;
+        if (!first || first->form != ARG_PLAIN) {
+            error_at(statement->loc, "loss lacks its name: %s", kind->syntax);
+            return NULL;
+        }
+        kind = kind_of_role(&first->value[0], ROLE_LOSS, ROLE_LOSS);
+    }
+    if (!kind)
+        return NULL;
+    Layer *layer = NEW(Layer);
+    layer->kind = kind;
+    layer->loc = statement->loc;
+    layer->text = text_of(ast->source, statement->loc);
+    return read_arguments(statement, kind, layer) ? layer : NULL;
+}
+
+/* A setting given on the command line: `text` is the argument that the statement would have. */
+static Layer *read_option(const char *kind_name, const char *text)
+{
+    const Kind *kind = find_kind(kind_name);
+    Token value = {text, {0}};
+    AstArg arg = {.form = ARG_PLAIN, .value = &value, .nvalues = 1};
+    AstStatement statement = {.kind = {kind_name, {0}}, .args = &arg};
+    if (!isdigit((unsigned char)text[0]) && text[0] != '-')
+        fail("--%s=%s: %s wants a number here, as in `%s`", kind_name, text, kind_name, kind->syntax);
+    Layer *layer = NEW(Layer);
+    layer->kind = kind;
+    layer->text = format("--%s=%s", kind_name, text);
+    return read_arguments(&statement, kind, layer) ? layer : NULL;
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------------ */
+
+static bool name_layer(Net *net, Layer *layer, const Token *label)
+{
+    int number = 1;
+    for (const Layer *other = net->layers; other; other = other->next)
+        number += other->kind == layer->kind;
+    layer->name = label->text ? label->text
+                  : layer->kind->role == ROLE_LOSS ? "loss" : format("%s%d", layer->kind->name, number);
+    for (const Layer *other = net->layers; other; other = other->next)
+        if (!strcmp(other->name, layer->name)) {
+            if (label->text)
+                error_at(label->loc, "the name '%s' is taken", layer->name);
+            else
+                error_at(layer->loc, "this layer would be called '%s', but that name is taken: give it a label",
+                         layer->name);
+            note_at(other->loc, "'%s' is this layer", layer->name);
+            return false;
+        }
+    return true;
+}
+
+/* ---- The network ---------------------------------------------------------------------------------------------- */
+
+static Value *new_value(Net *net, Layer *producer)
+{
+    Value *value = NEW(Value);
+    value->id = net->nvalues++;
+    value->producer = producer;
+    return value;
+}
+
+static bool follow_layer(Net *net, Layer *layer)
+{
+    layer->in = net->out;
+    layer->out = new_value(net, layer);
+    if (!layer->kind->shape(net, layer))
+        return false;
+    if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
+        error_at(layer->loc, "%s is too large: a tensor may have %d elements", layer->kind->name, MOST_ELEMENTS);
+        return false;
+    }
+    net->out = layer->out;
+    if (net->last)
+        net->last->next = layer;
+    else
+        net->layers = layer;
+    net->last = layer;
+    return true;
+}
+
+/* The loss, given or by the rule: the one that absorbs the last layer, else mse. */
+static bool follow_loss(Net *net, Layer *loss)
+{
+    if (!loss) {
+        loss = NEW(Layer);
+        loss->kind = find_kind("mse");
+        for (int i = 0; i < nkinds; i++)
+            if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, net->last->kind->name))
+                loss->kind = kinds[i];
+        loss->name = "loss";
+        loss->loc = net->last->loc;
+        loss->text = format("loss %s", loss->kind->name);
+        AstStatement none = {.kind = {"loss", net->last->loc}, .loc = net->last->loc};
+        if (!read_arguments(&none, loss->kind, loss))
+            return false;
+    }
+    bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, net->last->kind->name);
+    if (loss->kind->absorbs && !absorbs
+        && (!strcmp(net->last->kind->name, "softmax") || !strcmp(net->last->kind->name, "sigmoid")))
+        warning_at(WARN_LOSS, loss->loc, "%s takes the probabilities of %s as logits; it is meant for %s or for logits",
+                   loss->kind->name, net->last->name, loss->kind->absorbs);
+    net->loss = loss;
+    net->loss_in = loss->in = absorbs ? net->last->in : net->out;
+    return loss->kind->shape(net, loss);
+}
+
+Net *resolve(const Ast *ast, const Options *options)
+{
+    int errors = error_count();
+    Net *net = NEW(Net);
+    net->source = ast->source;
+    const char *slash = strrchr(ast->source->name, '/');
+    net->file = slash ? slash + 1 : ast->source->name;
+    net->batch = 32;
+
+    Layer *input = NULL, *batch = NULL, *loss = NULL;
+    Layer **layers;
+    const AstStatement **written;
+    int n = 0;
+    for (const AstStatement *s = ast->statements; s; s = s->next)
+        n++;
+    layers = NEW_ARRAY(Layer *, n + 1);
+    written = NEW_ARRAY(const AstStatement *, n + 1);
+    n = 0;
+    Loc end = {1, 1, 0};
+    bool misplaced = false;
+    for (const AstStatement *s = ast->statements; s; s = s->next) {
+        Layer *layer = read_statement(ast, s);
+        end = s->loc;
+        if (!layer)
+            continue;
+        const char *name = s->kind.text;
+        if (loss) {
+            error_at(s->loc, "nothing may follow the loss");
+            note_at(loss->loc, "the loss is here");
+            continue;
+        }
+        if (layer->kind->role == ROLE_SETTING || layer->kind->role == ROLE_LOSS) {
+            Layer **slot = layer->kind->role == ROLE_LOSS ? &loss : !strcmp(name, "input") ? &input : &batch;
+            if (s->label.text)
+                error_at(s->label.loc, "%s takes no label", name);
+            if (*slot) {
+                error_at(s->loc, "%s is given twice", name);
+                note_at((*slot)->loc, "the first time here");
+            }
+            if (slot == &input && n)
+                error_at(s->loc, "input must be the first statement"), misplaced = true;
+            *slot = layer;
+        } else {
+            written[n] = s;
+            layers[n++] = layer;
+        }
+    }
+    if (error_count() > errors)
+        return NULL;
+    if (options->input_size && !(input = read_option("input", options->input_size)))
+        return NULL;
+    if (options->batch_size && !(batch = read_option("batch", options->batch_size)))
+        return NULL;
+    if (!input && !misplaced) {
+        error_at(n ? written[0]->loc : end, "the network has no input: begin with `input CxHxW`, or give --input=CxHxW");
+        return NULL;
+    }
+    if (!n) {
+        error_at(end, "the network has no layers");
+        return NULL;
+    }
+    if (!input->kind->shape(net, input) || (batch && !batch->kind->shape(net, batch)))
+        return NULL;
+    net->in = net->out = new_value(net, NULL);
+    net->in->shape = net->input;
+    for (int i = 0; i < n; i++)
+        if (!name_layer(net, layers[i], &written[i]->label) || !follow_layer(net, layers[i]))
+            return NULL;
+    if (loss)
+        loss->name = "loss";
+    return follow_loss(net, loss) ? net : NULL;
+}
+
+/* ---- The dump and the verifier ------------------------------------------------------------------------------------- */
+
+void dump_net(FILE *f, const Net *net)
+{
+    fprintf(f, "net %s\n  input %s, batch %lld, %lld parameters\n", net->file, shape_text(net->input),
+            (long long)net->batch, (long long)net->nparams);
+    for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        fprintf(f, "  %-12s %s -> %s   # %s\n", layer->name, shape_text(layer->in->shape),
+                shape_text(layer->out->shape), layer->text);
+        for (int i = 0; i < layer->nweights; i++) {
+            const Weight *w = layer->weight[i];
+            fprintf(f, "      %s [", w->name);
+            for (int k = 0; k < w->rank; k++)
+                fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
+            fprintf(f, "] in [%.6g, %.6g)\n", w->low, w->high);
+        }
+    }
+    fprintf(f, "  loss %s of %s, %lld %s target%s\n", net->loss->kind->name,
+            net->loss_in->producer ? net->loss_in->producer->name : "input", (long long)net->targets,
+            net->int_targets ? "int" : "float", net->targets == 1 ? "" : "s");
+}
+
+void verify_net(const Net *net)
+{
+    int64_t params = 0;
+    int weights = 0;
+    for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        Shape in = layer->in->shape, out = layer->out->shape;
+        if (in.c < 1 || in.h < 1 || in.w < 1 || out.c < 1 || out.h < 1 || out.w < 1)
+            bug("%s has an empty shape", layer->name);
+        if (out.rank == 1 && (out.h != 1 || out.w != 1))
+            bug("%s is flat and has a height", layer->name);
+        if (layer->out->producer != layer || !layer->kind->lower)
+            bug("%s is not connected", layer->name);
+        for (int i = 0; i < layer->nweights; i++, weights++)
+            params += layer->weight[i]->count;
+    }
+    if (params != net->nparams || weights != net->nweights || !net->loss || !net->last
+        || net->out != net->last->out || net->batch < 1)
+        bug("the network's totals are wrong");
+}

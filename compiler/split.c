@@ -1,0 +1,161 @@
+/* split.c: cuts the box of a statement into regions in which no access falls outside its tensor.
+ *
+ *     before:   out[y, x] += w[k] in[y s + k d - p, ...], points outside left out       for y, k
+ *     after:    the same without the condition, over top border, interior and bottom border
+ *
+ * An access that can fall outside ties one or two indices together. Along the longer of the two, neighbours
+ * with the same range of the other belong to one region: its taps are a whole range, so the borders become
+ * code of their own and the interior has no test. */
+#include "nnc.h"
+
+/* One condition 0 <= a i + b j + c < size; b is 0 where only one index takes part. */
+typedef struct Condition {
+    int i, j;
+    int64_t a, b, c, size;
+} Condition;
+
+typedef struct Conditions {
+    const Statement *s;
+    Condition list[MAX_INDEX];
+    int n;
+    bool possible;
+} Conditions;
+
+static void find_conditions(const Access *access, void *context)
+{
+    Conditions *conditions = context;
+    const Statement *s = conditions->s;
+    for (int d = 0; access->padded && d < access->tensor->rank; d++) {
+        const Affine *at = &access->at[d];
+        int64_t least, most;
+        affine_range(at, s, &least, &most);
+        if (least >= 0 && most < access->tensor->dim[d])
+            continue;
+        int index[2] = {-1, -1}, count = 0;
+        for (int i = 0; i < s->nindex; i++)
+            if (at->coefficient[i]) {
+                if (count < 2)
+                    index[count] = i;
+                count++;
+            }
+        Condition c = {index[0], index[1], count ? at->coefficient[index[0]] : 0,
+                       count == 2 ? at->coefficient[index[1]] : 0, at->constant, access->tensor->dim[d]};
+        if (count > 2 || count == 0 || conditions->n == MAX_INDEX) {
+            conditions->possible = false;
+            return;
+        }
+        /* The longer index is the one to cut; of equals the one that occurs in out. */
+        if (count == 2 && s->extent[c.j] > s->extent[c.i])
+            c = (Condition){c.j, c.i, c.b, c.a, c.c, c.size};
+        for (int k = 0; k < conditions->n; k++) {
+            const Condition *old = &conditions->list[k];
+            if (old->i == c.i && old->j == c.j && old->a == c.a && old->b == c.b && old->c == c.c && old->size == c.size)
+                goto known;
+            if (old->i == c.i || old->j == c.i || (c.j >= 0 && (old->i == c.j || old->j == c.j)))
+                conditions->possible = false;
+        }
+        conditions->list[conditions->n++] = c;
+    known:;
+    }
+}
+
+static Conditions conditions_of(const Statement *s)
+{
+    Conditions conditions = {.s = s, .possible = true};
+    find_conditions(&s->out, &conditions);
+    visit_loads(s->rhs, find_conditions, &conditions);
+    return conditions;
+}
+
+bool needs_guard(const Statement *s)
+{
+    Conditions conditions = conditions_of(s);
+    return conditions.n || !conditions.possible;
+}
+
+/* The values of j (or just whether any) for which the condition holds at i = value. */
+static void range_at(const Condition *c, int64_t value, int64_t extent, int64_t *begin, int64_t *count)
+{
+    *begin = *count = 0;
+    for (int64_t j = 0; j < extent; j++) {
+        int64_t at = c->a * value + c->b * j + c->c;
+        if (at >= 0 && at < c->size) {
+            if (!*count)
+                *begin = j;
+            ++*count;
+        }
+    }
+}
+
+/* Replaces each region by its parts under one condition. */
+static Region *cut(Region *regions, const Statement *s, const Condition *c)
+{
+    Region *result = NULL, **end = &result;
+    int64_t others = c->j < 0 ? 1 : s->extent[c->j];
+    bool reduction = c->i >= output_indices(s);
+    for (const Region *r = regions; r; r = r->next)
+        for (int64_t i = 0, next; i < s->extent[c->i]; i = next) {
+            int64_t begin, count, b, n;
+            range_at(c, i, others, &begin, &count);
+            for (next = i + 1; next < s->extent[c->i]; next++) {
+                range_at(c, next, others, &b, &n);
+                if (n != count || (n && b != begin))
+                    break;
+            }
+            if (!count && reduction)
+                continue;
+            Region *part = NEW(Region);
+            *part = *r;
+            part->begin[c->i] = i;
+            part->count[c->i] = next - i;
+            if (c->j >= 0) {
+                part->begin[c->j] = begin;
+                part->count[c->j] = count;
+            }
+            part->empty |= !count;
+            part->next = NULL;
+            *end = part;
+            end = &part->next;
+        }
+    return result;
+}
+
+static int64_t volume(const Region *r, const Statement *s)
+{
+    int64_t product = !r->empty;
+    for (int i = 0; i < s->nindex; i++)
+        product *= r->count[i];
+    return product;
+}
+
+bool split_regions(const Statement *s, Region **regions, bool *partition)
+{
+    Conditions conditions = conditions_of(s);
+    *regions = NULL;
+    *partition = true;
+    if (!conditions.possible)
+        return false;
+    Region *all = NEW(Region);
+    for (int i = 0; i < s->nindex; i++)
+        all->count[i] = s->extent[i];
+    for (int k = 0; k < conditions.n; k++) {
+        const Condition *c = &conditions.list[k];
+        if (c->i >= output_indices(s) && c->j >= 0)
+            *partition = false;
+        all = cut(all, s, c);
+    }
+    Region **largest = &all;
+    for (Region **r = &all; *r; r = &(*r)->next)
+        if (volume(*r, s) > volume(*largest, s))
+            largest = r;
+    if (*largest && largest != &all) {
+        Region *first = *largest;
+        *largest = first->next;
+        first->next = all;
+        all = first;
+    }
+    if (!all)
+        *partition = false;
+    *regions = all;
+    return true;
+}

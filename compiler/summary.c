@@ -1,0 +1,30 @@
+/* summary.c: --summary, the table of layers with their costs. */
+#include "nnc.h"
+
+void print_summary(FILE *f, const Plan *plan)
+{
+    const Net *net = plan->net;
+    int64_t total_macs = 0, total_bytes = 0;
+    fprintf(f, "%-14s %-12s %12s %14s %12s\n", "layer", "output", "parameters", "MACs", "bytes");
+    fprintf(f, "%-14s %-12s %12s %14s %12lld\n", "input", shape_text(net->input), "", "", 4 * (long long)shape_count(net->input));
+    for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        int64_t params = 0, macs = 0, bytes = 4 * shape_count(layer->out->shape);
+        for (int i = 0; i < layer->nweights; i++)
+            params += layer->weight[i]->count;
+        for (const Function *fn = plan->forward.functions; fn; fn = fn->next)
+            if (fn->layer == layer)
+                macs += fn->macs;
+        total_macs += macs;
+        total_bytes += bytes;
+        fprintf(f, "%-14s %-12s %12lld %14lld %12lld\n", layer->name, shape_text(layer->out->shape), (long long)params,
+                (long long)macs, (long long)bytes);
+    }
+    fprintf(f, "%-14s %-12s %12lld %14lld %12lld\n", "total", "", (long long)net->nparams, (long long)total_macs,
+            (long long)total_bytes);
+    fprintf(f, "\nloss %s; batch %lld\n", net->loss->kind->name, (long long)net->batch);
+    fprintf(f, "weights %lld bytes; scratch memory %lld bytes for inference", 4 * (long long)plan->floats,
+            4 * (long long)plan->forward.arena);
+    if (plan->training.prog)
+        fprintf(f, ", %lld bytes for training", 4 * (long long)plan->training.arena);
+    fprintf(f, "\n");
+}

@@ -1,0 +1,132 @@
+/* nnc.y: tokens to Ast.
+ *
+ * What comes in: the tokens of nnc.l. What goes out: the list of statements, `[label:] word argument...`.
+ *
+ * The one idea: the grammar knows no kinds of layers. It says what a statement looks like; the table of kinds
+ * says what it means. The actions only call the builders of parse.c. After an error the rest of the statement
+ * is skipped, so that each statement's first error is reported.
+ */
+%define api.pure full
+%define api.value.type {ParseValue}
+%define api.location.type {Loc}
+%define parse.error custom
+%locations
+%expect 0
+
+%param {void *scanner}
+%parse-param {Parse *parse}
+
+%code requires {
+#include "nnc.h"
+
+/* What the scanner and the parser share while they read one text. */
+typedef struct Parse {
+    const Source *source;
+    Ast *ast;
+    AstStatement *last;      /* of the Ast's statements */
+    int line, column;        /* where the scanner stands */
+    bool reported;           /* this statement had its error */
+    bool labelled;           /* it has a label */
+    bool ended;              /* the last token was END, or there was none */
+    int before;              /* the type of the token before the last one, END at a statement's start */
+    int found;               /* and of the last one */
+    Token before_token, found_token;
+} Parse;
+
+typedef struct ArgList { AstArg *first, *last; } ArgList;
+typedef struct TokenList { Token *token; int count, room; } TokenList;
+
+typedef union ParseValue {
+    Token token;
+    AstArg *arg;
+    ArgList args;
+    TokenList tokens;
+    AstStatement *statement;
+} ParseValue;
+}
+
+%code provides {
+/* For the scanner, in parse.c. */
+void scan_place(Parse *, Loc *, int length);
+void scan_newline(Parse *);
+int  scan_token(Parse *, ParseValue *, const Loc *, const char *text, int length, int type);
+int  scan_stray(Parse *, const Loc *, const char *text, int length); /* its length in bytes */
+
+/* For the grammar, in parse.c. */
+AstArg *plain_arg(Token);
+AstArg *arrow_arg(Token from, Token to);
+AstArg *named_arg(Token name, TokenList values);
+ArgList add_arg(ArgList, AstArg *);
+TokenList add_token(TokenList, Token);
+AstStatement *new_ast_statement(Token kind, ArgList);
+void add_ast_statement(Parse *, Token label, AstStatement *);
+void syntax_error(Parse *, Loc);
+}
+
+%code {
+int yylex(ParseValue *, Loc *, void *scanner);
+static void yyerror(Loc *, void *scanner, Parse *, const char *message);
+
+/* Where a piece of text begins; how far it reaches, the builders know. */
+#define YYLLOC_DEFAULT(place, parts, count) ((place) = YYRHSLOC(parts, (count) > 0))
+}
+
+%token <token> WORD NUMBER
+%token END ARROW
+
+%type <statement> statement
+%type <args> args
+%type <arg> arg
+%type <token> value
+%type <tokens> values
+
+%%
+
+text:
+    %empty
+  | text END
+  | text statement END              { add_ast_statement(parse, (Token){0}, $statement); }
+  | text WORD ':' statement END     { add_ast_statement(parse, $WORD, $statement); }
+  | text error END                  { yyerrok; }
+  ;
+
+statement:
+    WORD args                       { $$ = new_ast_statement($WORD, $args); }
+  ;
+
+args:
+    %empty                          { $$ = (ArgList){0}; }
+  | args arg                        { $$ = add_arg($1, $arg); }
+  ;
+
+arg:
+    value                           { $$ = plain_arg($value); }
+  | value[from] ARROW value[to]     { $$ = arrow_arg($from, $to); }
+  | WORD '=' values                 { $$ = named_arg($WORD, $values); }
+  ;
+
+values:
+    value                           { $$ = add_token((TokenList){0}, $value); }
+  | values ',' value                { $$ = add_token($1, $value); }
+  ;
+
+value:
+    WORD
+  | NUMBER
+  ;
+
+%%
+
+/* Bison calls this when its stack can't grow. */
+static void yyerror(Loc *loc, void *scanner, Parse *parse, const char *message)
+{
+    (void)loc, (void)scanner, (void)parse;
+    fail("parser: %s", message);
+}
+
+static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, Parse *parse)
+{
+    (void)scanner;
+    syntax_error(parse, *yypcontext_location(context));
+    return 0;
+}

@@ -1,0 +1,30 @@
+/* init.c: the weights before the first step.
+ *
+ * In: the table of tensors of a generated network, and a seed. Out: all of its params, each tensor drawn uniformly
+ * from its own [low, high), everything between and behind the tensors 0. The generator has put the bounds of
+ * PyTorch's default initialisation into the table (for convolutions and fully connected layers +-1/sqrt(fan in)).
+ *
+ * Tensor after tensor takes the next count numbers of the stream, constants too, so a weight depends only on the
+ * seed and its number. low + (high - low) u is computed in double, where the product is exact for bounds whose
+ * difference is a float: the result is then the same with and without fused multiplication. */
+#include "nn.h"
+
+#include <string.h>
+
+void nn_init(const nn_model *model, void *params, uint64_t seed)
+{
+    uint64_t k = 0;
+
+    memset(params, 0, model->params_bytes);
+    for (int t = 0; t < model->ntensors; t++) {
+        const nn_tensor *tensor = &model->tensors[t];
+        const double low = tensor->low, range = (double)tensor->high - low;
+        float *w = (float *)params + tensor->offset;
+
+        for (size_t i = 0; i < tensor->count; i++) {
+            float value = (float)(low + range * nn_uniform_at(seed, k + i));
+            w[i] = value < tensor->high ? value : tensor->low; /* rounding may reach high */
+        }
+        k += tensor->count;
+    }
+}

@@ -1,0 +1,166 @@
+/* nn.h: the runtime of nnc, the part of a network that is the same for every network.
+ *
+ * Two halves. The core (optimizers, initialisation, random numbers) works on plain arrays of float,
+ * needs no operating system and no heap, and serves any network or none. The files half (nn_save,
+ * nn_load) reads and writes safetensors through stdio.
+ *
+ *     cc program.c net.c -Ibuild/... build/libnn.a -lm
+ *
+ * Ownership: every array belongs to the caller; nothing here allocates memory that outlives a call.
+ * Threads: no function keeps state outside its arguments, except nn_error's message (one per thread).
+ */
+#ifndef NN_H
+#define NN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NN_VERSION "0.1.0"
+
+/* Alignment of a type to a cache line, where the compiler can say it. */
+#if defined(__GNUC__)
+#define NN_ALIGNED __attribute__((aligned(64)))
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define NN_ALIGNED _Alignas(64)
+#else
+#define NN_ALIGNED
+#endif
+
+/* ---- Optimizers ------------------------------------------------------------------------------
+ *
+ * Arithmetic and defaults are those of PyTorch's torch.optim.SGD, Adagrad, RMSprop, Adam and AdamW;
+ * each field has the name that PyTorch gives the argument. Make one with a constructor below, then
+ * change fields at will, also between steps (a schedule sets lr), except that nn_state_size must stay the
+ * same from the first step on. dampening, alpha, beta1 and beta2 count to seven decimals: 0.999f acts as
+ * 0.999 does in PyTorch, where these are doubles. eps below FLT_MIN acts as FLT_MIN, so 0 / 0 does not arise. */
+
+typedef enum nn_method { NN_SGD, NN_ADAGRAD, NN_RMSPROP, NN_ADAM } nn_method;
+
+typedef struct nn_optimizer {
+    nn_method method;
+    float lr;                        /* learning rate */
+    float weight_decay;              /* L2 penalty, 0: none (all methods) */
+    float momentum;                  /* SGD, RMSprop */
+    float dampening;                 /* SGD: of the momentum; not on the first step */
+    int   nesterov;                  /* SGD: wants momentum > 0 and dampening 0, as in PyTorch */
+    float lr_decay;                  /* Adagrad: lr / (1 + (step-1) lr_decay) */
+    float initial_accumulator_value; /* Adagrad: where the sum of squares starts */
+    float alpha;                     /* RMSprop: smoothing constant */
+    int   centered;                  /* RMSprop: divide by the standard deviation */
+    float beta1, beta2;              /* Adam: decay of the two moments */
+    int   amsgrad;                   /* Adam: divide by the largest second moment so far */
+    int   decoupled;                 /* Adam: weight decay apart from the gradient; this is AdamW */
+    float eps;                       /* Adagrad, RMSprop, Adam: added to the denominator */
+    int   maximize;                  /* all: climb instead of descend */
+} nn_optimizer;
+
+nn_optimizer nn_sgd(float lr);                     /* SGD(lr) */
+nn_optimizer nn_momentum(float lr, float momentum);/* SGD(lr, momentum) */
+nn_optimizer nn_adagrad(float lr);                 /* Adagrad(lr): lr_decay 0, eps 1e-10 */
+nn_optimizer nn_rmsprop(float lr);                 /* RMSprop(lr): alpha 0.99, eps 1e-8 */
+nn_optimizer nn_adam(float lr);                    /* Adam(lr): betas 0.9 0.999, eps 1e-8 */
+
+/* Floats of state that nn_step needs for n weights under o's present fields; 0 when none. The first
+ * NN_STATE_HEAD of them count the steps, the rest are the moments, so that a saved state resumes
+ * exactly. Copy and save them as bytes: the count is a uint64_t in the first 8. The state must be all zero
+ * before the first step. */
+#define NN_STATE_HEAD 16
+size_t nn_state_size(const nn_optimizer *o, size_t n);
+
+/* One step: updates n weights in place from n gradients. state: nn_state_size(o, n) floats, or NULL when
+ * that is 0. The three arrays must not overlap. A weight of 0 whose gradient is 0 stays 0. */
+void nn_step(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n);
+
+/* ---- Random numbers --------------------------------------------------------------------------
+ *
+ * splitmix64 (Steele, Lea, Flood 2014): number k of the stream that begins at rng can be had without
+ * those before it, so that code may draw in any order and still get the same numbers. */
+
+#define NN_GAMMA 0x9e3779b97f4a7c15u
+
+static inline uint64_t nn_bits_at(uint64_t rng, uint64_t k)
+{
+    uint64_t z = rng + (k + 1) * (uint64_t)NN_GAMMA;
+    z = (z ^ (z >> 30)) * (uint64_t)0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * (uint64_t)0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* Uniform in [0,1), a multiple of 2^-24. */
+static inline float nn_uniform_at(uint64_t rng, uint64_t k)
+{
+    return (float)(nn_bits_at(rng, k) >> 40) * (1.0f / 16777216.0f);
+}
+
+/* The next number of the stream; moves *rng on by one. */
+uint64_t nn_bits(uint64_t *rng);
+float    nn_uniform(uint64_t *rng);
+/* Standard normal (Box and Muller 1958); takes two uniforms. */
+float    nn_normal(uint64_t *rng);
+/* Writes 0 .. n-1 in random order (Fisher and Yates), for taking samples in a new order each epoch; takes n
+ * numbers of the stream. */
+void     nn_shuffle(uint64_t *rng, int *order, int n);
+
+/* ---- Models: what a generated net.c says about itself ---------------------------------------- */
+
+enum { NN_MAX_DIMS = 4 };
+
+typedef struct nn_tensor {
+    const char *name;          /* "conv1.weight", as in PyTorch's state_dict and in safetensors */
+    int         ndim;          /* 1 .. NN_MAX_DIMS */
+    int         shape[NN_MAX_DIMS];
+    size_t      offset;        /* its first float in net_params; row-major from there */
+    size_t      count;         /* product of shape */
+    float       low, high;     /* initialised uniformly in [low, high); the constant low if equal */
+} nn_tensor;
+
+typedef struct nn_model {
+    const char *name;                 /* the prefix: "net" */
+    int         input_shape[3];       /* C, H, W of a sample; N, 1, 1 when flat */
+    size_t      input, output;        /* floats in one sample and in one answer */
+    size_t      targets;              /* elements in one sample's target */
+    int         int_targets;          /* 1: class labels (const int), 0: const float */
+    int         batch;                /* the most samples a call may carry */
+    size_t      params;               /* learnable parameters */
+    size_t      floats;               /* floats that an optimizer sees (padding included) */
+    size_t      params_bytes;         /* sizeof(net_params) */
+    size_t      work_bytes;           /* sizeof(net_work) */
+    int                ntensors;
+    const nn_tensor   *tensors;
+    void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
+    float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
+                                      /* NULL under --inference */
+    void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
+} nn_model;
+
+/* Fills params (model->params_bytes) with PyTorch's default initialisation: padding 0, each tensor drawn
+ * from its own [low, high). The same seed gives the same weights on every machine. */
+void nn_init(const nn_model *model, void *params, uint64_t seed);
+
+/* ---- Weight files ----------------------------------------------------------------------------
+ *
+ * safetensors, F32, names and shapes as PyTorch's. Both return 0, or an error code that nn_error
+ * describes together with the file and the tensor. nn_save writes a new file beside path and renames
+ * it, so path is the old file or the whole new one. nn_load checks the whole file (all of the format's
+ * rules; each tensor of the model present with its shape and dtype F32; unknown names are an error, but for
+ * PyTorch's NAME.num_batches_tracked, which is left out of account) before it writes the first weight: a bad file
+ * changes nothing. While it runs, nn_load needs memory for the file's header and data. */
+
+enum { NN_OK = 0, NN_EIO = 1, NN_EFORMAT = 2, NN_EMODEL = 3, NN_ENOMEM = 4 };
+
+int nn_save(const nn_model *model, const void *params, const char *path);
+int nn_load(const nn_model *model, void *params, const char *path);
+
+/* The message of the last call of this thread that returned error: "net.safetensors: conv1.weight has
+ * shape [16, 3, 3, 3] in the file, [8, 3, 3, 3] in the network". Never NULL; valid until the next error. */
+const char *nn_error(int error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
