@@ -115,7 +115,7 @@ static Expr *derivative(const Expr *e, const Access *u, const Statement *s)
         return (e->op == OP_IF_LE ? if_le : if_eq)(a, b, then, otherwise);
     }
     default:
-        bug("no derivative of %s", op_info[e->op].name);
+        bug("no derivative of op %d", (int)e->op);
     }
 }
 

@@ -187,54 +187,19 @@ static void put_constant(FILE *f, const Tensor *tensor)
     fprintf(f, "\n};\n\n");
 }
 
-static bool has_constant(const Pass *pass, const char *name)
-{
-    for (const Tensor *t = pass->prog ? pass->prog->tensors : NULL; t; t = t->next)
-        if (t->role == TENSOR_CONSTANT && !strcmp(t->name, name))
-            return true;
-    return false;
-}
-
-typedef struct Mention {
-    const Tensor *tensor;
-    bool found;
-} Mention;
-
-static void look_for(const Access *access, void *context)
-{
-    Mention *m = context;
-    m->found |= access->tensor == m->tensor;
-}
-
-/* Written out in full, constants are numbers in the code. */
-static bool needs_table(const Pass *pass, const Tensor *tensor)
-{
-    Mention m = {tensor, false};
-    for (const Function *f = pass->functions; f; f = f->next)
-        for (const Kernel *k = f->unroll == UNROLL_FULL ? NULL : f->kernels; k; k = k->next) {
-            if (k->first)
-                visit_loads(k->first->rhs, look_for, &m);
-            if (k->body)
-                visit_loads(k->body->rhs, look_for, &m);
-        }
-    return m.found;
-}
-
-static void put_constants(FILE *f, const Plan *plan)
+/* The constants that the functions of a pass read by name; both passes have the same ones by the same names. */
+static void put_constants(FILE *f, const Plan *plan, const bool *forward, const bool *training)
 {
     for (const Tensor *t = plan->forward.prog->tensors; t; t = t->next)
-        if (t->role == TENSOR_CONSTANT && needs_table(&plan->forward, t))
+        if (forward[t->id])
             put_constant(f, t);
-    if (plan->training.prog)
-        for (const Tensor *t = plan->training.prog->tensors; t; t = t->next)
-            if (t->role == TENSOR_CONSTANT && needs_table(&plan->training, t)) {
-                bool done = false;
-                for (const Tensor *other = plan->forward.prog->tensors; other; other = other->next)
-                    done |= has_constant(&plan->forward, t->name) && !strcmp(other->name, t->name)
-                            && needs_table(&plan->forward, other);
-                if (!done)
-                    put_constant(f, t);
-            }
+    for (const Tensor *t = plan->training.prog ? plan->training.prog->tensors : NULL; t; t = t->next) {
+        bool done = !training[t->id];
+        for (const Tensor *other = plan->forward.prog->tensors; other; other = other->next)
+            done |= forward[other->id] && !strcmp(other->name, t->name);
+        if (!done)
+            put_constant(f, t);
+    }
 }
 
 static bool any(const Plan *plan, bool (*test)(const Function *))
@@ -277,7 +242,7 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name)
     fprintf(f, ")\n\n");
 }
 
-static void put_functions(FILE *f, const Plan *plan, const Pass *pass)
+static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables)
 {
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
         if (fn->twin)
@@ -288,7 +253,7 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass)
         fprintf(f, "/* %s%s\n * %s: %s, %lld points", comment_text(layer->text), fn->backward ? ", backward" : "", shapes, how(fn),
                 (long long)fn->terms);
         fprintf(f, " */\n");
-        emit_function(f, plan, fn);
+        emit_function(f, plan, fn, tables);
     }
 }
 
@@ -458,10 +423,22 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
 {
     put_head(f, plan);
     put_prelude(f, plan, header_name);
-    put_constants(f, plan);
-    put_functions(f, plan, &plan->forward);
-    if (plan->training.prog)
-        put_functions(f, plan, &plan->training);
+    bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *functions = open_memstream(&text, &size);
+    if (!functions)
+        fail("out of memory");
+    put_functions(functions, plan, &plan->forward, forward);
+    if (plan->training.prog) {
+        training = NEW_ARRAY(bool, plan->training.prog->ntensors);
+        put_functions(functions, plan, &plan->training, training);
+    }
+    if (fclose(functions))
+        fail("out of memory");
+    put_constants(f, plan, forward, training);
+    fwrite(text, 1, size, f);
+    free(text);
     put_forward(f, plan);
     if (plan->training.prog)
         put_backward(f, plan);

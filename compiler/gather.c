@@ -140,6 +140,23 @@ static Kernel *one_residue(const Statement *first, const Statement *scatter, con
     return kernel;
 }
 
+/* Do the dimensions in which nothing overlaps reach every element? */
+static bool reaches_all(const Statement *s, const Overlap *overlap, int n)
+{
+    for (int d = 0; d < s->out.tensor->rank; d++) {
+        int64_t reached = 1;
+        for (int i = 0; i < s->nindex; i++)
+            if (s->out.at[d].coefficient[i])
+                reached *= s->extent[i];
+        for (int i = 0; i < n; i++)
+            if (overlap[i].dimension == d)
+                reached = s->out.tensor->dim[d];
+        if (reached != s->out.tensor->dim[d])
+            return false;
+    }
+    return true;
+}
+
 /* Requires that first, if given, sets every element of out to a constant. */
 Kernel *gather(const Statement *first, const Statement *scatter)
 {
@@ -147,6 +164,12 @@ Kernel *gather(const Statement *first, const Statement *scatter)
     int n = find_overlaps(scatter, overlap);
     if (n <= 0 || (first && (first->rhs->op != OP_CONSTANT || !covers_tensor(first, &first->out))))
         return NULL;
+    if (first && !reaches_all(scatter, overlap, n)) {
+        Kernel *fill = NEW(Kernel);
+        fill->first = (Statement *)first;
+        fill->next = gather(NULL, scatter);
+        return fill->next ? fill : NULL;
+    }
     Affine same[MAX_INDEX] = {{0}};
     for (int i = 0; i < scatter->nindex; i++)
         same[i].coefficient[i] = 1;

@@ -81,6 +81,7 @@ typedef struct Writer {
     bool *ever, ever_rng, ever_mean;    /* in some part before */
     int parts;
     int64_t terms;       /* in this part */
+    bool *tables;
 
     const Statement *s;  /* the statement at hand, and what its indices are: */
     bool fixed[MAX_INDEX]; /* a number, not a loop */
@@ -147,6 +148,8 @@ static void put_access(Writer *w, Text *t, const Access *access)
         put(t, "%s", c_float(tensor->data[fixed_value(w, &position)]));
         return;
     }
+    if (tensor->role == TENSOR_CONSTANT)
+        w->tables[tensor->id] = true;
     mark_used(w, tensor);
     put(t, "%s", c_name(tensor->name));
     if (tensor->rank == 0)
@@ -936,10 +939,10 @@ static void put_unused(Writer *w)
         fprintf(w->file, "    (void)mean;\n");
 }
 
-void emit_function(FILE *file, const Plan *plan, const Function *f)
+void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables)
 {
     Writer w = {.file = file, .plan = plan, .function = f, .used = NEW_ARRAY(bool, f->nparams + 1),
-                .ever = NEW_ARRAY(bool, f->nparams + 1)};
+                .ever = NEW_ARRAY(bool, f->nparams + 1), .tables = tables};
     Text calls = {NULL, 0, 0};
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (f->unroll == UNROLL_FULL)

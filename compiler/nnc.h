@@ -625,7 +625,8 @@ const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the a
 
 void emit_header(FILE *, const Plan *);
 void emit_source(FILE *, const Plan *, const char *header_name);
-void emit_function(FILE *, const Plan *, const Function *);
+/* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name. */
+void emit_function(FILE *, const Plan *, const Function *, bool *tables);
 const char *c_name(const char *);                          /* "conv1.weight" as an identifier */
 const char *c_float(double);                               /* a literal that reads back exactly */
 

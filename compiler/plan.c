@@ -102,7 +102,8 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->terms = 0;
         for (const Region *r = regions; r; r = r->next, n++)
             k->terms += region_volume(r, k->body);
-        if (unroll == UNROLL_TILE && regions && n <= MOST_REGIONS && gathers(k->body))
+        bool whole = partition || k->body->store == STORE_ADD;
+        if (unroll == UNROLL_TILE && regions && n <= MOST_REGIONS && whole && gathers(k->body))
             k->regions = regions;
     }
     if (k->regions && !partition && k->first) {

@@ -44,8 +44,10 @@ static void find_conditions(const Access *access, void *context)
             conditions->possible = false;
             return;
         }
-        /* The longer index is the one to cut; of equals the one that occurs in out. */
-        if (count == 2 && s->extent[c.j] > s->extent[c.i])
+        /* The longer index is the one to cut; of equals the one that occurs in out. A maximum has no neutral
+         * value to begin a second region of the same output with, so its outputs are cut. */
+        bool first_in_out = c.i < output_indices(s), maximum = s->store == STORE_MAX;
+        if (count == 2 && s->extent[c.j] > s->extent[c.i] && !(maximum && first_in_out))
             c = (Condition){c.j, c.i, c.b, c.a, c.c, c.size};
         for (int k = 0; k < conditions->n; k++) {
             const Condition *old = &conditions->list[k];
