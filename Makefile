@@ -123,13 +123,15 @@ $(BUILD)/flags: FORCE
 	$(Q)printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMPILER_FLAGS) $(RUNTIME_FLAGS) $(TEST_FLAGS)' > $@.new
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+DOCUMENTS := $(wildcard README.md LICENSE* COPYING* CHANGELOG.md)
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include \
 		$(DESTDIR)$(PREFIX)/share/doc/nnc
 	install $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
 	install -m 644 $(BUILD)/libnn.a $(DESTDIR)$(PREFIX)/lib/libnn.a
 	install -m 644 runtime/nn.h $(DESTDIR)$(PREFIX)/include/nn.h
-	install -m 644 $(wildcard README.md LICENSE* COPYING* CHANGELOG.md) $(DESTDIR)$(PREFIX)/share/doc/nnc
+	$(if $(DOCUMENTS),install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/nnc)
 
 clean:
 	rm -rf build
