@@ -1,0 +1,99 @@
+/* card.c: trains the network that fits on a business card to tell ten figures and patterns apart.
+ *
+ * Its pictures, 32 x 32 in colour, are painted as they are needed: a figure of random colour, place and
+ * size on a ground of random colour, under noise. No picture is shown twice, and each batch is answered
+ * before it is learned, so the accuracy printed is that on pictures never seen before. All of
+ * the program's memory is the few static variables below.
+ */
+#include "card_net.h" /* made from card.nn */
+
+#include <math.h>
+#include <stdio.h>
+
+enum { SIDE = 32, STEPS = 1500, REPORT = 150 };
+
+static card_params weights, gradients;
+static card_work   work;
+static float       state[NN_STATE_HEAD + 2 * CARD_FLOATS]; /* what Adam remembers */
+static float       pictures[CARD_BATCH][3][SIDE][SIDE];
+static int         labels[CARD_BATCH];
+
+/* Bands of width 1 and gaps of width 1, by turns. */
+static int band(float at)
+{
+    return at - 2 * floorf(at / 2) < 1;
+}
+
+/* Is the point x, y part of the figure? The first five lie within -1 .. 1, the others go on for ever. */
+static int inside(int figure, float x, float y)
+{
+    float ax = fabsf(x), ay = fabsf(y), rr = x * x + y * y;
+    switch (figure) {
+    case 0:  return rr < 1;                                       /* disc */
+    case 1:  return rr < 1 && rr > 0.4f;                          /* ring */
+    case 2:  return ax < 0.9f && ay < 0.9f;                       /* square */
+    case 3:  return ax < 1 && ay < 1 && (ax < 0.3f || ay < 0.3f); /* cross */
+    case 4:  return y < 0.8f && y > 2 * ax - 1;                   /* triangle */
+    case 5:  return band(4 * y);                                  /* stripes: across, */
+    case 6:  return band(4 * x);                                  /* upright, */
+    case 7:  return band(3 * (x + y));                            /* rising, */
+    case 8:  return band(3 * (x - y));                            /* falling */
+    default: return band(4 * x) != band(4 * y);                   /* checks */
+    }
+}
+
+static void paint(uint64_t *rng, int figure, float picture[3][SIDE][SIDE])
+{
+    float size = 7 + 5 * nn_uniform(rng);
+    float cx = 10 + 12 * nn_uniform(rng), cy = 10 + 12 * nn_uniform(rng);
+    float ground[3], ink[3];
+
+    for (int c = 0; c < 3; c++) {
+        ground[c] = 0.4f * nn_uniform(rng);
+        ink[c]    = 0.1f + 0.25f * nn_uniform(rng);
+    }
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) {
+            int inked = inside(figure, ((float)x - cx) / size, ((float)y - cy) / size);
+            for (int c = 0; c < 3; c++)
+                picture[c][y][x] = ground[c] + (inked ? ink[c] : 0) + 0.25f * nn_uniform(rng);
+        }
+}
+
+static int greatest(const float answer[CARD_OUTPUT])
+{
+    int best = 0;
+    for (int k = 1; k < CARD_OUTPUT; k++)
+        if (answer[k] > answer[best])
+            best = k;
+    return best;
+}
+
+int main(void)
+{
+    nn_optimizer adam = nn_adam(0.003f);
+    float answers[CARD_BATCH][CARD_OUTPUT], loss = 0;
+    int right = 0;
+    uint64_t rng = 1;
+
+    card_init(&weights, 1);
+    for (int step = 1; step <= STEPS; step++) {
+        for (int i = 0; i < CARD_BATCH; i++) {
+            labels[i] = (int)(nn_bits(&rng) % 10);
+            paint(&rng, labels[i], pictures[i]);
+        }
+        card_forward(&weights, &work, CARD_BATCH, pictures[0][0][0], answers[0]);
+        for (int i = 0; i < CARD_BATCH; i++)
+            right += greatest(answers[i]) == labels[i];
+        loss += card_backward(&weights, &work, CARD_BATCH, pictures[0][0][0], labels, &gradients);
+        nn_step(&adam, (float *)&weights, (const float *)&gradients, state, CARD_FLOATS);
+
+        if (step % REPORT == 0) {
+            printf("step %4d   loss %.3f   right %4.1f %%\n", step, loss / REPORT,
+                   100.0 * right / (REPORT * CARD_BATCH));
+            loss = 0;
+            right = 0;
+        }
+    }
+    return 0;
+}
