@@ -1,0 +1,43 @@
+/* generated.h: networks compiled to machine code and called, for tests.
+ *
+ *     generated nets[] = {{"a", "input 2; fc 3; softmax", "--unroll=full", GENERATED_C99},
+ *                         {"b", "input 3x8x8; maxpool 2", "--unroll=none", GENERATED_GNU}};
+ *     void *library = generated_build("build/tests/tmp/mine", nets, 2, NULL);
+ *     float *y = generated_memory(nets[0].model->output * sizeof *y);
+ *     ...
+ *     generated_close(library);
+ *
+ * A C compiler takes longer to start than to compile a small network, so give many networks to one call: it keeps
+ * every core busy. Tests run in the repository's root and need build/nnc there. */
+#ifndef GENERATED_H
+#define GENERATED_H
+
+#include <stddef.h>
+#include "nn.h"
+
+/* The two dialects in which generated code promises to compile without a warning, at a level that is quick (append
+ * another to override it). */
+#define GENERATED_C99 "-std=c99 -pedantic -Wall -Wextra -Werror -O1"   /* --target=scalar */
+#define GENERATED_GNU "-std=gnu11 -Wall -Wextra -Werror -O1"           /* --target=generic */
+
+typedef struct generated {
+    const char     *prefix;   /* its C prefix, unlike the others of the same call */
+    const char     *text;     /* what stands in the .nn file */
+    const char     *options;  /* for nnc: --unroll=..., --target=... */
+    const char     *cflags;   /* for the C compiler: one of the two above, or your own */
+    const nn_model *model;    /* result: NULL if nnc or the C compiler refused, and stderr has said why */
+} generated;
+
+/* Compiles count networks in folder (which is emptied first; PREFIX.nn, .h, .c and .log stay there to be read) and
+ * loads them. cc is the C compiler; NULL is $CC, or gcc. A network that fails leaves its model NULL and the others
+ * usable. Returns what generated_close takes, or NULL if nothing could be loaded. */
+void *generated_build(const char *folder, generated *nets, size_t count, const char *cc);
+
+/* Unloads the networks of one call: their models are gone. NULL is fine. */
+void generated_close(void *library);
+
+/* bytes of memory, aligned as net_params and net_work are and full of NaN, so that whoever reads what nobody wrote
+ * is found out. Free with free(). Aborts when there is none left. */
+void *generated_memory(size_t bytes);
+
+#endif

@@ -1,0 +1,62 @@
+/* The network of card.nn as C, made by nnc 0.1.0.
+ *
+ *     static card_params p;                         the weights
+ *     static card_work w;                           scratch memory; one per thread
+ *     card_init(&p, 1);                             or nn_load(&card_model, &p, "file.safetensors")
+ *     loss = card_backward(&p, &w, n, x, t, &g);    gradients of one batch
+ *     nn_step(&o, (float *)&p, (const float *)&g, state, CARD_FLOATS);
+ *     card_forward(&p, &w, n, x, y);                answers
+ *
+ * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
+ * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+#ifndef CARD_H
+#define CARD_H
+
+#include "nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CARD_INPUT   3072       /* floats in one sample, C,H,W order */
+#define CARD_OUTPUT  10         /* floats in one answer */
+#define CARD_TARGETS 1          /* labels of one sample */
+#define CARD_BATCH   32         /* the most samples a call may carry */
+#define CARD_PARAMS  10698      /* learnable parameters */
+#define CARD_FLOATS  10704      /* floats in the weights, padding (always 0) included */
+
+/* Weights, as plain arrays in this order. The gradients that card_backward writes have the same type, so an
+ * optimizer takes both as CARD_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, CARD_FLOATS). */
+typedef struct card_params {
+    NN_ALIGNED float conv1_weight[16][3][3][3];   /* conv1.weight [16, 3, 3, 3] */
+    float conv1_bias[16];   /* conv1.bias [16] */
+    float fc1_weight[10][1024];   /* fc1.weight [10, 1024] */
+    float fc1_bias[10];   /* fc1.bias [10] */
+    float padding1[6];
+} card_params;
+
+/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+typedef struct card_work {
+    NN_ALIGNED float arena[12288];
+    uint64_t rng;   /* where dropout draws from */
+} card_work;
+
+extern const nn_model card_model;   /* names, sizes and functions, for the runtime */
+
+/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+void card_init(card_params *p, uint64_t seed);
+
+/* Inference for n samples, 1 <= n <= CARD_BATCH: x is n x CARD_INPUT, y gets n x CARD_OUTPUT probabilities.
+ * x and y must not overlap. */
+void card_forward(const card_params *p, card_work *w, int n, const float *x, float *y);
+
+/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
+ * that loss. t: n class labels, 0 to 9.
+ * A label outside that range makes the loss NaN. */
+float card_backward(const card_params *p, card_work *w, int n, const float *x, const int *t, card_params *g);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,265 @@
+/* The network of learns.nn as C, made by nnc 0.1.0 with --unroll=none --target=generic.
+ * Compile with: cc -O3 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
+ *
+ * layer        output      parameters       MACs  forward                backward
+ * fc1          3                    9          6  loops                  loops
+ * sigmoid1     3                    0          0  loops                  loops
+ * fc2          2                    8          6  loops                  loops
+ * softmax1     2                    0          0  loops                  -
+ */
+#include "learns.h"
+
+#include <math.h>
+#include <string.h>
+
+/* fc 3
+ * 2 -> 3: loops, 6 points */
+static void fc1_forward(const float fc1_bias[restrict 3],
+                        const float fc1_weight[restrict 3][2],
+                        const float input[restrict 2],
+                        float fc1_out[restrict 3])
+{
+    for (int o = 0; o < 3; o++) {
+        float sum = fc1_bias[o];
+        for (int i = 0; i < 2; i++)
+            sum += fc1_weight[o][i] * input[i];
+        fc1_out[o] = sum;
+    }
+}
+
+/* sigmoid
+ * 3 -> 3: loops, 3 points */
+static void sigmoid1_forward(const float fc1_out[restrict 3],
+                             float sigmoid1_out[restrict 3])
+{
+    for (int c = 0; c < 3; c++)
+        sigmoid1_out[c] = 1.0f / (1.0f + expf(-fc1_out[c]));
+}
+
+/* fc 2
+ * 3 -> 2: loops, 6 points */
+static void fc2_forward(const float fc2_bias[restrict 2],
+                        const float fc2_weight[restrict 2][3],
+                        const float sigmoid1_out[restrict 3],
+                        float fc2_out[restrict 2])
+{
+    for (int o = 0; o < 2; o++) {
+        float sum = fc2_bias[o];
+        for (int i = 0; i < 3; i++)
+            sum += fc2_weight[o][i] * sigmoid1_out[i];
+        fc2_out[o] = sum;
+    }
+}
+
+/* softmax
+ * 2 -> 2: loops, 8 points */
+static void softmax1_forward(const float fc2_out[restrict 2],
+                             float softmax1_max[restrict 1],
+                             float softmax1_exp[restrict 2],
+                             float softmax1_sum[restrict 1],
+                             float softmax1_out[restrict 2])
+{
+    {
+        float best = -INFINITY;
+        float v;
+        for (int c = 0; c < 2; c++) {
+            v = fc2_out[c];
+            best = v > best || v != v ? v : best;
+        }
+        softmax1_max[0] = best;
+    }
+    for (int c = 0; c < 2; c++)
+        softmax1_exp[c] = expf(fc2_out[c] - softmax1_max[0]);
+    {
+        float sum = 0.0f;
+        for (int c = 0; c < 2; c++)
+            sum += softmax1_exp[c];
+        softmax1_sum[0] = sum;
+    }
+    for (int c = 0; c < 2; c++)
+        softmax1_out[c] = softmax1_exp[c] / softmax1_sum[0];
+}
+
+/* loss crossentropy
+ * 2 -> a number: loops, 7 points */
+static void loss_forward(const float fc2_out[restrict 2],
+                         float loss_max[restrict 1],
+                         const int target[restrict 1],
+                         float loss_sum[restrict 1],
+                         float loss_nll[restrict 1],
+                         float loss[restrict 1], float mean)
+{
+    {
+        float best = -INFINITY;
+        float v;
+        for (int c = 0; c < 2; c++) {
+            v = fc2_out[c];
+            best = v > best || v != v ? v : best;
+        }
+        loss_max[0] = best;
+    }
+    {
+        float sum = 0.0f;
+        for (int c = 0; c < 2; c++)
+            sum += expf(fc2_out[c] - loss_max[0]);
+        loss_sum[0] = sum;
+    }
+    {
+        float sum = 0 <= target[0] ? (target[0] <= 1 ? logf(loss_sum[0]) + loss_max[0] : NAN) : NAN;
+        for (int c = 0; c < 2; c++)
+            sum += target[0] == c ? -fc2_out[c] : 0.0f;
+        loss_nll[0] = sum;
+    }
+    loss[0] += loss_nll[0] * mean;
+}
+
+/* loss crossentropy, backward
+ * 2 -> a number: loops, 2 points */
+static void loss_backward(const float fc2_out[restrict 2],
+                          const float loss_max[restrict 1],
+                          const float loss_sum[restrict 1],
+                          const int target[restrict 1],
+                          float d_fc2_out[restrict 2], float mean)
+{
+    for (int c = 0; c < 2; c++)
+        d_fc2_out[c] = (expf(fc2_out[c] - loss_max[0]) / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * mean;
+}
+
+/* fc 2, backward
+ * 3 -> 2: loops, 14 points */
+static void fc2_backward(const float d_fc2_out[restrict 2],
+                         const float sigmoid1_out[restrict 3],
+                         const float fc2_weight[restrict 2][3],
+                         float d_fc2_weight[restrict 2][3],
+                         float d_sigmoid1_out[restrict 3],
+                         float d_fc2_bias[restrict 2])
+{
+    for (int o = 0; o < 2; o++)
+        for (int i = 0; i < 3; i++)
+            d_fc2_weight[o][i] += d_fc2_out[o] * sigmoid1_out[i];
+    for (int i = 0; i < 3; i++) {
+        float sum = 0.0f;
+        for (int o = 0; o < 2; o++)
+            sum += d_fc2_out[o] * fc2_weight[o][i];
+        d_sigmoid1_out[i] = sum;
+    }
+    for (int o = 0; o < 2; o++)
+        d_fc2_bias[o] += d_fc2_out[o];
+}
+
+/* sigmoid, backward
+ * 3 -> 3: loops, 3 points */
+static void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
+                              const float sigmoid1_out[restrict 3],
+                              float d_fc1_out[restrict 3])
+{
+    for (int c = 0; c < 3; c++)
+        d_fc1_out[c] = d_sigmoid1_out[c] * sigmoid1_out[c] * (1.0f - sigmoid1_out[c]);
+}
+
+/* fc 3, backward
+ * 2 -> 3: loops, 9 points */
+static void fc1_backward(const float d_fc1_out[restrict 3],
+                         const float input[restrict 2],
+                         float d_fc1_weight[restrict 3][2],
+                         float d_fc1_bias[restrict 3])
+{
+    for (int o = 0; o < 3; o++)
+        for (int i = 0; i < 2; i++)
+            d_fc1_weight[o][i] += d_fc1_out[o] * input[i];
+    for (int o = 0; o < 3; o++)
+        d_fc1_bias[o] += d_fc1_out[o];
+}
+
+void learns_forward(const learns_params *p, learns_work *w, int n, const float *x, float *y)
+{
+    void *const fc1_out = w->arena + 0;   /* 3 */
+    void *const sigmoid1_out = w->arena + 16;   /* 3 */
+    void *const fc2_out = w->arena + 0;   /* 2 */
+    void *const softmax1_max = w->arena + 16;   /* 1 */
+    void *const softmax1_exp = w->arena + 32;   /* 2 */
+    void *const softmax1_sum = w->arena + 48;   /* 1 */
+    for (int s = 0; s < n; s++) {
+        const float *const input = x + (size_t)s * LEARNS_INPUT;
+        void *const softmax1_out = y + (size_t)s * LEARNS_OUTPUT;
+        fc1_forward(p->fc1_bias, p->fc1_weight, input, fc1_out);
+        sigmoid1_forward(fc1_out, sigmoid1_out);
+        fc2_forward(p->fc2_bias, p->fc2_weight, sigmoid1_out, fc2_out);
+        softmax1_forward(fc2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
+    }
+}
+
+float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g)
+{
+    void *const fc1_out = w->arena + 0;   /* 3 */
+    void *const sigmoid1_out = w->arena + 16;   /* 3 */
+    void *const fc2_out = w->arena + 0;   /* 2 */
+    void *const loss_max = w->arena + 32;   /* 1 */
+    void *const loss_sum = w->arena + 48;   /* 1 */
+    void *const loss_nll = w->arena + 64;   /* 1 */
+    void *const d_fc2_out = w->arena + 64;   /* 2 */
+    void *const d_sigmoid1_out = w->arena + 0;   /* 3 */
+    void *const d_fc1_out = w->arena + 32;   /* 3 */
+    const float mean = 1.0f / (float)n;
+    float loss = 0.0f;
+    memset(g, 0, sizeof *g);
+    for (int s = 0; s < n; s++) {
+        const float *const input = x + (size_t)s * LEARNS_INPUT;
+        const int *const target = t + (size_t)s * LEARNS_TARGETS;
+        fc1_forward(p->fc1_bias, p->fc1_weight, input, fc1_out);
+        sigmoid1_forward(fc1_out, sigmoid1_out);
+        fc2_forward(p->fc2_bias, p->fc2_weight, sigmoid1_out, fc2_out);
+        loss_forward(fc2_out, loss_max, target, loss_sum, loss_nll, &loss, mean);
+        loss_backward(fc2_out, loss_max, loss_sum, target, d_fc2_out, mean);
+        fc2_backward(d_fc2_out, sigmoid1_out, p->fc2_weight, g->fc2_weight, d_sigmoid1_out, g->fc2_bias);
+        sigmoid1_backward(d_sigmoid1_out, sigmoid1_out, d_fc1_out);
+        fc1_backward(d_fc1_out, input, g->fc1_weight, g->fc1_bias);
+    }
+    return loss;
+}
+
+static const nn_tensor tensors[] = {
+    {"fc1.weight", 2, {3, 2}, 0, 6, -0.70710677f, 0.70710677f},
+    {"fc1.bias", 1, {3}, 8, 3, -0.70710677f, 0.70710677f},
+    {"fc2.weight", 2, {2, 3}, 16, 6, -0.57735026f, 0.57735026f},
+    {"fc2.bias", 1, {2}, 24, 2, -0.57735026f, 0.57735026f},
+};
+
+static void model_forward(const void *params, void *work, int n, const float *x, float *y)
+{
+    learns_forward(params, work, n, x, y);
+}
+
+static float model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
+{
+    return learns_backward(params, work, n, x, t, gradients);
+}
+
+static void model_set_rng(void *work, uint64_t rng)
+{
+    ((learns_work *)work)->rng = rng;
+}
+
+const nn_model learns_model = {
+    .name = "learns",
+    .input_shape = {2, 1, 1},
+    .input = LEARNS_INPUT,
+    .output = LEARNS_OUTPUT,
+    .targets = LEARNS_TARGETS,
+    .int_targets = 1,
+    .batch = LEARNS_BATCH,
+    .params = LEARNS_PARAMS,
+    .floats = LEARNS_FLOATS,
+    .params_bytes = sizeof(learns_params),
+    .work_bytes = sizeof(learns_work),
+    .ntensors = 4,
+    .tensors = tensors,
+    .forward = model_forward,
+    .backward = model_backward,
+    .set_rng = model_set_rng,
+};
+
+void learns_init(learns_params *p, uint64_t seed)
+{
+    nn_init(&learns_model, p, seed);
+}

@@ -1,0 +1,65 @@
+/* The network of learns.nn as C, made by nnc 0.1.0.
+ *
+ *     static learns_params p;                         the weights
+ *     static learns_work w;                           scratch memory; one per thread
+ *     learns_init(&p, 1);                             or nn_load(&learns_model, &p, "file.safetensors")
+ *     loss = learns_backward(&p, &w, n, x, t, &g);    gradients of one batch
+ *     nn_step(&o, (float *)&p, (const float *)&g, state, LEARNS_FLOATS);
+ *     learns_forward(&p, &w, n, x, y);                answers
+ *
+ * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
+ * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+#ifndef LEARNS_H
+#define LEARNS_H
+
+#include "nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEARNS_INPUT   2          /* floats in one sample */
+#define LEARNS_OUTPUT  2          /* floats in one answer */
+#define LEARNS_TARGETS 1          /* labels of one sample */
+#define LEARNS_BATCH   32         /* the most samples a call may carry */
+#define LEARNS_PARAMS  17         /* learnable parameters */
+#define LEARNS_FLOATS  32         /* floats in the weights, padding (always 0) included */
+
+/* Weights, as plain arrays in this order. The gradients that learns_backward writes have the same type, so an
+ * optimizer takes both as LEARNS_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, LEARNS_FLOATS). */
+typedef struct learns_params {
+    NN_ALIGNED float fc1_weight[3][2];   /* fc1.weight [3, 2] */
+    float padding1[2];
+    float fc1_bias[3];   /* fc1.bias [3] */
+    float padding2[5];
+    float fc2_weight[2][3];   /* fc2.weight [2, 3] */
+    float padding3[2];
+    float fc2_bias[2];   /* fc2.bias [2] */
+    float padding4[6];
+} learns_params;
+
+/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+typedef struct learns_work {
+    NN_ALIGNED float arena[80];
+    uint64_t rng;   /* where dropout draws from */
+} learns_work;
+
+extern const nn_model learns_model;   /* names, sizes and functions, for the runtime */
+
+/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+void learns_init(learns_params *p, uint64_t seed);
+
+/* Inference for n samples, 1 <= n <= LEARNS_BATCH: x is n x LEARNS_INPUT, y gets n x LEARNS_OUTPUT probabilities.
+ * x and y must not overlap. */
+void learns_forward(const learns_params *p, learns_work *w, int n, const float *x, float *y);
+
+/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
+ * that loss. t: n class labels, 0 to 1.
+ * A label outside that range makes the loss NaN. */
+float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

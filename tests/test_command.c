@@ -1,0 +1,667 @@
+/* test_command.c: the command as users and Makefiles call it.
+ *
+ * Options, exit statuses, names of what is written, dependencies for Make, standard streams that fail, outputs that
+ * appear whole or not at all, the same bytes each time; and hostile texts, made by a seeded fuzzer out of good
+ * ones, for which nothing but the statuses 0, 1 and 2 will do. The fuzzer runs the sanitized build where there is
+ * one. */
+#include "nnc.h"
+#include "process.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SCRATCH "build/tests/tmp/command"
+#define NET "input 1x6x6; conv 2 k3; relu; maxpool 2; fc 3; softmax\n"
+
+/* One check, with a message of its own. */
+__attribute__((format(printf, 3, 4))) static void check(bool good, int line, const char *fmt, ...)
+{
+    char message[1000];
+    va_list list;
+    va_start(list, fmt);
+    vsnprintf(message, sizeof message, fmt, list);
+    va_end(list);
+    CU_assertImplementation(good, (unsigned)line, message, __FILE__, "", CU_FALSE);
+}
+
+/* ---- Small things that all tests use ----------------------------------------------------------------- */
+
+static void fresh_folder(void)
+{
+    folder_make(SCRATCH);
+    file_write(SCRATCH "/net.nn", NET, strlen(NET));
+}
+
+static const char *in_scratch(const char *file)
+{
+    static char path[4][300];
+    static int next;
+    next = (next + 1) % 4;
+    snprintf(path[next], sizeof path[next], SCRATCH "/%s", file);
+    return path[next];
+}
+
+static bool exists(const char *file)
+{
+    return file_exists(in_scratch(file));
+}
+
+static void write_text(const char *file, const char *text)
+{
+    file_write(in_scratch(file), text, strlen(text));
+}
+
+static bool holds(const char *file, const char *part)
+{
+    char *text = file_read(in_scratch(file), NULL);
+    bool found = text && strstr(text, part);
+    free(text);
+    return found;
+}
+
+static bool file_is(const char *file, const char *expected)
+{
+    char *text = file_read(in_scratch(file), NULL);
+    bool same = text && strcmp(text, expected) == 0;
+    if (!same)
+        printf("\n    %s is: %s", file, text ? text : "missing");
+    free(text);
+    return same;
+}
+
+/* Runs nnc in the scratch folder and checks its status; err: what standard error must hold (NULL: nothing at all). */
+#define EXPECT(status, err, ...) expect(__LINE__, status, err, nnc_run(SCRATCH, __VA_ARGS__, NULL))
+
+static void expect(int line, int status, const char *err, process run)
+{
+    check(run.status == status, line, "exit status %d, not %d; %s", run.status, status, run.err);
+    check(err ? strstr(run.err, err) != NULL : run.err_length == 0, line, "standard error: %s", run.err);
+    if (status != 0)
+        check(run.out_length == 0, line, "prints although it fails: %s", run.out);
+    process_free(&run);
+}
+
+/* Runs a line of shell in the scratch folder, in which $NNC is the compiler; returns its exit status. */
+static int shell(const char *line)
+{
+    setenv("NNC", nnc_path(), 1);
+    const char *argv[] = {"sh", "-c", line, NULL};
+    process run = process_run(SCRATCH, argv, NULL, 0, NULL);
+    int status = run.status;
+    process_free(&run);
+    return status;
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------- */
+
+static void output_names(void)
+{
+    fresh_folder();
+    EXPECT(0, NULL, "net.nn");                               /* the input's stem, in this folder */
+    CU_ASSERT_TRUE(exists("net.c") && exists("net.h"));
+    CU_ASSERT_TRUE(holds("net.c", "net_forward") && holds("net.h", "NET_INPUT"));
+
+    mkdir(SCRATCH "/sub", 0777);
+    write_text("sub/lenet-5.nn", NET);
+    EXPECT(0, NULL, "sub/lenet-5.nn");
+    CU_ASSERT_TRUE(exists("lenet-5.c") && exists("lenet-5.h") && !exists("sub/lenet-5.c"));
+    CU_ASSERT_TRUE(holds("lenet-5.h", "lenet_5_forward") && holds("lenet-5.h", "LENET_5_INPUT"));
+    CU_ASSERT_TRUE(holds("lenet-5.c", "#include \"lenet-5.h\""));
+
+    EXPECT(0, NULL, "net.nn", "-o", "sub/other.c");
+    CU_ASSERT_TRUE(exists("sub/other.c") && exists("sub/other.h"));
+    CU_ASSERT_TRUE(holds("sub/other.h", "other_forward") && holds("sub/other.c", "#include \"other.h\""));
+
+    EXPECT(0, NULL, "-osub/3.d.c", "net.nn");
+    CU_ASSERT_TRUE(exists("sub/3.d.h") && holds("sub/3.d.h", "n3_d_forward"));
+
+    EXPECT(0, NULL, "--prefix=digits", "net.nn", "-o", "b.c");
+    CU_ASSERT_TRUE(holds("b.h", "digits_forward") && holds("b.h", "DIGITS_BATCH") && holds("b.c", "#include \"b.h\""));
+
+    write_text("-odd.nn", NET);
+    EXPECT(0, NULL, "--", "-odd.nn");
+    CU_ASSERT_TRUE(holds("-odd.h", "_odd_forward"));
+    write_text("no_suffix", NET);
+    EXPECT(0, NULL, "no_suffix");
+    CU_ASSERT_TRUE(exists("no_suffix.c"));
+
+    EXPECT(2, "runtime's own", "net.nn", "-o", "nn.c");
+    EXPECT(0, NULL, "--prefix=digits", "net.nn", "-o", "nn.c");
+}
+
+static void standard_input(void)
+{
+    fresh_folder();
+    const char *write[] = {nnc_path(), "-", "-o", "std.c", NULL}, *look[] = {nnc_path(), "--check", "-", NULL};
+    expect(__LINE__, 0, NULL, process_run(SCRATCH, write, NET, strlen(NET), NULL));
+    CU_ASSERT_TRUE(holds("std.h", "std_forward"));
+    expect(__LINE__, 0, NULL, process_run(SCRATCH, look, NET, strlen(NET), NULL));
+    expect(__LINE__, 1, "<stdin>:1:1: error:", process_run(SCRATCH, look, "conv", 4, NULL));
+    expect(__LINE__, 1, "no input", process_run(SCRATCH, look, "", 0, NULL));
+    CU_ASSERT_EQUAL(shell("$NNC --check - <&-"), 2);         /* closed */
+    CU_ASSERT_EQUAL(shell("$NNC --check - < ."), 2);         /* a folder */
+}
+
+/* ---- What is printed --------------------------------------------------------------------------------- */
+
+static void help(void)
+{
+    static const char *const words[] = {
+        "-o", "--prefix", "--input", "--batch", "--unroll", "--target", "--inference", "--main", "--check", "--summary",
+        "--dump", "-MD", "-MF", "-MT", "-Werror", "-Wunroll", "--color", "--help", "--version", "FILE.nn",
+        "Exit status"};
+    fresh_folder();
+    process run = nnc_run(SCRATCH, "--help", NULL);
+    CU_ASSERT_EQUAL(run.status, 0);
+    CU_ASSERT_EQUAL(run.err_length, 0);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        check(strstr(run.out, words[i]) != NULL, __LINE__, "--help does not speak of %s", words[i]);
+    for (int i = 0; i < nkinds; i++)
+        check(!kinds[i]->syntax || strstr(run.out, kinds[i]->syntax), __LINE__, "--help lacks %s", kinds[i]->name);
+    for (const char *line = run.out; *line;) {
+        const char *end = strchr(line, '\n');
+        check(end && end - line <= 120, __LINE__, "--help has a long line: %.40s...", line);
+        line = end ? end + 1 : line + strlen(line);
+    }
+    process_free(&run);
+
+    run = nnc_run(SCRATCH, "--version", NULL);
+    CU_ASSERT_EQUAL(run.status, 0);
+    CU_ASSERT_STRING_EQUAL(run.out, "nnc " NNC_VERSION "\n");
+    process_free(&run);
+}
+
+/* --check, --summary and --dump write no files, unless -o asks for them. */
+static void looking_only(void)
+{
+    static const char *const options[] = {"--check",     "--summary",   "--dump=ast", "--dump=net",
+                                          "--dump=prog", "--dump=grad", "--dump=plan"};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        fresh_folder();
+        process run = nnc_run(SCRATCH, options[i], "net.nn", NULL);
+        check(run.status == 0 && run.err_length == 0, __LINE__, "%s: status %d, %s", options[i], run.status, run.err);
+        check((run.out_length > 0) == (i > 0), __LINE__, "%s prints %zu bytes", options[i], run.out_length);
+        check(folder_count(SCRATCH) == 1, __LINE__, "%s writes files", options[i]);
+        process_free(&run);
+
+        run = nnc_run(SCRATCH, options[i], "net.nn", "-o", "net.c", NULL);
+        check(run.status == 0, __LINE__, "%s: status %d, %s", options[i], run.status, run.err);
+        check(folder_count(SCRATCH) == (i > 0 ? 3 : 1), __LINE__, "%s with -o", options[i]);
+        process_free(&run);
+
+        run = nnc_run(SCRATCH, options[i], "--inference", "net.nn", NULL);
+        check(run.status == 0, __LINE__, "%s --inference: status %d, %s", options[i], run.status, run.err);
+        process_free(&run);
+    }
+}
+
+static void failing_streams(void)
+{
+    static const char *const options[] = {"--help", "--version", "--summary net.nn", "--dump=ast net.nn",
+                                          "--dump=plan -o net.c net.nn"};
+    char line[300];
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        fresh_folder();
+        snprintf(line, sizeof line, "$NNC %s > /dev/full", options[i]);
+        check(shell(line) == 2, __LINE__, "%s", line);
+        snprintf(line, sizeof line, "$NNC %s >&-", options[i]);
+        check(shell(line) == 2, __LINE__, "%s", line);
+        snprintf(line, sizeof line, "{ sleep 0.1; $NNC %s; echo $? > ../status; } | true", options[i]);
+        check(shell(line) == 0, __LINE__, "%s", line);
+        char *status = file_read(SCRATCH "/../status", NULL);
+        check(status && strcmp(status, "2\n") == 0, __LINE__, "%s: status %s", line, status ? status : "?");
+        free(status);
+        check(folder_count(SCRATCH) == 1, __LINE__, "%s writes files although it fails", line);
+    }
+    /* Nobody reads the messages: still no signal, and what is written is whole. */
+    CU_ASSERT_EQUAL(shell("$NNC net.nn 2>&-"), 0);
+    CU_ASSERT_EQUAL(shell("$NNC nothing.nn 2>&-"), 2);
+    CU_ASSERT_EQUAL(shell("echo conv > bad.nn; $NNC bad.nn 2>/dev/full"), 1);
+    CU_ASSERT_EQUAL(shell("$NNC net.nn -o closed.c <&- >&- 2>&-"), 0);
+    CU_ASSERT_TRUE(holds("closed.c", "closed_forward"));
+}
+
+static void colors(void)
+{
+    fresh_folder();
+    write_text("bad.nn", "conf 3\n");
+    process run = nnc_run(SCRATCH, "bad.nn", "--color=always", NULL);
+    CU_ASSERT_PTR_NOT_NULL(strstr(run.err, "\033[1;31merror: "));
+    process_free(&run);
+    run = nnc_run(SCRATCH, "bad.nn", NULL);                  /* not a terminal */
+    CU_ASSERT_PTR_NULL(strchr(run.err, '\033'));
+    process_free(&run);
+    run = nnc_run(SCRATCH, "bad.nn", "--color=never", NULL);
+    CU_ASSERT_PTR_NULL(strchr(run.err, '\033'));
+    process_free(&run);
+}
+
+static void warnings(void)
+{
+    fresh_folder();
+    write_text("loss.nn", "input 4; fc 3; softmax; loss bce\n");
+    EXPECT(0, "[-Wloss]", "--check", "loss.nn");
+    EXPECT(0, NULL, "--check", "-Wno-loss", "loss.nn");
+    EXPECT(0, NULL, "--check", "-Wno-all", "loss.nn");
+    EXPECT(0, "[-Wloss]", "--check", "-Wno-all", "-Wloss", "loss.nn");
+    EXPECT(0, "[-Wloss]", "--check", "-Wno-loss", "-Wall", "loss.nn");
+    EXPECT(1, "error: bce", "--check", "-Werror", "loss.nn");
+    EXPECT(1, "[-Werror=loss]", "-Werror", "loss.nn");
+    CU_ASSERT_EQUAL(folder_count(SCRATCH), 2);
+    EXPECT(0, "[-Wloss]", "--check", "-Werror", "-Wno-error", "loss.nn");
+    EXPECT(0, NULL, "--check", "-Werror", "-Wno-loss", "loss.nn");
+}
+
+/* ---- Dependencies for Make --------------------------------------------------------------------------- */
+
+static void dependencies(void)
+{
+    fresh_folder();
+    EXPECT(0, NULL, "-MD", "net.nn", "-o", "net.c");
+    CU_ASSERT_TRUE(file_is("net.d", "net.c net.h: net.nn\n"));
+
+    mkdir(SCRATCH "/sub", 0777);
+    EXPECT(0, NULL, "-MD", "net.nn", "-o", "sub/a.c");
+    CU_ASSERT_TRUE(file_is("sub/a.d", "sub/a.c sub/a.h: net.nn\n"));
+
+    EXPECT(0, NULL, "-MD", "-MF", "x.dep", "-MT", "all", "net.nn");
+    CU_ASSERT_TRUE(file_is("x.dep", "all: net.nn\n"));
+    EXPECT(0, NULL, "-MD", "-MFy.dep", "-MTone", "-MT", "two", "net.nn");
+    CU_ASSERT_TRUE(file_is("y.dep", "one two: net.nn\n"));
+
+    write_text("a b$c#d.nn", NET);
+    EXPECT(0, NULL, "-MD", "a b$c#d.nn", "-o", "e.c");
+    CU_ASSERT_TRUE(file_is("e.d", "e.c e.h: a\\ b$$c\\#d.nn\n"));
+    write_text("Makefile", "e.c:\n\t@echo stale\n-include e.d\n");
+    CU_ASSERT_EQUAL(shell("make -rs e.c > before; touch -d tomorrow 'a b$c#d.nn'; make -rs e.c > after"), 0);
+    CU_ASSERT_TRUE(file_is("before", "") && file_is("after", "stale\n"));
+
+    const char *write[] = {nnc_path(), "-", "-MD", "-o", "f.c", NULL};
+    expect(__LINE__, 0, NULL, process_run(SCRATCH, write, NET, strlen(NET), NULL));
+    CU_ASSERT_TRUE(file_is("f.d", "f.c f.h:\n"));
+
+    fresh_folder();
+    EXPECT(0, NULL, "--check", "-MD", "net.nn");
+    CU_ASSERT_EQUAL(folder_count(SCRATCH), 1);
+    EXPECT(2, "cannot write missing/x.d", "-MD", "-MF", "missing/x.d", "net.nn");
+    CU_ASSERT_EQUAL(folder_count(SCRATCH), 1);               /* not even the others */
+}
+
+/* ---- Whole or not at all ----------------------------------------------------------------------------- */
+
+static void old_outputs(void)
+{
+    fresh_folder();
+    write_text("net.c", "old c");
+    write_text("net.h", "old h");
+}
+
+/* The files of the run before are as they were, and nothing else lies in the folder. */
+static bool untouched(int entries)
+{
+    return file_is("net.c", "old c") && file_is("net.h", "old h") && folder_count(SCRATCH) == entries;
+}
+
+static void failing_runs_keep(void)
+{
+    old_outputs();
+    write_text("bad.nn", "input 3x8x8; conf 3\n");
+    EXPECT(1, "did you mean conv?", "bad.nn", "-o", "net.c");
+    CU_ASSERT_TRUE(untouched(4));
+
+    old_outputs();                                           /* the disk is full after 512 or 1024 bytes */
+    CU_ASSERT_EQUAL(shell("ulimit -f 1; $NNC net.nn"), 2);
+    CU_ASSERT_TRUE(untouched(3));
+
+    old_outputs();                                           /* one of two can't be written */
+    remove(in_scratch("net.h"));
+    mkdir(in_scratch("net.h"), 0777);
+    EXPECT(2, "cannot write net.h: it is a folder", "net.nn");
+    CU_ASSERT_TRUE(file_is("net.c", "old c") && folder_count(SCRATCH) == 3);
+
+    old_outputs();
+    remove(in_scratch("net.c"));
+    mkdir(in_scratch("net.c"), 0777);
+    EXPECT(2, "cannot write net.c: it is a folder", "net.nn");
+    CU_ASSERT_TRUE(file_is("net.h", "old h") && folder_count(SCRATCH) == 3);
+
+    old_outputs();
+    mkfifo(in_scratch("pipe.c"), 0666);
+    EXPECT(2, "not a regular file", "net.nn", "-o", "pipe.c");
+    CU_ASSERT_TRUE(untouched(4));
+
+    old_outputs();
+    EXPECT(2, "cannot write net.c/x.h: Not a directory", "net.nn", "-o", "net.c/x.c");
+    EXPECT(2, "cannot write missing/x.h: No such file", "net.nn", "-o", "missing/x.c");
+    CU_ASSERT_TRUE(untouched(3));
+
+    write_text("x.c", NET);
+    EXPECT(2, "x.c would overwrite the input", "x.c", "-o", "x.c");
+    EXPECT(2, "would overwrite the input", "x.c", "-o", "./x.c");
+    write_text("y.h", NET);
+    EXPECT(2, "y.h would overwrite the input", "y.h");
+    EXPECT(2, "would be written twice", "net.nn", "-MD", "-MF", "./net.c");
+    CU_ASSERT_TRUE(file_is("x.c", NET) && file_is("y.h", NET) && untouched(5));
+
+    if (geteuid() != 0) {                                    /* root may write anywhere */
+        old_outputs();
+        chmod(SCRATCH, 0555);
+        EXPECT(2, "Permission denied", "net.nn");
+        chmod(SCRATCH, 0777);
+        CU_ASSERT_TRUE(untouched(3));
+        chmod(in_scratch("net.c"), 0444);
+        EXPECT(2, "Permission denied", "net.nn");
+        CU_ASSERT_TRUE(untouched(3));
+    }
+}
+
+static int mode_of(const char *file)
+{
+    struct stat status;
+    return stat(in_scratch(file), &status) == 0 ? (int)(status.st_mode & 0777) : -1;
+}
+
+static void good_runs_replace(void)
+{
+    old_outputs();
+    chmod(in_scratch("net.h"), 0600);
+    mode_t mask = umask(027);
+    EXPECT(0, NULL, "net.nn");
+    EXPECT(0, NULL, "net.nn", "-o", "new.c");
+    umask(mask);
+    CU_ASSERT_TRUE(holds("net.c", "net_forward") && holds("net.h", "net_forward"));
+    CU_ASSERT_EQUAL(folder_count(SCRATCH), 5);
+    CU_ASSERT_EQUAL(mode_of("net.h"), 0600);                 /* as it was */
+    CU_ASSERT_EQUAL(mode_of("new.c"), 0640);                 /* as the umask says */
+
+    fresh_folder();                                          /* through a link, which stays one */
+    mkdir(in_scratch("real"), 0777);
+    write_text("real/net.c", "old c");
+    CU_ASSERT_EQUAL(symlink("real/net.c", in_scratch("net.c")), 0);
+    EXPECT(0, NULL, "net.nn");
+    CU_ASSERT_TRUE(holds("real/net.c", "net_forward") && exists("net.h") && !exists("real/net.h"));
+    struct stat status;
+    CU_ASSERT_TRUE(lstat(in_scratch("net.c"), &status) == 0 && S_ISLNK(status.st_mode));
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------------- */
+
+static void unreadable_inputs(void)
+{
+    fresh_folder();
+    EXPECT(2, "cannot read nothing.nn: No such file", "nothing.nn");
+    EXPECT(2, "cannot read .: it is a folder", ".", "-o", "x.c");
+    EXPECT(2, "cannot read", "", "-o", "x.c");
+    if (geteuid() != 0) {
+        chmod(in_scratch("net.nn"), 0);
+        EXPECT(2, "cannot read net.nn: Permission denied", "net.nn");
+    }
+    fresh_folder();
+    write_text("large.nn", "# ");
+    CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), (16 << 20) + 1), 0);
+    EXPECT(2, "larger than 16 MB", "large.nn");
+    CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), 16 << 20), 0);
+    EXPECT(1, "NUL byte", "--check", "large.nn");
+    CU_ASSERT_EQUAL(folder_count(SCRATCH), 2);
+}
+
+/* The same network, however its lines end. */
+static void text_files(void)
+{
+    static const char *const texts[] = {
+        "input 1x6x6\nconv 2 k3\nrelu\n", "\xef\xbb\xbfinput 1x6x6\r\nconv 2 k3\r\nrelu",
+        "# x\n\n ;input\t1x6x6;;conv   2 k3 # two\n;\r\n\trelu # end", "input 1x6x6;conv k=3 1->2;relu;"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        fresh_folder();
+        write_text("net.nn", texts[i]);
+        process run = nnc_run(SCRATCH, "--dump=prog", "net.nn", NULL);
+        check(run.status == 0 && strstr(run.out, "conv1.out") && strstr(run.out, "relu1"), __LINE__, "text %zu: %s", i,
+              run.err);
+        process_free(&run);
+    }
+}
+
+/* ---- The same bytes ---------------------------------------------------------------------------------- */
+
+static void compare_bytes(const char *what, const char *a, const char *b)
+{
+    size_t la = 0, lb = 0;
+    char *ta = file_read(a, &la), *tb = file_read(b, &lb);
+    check(ta && tb && la == lb && memcmp(ta, tb, la) == 0, __LINE__, "%s: %s and %s differ", what, a, b);
+    free(ta);
+    free(tb);
+}
+
+static void same_bytes(void)
+{
+    static const char *const modes[] = {"--unroll=auto", "--unroll=full", "--unroll=tile", "--unroll=none"};
+    for (int i = 0; i < 4; i++) {
+        fresh_folder();
+        mkdir(in_scratch("there"), 0777);
+        mkdir(in_scratch("again"), 0777);
+        EXPECT(0, NULL, modes[i], "net.nn");
+        EXPECT(0, NULL, modes[i], "net.nn", "-o", "again/net.c");
+
+        char path[PATH_MAX], *folder = realpath(SCRATCH, NULL);
+        snprintf(path, sizeof path, "%s/net.nn", folder);
+        free(folder);
+        setenv("LC_ALL", "de_DE.UTF-8", 1);                  /* another place, another time, another language */
+        setenv("TZ", "Asia/Tokyo", 1);
+        expect(__LINE__, 0, NULL, nnc_run(SCRATCH "/there", modes[i], path, NULL));
+        unsetenv("LC_ALL");
+        unsetenv("TZ");
+        compare_bytes(modes[i], SCRATCH "/net.c", SCRATCH "/again/net.c");
+        compare_bytes(modes[i], SCRATCH "/net.h", SCRATCH "/again/net.h");
+        compare_bytes(modes[i], SCRATCH "/net.c", SCRATCH "/there/net.c");
+        compare_bytes(modes[i], SCRATCH "/net.h", SCRATCH "/there/net.h");
+    }
+}
+
+/* ---- Hostile texts ----------------------------------------------------------------------------------- */
+
+enum { FUZZ_RUNS = 600, MAX_TEXT = 1 << 20 };
+
+static uint64_t random_state;
+
+static uint64_t random_bits(void)                            /* splitmix64 */
+{
+    uint64_t z = random_state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static size_t below(size_t n)
+{
+    return (size_t)(random_bits() % n);
+}
+
+/* A build that notices what goes wrong silently, if there is one; or the ordinary one. */
+static const char *fuzz_target(void)
+{
+    static char path[PATH_MAX];
+    if (!getenv("NNC_FUZZ") && realpath("build/sanitize/nnc", path))
+        return path;
+    return getenv("NNC_FUZZ") ? getenv("NNC_FUZZ") : nnc_path();
+}
+
+/* Runs nnc on a text: the exit status must be 0, 1 or 2, errors must be told, and no sanitizer may speak. */
+static int ended[3];                                         /* runs by exit status */
+
+static bool survives(const char *text, size_t length, const char *option)
+{
+    const char *argv[] = {fuzz_target(), "-", option, "-o", "fuzz.c", NULL};
+    process run = process_run(SCRATCH, argv, text, length, NULL);
+    bool good = run.status >= 0 && run.status <= 2 && !strstr(run.err, "runtime error") &&
+                !strstr(run.err, "Sanitizer") && (run.status == 0 || strstr(run.err, "error: ")) &&
+                (run.status != 0 || !strstr(run.err, "error: "));
+    if (good)
+        ended[run.status]++;
+    if (!good) {
+        static int failures;
+        char path[100];
+        snprintf(path, sizeof path, "build/tests/tmp/fuzz-%d.nn", failures++);
+        file_write(path, text, length);
+        check(false, __LINE__, "status %d with %s; the text is in %s; %.600s", run.status, option, path, run.err);
+    }
+    process_free(&run);
+    return good;
+}
+
+static const char *const good_texts[] = {
+    NET,
+    "input 3x32x32; conv 3->16 k3 s2 p1; relu; maxpool 2; fc 10; softmax\n",
+    "input 3x9x7\nbatch 4\na: conv 6 k3x2 s2x1 p1x0 d1x2 g3 bias=false pad=zeros # first\n"
+    "conv 4 k3 p2 pad=reflect; leakyrelu 0.2\nb: avgpool k2 s1 p1 countpad=false\nglobalavgpool\nfc 5\nloss mse\n",
+    "input 1x5x5\r\nnormalize mean=0.5 std=0.25\r\nconv 2 k3 p1 pad=circular\r\ntanh; dropout 0.3\r\nflatten; fc 4 "
+    "bias=false\r\nsigmoid\r\nloss bce\r\n",
+    "input 12; fc 12->7; leakyrelu -0.5; fc 3; loss crossentropy",
+    "input 2x4x4; normalize mean=0.1,-2e-1 std=1,.5; maxpool k3x2 s1 p1 d1; softmax; loss crossentropy",
+};
+
+static const char *const good_options[] = {
+    "--check",       "--summary",     "--dump=ast",    "--dump=net",    "--dump=prog",     "--dump=grad", "--dump=plan",
+    "--unroll=auto", "--unroll=tile", "--unroll=none", "--unroll=full", "--target=scalar", "--inference"};
+
+/* One random change of a text. */
+static size_t mutate(char *text, size_t length)
+{
+    static const char *const pieces[] = {
+        "->",     "=",    ",",      ":",      ";",          "\n",          "#",        "conv ",   "k3x5",
+        "99999999999",
+        "-1",     "0",    "1e30",   "x",      "3x",         "input 4;",    "loss ",    "softmax", "pad=",  "\r\n",
+        "relu",   "{",    "$a",     "\xff",   "\xe2\x82",   "d65536",      "p100",     "g7",      "batch", "2147483647",
+        "\t",     "1e-9", "\xf0\x9f\x98\x80", "0.5000000000000000000000000000000000001", "s9999", "fc 1", "std=0",
+        "nan",
+        "k-3",    "4294967296x4294967296x2",  "18446744073709551616", "maxpool 3 p1;", "flatten;", "batch 1;", "1x1x1"};
+    size_t at = below(length + 1), n = 1 + below(8);
+    if (n > length - at)
+        n = length - at;
+    switch (below(7)) {
+    case 0:                                                  /* a byte flips */
+        if (at < length)
+            text[at] ^= (char)(1 << below(8));
+        return length;
+    case 1:                                                  /* bytes go */
+        memmove(text + at, text + at + n, length - at - n);
+        return length - n;
+    case 2: {                                                /* bytes double */
+        if (length + n > MAX_TEXT)
+            return length;
+        memmove(text + at + n, text + at, length - at);
+        return length + n;
+    }
+    case 3: {                                                /* two stretches change places */
+        size_t other = below(length + 1);
+        for (size_t i = 0; i < n && other + i < length && at + i < length; i++) {
+            char c = text[at + i];
+            text[at + i] = text[other + i];
+            text[other + i] = c;
+        }
+        return length;
+    }
+    case 4:                                                  /* a digit changes */
+        for (size_t i = at; i < length; i++)
+            if (text[i] >= '0' && text[i] <= '9') {
+                text[i] = (char)('0' + below(10));
+                break;
+            }
+        return length;
+    default: {                                               /* something comes in */
+        const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
+        n = strlen(piece);
+        if (length + n > MAX_TEXT)
+            return length;
+        memmove(text + at + n, text + at, length - at);
+        memcpy(text + at, piece, n);
+        return length + n;
+    }
+    }
+}
+
+static void fuzz(void)
+{
+    setenv("ASAN_OPTIONS", "exitcode=99:allocator_may_return_null=1", 1);
+    setenv("UBSAN_OPTIONS", "exitcode=99", 1);
+    random_state = test_seed();
+    fresh_folder();
+    char *text = malloc(MAX_TEXT + 1);
+    int bad = 0;
+    for (int run = 0; run < FUZZ_RUNS && bad < 5; run++) {
+        const char *from = good_texts[below(sizeof good_texts / sizeof *good_texts)];
+        size_t length = strlen(from);
+        memcpy(text, from, length);
+        for (size_t changes = below(6); changes > 0; changes--)
+            length = mutate(text, length);
+        bad += !survives(text, length, good_options[below(sizeof good_options / sizeof *good_options)]);
+    }
+    free(text);
+    CU_ASSERT_EQUAL(bad, 0);
+    CU_ASSERT_TRUE(ended[0] > FUZZ_RUNS / 20 && ended[1] > FUZZ_RUNS / 20); /* both ways were tried */
+}
+
+/* head, then the piece so many times, then tail. */
+static void survives_repeated(const char *head, const char *piece, size_t times, const char *tail, const char *option)
+{
+    size_t lh = strlen(head), lp = strlen(piece), lt = strlen(tail), length = lh + lp * times + lt;
+    char *text = malloc(length + 1);
+    memcpy(text, head, lh);
+    for (size_t i = 0; i < times; i++)
+        memcpy(text + lh + i * lp, piece, lp);
+    memcpy(text + lh + lp * times, tail, lt + 1);
+    survives(text, length, option);
+    free(text);
+}
+
+static void long_texts(void)
+{
+    fresh_folder();
+    survives_repeated("input 4; ", "relu ;", 2000, "fc 1", "--summary");
+    survives_repeated("input 1", "0", 100000, "", "--check");
+    survives_repeated("input 4; leakyrelu 0.", "3", 100000, "", "--check");
+    survives_repeated("input 4; leakyrelu 1e", "9", 100000, "", "--check");
+    survives_repeated("input 4\nfc 1", "0", 100000, "->5", "--check");
+    survives_repeated("input 4; ", "x", 100000, "", "--check");
+    survives_repeated("input 4; ", "x", 100000, ": fc 3", "--check");
+    survives_repeated("", "a:", 50000, "", "--check");
+    survives_repeated("conv ", "3->", 30000, "4", "--check");
+    survives_repeated("input 4; fc ", "3 ", 50000, "", "--check");
+    survives_repeated("input 4; normalize mean=1", ",2", 50000, " std=1", "--check");
+    survives_repeated("input 50000; normalize mean=1", ",2", 49999, " std=1", "--check");
+    survives_repeated("input 4; fc ", "k=", 50000, "1", "--check");
+    survives_repeated("input 1x4", "x1", 50000, "; relu", "--check");
+    survives_repeated("input ", "\t", 100000, "4; relu", "--check");
+    survives_repeated("#", "#", 100000, "\ninput 4; relu", "--check");
+    survives_repeated("", ";\n", 100000, "input 4; relu", "--check");
+    survives_repeated("", "\xe2\x86\x92", 30000, "", "--check");
+    survives_repeated("", "-> ;", 30000, "", "--check");
+    survives_repeated("input 4; ", "(", 100000, "", "--check");
+    survives_repeated("input 1x8x8; ", "conv 2 k3 p1;", 300, "fc 2", "--unroll=none");
+}
+
+void add_command_suite(void)
+{
+    CU_Suite *suite = CU_add_suite("command", NULL, NULL);
+    CU_add_test(suite, "names of outputs", output_names);
+    CU_add_test(suite, "standard input", standard_input);
+    CU_add_test(suite, "--help and --version", help);
+    CU_add_test(suite, "--check, --summary, --dump", looking_only);
+    CU_add_test(suite, "streams that fail", failing_streams);
+    CU_add_test(suite, "colors", colors);
+    CU_add_test(suite, "warnings", warnings);
+    CU_add_test(suite, "dependencies", dependencies);
+    CU_add_test(suite, "failing runs keep the old files", failing_runs_keep);
+    CU_add_test(suite, "good runs replace them", good_runs_replace);
+    CU_add_test(suite, "unreadable inputs", unreadable_inputs);
+    CU_add_test(suite, "line ends", text_files);
+    CU_add_test(suite, "the same bytes", same_bytes);
+    CU_add_test(suite, "hostile texts", fuzz);
+    CU_add_test(suite, "long texts", long_texts);
+}

@@ -1,0 +1,364 @@
+/* test_golden.c: what the compiler prints, compared with what it printed when somebody last looked.
+ *
+ * Each tests/golden/FOLDER/NAME.nn is compiled, and whichever of these files lies beside it is compared whole:
+ *
+ *     NAME.err                              exit status 1, nothing written; standard error
+ *     NAME.usage                            exit status 2, nothing written; standard error
+ *     NAME.warn                             exit status 0; standard error
+ *     NAME.ast .net .prog .grad .plan       --dump= of that stage
+ *     NAME.summary                          --summary
+ *     NAME.c .h                             the files written
+ *
+ * The first line of the .nn may be a comment with options: `# options: --input=3x32x32 --unroll=none`. Where `-` is one
+ * of them, the network comes from standard input. With UPDATE=1
+ * in the environment (`make golden`) the files are rewritten instead; to add an expectation, make it as an empty file
+ * and do that.
+ *
+ * The last test reads the compiler's sources: every error and warning in them must be seen in one of these files. */
+#include "process.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <ctype.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCRATCH "build/tests/tmp/golden"
+
+enum { MAX_WORDS = 24 };
+
+static bool update;
+
+/* One check, with a message of its own. */
+__attribute__((format(printf, 2, 3))) static void check(bool good, const char *fmt, ...)
+{
+    char message[500];
+    va_list list;
+    va_start(list, fmt);
+    vsnprintf(message, sizeof message, fmt, list);
+    va_end(list);
+    CU_assertImplementation(good, __LINE__, message, __FILE__, "", CU_FALSE);
+}
+
+/* ---- One case ----------------------------------------------------------------------------------------- */
+
+typedef struct golden {
+    char   stem[300];                    /* tests/golden/errors/label */
+    char   options[500];                 /* of the first line */
+    int    compared;                     /* expectation files found */
+} golden;
+
+static golden read_case(const char *path)
+{
+    golden g = {.compared = 0};
+    snprintf(g.stem, sizeof g.stem, "%.*s", (int)strlen(path) - 3, path);
+    char *text = file_read(path, NULL);
+    const char *marker = "# options:";
+    if (strncmp(text, marker, strlen(marker)) == 0)
+        snprintf(g.options, sizeof g.options, "%.*s", (int)(strcspn(text, "\r\n") - strlen(marker)),
+                 text + strlen(marker));
+    free(text);
+    return g;
+}
+
+/* Compiles the case in its own folder, in which its .nn is a copy. */
+static process run_case(golden *g, const char *option)
+{
+    char source[400], copy[400], options[sizeof g->options];
+    char file[300];
+    snprintf(file, sizeof file, "%s", strrchr(g->stem, '/') + 1);
+    strcat(file, ".nn");
+    folder_make(SCRATCH);
+    snprintf(source, sizeof source, "%s.nn", g->stem);
+    snprintf(copy, sizeof copy, SCRATCH "/%s", file);
+    size_t length;
+    char *text = file_read(source, &length);
+    file_write(copy, text, length);
+
+    const char *argv[MAX_WORDS + 4] = {nnc_path()};
+    int n = 1;
+    strcpy(options, g->options);
+    bool from_stdin = false;
+    for (char *word = strtok(options, " "); word && n < MAX_WORDS; word = strtok(NULL, " ")) {
+        argv[n++] = word;
+        from_stdin |= strcmp(word, "-") == 0;
+    }
+    if (option)
+        argv[n++] = option;
+    if (!from_stdin)
+        argv[n++] = file;
+    process run = process_run(SCRATCH, argv, from_stdin ? text : NULL, length, NULL);
+    free(text);
+    return run;
+}
+
+static bool has(const golden *g, const char *suffix)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s.%s", g->stem, suffix);
+    return file_exists(path);
+}
+
+/* Compares text with the expectation file, or rewrites that; shows the difference. */
+static void compare(golden *g, const char *suffix, const char *text, size_t length)
+{
+    char path[400], actual[400], command[1000];
+    snprintf(path, sizeof path, "%s.%s", g->stem, suffix);
+    g->compared++;
+    size_t expected_length;
+    char *expected = file_read(path, &expected_length);
+    bool same = expected && expected_length == length && memcmp(expected, text, length) == 0;
+    free(expected);
+    if (!same && update) {
+        file_write(path, text, length);
+        printf("\n    rewritten: %s", path);
+        return;
+    }
+    check(same, "%s", path);
+    if (same)
+        return;
+    snprintf(actual, sizeof actual, SCRATCH "/actual.%s", suffix);
+    file_write(actual, text, length);
+    snprintf(command, sizeof command, "diff -u '%s' '%s' | head -40", path, actual);
+    printf("\n");
+    fflush(stdout);
+    if (system(command) != 0)
+        printf("(no diff)\n");
+}
+
+/* A run that must end with the given status and print its messages. */
+static void compare_messages(golden *g, const char *suffix, int status)
+{
+    if (!has(g, suffix))
+        return;
+    process run = run_case(g, NULL);
+    check(run.status == status, "%s: exit status %d, not %d", g->stem, run.status, status);
+    check(run.out_length == 0, "%s: prints to standard output", g->stem);
+    if (run.status == status)
+        compare(g, suffix, run.err, run.err_length);
+    if (status != 0)
+        check(folder_count(SCRATCH) <= 2, "%s: leaves files behind", g->stem);
+    process_free(&run);
+}
+
+/* A run that must succeed and print something. */
+static void compare_print(golden *g, const char *suffix, const char *option)
+{
+    if (!has(g, suffix))
+        return;
+    process run = run_case(g, option);
+    check(run.status == 0, "%s: %s: exit status %d: %s", g->stem, option, run.status, run.err);
+    if (!has(g, "warn"))
+        check(run.err_length == 0, "%s: %s: warns: %s", g->stem, option, run.err);
+    if (run.status == 0)
+        compare(g, suffix, run.out, run.out_length);
+    process_free(&run);
+}
+
+/* The files that a run writes. */
+static void compare_files(golden *g)
+{
+    static const char *const suffixes[] = {"c", "h"};
+    for (int i = 0; i < 2; i++) {
+        if (!has(g, suffixes[i]))
+            continue;
+        process run = run_case(g, NULL);
+        char path[400];
+        snprintf(path, sizeof path, SCRATCH "/%s.%s", strrchr(g->stem, '/') + 1, suffixes[i]);
+        size_t length;
+        char *text = file_read(path, &length);
+        check(run.status == 0 && text, "%s: exit status %d: %s", g->stem, run.status, run.err);
+        if (text)
+            compare(g, suffixes[i], text, length);
+        free(text);
+        process_free(&run);
+    }
+}
+
+/* ---- All cases ---------------------------------------------------------------------------------------------- */
+
+static void all_cases(void)
+{
+    static const char *const stages[] = {"ast", "net", "prog", "grad", "plan"};
+    glob_t found = {0};
+    glob("tests/golden/*.nn", 0, NULL, &found);
+    glob("tests/golden/*/*.nn", GLOB_APPEND, NULL, &found);
+    check(found.gl_pathc > 0, "there are no cases");
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        golden g = read_case(found.gl_pathv[i]);
+        compare_messages(&g, "err", 1);
+        compare_messages(&g, "usage", 2);
+        compare_messages(&g, "warn", 0);
+        for (int k = 0; k < 5; k++) {
+            char option[20];
+            snprintf(option, sizeof option, "--dump=%s", stages[k]);
+            compare_print(&g, stages[k], option);
+        }
+        compare_print(&g, "summary", "--summary");
+        compare_files(&g);
+        check(g.compared > 0, "%s.nn: nothing lies beside it to compare", g.stem);
+    }
+    globfree(&found);
+}
+
+/* An expectation without its .nn would never be compared. */
+static void no_orphans(void)
+{
+    glob_t found = {0};
+    glob("tests/golden/*.*", 0, NULL, &found);
+    glob("tests/golden/*/*.*", GLOB_APPEND, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char path[400];
+        const char *file = found.gl_pathv[i];
+        snprintf(path, sizeof path, "%.*s.nn", (int)(strrchr(file, '.') - file), file);
+        check(file_exists(path), "%s: there is no %s", file, path);
+    }
+    globfree(&found);
+}
+
+/* ---- Every message ---------------------------------------------------------------------------------------------- */
+
+/* All the messages of the expectation files, one after the other. */
+static char *seen;
+
+static void read_seen(void)
+{
+    static const char *const patterns[] = {"tests/golden/*/*.err", "tests/golden/*/*.usage", "tests/golden/*/*.warn"};
+    size_t length = 0;
+    seen = calloc(1, 1);
+    for (int i = 0; i < 3; i++) {
+        glob_t found = {0};
+        glob(patterns[i], 0, NULL, &found);
+        for (size_t k = 0; k < found.gl_pathc; k++) {
+            size_t more;
+            char *text = file_read(found.gl_pathv[k], &more);
+            seen = realloc(seen, length + more + 1);
+            memcpy(seen + length, text, more + 1);
+            length += more;
+            free(text);
+        }
+        globfree(&found);
+    }
+}
+
+/* Whether the line from `line` to `end` holds the format's fixed parts, in their order. */
+static bool line_fits(const char *line, const char *end, const char *fmt)
+{
+    while (*fmt) {
+        char part[500];
+        size_t n = 0;
+        while (*fmt && *fmt != '%' && n < sizeof part - 1)
+            part[n++] = *fmt++;
+        part[n] = '\0';
+        if (*fmt == '%') {
+            fmt++;
+            fmt += strspn(fmt, "0123456789.*-lzhj");
+            fmt += *fmt != '\0';
+        }
+        const char *at = memmem(line, (size_t)(end - line), part, n);
+        if (!at)
+            return false;
+        line = at + n;
+    }
+    return true;
+}
+
+static bool message_seen(const char *fmt)
+{
+    for (const char *line = seen; *line;) {
+        const char *end = strchr(line, '\n');
+        if (!end)
+            break;
+        if (line_fits(line, end, fmt))
+            return true;
+        line = end + 1;
+    }
+    return false;
+}
+
+/* The next string literal before `end`, neighbours joined, into text; returns what follows, or NULL. */
+static const char *next_literal(const char *c, const char *end, char *text, size_t room)
+{
+    size_t n = 0;
+    while (c < end && *c != '"')
+        c += *c == '\'' && c + 2 < end && c[2] == '\'' ? 3 : 1;
+    if (c >= end)
+        return NULL;
+    while (c < end && *c == '"') {
+        for (c++; c < end && *c != '"'; c++) {
+            if (*c == '\\')
+                c++;
+            if (n < room - 1)
+                text[n++] = *c;
+        }
+        c++;
+        while (c < end && isspace((unsigned char)*c))
+            c++;
+    }
+    text[n] = '\0';
+    return c;
+}
+
+/* The end of the call whose first parenthesis is at c. */
+static const char *end_of_call(const char *c)
+{
+    int depth = 0;
+    for (bool quoted = false; *c; c++) {
+        if (quoted && *c == '\\')
+            c++;
+        else if (*c == '"')
+            quoted = !quoted;
+        else if (!quoted && *c == '\'' && c[1] && c[2] == '\'')
+            c += 2;
+        else if (!quoted && *c == '(')
+            depth++;
+        else if (!quoted && *c == ')' && --depth == 0)
+            break;
+    }
+    return c;
+}
+
+static void check_messages_of(const char *path)
+{
+    static const char *const voices[] = {"error_at(", "warning_at(", "fail("};
+    char *text = file_read(path, NULL);
+    for (int i = 0; i < 3; i++)
+        for (const char *call = text; (call = strstr(call, voices[i])); call++) {
+            char literal[1000];
+            const char *open = call + strlen(voices[i]) - 1, *end = end_of_call(open), *c = open;
+            while ((c = next_literal(c, end, literal, sizeof literal)))
+                if (strchr(literal, ' ') && strlen(literal) > 8 && strncmp(literal, "out of memory", 13) != 0)
+                    check(message_seen(literal), "%s: no golden case for \"%s\"", path, literal);
+        }
+    free(text);
+}
+
+/* Every message in the sources is in an expectation file. Messages about files and memory are tested in
+ * test_command.c, since they need folders that fail. */
+static void every_message(void)
+{
+    glob_t found = {0};
+    glob("compiler/*.c", 0, NULL, &found);
+    glob("compiler/layer/*.c", GLOB_APPEND, NULL, &found);
+    read_seen();
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        const char *file = strrchr(found.gl_pathv[i], '/') + 1;
+        if (strcmp(file, "files.c") != 0 && strcmp(file, "memory.c") != 0)
+            check_messages_of(found.gl_pathv[i]);
+    }
+    free(seen);
+    globfree(&found);
+}
+
+void add_golden_suite(void)
+{
+    const char *wanted = getenv("UPDATE");
+    update = wanted && *wanted && strcmp(wanted, "0") != 0;
+    CU_Suite *suite = CU_add_suite("golden", NULL, NULL);
+    CU_add_test(suite, "each case", all_cases);
+    CU_add_test(suite, "each expectation has its case", no_orphans);
+    CU_add_test(suite, "each message has a case", every_message);
+}

@@ -1,0 +1,622 @@
+"""Random networks, compiled and held against PyTorch.
+
+    /usr/bin/python3 tests/torch/fuzz.py [--seed S] [--count N] [--only I]      in the repository's root, after make
+
+Each network is drawn from the whole language: chains of up to eight layers, sizes among which 1 and primes are
+frequent, every argument in its several spellings, labels that C would mind, comments that C would mind. It is compiled
+with an unroll mode, a target, a C compiler and a batch size, all drawn too, many networks to a shared object, and
+called through ctypes: inference, loss, gradients, and 20 steps of a random optimizer are compared with what
+torch.nn and torch.optim compute in double precision. Then the text is spoilt at random, a word misspelt or a
+number changed, and the two must agree whether it is still a network; where it isn't, nnc must exit with 1 and name
+the place.
+
+The generator has no shape rules: it draws a statement, asks language.py whether PyTorch accepts it there, and
+otherwise draws again. A difference that rounding explains is not one: before a network is reported, PyTorch's own
+answers in single precision and under disturbances of that size must agree far better than nnc's do. What is
+reported is shrunk first: statements, arguments and sizes go while the difference stays.
+
+Everything follows from the seed, which is printed; a network from the seed and its number, so `--seed S --only I`
+repeats just that one.
+"""
+import argparse
+import ctypes
+import glob
+import json
+import math
+import os
+import random
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+import torch
+import language
+import record
+
+FOLDER = "build/tests/tmp/fuzz"
+GROUP = 16               # networks to one shared object
+SECONDS = 60             # more for checking one network means that its code hangs
+STEPS = 20
+FORWARD, GRADIENT, LOSSES, WEIGHTS = 1e-5, 1e-4, 1e-4, 1e-3    # tolerances, in shares of the largest value
+
+SIZES = [1, 1, 2, 2, 3, 3, 4, 5, 5, 6, 7, 7, 8, 9, 11, 13, 16, 17]
+LABELS = ["a", "b", "x", "y", "t", "p", "w", "n", "g", "c1", "l2", "k3", "int", "for", "main", "double", "static", "restrict", "inline",
+          "fc1_weight", "conv1_out", "d_conv1", "net", "NAN", "exp", "y0", "s00", "Head", "OUT", "_", "a_b_c", "i", "float", "if", "layer_12"]
+COMMENTS = ["", " and so on", " conv 3 k3; fc 5", " */ not the end", " // \\", " \"quoted\" 100% %s %n", " µ ×", " ??/", " a: b: c", " ) } ]"]
+
+
+EXTRA = ["k3", "s2", "s0", "p1", "p9", "d2", "d9", "g2", "g3", "bias=false", "pad=reflect", "pad=circular", "pad=reflet", "countpad=true",
+         "3", "2->3", "0.5", "k=", "=3", "3x", "x3", "-1", "p-1", "1e9", "k3x3x3", "k3x3", "9" * 30, "p" + "9" * 30, "1e", "->", "3->",
+         "mean=1", "std=0", "std=1", "smooth=0.1", "@", "relu", ":", "'", "\x01", "\\", "é"]
+
+
+# ---- nn.h in ctypes ----
+
+class Tensor(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("ndim", ctypes.c_int), ("shape", ctypes.c_int * 4), ("offset", ctypes.c_size_t),
+                ("count", ctypes.c_size_t), ("low", ctypes.c_float), ("high", ctypes.c_float)]
+
+
+P = ctypes.c_void_p
+
+
+class Model(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("input_shape", ctypes.c_int * 3), ("input", ctypes.c_size_t), ("output", ctypes.c_size_t),
+                ("targets", ctypes.c_size_t), ("int_targets", ctypes.c_int), ("batch", ctypes.c_int), ("params", ctypes.c_size_t),
+                ("floats", ctypes.c_size_t), ("params_bytes", ctypes.c_size_t), ("work_bytes", ctypes.c_size_t),
+                ("ntensors", ctypes.c_int), ("tensors", ctypes.POINTER(Tensor)),
+                ("forward", ctypes.CFUNCTYPE(None, P, P, ctypes.c_int, P, P)),
+                ("backward", ctypes.CFUNCTYPE(ctypes.c_float, P, P, ctypes.c_int, P, P, P)),
+                ("set_rng", ctypes.CFUNCTYPE(None, P, ctypes.c_uint64))]
+
+
+class Optimizer(ctypes.Structure):
+    _fields_ = [("method", ctypes.c_int)] + [(name, ctypes.c_int if name in ("nesterov", "centered", "amsgrad", "decoupled", "maximize")
+                                              else ctypes.c_float)
+                                             for name in ("lr weight_decay momentum dampening nesterov lr_decay initial_accumulator_value alpha "
+                                                          "centered beta1 beta2 amsgrad decoupled eps maximize").split()]
+
+
+class Memory:
+    """Aligned memory full of NaN, as a float tensor."""
+    def __init__(self, size):
+        self.bytes = ctypes.create_string_buffer(size + 128)
+        self.address = (ctypes.addressof(self.bytes) + 63) // 64 * 64
+        ctypes.memset(self.address, 0xff, size + 64)
+        self.floats = torch.frombuffer((ctypes.c_float * (size // 4 + 1)).from_address(self.address), dtype=torch.float32)
+        self.ints = torch.frombuffer((ctypes.c_int * (size // 4 + 1)).from_address(self.address), dtype=torch.int32)
+
+
+# ---- Drawing networks ----
+
+def maybe(r, probability, word):
+    return [word] if r.random() < probability else []
+
+
+def draw_pair(r, values):
+    a, b = r.choice(values), r.choice(values)
+    return f"{a}" if r.random() < 0.5 else f"{a}x{b}"
+
+
+def letter(r, name, value):
+    return f"{name}{value}" if r.random() < 0.8 else f"{name}={value}"
+
+
+def draw_statement(r, shape, sizes):
+    """The words of a random layer that may or may not fit on shape."""
+    kinds = ["relu", "relu", "leakyrelu", "sigmoid", "tanh", "tanh", "flatten", "dropout", "softmax", "normalize"]
+    kinds += ["conv"] * 16 + ["maxpool"] * 5 + ["avgpool"] * 5 + ["globalavgpool", "fc"] if len(shape) == 3 else ["fc"] * 7
+    kind = r.choice(kinds)
+    if kind == "conv":
+        channels, height, width = shape
+        outputs, words = r.choice(sizes), []
+        if r.random() < 0.3:
+            groups = r.choice([g for g in range(1, channels + 1) if channels % g == 0])
+            outputs = groups * r.choice([1, 1, 2, 3])
+            words += maybe(r, 0.9 if groups > 1 else 0.3, letter(r, "g", groups))
+        mode, pads = r.choice(["zeros"] * 4 + ["reflect", "replicate", "circular"]), [0, 1, 1, 2, 3]
+        if mode != "zeros":
+            pads = {"reflect": list(range(min(height, width))), "circular": list(range(min(height, width) + 1)),
+                    "replicate": list(range(min(height, width) + 4))}[mode]
+        kernel = f"{height}x{width}" if r.random() < 0.07 else draw_pair(r, [1, 2, 3, 3, 4, 5])
+        words += [letter(r, "k", kernel)] + maybe(r, 0.4, letter(r, "s", draw_pair(r, [1, 2, 2, 3, 4])))
+        words += maybe(r, 0.6, letter(r, "p", draw_pair(r, pads))) + maybe(r, 0.2, letter(r, "d", draw_pair(r, [1, 2, 3])))
+        words += maybe(r, 0.3, "bias=" + r.choice(["true", "false", "false"])) + maybe(r, 0.8 if mode != "zeros" else 0.2, f"pad={mode}")
+        r.shuffle(words)
+        return ["conv", f"{channels}->{outputs}" if r.random() < 0.3 else f"{outputs}"] + words
+    if kind == "fc":
+        inputs = math.prod(shape)
+        outputs = r.choice(sizes)
+        return ["fc", f"{inputs}->{outputs}" if r.random() < 0.3 else f"{outputs}"] + maybe(r, 0.3, "bias=" + r.choice(["true", "false"]))
+    if kind in ("maxpool", "avgpool"):
+        kernel = "x".join(map(str, shape[1:])) if r.random() < 0.1 else draw_pair(r, [1, 2, 2, 3, 4])
+        words = maybe(r, 0.5, letter(r, "s", draw_pair(r, [1, 2, 3]))) + maybe(r, 0.4, letter(r, "p", draw_pair(r, [0, 1, 1, 2])))
+        if kind == "maxpool":
+            words += maybe(r, 0.2, letter(r, "d", draw_pair(r, [1, 2, 3])))
+        else:
+            words += maybe(r, 0.4, "countpad=" + r.choice(["true", "false"]))
+        if r.random() < 0.5 and "x" not in kernel:
+            return [kind, kernel] + words
+        words += [letter(r, "k", kernel)]
+        r.shuffle(words)
+        return [kind] + words
+    if kind == "leakyrelu":
+        return [kind] + maybe(r, 0.7, r.choice(["0", "0.2", "1", "1e-3", "1.5", "0.01"]))
+    if kind == "dropout":
+        return [kind] + maybe(r, 0.7, r.choice(["0", "0.3", "0.5", "0.9"]))
+    if kind == "normalize":
+        def values(v):
+            return ",".join(r.choice(v) for _ in range(shape[0] if r.random() < 0.5 and shape[0] < 8 else 1))
+        words = ["mean=" + values(["0", "0.5", "0.485", "-1", "2e-1"]), "std=" + values(["1", "0.5", "0.229", "2", "3.5"])]
+        r.shuffle(words)
+        return [kind] + words
+    return [kind]
+
+
+def work(net):
+    """Multiply-adds of one sample, roughly (pooling counted by what comes out)."""
+    x, total = torch.zeros(1, *net.shape), 0
+    for kind, layer in net.layers:
+        x = layer(x)
+        weights = [p for p in layer.parameters() if p.dim() > 1] if isinstance(layer, torch.nn.Module) else []
+        total += sum(p.numel() for p in weights) * x[0, 0].numel() + x.numel() * (9 if "pool" in kind else 1)
+    return total
+
+
+class Case:
+    """A network and all that was drawn with it. statements: lists of words, labels apart."""
+    def __init__(self, seed, number):
+        r = random.Random(f"{seed}/{number}")
+        self.number, self.draw_seed, self.inference = number, r.randrange(1 << 30), r.random() < 0.1
+        largest = r.choice([3000] * 12 + [60000] * 7 + [1000000])      # multiply-adds of one sample
+        while True:
+            sizes = SIZES + [19, 24, 29, 32, 33] * (largest > 100000)
+            shape = (r.choice(sizes),) if r.random() < 0.25 else (r.choice(sizes[:14]), r.choice(sizes), r.choice(sizes))
+            self.input, self.statements, self.labels = "x".join(map(str, shape)), [], []
+            self.loss, self.batch = None, r.choice([None, 1, 2, 3, 4, 7, 8, 9, 16, 33])
+            for _ in range(r.randint(1, 8)):
+                for _ in range(20):
+                    words = draw_statement(r, shape, sizes)
+                    if words[0] == "dropout" and not self.inference:
+                        words = ["dropout", r.choice(["0", "0", "0", "1"])]
+                    try:
+                        net = language.read(self.plain(words))
+                    except language.LanguageError:
+                        continue
+                    if work(net) <= largest:
+                        self.statements.append(words)
+                        shape = net.output_shape
+                        break
+            if not self.statements or self.ambiguous():
+                continue
+            self.loss = r.choice([None, None, "mse", "bce", "crossentropy"])
+            names = r.sample(LABELS, len(self.statements))
+            self.labels = [name if r.random() < 0.15 else None for name in names]
+            break
+        net = language.read(self.plain())
+        self.work = work(net)
+        self.n = r.choice([1, net.batch, r.randint(1, net.batch)])
+        self.unroll = r.choice(["none", "tile", "auto"] + ["full"] * (2 if self.work <= 3000 else 0))
+        self.target = r.choice(["generic", "scalar"])
+        self.cc = r.choice(["gcc", "clang"])
+        self.flags = r.choice(["-O1", "-O2", "-O0", "-O2 -march=native", "-O1 -fsanitize=undefined "
+                               + ("-fsanitize-undefined-trap-on-error" if self.cc == "gcc" else "-fsanitize-trap=undefined")])
+        self.whole = r.random() < 0.4 and all(s[0] in ("conv", "fc", "maxpool", "relu", "flatten") for s in self.statements)
+        self.rule = draw_rule(r)
+        self.options = ["--inference"] if self.inference and r.random() < 0.5 else []
+        self.text = self.format(r)
+
+    def ambiguous(self):
+        """Which layer the loss follows is not for us to say when a flatten or dropout comes after softmax or sigmoid."""
+        kinds = [s[0] for s in self.statements if s[0] not in ("flatten", "dropout")]
+        return self.statements[-1][0] in ("flatten", "dropout") and kinds[-1:] in (["softmax"], ["sigmoid"])
+
+    def plain(self, *more):
+        """The network without ornament, one statement to a line."""
+        lines = [["input", self.input]] + ([["batch", str(self.batch)]] if self.batch else [])
+        lines += [([f"{label}:"] if label else []) + s for s, label in zip(self.statements, self.labels or [None] * len(self.statements))]
+        return "\n".join(" ".join(words) for words in lines + list(more) + ([["loss", self.loss]] if self.loss else [])) + "\n"
+
+    def format(self, r):
+        """The same network as somebody else would type it."""
+        lines = self.plain().strip().split("\n")
+        if self.batch and r.random() < 0.3:        # batch may stand anywhere behind input
+            line = lines.pop(1)
+            if r.random() < 0.3:
+                self.options.append("--" + line.replace(" ", "="))
+            else:
+                lines.insert(r.randint(1, len(lines) - bool(self.loss)), line)
+        if r.random() < 0.15:
+            self.options.append("--" + lines.pop(0).replace(" ", "="))
+        text = "".join(r.choice(["", "", "\n", f"#{c}\n", " \t\n"]) for c in r.sample(COMMENTS, 1))
+        for i, line in enumerate(lines):
+            line = re.sub(r"(\w+): ", lambda m: m[1] + r.choice([": ", ": ", ":", ":  ", " : "]), line)
+            line = re.sub(r"(?<! ) (?! )", lambda m: r.choice([" ", " ", " ", "  ", "\t"]), line)
+            text += r.choice(["", "", "    ", "\t"]) + line
+            text += r.choice(["\n", "; ", ";", " ; ", "\n\n", ";\n", f"  #{r.choice(COMMENTS)}\n", f"\n#{r.choice(COMMENTS)}\n"])
+        return text if r.random() < 0.8 else text.rstrip("\n; \t")
+
+
+def draw_rule(r):
+    """An optimizer in the words of record.optimizer."""
+    method = r.choice(["sgd", "momentum", "adagrad", "rmsprop", "adam"])
+    rates = {"sgd": ["0.1", "0.01"], "momentum": ["0.05", "0.01"], "adagrad": ["0.05", "0.01"]}
+    words = [method, "lr", r.choice(rates.get(method, ["0.01", "0.001"]))]
+    if method == "momentum":
+        words += ["momentum", r.choice(["0.9", "0.5"])] + r.choice([[], [], ["nesterov", "1"], ["dampening", "0.3"]])
+    if method == "adagrad":
+        words += r.choice([[], [], ["lr_decay", "0.1"], ["initial_accumulator_value", "0.2"], ["eps", "0.001"]])
+    if method == "rmsprop":
+        words += r.choice([[], [], ["alpha", "0.9"], ["centered", "1", "eps", "0.001"], ["momentum", "0.5"]])
+    if method == "adam":
+        words += r.choice([[], [], ["amsgrad", "1"], ["decoupled", "1", "weight_decay", "0.1"], ["beta1", "0.8", "beta2", "0.9"],
+                           ["eps", "0.0001"]])
+    if "weight_decay" not in words:
+        words += r.choice([[], [], [], ["weight_decay", "0.01"]])
+    return " ".join(words + r.choice([[]] * 6 + [["maximize", "1"]] * (words[2] in ("0.01", "0.001"))))
+
+
+def nn_optimizer(words):
+    method, *fields = words.split()
+    fields = dict(zip(fields[::2], map(float, fields[1::2])))
+    defaults = {"adagrad": {"eps": 1e-10}, "rmsprop": {"alpha": 0.99, "eps": 1e-8}, "adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}}
+    o = Optimizer(method={"sgd": 0, "momentum": 0, "adagrad": 1, "rmsprop": 2, "adam": 3}[method])
+    for name, value in {**defaults.get(method, {}), **fields}.items():
+        setattr(o, name, int(value) if name in ("nesterov", "centered", "amsgrad", "decoupled", "maximize") else value)
+    return o
+
+
+# ---- Building ----
+
+def build(cases, folder):
+    """Compiles cases into folder/all.so; returns {number: what went wrong}."""
+    subprocess.run(["rm", "-rf", folder], check=True)
+    os.makedirs(folder)
+    rules = ["all:"]
+    for c in cases:
+        stem = f"{folder}/net{c.number}"
+        with open(stem + ".nn", "w", newline="") as f:
+            f.write(c.text)
+        std = "-std=c99 -pedantic" if c.target == "scalar" else "-std=gnu11"
+        options = " ".join([f"--unroll={c.unroll} --target={c.target}", *c.options])
+        rules += [f"all: {stem}.o", f"{stem}.o:",
+                  f"\t@timeout 60 build/nnc {options} -o {stem}.c {stem}.nn >{stem}.log 2>&1; echo exit $$? >>{stem}.log",
+                  f"\t@timeout 120 {c.cc} {std} -Wall -Wextra -Werror {c.flags} -fPIC -Iruntime -c -o $@ {stem}.c >>{stem}.log 2>&1"]
+    for source in glob.glob("runtime/*.c"):
+        target = f"{folder}/runtime_{os.path.basename(source)[:-2]}.o"
+        rules += [f"all: {target}", f"{target}: {source}", "\t@gcc -std=gnu11 -O2 -fPIC -Iruntime -c -o $@ $<"]
+    with open(f"{folder}/Makefile", "w") as f:
+        f.write("\n".join(rules) + "\n")
+    subprocess.run(["make", "-sk", f"-j{os.cpu_count()}", "-f", f"{folder}/Makefile"], capture_output=True)
+    failed = {}
+    for c in cases:
+        if not os.path.exists(f"{folder}/net{c.number}.o"):
+            log = open(f"{folder}/net{c.number}.log", errors="replace").read()
+            failed[c.number] = "does not build: " + "\n    ".join(log.splitlines()[:8])
+    linked = subprocess.run(["gcc", "-shared", "-o", f"{folder}/all.so", *glob.glob(f"{folder}/*.o"), "-lm"], capture_output=True, text=True)
+    if linked.returncode:
+        failed = {c.number: failed.get(c.number, "does not link: " + linked.stderr[:500]) for c in cases}
+    return failed
+
+
+# ---- Comparing one network ----
+
+class Difference(Exception):
+    pass
+
+
+def worst(values, reference, scale):
+    """The largest difference in shares of scale, and where; NaN counts as infinite."""
+    if not reference.numel():
+        return 0.0, 0
+    d = (values.double() - reference.double()).abs().flatten()
+    d = torch.where(d.isnan(), torch.full_like(d, math.inf), d)
+    return d.max().item() / max(scale, 1e-9), d.argmax().item()
+
+
+def hold(what, values, reference, tolerance, others, scale=None):
+    """values against reference. others() gives what rounding might have made of reference, and is asked only if need be."""
+    scale = max(reference.abs().max().item() if reference.numel() else 0, scale or 0)
+    if not math.isfinite(scale):
+        return                                        # training that explodes in PyTorch too
+    error, place = worst(values, reference, scale)
+    if error > tolerance and not error <= 20 * max(worst(o, reference, scale)[0] for o in others()):
+        raise Difference(f"{what}[{place}] is {values.flatten()[place].item():.9g}, PyTorch has {reference.flatten()[place].item():.9g}"
+                         f" (apart by {error:.2g} of the largest; {tolerance:.0e} allowed)")
+
+
+def compare(c, library):
+    """Raises Difference where the compiled network c and PyTorch part."""
+    torch.manual_seed(0)
+    option = dict(o[2:].split("=") for o in c.options if "=" in o)
+    net = language.read(c.text, tuple(map(int, option["input"].split("x"))) if "input" in option else None,
+                        int(option["batch"]) if "batch" in option else None)
+    model = Model.in_dll(library, f"net{c.number}_model")
+    shape = tuple(net.shape) + (1,) * (3 - len(net.shape))
+    facts = {"input_shape": (tuple(model.input_shape), shape), "input": (model.input, math.prod(net.shape)), "batch": (model.batch, net.batch),
+             "output": (model.output, math.prod(net.output_shape)), "targets": (model.targets, math.prod(net.target_shape)),
+             "int_targets": (model.int_targets, int(net.int_targets)), "params": (model.params, sum(v.numel() for _, v in net.parameters)),
+             "tensors": ([(t.name.decode(), tuple(t.shape[:t.ndim])) for t in model.tensors[:model.ntensors]],
+                         [(k, tuple(v.shape)) for k, v in net.parameters])}
+    for name, (ours, theirs) in facts.items():
+        if ours != theirs:
+            raise Difference(f"{name} is {ours}, PyTorch has {theirs}")
+
+    weights, x, t = record.draw(net, c.n, c.draw_seed, c.whole)
+    params, gradients, scratch = Memory(model.params_bytes), Memory(model.params_bytes), Memory(model.work_bytes)
+    batch_x, batch_y, batch_t = (Memory(4 * k * net.batch) for k in (model.input, model.output, model.targets))
+    places = [(k, slice(t.offset, t.offset + t.count)) for (k, _), t in zip(net.parameters, model.tensors[:model.ntensors])]
+    padding = torch.ones(model.floats, dtype=torch.bool)
+    for _, place in places:
+        padding[place] = False
+
+    def load():
+        params.floats[:model.params_bytes // 4] = 0
+        for (_, place), w in zip(places, weights):
+            params.floats[place] = w.flatten()
+
+    load()
+    batch_x.floats[:x.numel()] = x.flatten()
+    if net.int_targets:
+        batch_t.ints[:t.numel()] = t.flatten().int()
+    else:
+        batch_t.floats[:t.numel()] = t.flatten()
+    if model.set_rng:
+        model.set_rng(scratch.address, 1)
+
+    def forward():
+        model.forward(params.address, scratch.address, c.n, batch_x.address, batch_y.address)
+
+    def backward():
+        return torch.tensor(model.backward(params.address, scratch.address, c.n, batch_x.address, batch_t.address, gradients.address))
+
+    cache = []
+    y, loss, d = record.answers(net, weights, x, t, torch.float64)
+
+    def others(pick):
+        if not cache:
+            cache.append(record.answers(net, weights, x, t, torch.float32))
+            if not c.whole:
+                cache.extend(record.answers(net, weights, x, t, torch.float64, noise) for noise in (1e-7, -1e-7, 3e-7, -3e-7))
+        return [pick(o) for o in cache]
+
+    for attempt in ("", "again, after training: "):
+        forward()
+        hold(attempt + "output", batch_y.floats[:y.numel()].reshape(y.shape), y, FORWARD, lambda: others(lambda o: o[0]))
+        if not batch_y.floats[y.numel():model.output * net.batch].isnan().all():
+            raise Difference("forward writes behind the samples of the call")
+        if c.inference:
+            if bool(model.backward) != ("--inference" not in c.options):
+                raise Difference("backward is there although --inference, or not there without")
+            return
+        hold(attempt + "loss", backward(), loss, FORWARD, lambda: others(lambda o: o[1]))
+        largest = max((v.abs().max().item() for v in d), default=0)
+        for i, (name, place) in enumerate(places):
+            hold(attempt + f"gradient of {name}", gradients.floats[place].reshape(d[i].shape), d[i], GRADIENT,
+                 lambda: others(lambda o: o[2][i]), largest / 100)
+        if gradients.floats[:model.floats][padding].ne(0).any():
+            raise Difference("padding of the gradients is not 0")
+    if not places:
+        return
+
+    o = nn_optimizer(c.rule)
+    library.nn_state_size.restype = ctypes.c_size_t
+    size = library.nn_state_size(ctypes.byref(o), ctypes.c_size_t(model.floats))
+    state, losses = Memory(4 * size), []
+    state.floats[:size] = 0
+    load()
+    for _ in range(STEPS):
+        losses.append(backward())
+        library.nn_step(ctypes.byref(o), P(params.address), P(gradients.address), P(state.address), ctypes.c_size_t(model.floats))
+    reference, runs = record.train(net, weights, x, t, c.rule, torch.float64), []
+
+    def reruns(pick):
+        if not runs:
+            g = torch.Generator().manual_seed(2)
+            for noise in (0, 1e-7, 1e-7, 1e-7, 3e-7):
+                runs.append(record.train(net, [w * (1 + noise * torch.randn(w.shape, generator=g)) for w in weights], x, t, c.rule, torch.float32))
+        return [pick(r) for r in runs]
+
+    hold(f"{c.rule}: loss before step", torch.stack(losses), reference[0], LOSSES, lambda: reruns(lambda r: r[0]))
+    for i, (name, place) in enumerate(places):
+        final = reference[1][i]
+        hold(f"{c.rule}: after {STEPS} steps {name}", params.floats[place].reshape(final.shape), final, WEIGHTS,
+             lambda: reruns(lambda r: r[1][i]))
+    if params.floats[:model.floats][padding].ne(0).any():
+        raise Difference("padding of the weights is not 0 after training")
+
+
+def check(cases, folder):
+    """Builds and compares; returns {number: message} of the cases that fail. The calls run in a child, since code
+    that is wrong may also crash or hang."""
+    failed = build(cases, folder)
+    left = [c for c in cases if c.number not in failed]
+    while left:
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(reader)
+            torch.set_num_threads(1)
+            with os.fdopen(writer, "w") as out:
+                library = ctypes.CDLL(os.path.abspath(f"{folder}/all.so"))
+                for c in left:
+                    try:
+                        compare(c, library)
+                        message = None
+                    except Difference as difference:
+                        message = str(difference)
+                    except Exception as error:       # ours, not the compiler's: say so
+                        message = f"fuzz.py itself: {type(error).__name__}: {error}"
+                    out.write(json.dumps(message) + "\n")
+                    out.flush()
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader) as answers:
+            while left:
+                ready = select.select([answers], [], [], SECONDS)[0]
+                line = answers.readline() if ready else ""
+                if not line:
+                    os.kill(child, signal.SIGKILL)
+                    status = os.waitpid(child, 0)[1]
+                    failed[left.pop(0).number] = f"crashes with signal {status & 127}" if ready else "hangs"
+                    break
+                c, message = left.pop(0), json.loads(line)
+                if message:
+                    failed[c.number] = message
+            else:
+                os.waitpid(child, 0)
+    return failed
+
+
+def shrink(c, message):
+    """The smallest case found that still fails, by dropping statements and words and lowering numbers."""
+    def copy(text, n):
+        other = Case.__new__(Case)
+        other.__dict__.update(c.__dict__, text=text, n=n, options=[o for o in c.options if o == "--inference"])
+        return other
+
+    def variants(lines, n):
+        for i in range(len(lines)):
+            yield lines[:i] + lines[i + 1:], n
+        if n > 1:
+            yield lines, 1
+        for i, line in enumerate(lines):
+            words = line.split()
+            for k in range(1, len(words)):
+                yield lines[:i] + [" ".join(words[:k] + words[k + 1:])] + lines[i + 1:], n
+            for m in re.finditer(r"\d+(?!->)", line):
+                for less in {1, int(m[0]) // 2, int(m[0]) - 1}:
+                    if 0 <= less < int(m[0]):
+                        yield lines[:i] + [line[:m.start()] + str(less) + line[m.end():]] + lines[i + 1:], n
+
+    best, said, tries = c, message, 0
+    if c.number in check([plain := copy(c.plain(), c.n)], FOLDER + "/shrink"):
+        best = plain
+        lines = [re.sub(r"\d+->", "", line) for line in c.plain().strip().split("\n")]
+        again = True
+        while again and tries < 150:
+            again = False
+            for smaller, n in variants(lines, best.n):
+                text = "\n".join(smaller) + "\n"
+                try:
+                    net = language.read(text)
+                except language.LanguageError:
+                    continue
+                candidate = copy(text, min(n, net.batch))
+                tries += 1
+                if failed := check([candidate], FOLDER + "/shrink"):
+                    best, said, lines, again = candidate, failed[c.number], smaller, True
+                    break
+                if tries >= 150:
+                    break
+    return best, said
+
+
+# ---- What is not a network ----
+
+def misspell(r, word):
+    i = r.randrange(len(word))
+    return r.choice([word[:i] + word[i + 1:], word[:i] + r.choice("abcxyz_") + word[i:], word[:i] + word[i:i + 2][::-1] + word[i + 2:]])
+
+
+def spoil(r, text):
+    """text with one thing wrong, or perhaps not."""
+    lines = [line.split() for line in text.strip().split("\n")]
+    i = r.randrange(len(lines))
+    k = r.randrange(len(lines[i]))
+
+    def change():
+        if numbers := list(re.finditer(r"\d+", lines[i][k])):
+            m = r.choice(numbers)
+            new = r.choice(["0", "1", "2", "3", "4", "5", "7", "8", "9", "13", "64", "2.5", "-1"])
+            lines[i][k] = lines[i][k][:m.start()] + new + lines[i][k][m.end():]
+    def repeat():
+        lines[i].insert(k, lines[i][k])
+    def drop():
+        del lines[i][k]
+    def wrong():
+        lines[i][k] = misspell(r, lines[i][k])
+    def more():
+        lines[i].insert(k + 1, r.choice(EXTRA))
+    def without_line():
+        del lines[i]
+    def line_twice():
+        lines.insert(i, list(lines[i]))
+    def swap():
+        j = r.randrange(len(lines))
+        lines[i], lines[j] = lines[j], lines[i]
+    for _ in range(r.choice([1, 1, 1, 2])):
+        i = r.randrange(len(lines)) if lines else 0
+        if lines and lines[i]:
+            k = r.randrange(len(lines[i]))
+            r.choice([change] * 6 + [repeat, drop, drop, wrong, wrong, more, more, more, without_line, line_twice, swap])()
+    return "\n".join(" ".join(words) for words in lines) + "\n"
+
+
+def verdicts(c, seed, times):
+    """Yields (text, message) where nnc and PyTorch do not agree whether something is a network."""
+    r = random.Random(f"{seed}/{c.number}/spoilt")
+    for _ in range(times):
+        text = spoil(r, c.plain())
+        try:
+            language.read(text)
+            theirs = None
+        except language.Unclear:
+            continue
+        except language.LanguageError as error:
+            theirs = str(error)
+        try:
+            ours = subprocess.run(["build/nnc", "--check", "-"], input=text, capture_output=True, text=True, timeout=30, errors="replace")
+        except subprocess.TimeoutExpired:
+            yield text, "--check takes more than 30 seconds"
+            continue
+        said = ours.stderr.strip().split("\n")
+        if ours.returncode not in (0, 1):
+            yield text, f"exit status {ours.returncode}"
+        elif theirs is None and ours.returncode:
+            yield text, "PyTorch accepts it; nnc: " + said[0]
+        elif theirs is not None and not ours.returncode:
+            yield text, "nnc accepts it; PyTorch: " + theirs
+        elif ours.returncode and not re.match(r"[^:]+:\d+:\d+: ", said[0]):
+            yield text, "no FILE:LINE:COLUMN in: " + said[0]
+        elif ours.returncode and not any(re.fullmatch(r"[\s|\d]*\^~*\s*.*", line) for line in said[1:]):
+            yield text, "no caret under: " + said[0]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="random networks against PyTorch")
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 1000000)
+    parser.add_argument("--count", type=int, default=200, help="networks (200)")
+    parser.add_argument("--only", type=int, help="just this one of them")
+    parser.add_argument("--spoil", type=int, default=10, help="spoilt texts of each network (10)")
+    parser.add_argument("--no-shrink", action="store_true")
+    a = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"seed {a.seed}", flush=True)
+    numbers = [a.only] if a.only is not None else list(range(a.count))
+    wrong, disagreements, started = 0, {}, time.time()
+    for first in range(0, len(numbers), GROUP):
+        cases = [Case(a.seed, i) for i in numbers[first:first + GROUP]]
+        failed = check(cases, FOLDER)
+        for c in cases:
+            if c.number in failed:
+                wrong += 1
+                print(f"\n---- network {c.number}: {failed[c.number]}\n{c.text}")
+                small, said = (c, None) if a.no_shrink else shrink(c, failed[c.number])
+                options = " ".join(small.options + [f"--unroll={c.unroll} --target={c.target}, {c.cc} {c.flags}"])
+                print(f"---- smallest found: {said}\n{small.text}---- n {small.n}{', whole numbers' if c.whole else ''}, {options}\n"
+                      f"---- again: tests/torch/fuzz.py --seed {a.seed} --only {c.number}\n", flush=True)
+            for text, message in verdicts(c, a.seed, a.spoil):
+                kind = re.sub(r"\d+", "N", message)       # one of each sort is enough to read
+                disagreements.setdefault(kind, []).append(text)
+                if len(disagreements[kind]) == 1:
+                    print(f"\n---- network {c.number} spoilt: {message}\n{text}", flush=True)
+        print(f"{first + len(cases)} networks, {wrong} differ, {sum(map(len, disagreements.values()))} verdicts differ, "
+              f"{time.time() - started:.0f} s", flush=True)
+    sys.exit(bool(wrong or disagreements))
+
+
+if __name__ == "__main__":
+    main()

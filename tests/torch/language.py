@@ -1,0 +1,258 @@
+"""A second reading of the network language, in PyTorch.
+
+read(text) turns the text of a .nn file into torch.nn modules, so that the compiler's numbers can be held
+against PyTorch's. It shares nothing with the compiler but the description of the language: it parses with
+regular expressions, and it has no shape rules of its own, because PyTorch finds the shapes (and the shape
+errors) by running each layer on one sample of zeros.
+
+    net = read("input 3x8x8; conv 3->4 k3; relu; fc 5; softmax", batch=4)
+    net.parameters          [("conv1.weight", tensor), ("conv1.bias", tensor), ("fc1.weight", ...), ...]
+    net.forward(x)          inference: what the last layer gives (probabilities after softmax)
+    net.loss(x, t)          as in training: the mean loss, ready for .backward()
+    net.draw_targets(g, n)  random targets of the right shape and type
+
+Whatever the language forbids raises LanguageError, be it a misspelt word or a kernel larger than its input.
+Its subclass Unclear marks what PyTorch accepts although it has no meaning: nobody should depend on either answer.
+
+Two things are computed from what comes before the last layer, because only that is stable: crossentropy after
+softmax from the logits (as torch.nn.CrossEntropyLoss), bce after sigmoid likewise (as BCEWithLogitsLoss).
+"""
+import re
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+DEFAULT_BATCH = 32
+
+
+class LanguageError(Exception):
+    pass
+
+
+class Unclear(LanguageError):
+    pass
+
+
+def need(condition, message):
+    if not condition:
+        raise LanguageError(message)
+
+
+# ---- What an argument may look like: each reads one word or raises ----
+
+def count(word):
+    need(re.fullmatch(r"\d+", word), f"not a whole number: {word}")
+    need(len(word) < 10, f"too large: {word}")
+    return int(word)
+
+
+def pair(word):
+    need(re.fullmatch(r"\d+(x\d+)?", word), f"not N or HxW: {word}")
+    sizes = [count(w) for w in word.split("x")]
+    return tuple(sizes * 2 if len(sizes) == 1 else sizes)
+
+
+def positive(word):
+    need(min(value := pair(word)) > 0, f"must be at least 1: {word}")
+    return value
+
+
+def size(word):
+    need(re.fullmatch(r"\d+(x\d+x\d+)?", word), f"not N or CxHxW: {word}")
+    sizes = tuple(count(w) for w in word.split("x"))
+    need(min(sizes) > 0, f"must be at least 1: {word}")
+    return sizes
+
+
+def number(word):
+    need(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word), f"not a number: {word}")
+    return float(word)
+
+
+def numbers(word):
+    return [number(w) for w in word.split(",")]
+
+
+def channels(word):
+    """`O` or `I->O`, as (I or None, O)."""
+    words = [count(w) for w in word.split("->")]
+    need(len(words) <= 2 and min(words) > 0, f"not O or I->O: {word}")
+    return words[0] if len(words) == 2 else None, words[-1]
+
+
+def one_of(**values):
+    def read(word):
+        need(word in values, f"not one of {', '.join(values)}: {word}")
+        return values[word]
+    return read
+
+
+boolean = one_of(true=True, false=False)
+modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular")
+losses = one_of(crossentropy="crossentropy", bce="bce", mse="mse")
+
+# kind: (the argument without a name, how it reads, its default), (arguments with names). REQUIRED has no default.
+REQUIRED = object()
+WINDOW = {"s": (positive, None), "p": (pair, (0, 0))}
+KINDS = {
+    "input": (("size", size, REQUIRED), {}),
+    "batch": (("n", count, REQUIRED), {}),
+    "loss": (("name", losses, REQUIRED), {}),
+    "conv": (("channels", channels, REQUIRED),
+             {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "d": (positive, (1, 1)),
+              "g": (count, 1), "bias": (boolean, True), "pad": (modes, "zeros")}),
+    "fc": (("channels", channels, REQUIRED), {"bias": (boolean, True)}),
+    "maxpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "d": (positive, (1, 1))}),
+    "avgpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "countpad": (boolean, True)}),
+    "relu": (None, {}), "sigmoid": (None, {}), "tanh": (None, {}), "flatten": (None, {}), "softmax": (None, {}),
+    "globalavgpool": (None, {}),
+    "leakyrelu": (("slope", number, 0.01), {}),
+    "dropout": (("p", number, 0.5), {}),
+    "normalize": (None, {"mean": (numbers, REQUIRED), "std": (numbers, REQUIRED)}),
+}
+
+
+def statements(text):
+    """Yields (label or None, kind, {argument: value}) for each statement."""
+    for line in re.split(r"[;\n]", re.sub(r"#[^\n]*", "", text)):
+        line = re.sub(r"\s*->\s*", "->", line.strip())
+        if not line:
+            continue
+        match = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*:\s*)?([A-Za-z_]\w*)((?:\s+\S+)*)", line)
+        need(match, f"not a statement: {line}")
+        label, kind, words = match[1], match[2], match[3].split()
+        need(kind in KINDS, f"no such layer: {kind}")
+        positional, named = KINDS[kind]
+        values = {}
+        for word in words:
+            if match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", word) or re.fullmatch(r"([a-z])(\d.*)", word):
+                name, rest = match[1], match[2]
+                need(name in named, f"{kind} has no argument {name}")
+                read = named[name][0]
+            else:
+                need(positional, f"{kind} takes no {word}")
+                name, read, rest = positional[0], positional[1], word
+            need(name not in values, f"{name} given twice")
+            values[name] = read(rest)
+        defaults = {k: v[1] for k, v in named.items()}
+        if positional:
+            defaults[positional[0]] = positional[2]
+        for name, default in defaults.items():
+            need(name in values or default is not REQUIRED, f"{kind} needs {name}")
+            values.setdefault(name, default)
+        yield label, kind, values
+
+
+# ---- Layers: kind -> a function of the tensor, built where the incoming shape is known ----
+
+def build(kind, a, shape):
+    """The torch module (or function) of one layer; shape is that of one incoming sample."""
+    flat = len(shape) == 1
+    if kind in ("conv", "maxpool", "avgpool", "globalavgpool"):
+        need(not flat, f"{kind} needs CxHxW")
+    if kind in ("conv", "fc"):
+        inputs, outputs = a["channels"]
+        incoming = shape[0] if kind == "conv" else torch.Size(shape).numel()
+        need(inputs in (None, incoming), f"{inputs} channels declared, {incoming} come in")
+        if kind == "fc":
+            return nn.Sequential(nn.Flatten(), nn.Linear(incoming, outputs, bias=a["bias"]))
+        return nn.Conv2d(incoming, outputs, a["k"], stride=a["s"], padding=a["p"], dilation=a["d"], groups=a["g"],
+                         bias=a["bias"], padding_mode=a["pad"])
+    if kind == "maxpool":
+        pool = nn.MaxPool2d(a["k"], stride=a["s"], padding=a["p"], dilation=a["d"])
+        if pool(torch.zeros(1, *shape)).isinf().any():    # can only be under dilation
+            raise Unclear("a window that lies in the padding alone")
+        return pool
+    if kind == "avgpool":
+        return nn.AvgPool2d(a["k"], stride=a["s"], padding=a["p"], count_include_pad=a["countpad"])
+    if kind == "globalavgpool":
+        return lambda x: x.mean((2, 3))
+    if kind == "normalize":
+        need(all(len(v) in (1, shape[0]) for v in a.values()), "one number, or one for each channel")
+        need(0 not in a["std"], "std must not be 0")
+        if min(a["std"]) < 0:
+            raise Unclear("a negative deviation")
+        mean, std = (torch.tensor(a[k], dtype=torch.float64).reshape((-1,) + (1,) * (len(shape) - 1)) for k in ("mean", "std"))
+        return lambda x: ((x - mean) / std).to(x.dtype)
+    return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "flatten": nn.Flatten,
+            "softmax": lambda: nn.Softmax(1), "leakyrelu": lambda: nn.LeakyReLU(a["slope"]),
+            "dropout": lambda: nn.Dropout(a["p"])}[kind]()
+
+
+class Network:
+    def __init__(self, text, input=None, batch=None):
+        self.layers, self.parameters, self.loss_name = [], [], None    # layers: (kind, function)
+        self.shape, self.batch = input, batch
+        seen, labels, per_kind, x = {}, set(), {}, None
+        for label, kind, a in statements(text):
+            if kind in ("input", "batch", "loss"):
+                need(kind not in seen, f"second {kind}")
+                need(label is None, f"{kind} takes no label")
+                seen[kind] = a
+            if kind == "input":
+                need(len(seen) == 1 and not self.layers, "input comes first")
+                self.shape = input or a["size"]
+            elif kind == "batch":
+                need(a["n"] > 0, "batch must be at least 1")
+                self.batch = batch or a["n"]
+            elif kind == "loss":
+                self.loss_name = a["name"]
+            else:
+                need(self.shape, "input is missing")
+                need("loss" not in seen, "loss comes last")
+                per_kind[kind] = per_kind.get(kind, 0) + 1
+                name = label or f"{kind}{per_kind[kind]}"
+                need(name not in labels, f"two layers named {name}")
+                labels.add(name)
+                x = torch.zeros(1, *self.shape) if x is None else x
+                try:
+                    layer = build(kind, a, tuple(x.shape[1:]))
+                    x = layer(x)
+                except (RuntimeError, ValueError) as error:
+                    raise LanguageError(str(error))
+                need(x.numel(), "an empty output")
+                self.layers.append((kind, layer))
+                if isinstance(layer, nn.Module):
+                    self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+        need(self.shape, "input is missing")
+        need(self.layers, "no layers")
+        self.batch = self.batch or DEFAULT_BATCH
+        self.shape, self.output_shape = tuple(self.shape), tuple(x.shape[1:])
+        last = self.layers[-1][0]
+        self.loss_name = self.loss_name or {"softmax": "crossentropy", "sigmoid": "bce"}.get(last, "mse")
+        self.from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"))
+        self.int_targets = self.loss_name == "crossentropy"
+        self.target_shape = self.output_shape[1:] if self.int_targets else self.output_shape
+
+    def to(self, dtype):
+        for _, parameter in self.parameters:
+            parameter.data = parameter.data.to(dtype)
+            parameter.grad = None
+        return self
+
+    def run(self, x, layers, training):
+        for kind, layer in layers:
+            if isinstance(layer, nn.Module):
+                layer.train(training)
+            x = layer(x)
+        return x
+
+    def forward(self, x):
+        with torch.no_grad():
+            return self.run(x, self.layers, False)
+
+    def loss(self, x, t):
+        y = self.run(x, self.layers[:-1] if self.from_logits else self.layers, True)
+        return {"crossentropy": F.cross_entropy, "bce": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}[self.loss_name](y, t)
+
+    def draw_targets(self, generator, n):
+        shape = (n, *self.target_shape)
+        if self.int_targets:
+            return torch.randint(self.output_shape[0], shape, generator=generator)
+        if self.loss_name == "bce":      # probabilities, often just 0 or 1
+            return (torch.rand(shape, generator=generator) * 1.6 - 0.3).clamp(0, 1)
+        return torch.randn(shape, generator=generator)
+
+
+def read(text, input=None, batch=None):
+    return Network(text, input, batch)

@@ -1,0 +1,330 @@
+"""Writes kinds.ref: what PyTorch computes for every kind of layer and its odd arguments.
+
+    /usr/bin/python3 tests/torch/record.py          needs PyTorch; tests/test_torch.c, which reads the file, doesn't
+
+Each case is a network small enough to be read, its weights, samples and targets (three decimals each, so that they
+are short here and the same float everywhere), and PyTorch's answers. These are computed in double precision from
+the weights and samples rounded to float, so that they referee float code without noise of their own. A draw of
+weights under which the answers are ill-conditioned (a pixel within rounding of relu's kink, a maximum nearly tied)
+is thrown away for the next: stable() below decides.
+
+Under `train`, the same samples are shown for 20 steps: the loss before each step, and the weights after the last.
+"""
+import os
+import torch
+import language
+
+STEPS = 20
+HEAD = """\
+# Recorded by tests/torch/record.py from PyTorch %s; do not edit.
+#
+# y, loss, d (gradients of the mean loss) and f (weights after %d steps) are computed in double precision from the
+# weights w, samples x and targets t rounded to float. Arrays are row-major, shapes are PyTorch's.
+#
+#   case NAME                 net TEXT                      n SAMPLES
+#   w TENSOR COUNT VALUES     x COUNT VALUES                t COUNT VALUES
+#   y COUNT VALUES            loss VALUE                    d TENSOR COUNT VALUES
+#   train METHOD FIELD VALUE .. end                         losses COUNT VALUES      f TENSOR COUNT VALUES
+#
+# A case without loss is for inference alone. Fields are those of nn_optimizer.
+"""
+
+CASES = [
+    # name, network, samples
+    # conv: sizes, strides, dilations
+    ("conv", "input 3x5x5; batch 3; conv 3->2 k3", 3),
+    ("conv_k1", "input 3x3x4; batch 4; conv 5 k1; tanh; conv 2 k1", 4),
+    ("conv_1x1_image", "input 7x1x1; batch 2; conv 7->3 k1; softmax", 1),
+    ("conv_one_channel", "input 1x1x1; batch 3; conv 1 k1", 3),
+    ("conv_rectangular_kernel", "input 2x6x7; batch 2; conv 3 k3x2; sigmoid; conv 2 k1x5", 1),
+    ("conv_rectangular_stride", "input 2x7x6; batch 2; conv 3 k2x3 s3x1; tanh; fc 2", 2),
+    ("conv_rectangular_pad", "input 2x4x5; batch 2; conv 3 k3 p0x2", 1),
+    ("conv_rectangular_dilation", "input 2x7x8; batch 2; conv 3 k3x2 d2x3; tanh; fc 3", 2),
+    ("conv_everything", "input 4x9x7; batch 3; conv 4->6 k3x2 s2x3 p2x1 d1x2 g2 bias=false; tanh; fc 3; softmax", 3),
+    ("conv_stride_above_kernel", "input 2x8x8; batch 3; conv 3 k2 s3; relu; fc 2", 3),
+    ("conv_stride_leftover", "input 1x5x5; batch 2; conv 1->1 k2 s2 p1; tanh; fc 2", 1),
+    ("conv_stride_above_size", "input 2x3x3; batch 2; conv 2 k2 s7", 2),
+    ("conv_covers_input", "input 3x4x5; batch 3; conv 4 k4x5; softmax", 3),
+    ("conv_covers_padded_input", "input 2x3x3; batch 2; conv 3 k5 p1; tanh; fc 2", 2),
+    ("conv_pad_above_input", "input 2x2x3; batch 2; conv 2 k3 p4; tanh; conv 1 k2 s3", 2),
+    ("conv_pad_same", "input 2x4x3; batch 3; conv 2 k3 p1; relu; conv 2 k5 p2; relu; conv 2 k1", 1),
+    ("conv_pad_k1", "input 2x2x2; batch 2; conv 2 k1 p2; tanh; conv 2 k1 s2 p1", 2),
+    ("conv_only_pad", "input 3x1x1; batch 2; conv 2 k1 s2 p1", 2),          # no tap ever meets the image
+    ("conv_some_only_pad", "input 2x1x1; batch 2; conv 3 k1x3 p1 s2", 2),
+    ("conv_only_pad_dilation", "input 1x1x2; batch 2; tanh; conv 2 k1x2 p0x2 d1x6; tanh; fc 2", 2),
+    ("conv_dilation_pad", "input 2x5x5; batch 2; conv 3 k3 d2 p2; tanh; conv 2 k2 d4 p1", 1),
+    ("conv_no_bias", "input 2x4x4; batch 2; conv 3 k3 bias=false; relu; fc 3 bias=false", 2),
+    ("conv_primes", "input 3x7x11; batch 2; conv 2 k5x7 s2x3; tanh; fc 5", 2),
+    ("conv_nine_channels", "input 9x1x3; batch 2; conv 17 k1x2; relu; fc 2", 2),
+    ("conv_eight_channels", "input 8x2x3; batch 2; conv 8 k2; relu; conv 8 k1; relu; fc 2", 2),
+    ("conv_strips", "input 2x1x9; batch 2; conv 3 k1x3 p0x1; relu; conv 2 k1x4 s1x2", 1),
+    ("conv_columns", "input 2x9x1; batch 2; conv 3 k4x1 s2x1; relu; fc 2", 2),
+    ("conv_named_arguments", "input 2x5x6; batch 2; a: conv 2->3 k=3x2 s=2 p=1 d=1 g=1 bias=true pad=zeros; b: fc 2", 2),
+    # groups
+    ("groups", "input 4x4x4; batch 2; conv 6 k3 g2", 1),
+    ("groups_primes", "input 9x3x3; batch 2; conv 9->6 k2 g3; tanh; fc 2", 2),
+    ("depthwise", "input 5x4x4; batch 3; conv 5 k3 p1 g5; relu; conv 3 k1; relu; globalavgpool", 3),
+    ("depthwise_multiplier", "input 3x5x5; batch 2; conv 6 k3 s2 g3 bias=false; tanh; fc 2", 2),
+    ("depthwise_reflect", "input 3x3x3; batch 2; conv 3 k3 p2 g3 pad=reflect; tanh; conv 2 k3 s2", 2),
+    # padding modes
+    ("reflect", "input 2x3x4; batch 2; conv 2 k3 p1 pad=reflect; tanh; conv 2 k3", 2),
+    ("reflect_most", "input 2x3x4; batch 2; conv 2 k3 p2x3 s2 pad=reflect; tanh; fc 2", 1),
+    ("reflect_stride", "input 2x5x5; batch 2; conv 3 k2x3 s3x2 p2x1 pad=reflect; tanh; fc 2", 2),
+    ("reflect_one_side", "input 2x1x4; batch 2; conv 2 k1x3 p0x3 pad=reflect", 2),
+    ("reflect_inside", "input 1x4x4; batch 2; conv 2 k2; tanh; conv 2 k3 p2x1 pad=reflect; tanh; fc 2", 2),
+    ("replicate", "input 2x4x3; batch 2; conv 3 k3 p1 pad=replicate; tanh; conv 2 k2", 2),
+    ("replicate_above_size", "input 1x2x3; batch 2; conv 2 k3 p5x4 s2 pad=replicate; tanh; fc 2", 2),
+    ("replicate_inside", "input 2x4x4; batch 2; conv 2 k3; tanh; conv 3 k2 p3 s2x3 pad=replicate; tanh; fc 2", 1),
+    ("replicate_one_pixel", "input 3x1x1; batch 2; conv 2 k3 p1 pad=replicate", 2),
+    ("circular", "input 2x3x4; batch 2; conv 2 k3 p1 pad=circular; tanh; conv 2 k3", 2),
+    ("circular_most", "input 1x3x4; batch 2; conv 2 k3 p3x4 s2x1 pad=circular; tanh; fc 2", 1),
+    ("circular_dilation", "input 2x5x4; batch 2; conv 3 k3x2 d2x3 p4x2 s2x1 g1 pad=circular; tanh; fc 2", 2),
+    ("circular_inside", "input 1x4x4; batch 2; conv 2 k2; tanh; conv 2 k3x2 p3x1 s2x1 pad=circular; tanh; fc 2", 2),
+    # fc
+    ("fc", "input 5; batch 3; fc 3", 3),
+    ("fc_one_one", "input 1; batch 2; fc 1", 1),
+    ("fc_declared", "input 2x3x3; batch 2; fc 18->4; tanh; fc 4->2", 2),
+    ("fc_no_bias", "input 7; batch 5; fc 11 bias=false; tanh; fc 3 bias=false", 5),
+    ("fc_flattens_image", "input 3x2x4; batch 3; conv 3 k1; tanh; fc 5", 3),
+    ("fc_primes", "input 13; batch 7; fc 11; relu; fc 17; relu; fc 3", 7),
+    ("fc_vectors", "input 16; batch 8; fc 16; relu; fc 8; relu; fc 8", 8),
+    ("two_three_two", "input 2; batch 4; fc 3; sigmoid; fc 2; softmax", 4),
+    # pooling
+    ("maxpool", "input 2x4x6; batch 2; conv 3 k1; maxpool 2", 2),
+    ("maxpool_leftover", "input 2x5x7; batch 2; conv 2 k1; maxpool 2; fc 2", 2),
+    ("maxpool_overlap", "input 2x5x5; batch 2; conv 2 k1; maxpool 3 s1; fc 2", 2),
+    ("maxpool_overlap_stride", "input 2x7x7; batch 2; conv 2 k1; maxpool 3 s2 p1; fc 2", 1),
+    ("maxpool_rectangular", "input 2x6x6; batch 2; conv 2 k1; maxpool k3x2 s2; fc 2", 2),
+    ("maxpool_gaps", "input 2x7x8; batch 2; conv 2 k1; maxpool k2 s3x5; fc 2", 2),
+    ("maxpool_pad", "input 2x4x5; batch 2; conv 2 k1; maxpool k2x3 p1 s1; fc 2", 2),
+    ("maxpool_pad_negative", "input 1x3x3; batch 2; conv 2 k1; sigmoid; normalize mean=5 std=1; maxpool 3 p1; fc 2", 2),
+    ("maxpool_dilation", "input 2x6x7; batch 2; conv 2 k1; maxpool 2 s1 d3x2; fc 2", 2),
+    ("maxpool_everything", "input 2x7x6; batch 3; conv 2 k1; maxpool k3x2 s2x1 p1x1 d2x3; fc 2", 3),
+    ("maxpool_whole", "input 3x3x4; batch 2; conv 3 k1; maxpool k3x4; fc 2", 2),
+    ("maxpool_k1", "input 2x4x4; batch 2; conv 2 k1; maxpool 1 s2; fc 2", 2),
+    ("maxpool_ties", "input 1x6x6; batch 3; conv 2 k2; maxpool 3 s1; fc 2", 3, "whole"),
+    ("maxpool_ties_pad", "input 1x4x4; batch 2; conv 2 k2; maxpool k2x3 s1x2 p1; fc 2", 2, "whole"),
+    ("maxpool_ties_relu", "input 2x5x5; batch 2; conv 2 k2; relu; maxpool 2; fc 2", 2, "whole"),
+    ("maxpool_after_maxpool", "input 1x6x6; batch 2; conv 2 k3 p1; relu; maxpool 2; conv 2 k3 p1; relu; maxpool 2; fc 2", 2),
+    ("avgpool", "input 2x4x6; batch 2; conv 3 k1; tanh; avgpool 2", 2),
+    ("avgpool_leftover", "input 2x5x7; batch 2; conv 2 k1; avgpool 2; tanh; fc 2", 2),
+    ("avgpool_overlap", "input 2x5x5; batch 2; conv 2 k1; avgpool k3x2 s1x2; tanh; fc 2", 1),
+    ("avgpool_gaps", "input 2x7x7; batch 2; conv 2 k1; avgpool 2 s3; tanh; fc 2", 2),
+    ("avgpool_pad_counted", "input 2x5x6; batch 2; conv 2 k1; avgpool 3 p1 s2 countpad=true; tanh; fc 2", 2),
+    ("avgpool_pad_default", "input 2x4x3; batch 2; conv 2 k1; avgpool k2x3 p1x0; tanh; fc 2", 2),
+    ("avgpool_pad_not_counted", "input 2x5x6; batch 2; conv 2 k1; avgpool 3 p1 s2 countpad=false; tanh; fc 2", 2),
+    ("avgpool_pad_uneven", "input 2x4x7; batch 2; conv 2 k1; avgpool k4x5 p2x1 s3 countpad=false; tanh; fc 2", 2),
+    ("avgpool_whole", "input 3x3x4; batch 2; conv 3 k1; avgpool k3x4; fc 2", 2),
+    ("globalavgpool", "input 2x3x5; batch 3; conv 4 k1; globalavgpool; softmax", 3),
+    ("globalavgpool_1x1", "input 3x1x1; batch 2; conv 2 k1; globalavgpool; fc 2", 2),
+    # pointwise
+    ("relu", "input 6; batch 3; fc 5; relu; fc 2", 3),
+    ("relu_at_zero", "input 4; batch 5; fc 6; relu; fc 2", 5, "whole"),
+    ("leakyrelu", "input 6; batch 3; fc 5; leakyrelu; fc 2", 3),
+    ("leakyrelu_slope", "input 2x3x3; batch 2; conv 3 k2; leakyrelu 0.3; fc 2", 2),
+    ("leakyrelu_zero", "input 6; batch 2; fc 5; leakyrelu 0; fc 2", 2),
+    ("leakyrelu_steep", "input 6; batch 2; fc 5; leakyrelu 1.75; fc 2", 2),
+    ("leakyrelu_at_zero", "input 4; batch 4; fc 6; leakyrelu 0.125; fc 2", 4, "whole"),
+    ("sigmoid", "input 2x3x3; batch 2; conv 3 k2; sigmoid; fc 2", 2),
+    ("tanh", "input 6; batch 3; fc 5; tanh; fc 2", 3),
+    ("saturated", "input 3; batch 3; normalize mean=0 std=0.004; fc 4; tanh; fc 3; normalize mean=0 std=0.02; sigmoid", 3),
+    ("pointwise_only", "input 2x2x3; batch 2; relu; tanh; leakyrelu 0.2", 2),
+    ("pointwise_twice", "input 5; batch 2; fc 4; tanh; sigmoid; leakyrelu; fc 3; tanh", 2),
+    ("flatten", "input 2x3x2; batch 2; conv 3 k2; flatten; tanh; fc 2; flatten", 2),
+    ("dropout_inference", "input 5; batch 3; fc 7; relu; dropout; fc 3; dropout 0.2", 3, "inference"),
+    ("dropout_none", "input 2x3x3; batch 2; conv 3 k2; tanh; dropout 0; fc 2; softmax", 2),
+    ("dropout_all", "input 4; batch 2; fc 5; tanh; dropout 1; fc 3; softmax", 2),
+    # softmax
+    ("softmax", "input 5; batch 3; fc 4; softmax", 3),
+    ("softmax_channels", "input 2x3x2; batch 2; conv 4 k1; softmax", 2),
+    ("softmax_inside", "input 5; batch 2; fc 4; softmax; fc 3", 2),
+    ("softmax_channels_inside", "input 2x3x3; batch 2; conv 3 k2; softmax; conv 2 k2; tanh; fc 2", 2),
+    ("softmax_one", "input 3; batch 2; fc 1; softmax", 2),
+    ("softmax_large_logits", "input 3; batch 3; fc 4; normalize mean=0 std=0.01; softmax", 3),
+    ("softmax_twice", "input 4; batch 2; fc 3; softmax; softmax", 2),
+    ("softmax_primes", "input 3x3x5; batch 2; conv 11 k3; softmax", 1),
+    # normalize
+    ("normalize", "input 3x3x3; batch 2; normalize mean=0.485,0.456,0.406 std=0.229,0.224,0.225; conv 2 k2; tanh; fc 2", 2),
+    ("normalize_one_number", "input 3x3x3; batch 2; normalize mean=0.1307 std=0.3081; conv 2 k3; softmax", 2),
+    ("normalize_mixed", "input 2x3x3; batch 2; normalize mean=-0.5,1e-1 std=2; conv 2 k2; tanh; fc 2", 1),
+    ("normalize_flat", "input 4; batch 2; normalize mean=0.5 std=0.25; fc 3; normalize mean=-1 std=3", 2),
+    ("normalize_padded", "input 1x3x3; batch 2; normalize mean=2 std=1; conv 2 k3 p1; tanh; fc 2", 2),
+    ("normalize_inside", "input 2x3x3; batch 2; conv 3 k2; normalize mean=1,2,3 std=0.5,1,2; tanh; conv 2 k2", 2),
+    # losses
+    ("mse_flat", "input 4; batch 3; fc 5; loss mse", 3),
+    ("mse_image", "input 2x3x3; batch 2; conv 3 k2; loss mse", 2),
+    ("mse_softmax", "input 4; batch 3; fc 5; softmax; loss mse", 3),
+    ("mse_softmax_channels", "input 2x2x3; batch 2; conv 3 k1; softmax; loss mse", 2),
+    ("mse_sigmoid", "input 4; batch 3; fc 5; sigmoid; loss mse", 3),
+    ("mse_of_input", "input 3; batch 2; relu; loss mse", 2),
+    ("bce_sigmoid", "input 4; batch 3; fc 5; sigmoid", 3),
+    ("bce_sigmoid_image", "input 2x3x3; batch 2; conv 2 k2; sigmoid; loss bce", 2),
+    ("bce_logits", "input 4; batch 3; fc 5; loss bce", 3),
+    ("bce_logits_image", "input 2x3x3; batch 2; conv 2 k2; loss bce", 1),
+    ("bce_logits_relu", "input 4; batch 3; fc 5; relu; loss bce", 3),
+    ("bce_softmax", "input 4; batch 3; fc 5; softmax; loss bce", 3),
+    ("bce_large_logits", "input 4; batch 3; fc 3; normalize mean=0 std=0.01; sigmoid; loss bce", 3),
+    ("crossentropy_softmax", "input 4; batch 5; fc 3; softmax; loss crossentropy", 1),
+    ("crossentropy_logits", "input 4; batch 5; fc 3; loss crossentropy", 5),
+    ("crossentropy_tanh", "input 4; batch 3; fc 3; tanh; loss crossentropy", 3),
+    ("crossentropy_sigmoid", "input 4; batch 3; fc 3; sigmoid; loss crossentropy", 3),
+    ("crossentropy_large_logits", "input 4; batch 3; fc 3; normalize mean=0 std=0.01; loss crossentropy", 3),
+    ("crossentropy_positions", "input 2x3x4; batch 2; conv 3 k2; loss crossentropy", 2),
+    ("crossentropy_positions_softmax", "input 2x2x3; batch 3; conv 3 k2 p1x0; tanh; conv 5 k1; softmax", 3),
+    ("crossentropy_1x1", "input 2x3x4; batch 2; conv 3 k3x4; softmax", 2),
+    ("crossentropy_maxpool", "input 1x4x4; batch 2; conv 3 k1; maxpool 2; loss crossentropy", 2),
+    ("crossentropy_globalavgpool", "input 1x4x4; batch 2; conv 3 k2; relu; conv 4 k2; globalavgpool; loss crossentropy", 2),
+    # chains
+    ("card", "input 3x8x8; batch 3; conv 3->4 k3 s2 p1; relu; maxpool 2; fc 3; softmax", 3),
+    ("mobile", "input 3x5x5; batch 2; conv 4 k3 s2 p1; relu; conv 4 k3 p1 g4; relu; conv 6 k1; relu; globalavgpool; fc 3; softmax", 2),
+    ("autoencoder", "input 6; batch 3; fc 3; tanh; fc 6; sigmoid; loss mse", 3),
+    ("labels", "input 1x5x5; batch 2; conv 2 k2; x: conv 2 k2; r: relu; conv 2 k2; out: fc 3; n: softmax", 2),
+]
+
+DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
+VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
+            "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
+            "adagrad lr 0.1 lr_decay 0.1 initial_accumulator_value 0.3 eps 0.001 weight_decay 0.01",
+            "rmsprop lr 0.005 alpha 0.9 momentum 0.5 weight_decay 0.01", "rmsprop lr 0.005 centered 1 eps 0.0001",
+            "adam lr 0.02 beta1 0.8 beta2 0.95 eps 0.0001 weight_decay 0.03", "adam lr 0.02 amsgrad 1 beta2 0.5",
+            "adam lr 0.02 decoupled 1 weight_decay 0.1", "adam lr 0.02 decoupled 1 weight_decay 0.1 amsgrad 1 beta2 0.6"]
+TRAINED = [
+    ("train_two_three_two", "input 2; batch 5; fc 3; sigmoid; fc 2; softmax", 5, DEFAULTS + VARIANTS),
+    ("train_mlp", "input 7; batch 8; fc 9; tanh; fc 5; relu; fc 3; softmax", 8, DEFAULTS),
+    ("train_lenet", "input 1x8x8; batch 4; conv 2 k3 p1; relu; maxpool 2; conv 3 k2; relu; maxpool 2; fc 6; relu; fc 4; softmax", 4, DEFAULTS),
+    ("train_odd", "input 2x5x5; batch 3; a: conv 4 k3x2 s3x2 p2 g2 pad=circular bias=false; leakyrelu 0.2; avgpool 2 s1 p1 "
+                  "countpad=false; conv 2 k2 d2; tanh; fc 2; sigmoid", 3, DEFAULTS),
+]
+
+
+def decimals(tensor):
+    """Three decimals, as the float nearest to them."""
+    return ((tensor * 1000).round() / 1000).float()
+
+
+def draw(net, n, seed, whole):
+    """Weights, samples and targets: PyTorch-like sizes, or small whole numbers where ties are wanted."""
+    g = torch.Generator().manual_seed(seed)
+    if whole:
+        weights = [torch.randint(-1, 2, v.shape, generator=g).float() for _, v in net.parameters]
+        return weights, torch.randint(-1, 3, (n, *net.shape), generator=g).float(), net.draw_targets(g, n).float().round()
+    weights = []
+    for name, v in net.parameters:
+        inputs = v[0].numel() if v.dim() > 1 else 4
+        weights.append(decimals((torch.rand(v.shape, generator=g) * 2 - 1) * (2 / inputs) ** 0.5 * 1.2))
+    return weights, decimals(torch.randn((n, *net.shape), generator=g)), decimals(net.draw_targets(g, n).float())
+
+
+def answers(net, weights, x, t, dtype, noise=0.0):
+    """(y, loss, gradients) in dtype; noise disturbs weights and samples by that share of themselves."""
+    def disturb(v):
+        return v.to(dtype) * (1 + noise * torch.randn(v.shape, generator=g, dtype=dtype))
+    g = torch.Generator().manual_seed(1)
+    net.to(dtype)
+    for (_, v), w in zip(net.parameters, weights):
+        v.data = disturb(w)
+    x = disturb(x)
+    y, loss = net.forward(x), net.loss(x, t.long() if net.int_targets else t.to(dtype))
+    if net.parameters:
+        loss.backward()
+    return y, loss.detach(), [v.grad for _, v in net.parameters]
+
+
+def apart(a, b):
+    """The largest difference, in shares of the largest value."""
+    return ((a - b).abs().max() / max(b.abs().max().item(), 1e-6)).item() if b.numel() else 0.0
+
+
+def stable(net, weights, x, t, whole):
+    y, loss, gradients = answers(net, weights, x, t, torch.float64)
+    others = [answers(net, weights, x, t, torch.float32)]
+    if not whole:
+        others += [answers(net, weights, x, t, torch.float64, noise) for noise in (1e-7, -1e-7)]
+    return all(apart(o[0], y) < 3e-6 and apart(o[1], loss) < 3e-6 and all(apart(a, b) < 3e-5 for a, b in zip(o[2], gradients))
+               for o in others)
+
+
+def optimizer(words, parameters):
+    """The torch optimizer that `adam lr 0.01 amsgrad 1` describes; fields are named as in nn_optimizer."""
+    method, fields = words.split()[0], words.split()[1:]
+    fields = {k: float(v) for k, v in zip(fields[::2], fields[1::2])}
+    decoupled = fields.pop("decoupled", 0)
+    if {"beta1", "beta2"} & set(fields):
+        fields["betas"] = (fields.pop("beta1", 0.9), fields.pop("beta2", 0.999))
+    for name in ("nesterov", "centered", "amsgrad", "maximize"):
+        if name in fields:
+            fields[name] = bool(fields[name])
+    if method == "adam":      # the two differ in how the decay enters, and in its default
+        fields.setdefault("weight_decay", 0)
+    kinds = {"sgd": torch.optim.SGD, "momentum": torch.optim.SGD, "adagrad": torch.optim.Adagrad, "rmsprop": torch.optim.RMSprop,
+             "adam": torch.optim.AdamW if decoupled else torch.optim.Adam}
+    return kinds[method](parameters, **fields)
+
+
+def train(net, weights, x, t, words, dtype, steps=STEPS):
+    """(losses, final weights) of steps steps."""
+    net.to(dtype)
+    for (_, v), w in zip(net.parameters, weights):
+        v.data = w.to(dtype, copy=True)
+    x, t = x.to(dtype), t.long() if net.int_targets else t.to(dtype)
+    rule, losses = optimizer(words, [v for _, v in net.parameters]), []
+    for _ in range(steps):
+        rule.zero_grad()
+        loss = net.loss(x, t)
+        loss.backward()
+        rule.step()
+        losses.append(loss.detach())
+    return torch.stack(losses), [v.detach().clone() for _, v in net.parameters]
+
+
+def steady(net, weights, x, t, runs):
+    """Whether float32 stays with float64 through all the runs."""
+    for words in runs:
+        exact, rounded = (train(net, weights, x, t, words, d) for d in (torch.float64, torch.float32))
+        if apart(rounded[0], exact[0]) > 1e-5 or any(apart(a, b) > 1e-4 for a, b in zip(rounded[1], exact[1])):
+            return False
+    return True
+
+
+def array(key, tensor, form="%.9g"):
+    return f"{key} {tensor.numel()} " + " ".join(form % v for v in tensor.flatten().tolist())
+
+
+def record(name, text, n, how="", runs=()):
+    net = language.read(text)
+    whole = how == "whole"
+    for seed in range(1000):
+        weights, x, t = draw(net, n, seed, whole)
+        if how == "inference" or stable(net, weights, x, t, whole) and steady(net, weights, x, t, runs):
+            break
+    else:
+        raise SystemExit(f"{name}: no stable draw")
+    lines = [f"case {name}", f"net {text}", f"n {n}"]
+    lines += [array(f"w {k}", w, "%.6g") for (k, _), w in zip(net.parameters, weights)]
+    lines += [array("x", x, "%.6g"), array("t", t, "%.6g")]
+    if how == "inference":
+        return lines[:-1] + [array("y", answers(net, weights, x, t, torch.float64)[0])]
+    y, loss, gradients = answers(net, weights, x, t, torch.float64)
+    lines += [array("y", y), f"loss {loss.item():.9g}"]
+    lines += [array(f"d {k}", d) for (k, _), d in zip(net.parameters, gradients)]
+    for run in runs:
+        losses, final = train(net, weights, x, t, run, torch.float64)
+        lines += [f"train {run} end", array("losses", losses)]
+        lines += [array(f"f {k}", f) for (k, _), f in zip(net.parameters, final)]
+    return lines
+
+
+def main():
+    lines = (HEAD % (torch.__version__, STEPS)).splitlines()
+    for case in CASES:
+        lines += record(*case)
+    for name, text, n, runs in TRAINED:
+        lines += record(name, text, n, "", runs)
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    print(f"{path}: {len(CASES) + len(TRAINED)} cases, {os.path.getsize(path)} bytes")
+
+
+if __name__ == "__main__":
+    main()
