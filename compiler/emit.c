@@ -145,11 +145,12 @@ static const char *how(const Function *f)
         return format("full, %.1f kB", (double)predicted_bytes(f) / 1000);
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->form == FORM_CONTRACTION && k->regions) {
+            const Tile *tile = &k->regions->tile;
             char *text = format("tile");
             for (int side = 0; side < 2; side++)
-                if (k->tile.index[side] >= 0)
-                    text = format("%s %lld%s", text, (long long)k->tile.factor[side], k->body->index_name[k->tile.index[side]]);
-            return k->tile.lane >= 0 ? format("%s lanes %s", text, k->body->index_name[k->tile.lane]) : text;
+                if (tile->index[side] >= 0)
+                    text = format("%s %lld%s", text, (long long)tile->factor[side], k->body->index_name[tile->index[side]]);
+            return tile->lane >= 0 ? format("%s lanes %s", text, k->body->index_name[tile->lane]) : text;
         }
     return "tile";
 }
@@ -214,8 +215,9 @@ static bool any(const Plan *plan, bool (*test)(const Function *))
 static bool has_vectors(const Function *f)
 {
     for (const Kernel *k = f->kernels; k; k = k->next)
-        if (k->regions && k->tile.lane >= 0)
-            return true;
+        for (const Region *r = k->regions; r; r = r->next)
+            if (r->tile.lane >= 0)
+                return true;
     return false;
 }
 
@@ -236,10 +238,15 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name)
     fprintf(f, "typedef float vec __attribute__((vector_size(%d)));\n", 4 * plan->target->lanes);
     fprintf(f, "typedef float vec_memory __attribute__((vector_size(%d), aligned(4), may_alias));\n", 4 * plan->target->lanes);
     fprintf(f, "#define LOAD(a) (*(const vec_memory *)&(a))\n#define STORE(a, v) (*(vec_memory *)&(a) = (v))\n");
+    int lanes = plan->target->lanes;
     fprintf(f, "#define ALL(x) ((vec){0} + (x))\n#define SUM(v) (");
-    for (int i = 0; i < plan->target->lanes; i++)
+    for (int i = 0; i < lanes; i++)
         fprintf(f, "%s(v)[%d]", i ? " + " : "", i);
-    fprintf(f, ")\n\n");
+    fprintf(f, ")\n\n/* The last k lanes of v, and 0 before them: for the end of a row that is no whole number of vectors. */\n"
+               "typedef int vec_mask __attribute__((vector_size(%d)));\n#define LAST(k, v) ((vec)((vec_mask)(v) & (vec_mask){", 4 * lanes);
+    for (int i = 0; i < lanes; i++)
+        fprintf(f, "%s-((k) > %d)", i ? ", " : "", lanes - 1 - i);
+    fprintf(f, "}))\n\n");
 }
 
 static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables)

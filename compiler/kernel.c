@@ -15,7 +15,7 @@
 
 #include "nnc.h"
 
-enum { WIDTH = 116, TERMS_A_SUM = 64, TERMS_A_PART = 4096 };
+enum { WIDTH = 116, TERMS_A_SUM = 64, TERMS_A_PART = 256 };
 
 /* ---- Text ------------------------------------------------------------------------------------------- */
 
@@ -402,6 +402,15 @@ static bool is_zero_fill(const Kernel *k)
     return !k->body && expr_is(k->first->rhs, 0) && covers_tensor(k->first, &k->first->out);
 }
 
+static char *access_text(Writer *w, const Access *access)
+{
+    w->term.length = 0;
+    put_access(w, &w->term, access);
+    char *text = format("%s", w->term.data);
+    w->term.length = 0;
+    return text;
+}
+
 /* Appends w->term to the sum that the body ends in, on a new line where this one is full. */
 static void put_term(Writer *w, size_t *line, const char *joint)
 {
@@ -414,7 +423,7 @@ static void put_term(Writer *w, size_t *line, const char *joint)
 }
 
 /* out += the terms of one output: one expression, or several onto a local sum if there are very many. */
-static void full_sum(Writer *w, const Kernel *k, const char *out)
+static void full_sum(Writer *w, const Kernel *k)
 {
     const Statement *s = k->body;
     int outputs = output_indices(s), terms = 0;
@@ -428,6 +437,8 @@ static void full_sum(Writer *w, const Kernel *k, const char *out)
     bool local = points > TERMS_A_SUM; /* of one output; else the sum stands in one expression */
     if (!points && !k->first)
         return;
+    const char *out = access_text(w, &s->out);
+    line = w->body.length;
     if (local)
         put(&w->body, "    {\n    float sum = ");
     else
@@ -459,20 +470,11 @@ static void full_sum(Writer *w, const Kernel *k, const char *out)
     w->terms += terms;
 }
 
-static char *access_text(Writer *w, const Access *access)
-{
-    put(&w->term, "%s", "");
-    w->term.length = 0;
-    put_access(w, &w->term, access);
-    char *text = format("%s", w->term.data);
-    w->term.length = 0;
-    return text;
-}
-
 /* The greatest of the points of one output, and which it was. */
-static void full_max(Writer *w, const Kernel *k, const char *out)
+static void full_max(Writer *w, const Kernel *k)
 {
     const Statement *s = k->body;
+    const char *out = access_text(w, &s->out);
     int outputs = output_indices(s);
     Access position = s->position ? same_place(s->out, s->position) : s->out;
     const char *at = s->position ? access_text(w, &position) : NULL;
@@ -519,13 +521,12 @@ static void emit_full(Writer *w, const Kernel *k, Text *calls)
             end_part(w, calls);
         if (!sums && (!inside(w, s->rhs) || !access_inside(w, &s->out)))
             continue;
-        const char *out = access_text(w, &s->out);
         if (sums && s->store == STORE_MAX)
-            full_max(w, k, out);
+            full_max(w, k);
         else if (sums)
-            full_sum(w, k, out);
+            full_sum(w, k);
         else {
-            put(&w->body, "    %s %s ", out, k->body ? "+=" : "=");
+            put(&w->body, "    %s %s ", access_text(w, &s->out), k->body ? "+=" : "=");
             put_expr(w, &w->body, s->rhs, ANY, false);
             put(&w->body, ";\n");
             w->terms++;
@@ -540,6 +541,7 @@ typedef struct Nest {
     const Kernel *kernel;
     int64_t begin[MAX_INDEX], count[MAX_INDEX];
     Tile tile;
+    int64_t rest;        /* the reduction in lanes ends with a vector of which only the last so many count */
     bool begins;         /* sets the first value; else adds to what out holds */
     bool guarded;        /* tests each access that may fall outside */
 } Nest;
@@ -556,7 +558,8 @@ static int64_t step_of(const Writer *w, const Nest *nest, int i)
 
 static void open_loop(Writer *w, const Nest *nest, int i, int *depth)
 {
-    int64_t begin = nest->begin[i], count = nest->count[i], step = step_of(w, nest, i);
+    int64_t begin = nest->begin[i], count = nest->count[i] - (i == nest->tile.lane ? nest->rest : 0);
+    int64_t step = step_of(w, nest, i);
     if (count == step) {
         w->fixed[i] = true;
         w->offset[i] = begin;
@@ -673,11 +676,20 @@ static void put_last_value(Writer *w, const Nest *nest, const char *name, bool o
 }
 
 /* One accumulation at the point at hand. */
-static void put_accumulation(Writer *w, const Nest *nest, const char *name, int depth)
+static void put_accumulation(Writer *w, const Nest *nest, const char *name, int depth, bool last)
 {
     const Statement *s = nest->kernel->body;
     Text *t = &w->body;
     indent(t, depth);
+    if (last) { /* a contraction with a reduction in lanes: one factor is masked */
+        int masked = !in_lanes(w, &s->rhs->arg[0]->access);
+        put(t, "%s += ", name);
+        put_expr(w, t, s->rhs->arg[!masked], PRODUCT, false);
+        put(t, " * LAST(%lld, ", (long long)nest->rest);
+        put_expr(w, t, s->rhs->arg[masked], ANY, false);
+        put(t, ");\n");
+        return;
+    }
     if (s->store == STORE_ADD) {
         put(t, "%s += ", name);
         put_expr(w, t, s->rhs, ANY, false);
@@ -741,6 +753,58 @@ static void emit_direct(Writer *w, const Nest *nest)
     put(&w->body, ";\n");
 }
 
+/* The accumulations inside all loops: for each written-out tap the outputs of the tile. A reduction in lanes is
+ * the innermost loop; the vector that ends its row comes behind it. */
+static void put_taps(Writer *w, const Nest *nest, const int64_t base[MAX_INDEX], int depth, bool last)
+{
+    const Statement *s = nest->kernel->body;
+    const Tile *tile = &nest->tile;
+    int outputs = output_indices(s);
+    for (int i = outputs; i < s->nindex; i++)
+        if (tile->unrolled[i]) {
+            w->fixed[i] = true;
+            w->offset[i] = nest->begin[i];
+        }
+    for (bool more = true; more;) {
+        for (int64_t a = 0; a < tile->factor[0]; a++)
+            for (int64_t b = 0; b < tile->factor[1]; b++) {
+                at_output(w, nest, base, a, b);
+                put_accumulation(w, nest, register_name(nest, a, b), depth, last);
+            }
+        more = false;
+        for (int i = s->nindex - 1; i >= outputs && !more; i--)
+            if (tile->unrolled[i]) {
+                more = ++w->offset[i] < nest->begin[i] + nest->count[i];
+                if (!more)
+                    w->offset[i] = nest->begin[i];
+            }
+    }
+}
+
+static void put_points(Writer *w, const Nest *nest, const int64_t base[MAX_INDEX], int depth)
+{
+    int lane = nest->tile.lane, inner = depth;
+    if (lane < output_indices(nest->kernel->body)) {
+        put_taps(w, nest, base, depth, false);
+        return;
+    }
+    if (nest->count[lane] > nest->rest) {
+        open_loop(w, nest, lane, &inner);
+        if (inner > depth)
+            open_brace(w, inner, depth);
+        put_taps(w, nest, base, inner, false);
+        if (inner > depth) {
+            indent(&w->body, depth);
+            put(&w->body, "}\n");
+        }
+    }
+    if (nest->rest) {
+        w->fixed[lane] = true;
+        w->offset[lane] = nest->begin[lane] + nest->count[lane] - w->plan->target->lanes;
+        put_taps(w, nest, base, depth, true);
+    }
+}
+
 static void emit_nest(Writer *w, const Nest *nest)
 {
     const Kernel *k = nest->kernel;
@@ -774,44 +838,24 @@ static void emit_nest(Writer *w, const Nest *nest)
     }
     at_output(w, nest, base, 0, 0);
 
-    int inner = depth, written = 0;
-    bool taps_fixed[MAX_INDEX] = {false};
+    int inner = depth;
     if (nest->guarded)
         for (int i = -1; i < outputs; i++)
             put_guard(w, i, &inner);
-    for (int i = outputs; i < s->nindex; i++) {
-        if (!tile->unrolled[i] || i == tile->lane) {
+    for (int i = outputs; i < s->nindex; i++)
+        if (!tile->unrolled[i] && i != tile->lane) {
             open_loop(w, nest, i, &inner);
             if (nest->guarded)
                 put_guard(w, i, &inner);
-        } else
-            taps_fixed[i] = true;
-    }
-    int64_t taps = 1;
-    for (int i = outputs; i < s->nindex; i++)
-        if (taps_fixed[i]) {
-            w->fixed[i] = true;
-            w->offset[i] = nest->begin[i];
-            taps *= nest->count[i];
         }
-    bool braces = inner > depth && (taps * tile->factor[0] * tile->factor[1] > 1 || s->store == STORE_MAX);
+    int64_t points = tile->factor[0] * tile->factor[1] * (nest->rest ? 2 : 1);
+    for (int i = outputs; i < s->nindex; i++)
+        if (tile->unrolled[i])
+            points *= nest->count[i];
+    bool braces = inner > depth && (points > 1 || s->store == STORE_MAX);
     if (braces)
         open_brace(w, inner, depth);
-    for (bool more = true; more;) {
-        for (int64_t a = 0; a < tile->factor[0]; a++)
-            for (int64_t b = 0; b < tile->factor[1]; b++, written++) {
-                at_output(w, nest, base, a, b);
-                put_accumulation(w, nest, register_name(nest, a, b), inner);
-            }
-        more = false;
-        for (int i = s->nindex - 1; i >= outputs && !more; i--)
-            if (taps_fixed[i]) {
-                if (++w->offset[i] < nest->begin[i] + nest->count[i])
-                    more = true;
-                else
-                    w->offset[i] = nest->begin[i];
-            }
-    }
+    put_points(w, nest, base, inner);
     if (braces) {
         indent(&w->body, inner - 1);
         put(&w->body, "}\n");
@@ -837,19 +881,21 @@ static void emit_with_tails(Writer *w, Nest nest)
 {
     Tile *tile = &nest.tile;
     int lanes = w->plan->target->lanes;
-    if (tile->lane >= 0 && nest.count[tile->lane] % lanes) {
+    int64_t in_lanes = tile->lane >= 0 ? nest.count[tile->lane] : 0;
+    if (tile->lane >= output_indices(nest.kernel->body))
+        nest.rest = in_lanes % lanes;
+    else if (in_lanes % lanes) {
         int i = tile->lane;
         Nest rest = nest;
-        int64_t whole = nest.count[i] / lanes * lanes;
-        rest.begin[i] += whole;
-        rest.count[i] -= whole;
-        rest.tile.lane = -1;
-        if (i >= output_indices(nest.kernel->body)) {
-            rest.begins = false; /* it adds to what the whole vectors gave */
-            if (rest.count[i] <= 8)
-                rest.tile.unrolled[i] = true;
+        nest.count[i] = in_lanes / lanes * lanes;
+        if (nest.begins && nest.kernel->first) { /* the last vector again computes some of the one before */
+            rest.begin[i] += in_lanes - lanes;
+            rest.count[i] = lanes;
+        } else {
+            rest.begin[i] += nest.count[i];
+            rest.count[i] = in_lanes % lanes;
+            rest.tile.lane = -1;
         }
-        nest.count[i] = whole;
         emit_with_tails(w, nest);
         emit_with_tails(w, rest);
         return;
@@ -920,7 +966,7 @@ static void emit_loops(Writer *w, const Kernel *k)
         }
         memcpy(nest.begin, r->begin, sizeof nest.begin);
         memcpy(nest.count, r->count, sizeof nest.count);
-        nest.tile = r == k->regions ? k->tile : no_tile();
+        nest.tile = r->tile;
         emit_with_tails(w, nest);
     }
 }

@@ -349,14 +349,7 @@ typedef enum Form { /* what a statement looks like to the schedule */
     NFORMS
 } Form;
 
-/* A part of a statement's box in which no access falls outside. */
-typedef struct Region {
-    int64_t begin[MAX_INDEX], count[MAX_INDEX];
-    bool empty;          /* no tap of it lies inside: out keeps its first value */
-    struct Region *next;
-} Region;
-
-/* How a contraction runs: a block of outputs in named registers. -1: no such index. */
+/* How a region of a loop nest runs: a block of outputs in named registers. -1: no such index. */
 typedef struct Tile {
     int lane;            /* the index whose values lie in one vector */
     int index[2];        /* outputs unrolled: the first reuses one factor, the second the other */
@@ -364,13 +357,20 @@ typedef struct Tile {
     bool unrolled[MAX_INDEX]; /* reduction indices written out: kernel taps */
 } Tile;
 
+/* A part of a statement's box in which no access falls outside. */
+typedef struct Region {
+    int64_t begin[MAX_INDEX], count[MAX_INDEX];
+    bool empty;          /* no tap of it lies inside: out keeps its first value */
+    Tile tile;
+    struct Region *next;
+} Region;
+
 /* One loop nest: an optional first value of out and the statement that accumulates onto it. */
 typedef struct Kernel {
     Form form;
     Statement *first;    /* STORE_SET, or NULL: out holds its first value already (or -inf for max) */
     Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
-    Region *regions;     /* of body, the largest first; NULL: body is not split */
-    Tile tile;           /* FORM_CONTRACTION under tile */
+    Region *regions;     /* of body under tile, the largest first; NULL: body is not split */
     int64_t terms;       /* points of body that lie inside, else of first */
     struct Kernel *next;
 } Kernel;
@@ -555,6 +555,7 @@ void complete(Statement *, Store, Access out, Expr *rhs);  /* without appending;
 Affine substitute(Affine, const Affine *map);              /* map[i] in the place of index i */
 Access substitute_access(Access, const Affine *map);
 Expr *substitute_expr(const Expr *, const Affine *map);
+void add_to_loss(Prog *, Statement *, Expr *term);         /* loss += the mean of term over elements and samples */
 int output_indices(const Statement *);                     /* how many indices occur in out; they come first */
 bool covers_tensor(const Statement *, const Access *);     /* every point another element, and all of them */
 
@@ -610,11 +611,12 @@ double predicted_seconds(const Function *);                /* of gcc -O2 on that
 
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
 /* split.c: false where it can't be; partition: each output belongs to exactly one region. */
-bool split_regions(const Statement *, Region **regions, bool *partition);
+bool split_regions(const Statement *, int lanes, Region **regions, bool *partition);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
-Tile choose_tile(const Kernel *, const Target *);          /* tile.c */
+void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region */
 Tile no_tile(void);
+int64_t region_volume(const Region *, const Statement *);
 bool depends_on(const Access *, int index);
 int64_t stride_of(const Access *, int index);              /* in elements, row-major */
 void share_moves(Pass *);                                  /* place.c: moves that change nothing share memory */

@@ -18,10 +18,14 @@ const Target targets[NTARGETS] = {
 /* ---- Predictions ---------------------------------------------------------------------------------------
  *
  * Measured with gcc 12 -O2 on x86-64 on straight-line code for convolutions and fully connected layers: one
- * point of a statement takes 14 to 18 bytes, and 50 to 90 microseconds to compile. */
+ * point of a statement takes 14 to 20 bytes, and 0.3 to 0.4 milliseconds to compile. */
 
-enum { BYTES_A_POINT = 16, BUDGET_BYTES = 64 * 1024, UNREASONABLE_BYTES = 4 << 20, MOST_POINTS = 50000000 };
-static const double seconds_a_point = 70e-6;
+enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 50000000 };
+static const double seconds_a_point = 350e-6;
+
+/* What auto writes out in full: up to so many points of a function that multiplies, where lanes and tiles find
+ * nothing to hold on to below; fewer of any other, since the C compiler makes good vector code of its loops. */
+enum { CONTRACTION_BUDGET = 256, OTHER_BUDGET = 64 };
 
 int64_t predicted_bytes(const Function *f)
 {
@@ -76,29 +80,20 @@ static bool same_outputs(const Statement *a, const Statement *b)
     return true;
 }
 
-static int64_t region_volume(const Region *r, const Statement *s)
-{
-    int64_t volume = !r->empty;
-    for (int i = 0; i < s->nindex; i++)
-        volume *= r->count[i];
-    return volume;
-}
-
-enum { MOST_REGIONS = 36 };
+enum { MOST_REGIONS = 64 };
 
 /* Fills in what follows from a kernel's statements. Where regions don't part the outputs, the first value
  * becomes a kernel of its own before this one. */
 static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
 {
     k->form = form_of(k->body ? k->body : k->first);
-    k->tile = no_tile();
     k->terms = box_volume(k->body ? k->body : k->first);
     if (!k->body)
         return k;
     Region *regions;
     bool partition;
     int n = 0;
-    if (split_regions(k->body, &regions, &partition)) {
+    if (split_regions(k->body, target->lanes, &regions, &partition)) {
         k->terms = 0;
         for (const Region *r = regions; r; r = r->next, n++)
             k->terms += region_volume(r, k->body);
@@ -113,14 +108,7 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         finish_kernel(k, unroll, target);
         return finish_kernel(before, unroll, target);
     }
-    if (k->regions && k->form == FORM_CONTRACTION)
-        k->tile = choose_tile(k, target);
-    else if (k->regions) /* windows: the taps are written out */
-        for (int i = k->body->nindex - 1, taps = 1; i >= output_indices(k->body); i--)
-            if (k->regions->count[i] * taps <= 16) {
-                k->tile.unrolled[i] = true;
-                taps *= (int)k->regions->count[i];
-            }
+    choose_tiles(k, target);
     return k;
 }
 
@@ -244,6 +232,14 @@ static const char *thousands(int64_t n)
                                                     : format("%lldM", (long long)(n / 1000000));
 }
 
+static int64_t budget_of(const Function *f)
+{
+    for (const Kernel *k = f->kernels; k; k = k->next)
+        if (k->form == FORM_CONTRACTION)
+            return CONTRACTION_BUDGET;
+    return OTHER_BUDGET;
+}
+
 static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
 {
     Function *f = NEW(Function);
@@ -254,7 +250,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->kernels = make_kernels(pass, begin, end, f->unroll, plan->target);
     f->terms = count_terms(f->kernels);
     f->why = "as told";
-    if (wish == UNROLL_AUTO && predicted_bytes(f) > BUDGET_BYTES) {
+    if (wish == UNROLL_AUTO && f->terms > budget_of(f)) {
         f->why = format("%s points, over the budget", thousands(f->terms));
         f->unroll = UNROLL_TILE;
         f->kernels = make_kernels(pass, begin, end, f->unroll, plan->target);
@@ -406,20 +402,17 @@ static void dump_kernel(FILE *f, const Kernel *k)
         fputs("        region", f);
         for (int i = 0; i < s->nindex; i++)
             fprintf(f, " %s %lld+%lld", s->index_name[i], (long long)r->begin[i], (long long)r->count[i]);
-        fprintf(f, "%s\n", r->empty ? " empty" : "");
+        fputs(r->empty ? " empty" : ", tile", f);
+        for (int side = 0; side < 2; side++)
+            if (r->tile.index[side] >= 0)
+                fprintf(f, " %lld %s", (long long)r->tile.factor[side], s->index_name[r->tile.index[side]]);
+        if (r->tile.lane >= 0)
+            fprintf(f, " lanes %s", s->index_name[r->tile.lane]);
+        for (int i = 0; i < s->nindex; i++)
+            if (r->tile.unrolled[i])
+                fprintf(f, " all %s", s->index_name[i]);
+        fputc('\n', f);
     }
-    if (!k->regions)
-        return;
-    fputs("        tile", f);
-    for (int side = 0; side < 2; side++)
-        if (k->tile.index[side] >= 0)
-            fprintf(f, " %lld %s", (long long)k->tile.factor[side], s->index_name[k->tile.index[side]]);
-    if (k->tile.lane >= 0)
-        fprintf(f, " lanes %s", s->index_name[k->tile.lane]);
-    for (int i = 0; i < s->nindex; i++)
-        if (k->tile.unrolled[i])
-            fprintf(f, " all %s", s->index_name[i]);
-    fputc('\n', f);
 }
 
 static void dump_pass(FILE *f, const char *name, const Pass *pass)

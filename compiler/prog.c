@@ -505,6 +505,15 @@ void lower_pointwise(Prog *prog, const Layer *layer, Expr *(*function)(Expr *in,
     store(prog, s, STORE_SET, same_place(in, tensor_of(prog, layer->out)), function(load(in), layer));
 }
 
+/* Summed up for each sample first: one float for a whole call would lose digits over many elements. */
+void add_to_loss(Prog *prog, Statement *s, Expr *term)
+{
+    Tensor *total = part_of(prog, "total", 0, NULL);
+    store(prog, new_statement(prog), STORE_SET, access_at(total), constant(0));
+    store(prog, s, STORE_ADD, access_at(total), term);
+    store(prog, new_statement(prog), STORE_ADD, access_at(prog->loss), mul(load(access_at(total)), share_of_mean(prog)));
+}
+
 /* ---- lower: Net to Prog ----------------------------------------------------------------------------------- */
 
 Prog *lower(const Net *net, bool training)

@@ -16,10 +16,52 @@ typedef struct Condition {
 
 typedef struct Conditions {
     const Statement *s;
+    int lanes;
     Condition list[MAX_INDEX];
     int n;
     bool possible;
 } Conditions;
+
+/* The values of j (or just whether any) for which the condition holds at i = value. */
+static void range_at(const Condition *c, int64_t value, int64_t extent, int64_t *begin, int64_t *count)
+{
+    *begin = *count = 0;
+    for (int64_t j = 0; j < extent; j++) {
+        int64_t at = c->a * value + c->b * j + c->c;
+        if (at >= 0 && at < c->size) {
+            if (!*count)
+                *begin = j;
+            ++*count;
+        }
+    }
+}
+
+static Condition exchanged(Condition c)
+{
+    return (Condition){c.j, c.i, c.b, c.a, c.c, c.size};
+}
+
+/* Would cutting index i, the one that lanes could take, leave no part that fills a vector, while cutting the
+ * taps j does? The borders of an input gradient are wide. */
+static bool starves_lanes(const Statement *s, Condition c, int lanes)
+{
+    if (s->store != STORE_ADD || lanes == 1 || c.i >= output_indices(s) || stride_of(&s->out, c.i) != 1)
+        return false;
+    Condition other = exchanged(c);
+    int64_t run = 0, longest = 0, widest = 0, begin, count, last_begin = -1, last_count = -1;
+    for (int64_t i = 0; i < s->extent[c.i]; i++) {
+        range_at(&c, i, s->extent[c.j], &begin, &count);
+        run = count && begin == last_begin && count == last_count ? run + 1 : 1;
+        longest = run > longest ? run : longest;
+        last_begin = begin;
+        last_count = count;
+    }
+    for (int64_t j = 0; j < s->extent[c.j]; j++) {
+        range_at(&other, j, s->extent[c.i], &begin, &count);
+        widest = count > widest ? count : widest;
+    }
+    return longest < lanes && widest >= lanes;
+}
 
 static void find_conditions(const Access *access, void *context)
 {
@@ -48,7 +90,9 @@ static void find_conditions(const Access *access, void *context)
          * value to begin a second region of the same output with, so its outputs are cut. */
         bool first_in_out = c.i < output_indices(s), maximum = s->store == STORE_MAX;
         if (count == 2 && s->extent[c.j] > s->extent[c.i] && !(maximum && first_in_out))
-            c = (Condition){c.j, c.i, c.b, c.a, c.c, c.size};
+            c = exchanged(c);
+        if (count == 2 && starves_lanes(s, c, conditions->lanes))
+            c = exchanged(c);
         for (int k = 0; k < conditions->n; k++) {
             const Condition *old = &conditions->list[k];
             if (old->i == c.i && old->j == c.j && old->a == c.a && old->b == c.b && old->c == c.c && old->size == c.size)
@@ -61,9 +105,9 @@ static void find_conditions(const Access *access, void *context)
     }
 }
 
-static Conditions conditions_of(const Statement *s)
+static Conditions conditions_of(const Statement *s, int lanes)
 {
-    Conditions conditions = {.s = s, .possible = true};
+    Conditions conditions = {.s = s, .lanes = lanes, .possible = true};
     find_conditions(&s->out, &conditions);
     visit_loads(s->rhs, find_conditions, &conditions);
     return conditions;
@@ -71,22 +115,8 @@ static Conditions conditions_of(const Statement *s)
 
 bool needs_guard(const Statement *s)
 {
-    Conditions conditions = conditions_of(s);
+    Conditions conditions = conditions_of(s, 1);
     return conditions.n || !conditions.possible;
-}
-
-/* The values of j (or just whether any) for which the condition holds at i = value. */
-static void range_at(const Condition *c, int64_t value, int64_t extent, int64_t *begin, int64_t *count)
-{
-    *begin = *count = 0;
-    for (int64_t j = 0; j < extent; j++) {
-        int64_t at = c->a * value + c->b * j + c->c;
-        if (at >= 0 && at < c->size) {
-            if (!*count)
-                *begin = j;
-            ++*count;
-        }
-    }
 }
 
 /* Replaces each region by its parts under one condition. */
@@ -122,17 +152,9 @@ static Region *cut(Region *regions, const Statement *s, const Condition *c)
     return result;
 }
 
-static int64_t volume(const Region *r, const Statement *s)
+bool split_regions(const Statement *s, int lanes, Region **regions, bool *partition)
 {
-    int64_t product = !r->empty;
-    for (int i = 0; i < s->nindex; i++)
-        product *= r->count[i];
-    return product;
-}
-
-bool split_regions(const Statement *s, Region **regions, bool *partition)
-{
-    Conditions conditions = conditions_of(s);
+    Conditions conditions = conditions_of(s, lanes);
     *regions = NULL;
     *partition = true;
     if (!conditions.possible)
@@ -148,7 +170,7 @@ bool split_regions(const Statement *s, Region **regions, bool *partition)
     }
     Region **largest = &all;
     for (Region **r = &all; *r; r = &(*r)->next)
-        if (volume(*r, s) > volume(*largest, s))
+        if (region_volume(*r, s) > region_volume(*largest, s))
             largest = r;
     if (*largest && largest != &all) {
         Region *first = *largest;

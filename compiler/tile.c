@@ -54,16 +54,24 @@ static int choose_lane(const Kernel *kernel, const Region *box, int lanes)
     return best;
 }
 
-/* Requires a kernel whose body has FORM_CONTRACTION and whose first region is the largest. */
-Tile choose_tile(const Kernel *kernel, const Target *target)
+/* At most `most`, and rather a smaller one that leaves no rest. */
+static int64_t factor_for(int64_t count, int64_t most)
+{
+    if (count <= most)
+        return count;
+    for (int64_t factor = most; factor > most / 2; factor--)
+        if (count % factor == 0)
+            return factor;
+    return most;
+}
+
+static Tile tile_of_contraction(const Kernel *kernel, const Region *box, const Target *target, bool main)
 {
     const Statement *s = kernel->body;
-    const Region *box = kernel->regions;
     const Access *u = &s->rhs->arg[0]->access, *v = &s->rhs->arg[1]->access;
     Tile tile = no_tile();
     if (target->lanes > 1)
         tile.lane = choose_lane(kernel, box, target->lanes);
-    static const int64_t most[2] = {4, 2};
     for (int side = 0; side < 2; side++) {
         const Access *has = side ? v : u, *lacks = side ? u : v;
         for (int i = 0; i < output_indices(s); i++)
@@ -71,18 +79,40 @@ Tile choose_tile(const Kernel *kernel, const Target *target)
                 && (tile.index[side] < 0 || box->count[i] > box->count[tile.index[side]]))
                 tile.index[side] = i;
     }
-    /* One side alone gets the larger factor. */
+    /* Eight registers: four by two, or four of one side alone. Borders do with one side. */
+    bool only_one = tile.index[0] < 0 || tile.index[1] < 0 || !main;
     for (int side = 0; side < 2; side++)
-        if (tile.index[side] >= 0) {
-            int64_t count = box->count[tile.index[side]];
-            int64_t factor = tile.index[!side] < 0 ? most[0] : most[side];
-            tile.factor[side] = count < factor ? count : factor;
-        }
-    int64_t taps = 1;
-    for (int i = s->nindex - 1; i >= output_indices(s); i--)
-        if (i != tile.lane && box->count[i] < SMALL && taps * box->count[i] <= MOST_TAPS) {
-            tile.unrolled[i] = true;
-            taps *= box->count[i];
-        }
+        if (tile.index[side] >= 0)
+            tile.factor[side] = side && !only_one ? factor_for(box->count[tile.index[side]], 2)
+                                : side && tile.index[0] >= 0 ? 1 : factor_for(box->count[tile.index[side]], 4);
     return tile;
+}
+
+int64_t region_volume(const Region *r, const Statement *s)
+{
+    int64_t volume = !r->empty;
+    for (int i = 0; i < s->nindex; i++)
+        volume *= r->count[i];
+    return volume;
+}
+
+/* Taps are written out where most of the work is; borders keep loops over them, so that the code stays small. */
+void choose_tiles(Kernel *kernel, const Target *target)
+{
+    const Statement *s = kernel->body;
+    int64_t largest = kernel->regions ? region_volume(kernel->regions, s) : 0;
+    for (Region *r = kernel->regions; r; r = r->next) {
+        bool main = region_volume(r, s) >= largest / 2;
+        r->tile = no_tile();
+        if (kernel->form == FORM_CONTRACTION && !r->empty)
+            r->tile = tile_of_contraction(kernel, r, target, main);
+        if (!main)
+            continue;
+        int64_t taps = 1;
+        for (int i = s->nindex - 1; i >= output_indices(s); i--)
+            if (i != r->tile.lane && r->count[i] < SMALL && taps * r->count[i] <= MOST_TAPS) {
+                r->tile.unrolled[i] = true;
+                taps *= r->count[i];
+            }
+    }
 }

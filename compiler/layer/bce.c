@@ -20,7 +20,7 @@ static void lower_bce(Prog *prog, const Layer *layer)
     Expr *z = load(in), *t = load(same_place(in, prog->t));
     Expr *rest = unary(OP_LOG1P, unary(OP_EXP, sub(constant(0), unary(OP_ABS, z))));
     Expr *loss = add(sub(if_le(z, constant(0), constant(0), z), mul(z, t)), rest);
-    store(prog, s, STORE_ADD, access_at(prog->loss), mul(loss, share_of_mean(prog)));
+    add_to_loss(prog, s, loss);
 }
 
 static void gradient(Prog *prog, const Layer *layer)

@@ -54,7 +54,7 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
           if_eq(label(prog, without_channel(each, nll)), index_value(each.at[0]), sub(constant(0), load(each)), constant(0)));
 
     s = new_statement(prog);
-    store(prog, s, STORE_ADD, access_at(prog->loss), mul(load(element(s, nll)), share_of_mean(prog)));
+    add_to_loss(prog, s, load(element(s, nll)));
 }
 
 static void gradient(Prog *prog, const Layer *layer)

@@ -14,8 +14,7 @@ static void lower_mse(Prog *prog, const Layer *layer)
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
     Expr *difference = sub(load(in), load(same_place(in, prog->t)));
-    store(prog, s, STORE_ADD, access_at(prog->loss),
-          mul(mul(difference, difference), share_of_mean(prog)));
+    add_to_loss(prog, s, mul(difference, difference));
 }
 
 static void gradient(Prog *prog, const Layer *layer)
