@@ -36,9 +36,10 @@ static bool in_range(const Param *param, double value, const char *what, Loc loc
 {
     if (value >= param->least && value <= param->most)
         return true;
-    if (value < param->least && param->most >= MOST_ELEMENTS)
+    bool whole = param->type != PARAM_NUMBER && param->type != PARAM_NUMBERS;
+    if (whole && value < param->least)
         error_at(loc, "%s must be at least %.0f", what, param->least);
-    else if (value > param->most && param->most >= 1 << 24)
+    else if (whole)
         error_at(loc, "%s is too large: the most is %.0f", what, param->most);
     else
         error_at(loc, "%s must lie between %g and %g", what, param->least, param->most);
@@ -271,7 +272,7 @@ bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *laye
         if (arg->given)
             continue;
         if (!param->fallback) {
-            error_at(statement->loc, "%s lacks %s", kind->name, describe(kind, param));
+            error_at(statement->loc, "%s is missing", describe(kind, param));
             show_syntax(kind, statement->loc);
             return false;
         }

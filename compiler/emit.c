@@ -402,27 +402,29 @@ static void put_model(FILE *f, const Plan *plan)
     const Net *net = plan->net;
     const char *p = plan->prefix, *P = plan->PREFIX;
     if (net->weights) {
-        fprintf(f, "static const nn_tensor tensors[] = {\n");
+        fprintf(f, "static const nn_tensor %s_tensors[] = {\n", p);
         for (const Weight *w = net->weights; w; w = w->next)
             fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
                     (long long)w->offset, (long long)w->count, c_float(w->low), c_float(w->high));
         fprintf(f, "};\n\n");
     }
-    fprintf(f, "static void model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
-               "    %s_forward(params, work, n, x, y);\n}\n\n", p);
+    fprintf(f, "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
+               "    %s_forward(params, work, n, x, y);\n}\n\n", p, p);
     if (plan->training.prog)
-        fprintf(f, "static float model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)\n{\n"
-                   "    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
-                   "static void model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = rng;\n}\n\n", p, p);
+        fprintf(f, "static float %s_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)\n"
+                   "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
+                   "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = rng;\n}\n\n", p, p, p, p);
     fprintf(f, "const nn_model %s_model = {\n    .name = \"%s\",\n", p, p);
     fprintf(f, "    .input_shape = {%lld, %lld, %lld},\n", (long long)net->input.c, (long long)net->input.h, (long long)net->input.w);
     fprintf(f, "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s_TARGETS,\n    .int_targets = %d,\n", P, P, P,
             net->int_targets);
     fprintf(f, "    .batch = %s_BATCH,\n    .params = %s_PARAMS,\n    .floats = %s_FLOATS,\n", P, P, P);
     fprintf(f, "    .params_bytes = sizeof(%s_params),\n    .work_bytes = sizeof(%s_work),\n", p, p);
-    fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights, net->weights ? "tensors" : "NULL");
-    fprintf(f, "    .forward = model_forward,\n    .backward = %s,\n    .set_rng = %s,\n};\n\n",
-            plan->training.prog ? "model_backward" : "NULL", plan->training.prog ? "model_set_rng" : "NULL");
+    fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights,
+            net->weights ? format("%s_tensors", p) : "NULL");
+    bool trains = plan->training.prog;
+    fprintf(f, "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n};\n\n", p,
+            trains ? format("%s_model_backward", p) : "NULL", trains ? format("%s_model_set_rng", p) : "NULL");
     fprintf(f, "void %s_init(%s_params *p, uint64_t seed)\n{\n    nn_init(&%s_model, p, seed);\n}\n", p, p, p);
 }
 

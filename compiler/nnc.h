@@ -180,6 +180,7 @@ typedef struct Weight {
 struct Layer {
     const Kind *kind;
     const char *name;    /* its label, or kind and number */
+    bool labelled;
     Loc loc;
     const char *text;    /* the statement as written, one line */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
@@ -201,7 +202,8 @@ struct Net {
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
-    Weight *weights;     /* of all layers, in order */
+    bool labels;         /* some layer has one */
+    Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;
     int64_t nparams;
 };
@@ -240,7 +242,7 @@ struct Tensor {
     const Weight *weight;/* TENSOR_WEIGHT, TENSOR_GRADIENT */
     Tensor *adjoint;     /* its gradient, once differentiate made one */
     bool active;         /* depends on a weight, so its gradient is wanted */
-    Tensor *next;
+    Tensor *next, *same_hash;
 };
 
 typedef struct Access {
@@ -303,10 +305,13 @@ struct Statement {
     Statement *next;
 };
 
+enum { NAME_BUCKETS = 1021 };
+
 struct Prog {
     const Net *net;
     bool training;
     Tensor *tensors, *last_tensor;
+    Tensor *names[NAME_BUCKETS]; /* the tensors by the hash of their name in C */
     int ntensors;
     Statement *statements, *last_statement;
     Tensor *x, *y, *t, *loss;

@@ -2,6 +2,8 @@
  *
  * A buffer lives from the first call that touches it to the last. Two that never live at the same time may
  * share memory. Largest first, each goes to the lowest offset where it meets nobody alive at its time. */
+#include <stdlib.h>
+
 #include "nnc.h"
 
 enum { ALIGNMENT = 16 }; /* floats: a cache line */
@@ -48,16 +50,24 @@ static bool meet(const Buffer *a, const Buffer *b)
     return a->begin <= b->end && b->begin <= a->end;
 }
 
-static int64_t lowest_offset(Buffer *const *placed, int n, const Buffer *buffer)
+static int by_offset(const void *a, const void *b)
 {
+    int64_t x = (*(const Buffer *const *)a)->offset, y = (*(const Buffer *const *)b)->offset;
+    return (x > y) - (x < y);
+}
+
+/* The first gap that is wide enough among the buffers alive at the same time; `alive` is room for them. */
+static int64_t lowest_offset(Buffer *const *placed, int n, const Buffer *buffer, const Buffer **alive)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        if (meet(placed[i], buffer))
+            alive[count++] = placed[i];
+    qsort(alive, (size_t)count, sizeof *alive, by_offset);
     int64_t offset = 0;
-    for (int i = 0; i < n; i++) { /* raise it over every buffer in the way, and look again from the start */
-        const Buffer *other = placed[i];
-        if (meet(other, buffer) && offset < other->offset + other->size && other->offset < offset + buffer->size) {
-            offset = other->offset + other->size;
-            i = -1;
-        }
-    }
+    for (int i = 0; i < count && alive[i]->offset < offset + buffer->size; i++)
+        if (alive[i]->offset + alive[i]->size > offset)
+            offset = alive[i]->offset + alive[i]->size;
     return offset;
 }
 
@@ -66,6 +76,7 @@ void place(Pass *pass)
     int ntensors = pass->prog->ntensors, n = 0, call = 0;
     Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors);
     Buffer **end = &pass->buffers;
+    const Buffer **alive = NEW_ARRAY(const Buffer *, ntensors);
     for (const Function *f = pass->functions; f; f = f->next, call++)
         for (int i = 0; i < f->nparams; i++) {
             Tensor *root = pass->root[f->param[i]->id];
@@ -88,7 +99,7 @@ void place(Pass *pass)
             order[k - 1] = b;
         }
     for (int i = 0; i < n; i++) {
-        order[i]->offset = lowest_offset(order, i, order[i]);
+        order[i]->offset = lowest_offset(order, i, order[i], alive);
         if (order[i]->offset + order[i]->size > pass->arena)
             pass->arena = order[i]->offset + order[i]->size;
     }

@@ -287,6 +287,39 @@ static char *signature(const Function *f)
 
 /* ---- Passes ------------------------------------------------------------------------------------------------------------ */
 
+static bool is_taken(const Plan *plan, const Pass *pass, const char *name)
+{
+    static const char *const reserved[] = {"init", "forward", "backward", "model", "tensors", "model_forward",
+                                           "model_backward", "model_set_rng"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (!strcmp(name, format("%s_%s", plan->prefix, reserved[i])))
+            return true;
+    for (const Function *f = plan->forward.functions; f; f = f->next)
+        if (!strcmp(name, f->name))
+            return true;
+    for (const Function *f = pass->functions; f && f->name; f = f->next)
+        if (!strcmp(name, f->name))
+            return true;
+    return false;
+}
+
+/* The function's name in net.c; a label may ask for one that is taken. */
+static const char *function_name(const Plan *plan, const Pass *pass, const Function *f, const char *direction)
+{
+    const char *name = format("%s_%s", f->layer->name, direction);
+    while (is_taken(plan, pass, name))
+        name = format("%s_", name);
+    return name;
+}
+
+static const Function *same_layer(const Pass *forward, const Function *f)
+{
+    for (const Function *other = forward ? forward->functions : NULL; other && !f->backward; other = other->next)
+        if (other->layer == f->layer)
+            return other;
+    return NULL;
+}
+
 static Pass make_pass(const Plan *plan, Prog *prog, const Pass *forward)
 {
     Pass pass = {.prog = prog};
@@ -300,14 +333,10 @@ static Pass make_pass(const Plan *plan, Prog *prog, const Pass *forward)
         Function *f = make_function(plan, &pass, begin, end);
         if (!f)
             continue;
-        f->name = format("%s_%s", f->layer->name, f->backward ? "backward" : "forward");
-        for (const Function *other = forward ? forward->functions : NULL; other && !f->backward; other = other->next)
-            if (other->layer == f->layer) {
-                f->twin = !strcmp(signature(other), signature(f));
-                f->name = f->twin ? other->name : format("%s_training", f->layer->name);
-            }
-        if (!strcmp(f->layer->name, plan->prefix)) /* its function would be called as the network's */
-            f->name = format("%s_layer", f->name);
+        const Function *other = same_layer(forward, f);
+        f->twin = other && !strcmp(signature(other), signature(f));
+        f->name = f->twin ? other->name
+                          : function_name(plan, &pass, f, f->backward ? "backward" : other ? "training" : "forward");
         *last = f;
         last = &f->next;
     }

@@ -272,9 +272,18 @@ static bool same_in_c(const char *a, const char *b)
     return *a == *b;
 }
 
+static unsigned hash_in_c(const char *name)
+{
+    unsigned hash = 5381;
+    for (; *name; name++)
+        hash = 33 * hash + (unsigned char)(*name == '.' ? '_' : *name);
+    return hash % NAME_BUCKETS;
+}
+
 Tensor *new_tensor(Prog *prog, TensorRole role, const char *name, bool per_sample, int rank, const int64_t *dim)
 {
-    for (Tensor *other = prog->tensors; other; other = other->next)
+    Tensor **bucket = &prog->names[hash_in_c(name)];
+    for (Tensor *other = *bucket; other; other = other->same_hash)
         if (same_in_c(other->name, name))
             return new_tensor(prog, role, format("%s_", name), per_sample, rank, dim);
     Tensor *tensor = NEW(Tensor);
@@ -286,6 +295,8 @@ Tensor *new_tensor(Prog *prog, TensorRole role, const char *name, bool per_sampl
     tensor->count = 1;
     for (int i = 0; i < rank; i++)
         tensor->count *= tensor->dim[i] = dim[i];
+    tensor->same_hash = *bucket;
+    *bucket = tensor;
     if (prog->last_tensor)
         prog->last_tensor->next = tensor;
     else

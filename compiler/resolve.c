@@ -113,10 +113,11 @@ bool add_weight(Net *net, Layer *layer, const char *name, int64_t fan_in, int ra
     weight->id = net->nweights++;
     net->nparams += weight->count;
     layer->weight[layer->nweights++] = weight;
-    Weight **end = &net->weights;
-    while (*end)
-        end = &(*end)->next;
-    *end = weight;
+    if (net->last_weight)
+        net->last_weight->next = weight;
+    else
+        net->weights = weight;
+    net->last_weight = weight;
     return true;
 }
 
@@ -197,19 +198,24 @@ static const Kind *kind_of_role(const Token *name, Role role, Role other)
     return NULL;
 }
 
-static const char *text_of(const Source *source, Loc loc)
+/* Where the last line asked for begins: statements are asked for in order. */
+typedef struct Lines {
+    const char *at;
+    int line;
+} Lines;
+
+static const char *text_of(Lines *lines, Loc loc)
 {
-    const char *c = source->text;
-    for (int line = 1; line < loc.line; line++)
-        c = strchr(c, '\n') + 1;
-    char *text = copy_text(c + loc.column - 1, (size_t)loc.length);
+    for (; lines->line < loc.line; lines->line++)
+        lines->at = strchr(lines->at, '\n') + 1;
+    char *text = copy_text(lines->at + loc.column - 1, (size_t)loc.length);
     for (char *t = text; *t; t++)
         if (*t == '\t')
             *t = ' ';
     return text;
 }
 
-static Layer *read_statement(const Ast *ast, const AstStatement *statement)
+static Layer *read_statement(const AstStatement *statement, Lines *lines)
 {
     const Kind *kind = kind_of_role(&statement->kind, ROLE_LAYER, ROLE_SETTING);
     if (kind && kind->role == ROLE_LOSS_STATEMENT) {
@@ -225,36 +231,54 @@ static Layer *read_statement(const Ast *ast, const AstStatement *statement)
     Layer *layer = NEW(Layer);
     layer->kind = kind;
     layer->loc = statement->loc;
-    layer->text = text_of(ast->source, statement->loc);
+    layer->text = text_of(lines, statement->loc);
     return read_arguments(statement, kind, layer) ? layer : NULL;
 }
 
 /* A setting given on the command line: `text` is the argument that the statement would have. */
-static Layer *read_option(const char *kind_name, const char *text)
+static Layer *read_option(Net *net, const char *kind_name, const char *text)
 {
     const Kind *kind = find_kind(kind_name);
+    bool sizes = kind->params->type == PARAM_SIZE;
+    int64_t number = 0, product_so_far = 1, most = (int64_t)kind->params->most;
+    int n = 1;
+    bool good = true;
+    for (const char *c = text;; c++)
+        if (isdigit((unsigned char)*c))
+            number = number > most ? number : 10 * number + (*c - '0');
+        else {
+            good &= number >= 1 && number <= most;
+            product_so_far = product(product_so_far, number);
+            if (*c != 'x') {
+                good &= !*c;
+                break;
+            }
+            number = 0;
+            n++;
+        }
+    if (!good || product_so_far > most || (n != 1 && !(sizes && n == 3)))
+        sizes ? fail("--input=%s: it must be CxHxW or N, each at least 1 and at most %lld in all", text, (long long)most)
+              : fail("--batch=%s: it must be a whole number from 1 to %lld", text, (long long)most);
     Token value = {text, {0}};
     AstArg arg = {.form = ARG_PLAIN, .value = &value, .nvalues = 1};
     AstStatement statement = {.kind = {kind_name, {0}}, .args = &arg};
-    if (!isdigit((unsigned char)text[0]) && text[0] != '-')
-        fail("--%s=%s: %s wants a number here, as in `%s`", kind_name, text, kind_name, kind->syntax);
     Layer *layer = NEW(Layer);
     layer->kind = kind;
     layer->text = format("--%s=%s", kind_name, text);
-    return read_arguments(&statement, kind, layer) ? layer : NULL;
+    if (!read_arguments(&statement, kind, layer) || !kind->shape(net, layer))
+        bug("--%s=%s was found right, then wrong", kind_name, text);
+    return layer;
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------ */
 
-static bool name_layer(Net *net, Layer *layer, const Token *label)
+/* Names that the grammar of names gives can only meet a label's, so without labels there is nothing to compare. */
+static bool name_layer(Net *net, Layer *layer, const Token *label, int number)
 {
-    int number = 1;
-    for (const Layer *other = net->layers; other; other = other->next)
-        number += other->kind == layer->kind;
-    layer->name = label->text ? label->text
-                  : layer->kind->role == ROLE_LOSS ? "loss" : format("%s%d", layer->kind->name, number);
-    for (const Layer *other = net->layers; other; other = other->next)
-        if (!strcmp(other->name, layer->name)) {
+    layer->name = label->text ? label->text : format("%s%d", layer->kind->name, number);
+    layer->labelled = label->text;
+    for (const Layer *other = net->labels || label->text ? net->layers : NULL; other; other = other->next)
+        if ((other->labelled || label->text) && !strcmp(other->name, layer->name)) {
             if (label->text)
                 error_at(label->loc, "the name '%s' is taken", layer->name);
             else
@@ -263,6 +287,7 @@ static bool name_layer(Net *net, Layer *layer, const Token *label)
             note_at(other->loc, "'%s' is this layer", layer->name);
             return false;
         }
+    net->labels |= label->text != NULL;
     return true;
 }
 
@@ -341,8 +366,9 @@ Net *resolve(const Ast *ast, const Options *options)
     n = 0;
     Loc end = {1, 1, 0};
     bool misplaced = false;
+    Lines lines = {ast->source->text, 1};
     for (const AstStatement *s = ast->statements; s; s = s->next) {
-        Layer *layer = read_statement(ast, s);
+        Layer *layer = read_statement(s, &lines);
         end = s->loc;
         if (!layer)
             continue;
@@ -370,10 +396,10 @@ Net *resolve(const Ast *ast, const Options *options)
     }
     if (error_count() > errors)
         return NULL;
-    if (options->input_size && !(input = read_option("input", options->input_size)))
-        return NULL;
-    if (options->batch_size && !(batch = read_option("batch", options->batch_size)))
-        return NULL;
+    if (options->input_size)
+        input = read_option(net, "input", options->input_size);
+    if (options->batch_size)
+        batch = read_option(net, "batch", options->batch_size);
     if (!input && !misplaced) {
         error_at(n ? written[0]->loc : end, "the network has no input: begin with `input CxHxW`, or give --input=CxHxW");
         return NULL;
@@ -386,9 +412,14 @@ Net *resolve(const Ast *ast, const Options *options)
         return NULL;
     net->in = net->out = new_value(net, NULL);
     net->in->shape = net->input;
-    for (int i = 0; i < n; i++)
-        if (!name_layer(net, layers[i], &written[i]->label) || !follow_layer(net, layers[i]))
+    int *number = NEW_ARRAY(int, nkinds);
+    for (int i = 0; i < n; i++) {
+        int kind = 0;
+        while (kinds[kind] != layers[i]->kind)
+            kind++;
+        if (!name_layer(net, layers[i], &written[i]->label, ++number[kind]) || !follow_layer(net, layers[i]))
             return NULL;
+    }
     if (loss)
         loss->name = "loss";
     return follow_loss(net, loss) ? net : NULL;

@@ -2,7 +2,7 @@
 #include "../nnc.h"
 
 static const Param input_params[] = {
-    {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "CxHxW or N"},
+    {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "size"},
     {0},
 };
 
@@ -32,7 +32,7 @@ const Kind kind_input = {
 };
 
 static const Param batch_params[] = {
-    {"N", PARAM_INT, true, NULL, 1, 1 << 24, NULL, "samples"},
+    {"N", PARAM_INT, true, NULL, 1, 1 << 24, NULL, "number of samples"},
     {0},
 };
 
