@@ -519,6 +519,10 @@ void lower_pointwise(Prog *prog, const Layer *layer, Expr *(*function)(Expr *in,
 /* Summed up for each sample first: one float for a whole call would lose digits over many elements. */
 void add_to_loss(Prog *prog, Statement *s, Expr *term)
 {
+    if (!s->nindex) {
+        store(prog, s, STORE_ADD, access_at(prog->loss), mul(term, share_of_mean(prog)));
+        return;
+    }
     Tensor *total = part_of(prog, "total", 0, NULL);
     store(prog, new_statement(prog), STORE_SET, access_at(total), constant(0));
     store(prog, s, STORE_ADD, access_at(total), term);

@@ -81,13 +81,12 @@ static void softmax1_forward(const float fc2_out[restrict 2],
 }
 
 /* loss crossentropy
- * 2 -> a number: loops, 8 points */
+ * 2 -> a number: loops, 7 points */
 static void loss_forward(const float fc2_out[restrict 2],
                          float loss_max[restrict 1],
                          const int target[restrict 1],
                          float loss_sum[restrict 1],
                          float loss_nll[restrict 1],
-                         float loss_total[restrict 1],
                          float loss[restrict 1], float mean)
 {
     {
@@ -111,12 +110,7 @@ static void loss_forward(const float fc2_out[restrict 2],
             sum += target[0] == c ? -fc2_out[c] : 0.0f;
         loss_nll[0] = sum;
     }
-    {
-        float sum = 0.0f;
-        sum += loss_nll[0];
-        loss_total[0] = sum;
-    }
-    loss[0] += loss_total[0] * mean;
+    loss[0] += loss_nll[0] * mean;
 }
 
 /* loss crossentropy, backward
@@ -203,7 +197,6 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     void *const loss_max = w->arena + 32;   /* 1 */
     void *const loss_sum = w->arena + 48;   /* 1 */
     void *const loss_nll = w->arena + 64;   /* 1 */
-    void *const loss_total = w->arena + 80;   /* 1 */
     void *const d_fc2_out = w->arena + 64;   /* 2 */
     void *const d_sigmoid1_out = w->arena + 0;   /* 3 */
     void *const d_fc1_out = w->arena + 32;   /* 3 */
@@ -216,7 +209,7 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
         fc1_forward(p->fc1_bias, p->fc1_weight, input, fc1_out);
         sigmoid1_forward(fc1_out, sigmoid1_out);
         fc2_forward(p->fc2_bias, p->fc2_weight, sigmoid1_out, fc2_out);
-        loss_forward(fc2_out, loss_max, target, loss_sum, loss_nll, loss_total, &loss, mean);
+        loss_forward(fc2_out, loss_max, target, loss_sum, loss_nll, &loss, mean);
         loss_backward(fc2_out, loss_max, loss_sum, target, d_fc2_out, mean);
         fc2_backward(d_fc2_out, sigmoid1_out, p->fc2_weight, g->fc2_weight, d_sigmoid1_out, g->fc2_bias);
         sigmoid1_backward(d_sigmoid1_out, sigmoid1_out, d_fc1_out);
