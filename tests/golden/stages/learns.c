@@ -1,5 +1,5 @@
 /* The network of learns.nn as C, made by nnc 0.1.0 with --unroll=none --target=generic.
- * Compile with: cc -O3 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
+ * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
  * layer        output      parameters       MACs  forward                backward
  * fc1          3                    9          6  loops                  loops
