@@ -42,9 +42,12 @@ static const char *weight_arrays(const Weight *w)
 static void put_params_struct(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
-    fprintf(f, "/* Weights, as plain arrays in this order. The gradients that %s_backward writes have the same type, so an\n"
-               " * optimizer takes both as %s_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, %s_FLOATS). */\n",
-            p, plan->PREFIX, plan->PREFIX);
+    if (plan->training.prog)
+        fprintf(f, "/* Weights, as plain arrays in this order. The gradients that %s_backward writes have the same type, so an\n"
+                   " * optimizer takes both as %s_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, %s_FLOATS). */\n",
+                p, plan->PREFIX, plan->PREFIX);
+    else
+        fprintf(f, "/* Weights, as plain arrays in this order. */\n");
     fprintf(f, "typedef struct %s_params {\n", p);
     int64_t at = 0;
     int padding = 0;
@@ -221,6 +224,14 @@ static bool has_vectors(const Function *f)
     return false;
 }
 
+static bool has_maxima(const Function *f)
+{
+    for (const Kernel *k = f->kernels; k; k = k->next)
+        if (k->body && k->body->store == STORE_MAX)
+            return true;
+    return false;
+}
+
 static bool is_long(const Function *f)
 {
     return f->unroll == UNROLL_FULL;
@@ -232,6 +243,8 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name)
     if (any(plan, is_long))
         fprintf(f, "/* Parts of long functions stay apart, so that the C compiler digests them quickly. */\n"
                    "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
+    if (any(plan, has_maxima))
+        fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))\n\n");
     if (!any(plan, has_vectors))
         return;
     fprintf(f, "/* %d floats that are worked on together; in memory they may lie at any address. */\n", plan->target->lanes);

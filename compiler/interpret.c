@@ -117,6 +117,8 @@ void interpret(const Prog *prog, Binding *b)
 {
     Run run = {.prog = prog, .binding = b, .memory = NEW_ARRAY(double *, prog->ntensors)};
     b->loss = 0;
+    for (const Weight *w = prog->backward ? prog->net->weights : NULL; w; w = w->next)
+        memset(b->gradients[w->id], 0, (size_t)w->count * sizeof(double));
     for (const Tensor *t = prog->tensors; t; t = t->next) {
         size_t count = (size_t)(t->count * (t->per_sample ? b->n : 1));
         double *m = NULL;
@@ -127,10 +129,7 @@ void interpret(const Prog *prog, Binding *b)
         case TENSOR_WEIGHT: m = b->weights[t->weight->id]; break;
         case TENSOR_CONSTANT: m = (double *)t->data; break;
         case TENSOR_LOSS: m = &b->loss; break;
-        case TENSOR_GRADIENT:
-            m = b->gradients[t->weight->id];
-            memset(m, 0, count * sizeof *m);
-            break;
+        case TENSOR_GRADIENT: m = b->gradients[t->weight->id]; break;
         case TENSOR_VALUE: m = NEW_ARRAY(double, count); break;
         }
         run.memory[t->id] = m;

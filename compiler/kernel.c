@@ -422,6 +422,39 @@ static void put_term(Writer *w, size_t *line, const char *joint)
     w->term.length = 0;
 }
 
+/* A sum of which a class label picks the term: tests one after the other, since a C compiler may take very long
+ * over a sum of as many conditional terms. */
+static bool picks_by_label(const Expr *e)
+{
+    return e->op == OP_IF_EQ && e->arg[0]->op == OP_LOAD && e->arg[0]->access.tensor->is_int && expr_is(e->arg[3], 0);
+}
+
+static void full_pick(Writer *w, const Kernel *k)
+{
+    const Expr *e = k->body->rhs;
+    const char *out = access_text(w, &k->body->out);
+    int outputs = output_indices(k->body);
+    for (int i = outputs; i < k->body->nindex; i++)
+        w->offset[i] = 0;
+    if (k->first) {
+        put(&w->body, "    %s = ", out);
+        put_expr(w, &w->body, k->first->rhs, ANY, false);
+        put(&w->body, ";\n");
+    }
+    do
+        if (inside(w, e)) {
+            put(&w->body, "    if (");
+            put_expr(w, &w->body, e->arg[0], SUM, true);
+            put(&w->body, " == ");
+            put_expr(w, &w->body, e->arg[1], SUM, true);
+            put(&w->body, ")\n        %s += ", out);
+            put_expr(w, &w->body, e->arg[2], ANY, false);
+            put(&w->body, ";\n");
+            w->terms++;
+        }
+    while (next_point(w, outputs, k->body->nindex));
+}
+
 /* out += the terms of one output: one expression, or several onto a local sum if there are very many. */
 static void full_sum(Writer *w, const Kernel *k)
 {
@@ -490,8 +523,9 @@ static void full_max(Writer *w, const Kernel *k)
                 put(&w->body, "    float best = %s%s;\n", w->term.data, at ? format(", at = %lld.0f", (long long)number) : "");
             else {
                 put(&w->body, "    %s = %s;\n", candidates == 2 ? "float v" : "v", w->term.data);
-                put(&w->body, "    if (v > best || v != v)\n        best = v%s;\n",
-                    at ? format(", at = %lld.0f", (long long)number) : "");
+                if (at)
+                    put(&w->body, "    at = GREATER(v, best) ? %lld.0f : at;\n", (long long)number);
+                put(&w->body, "    best = GREATER(v, best) ? v : best;\n");
             }
             w->term.length = 0;
         }
@@ -523,6 +557,8 @@ static void emit_full(Writer *w, const Kernel *k, Text *calls)
             continue;
         if (sums && s->store == STORE_MAX)
             full_max(w, k);
+        else if (sums && picks_by_label(s->rhs))
+            full_pick(w, k);
         else if (sums)
             full_sum(w, k);
         else {
@@ -701,7 +737,7 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
     put(t, ";\n");
     indent(t, depth);
     if (!s->position) {
-        put(t, "best = v > best || v != v ? v : best;\n");
+        put(t, "best = GREATER(v, best) ? v : best;\n");
         return;
     }
     Expr number = {.op = OP_INDEX, .index = affine(0)};
@@ -709,7 +745,7 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
         number.index = affine_scale(number.index, s->extent[i]);
         number.index.coefficient[i] = 1;
     }
-    put(t, "if (v > best || v != v) {\n");
+    put(t, "if (GREATER(v, best)) {\n");
     indent(t, depth + 1);
     put(t, "best = v;\n");
     indent(t, depth + 1);

@@ -47,6 +47,13 @@ int64_t box_volume(const Statement *s)
     return volume;
 }
 
+/* out += u v: also where no index is left to sum over */
+static bool multiplies(const Statement *s)
+{
+    const Expr *e = s->rhs;
+    return s->store == STORE_ADD && e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_LOAD;
+}
+
 Form form_of(const Statement *s)
 {
     const Expr *e = s->rhs;
@@ -54,7 +61,7 @@ Form form_of(const Statement *s)
     if (s->store == STORE_SET || !reduces)
         return s->store == STORE_SET && e->op == OP_CONSTANT ? FORM_FILL
                : s->store == STORE_SET && e->op == OP_LOAD ? FORM_MOVE : FORM_POINTWISE;
-    if (s->store == STORE_ADD && e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_LOAD)
+    if (multiplies(s))
         return FORM_CONTRACTION;
     bool scaled = e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_CONSTANT;
     bool window = e->op == OP_LOAD ? e->access.padded : scaled && e->arg[0]->access.padded;
@@ -258,7 +265,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     } else if (wish == UNROLL_AUTO)
         f->why = format("%s points, within the budget", thousands(f->terms));
     for (const Statement *s = begin; s != end; s = s->next)
-        if (form_of(s) == FORM_CONTRACTION)
+        if (multiplies(s))
             f->macs += box_volume(s);
     collect_params(f);
     return f->kernels ? f : NULL;

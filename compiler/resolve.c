@@ -386,7 +386,7 @@ Net *resolve(const Ast *ast, const Options *options)
                 error_at(s->loc, "%s is given twice", name);
                 note_at((*slot)->loc, "the first time here");
             }
-            if (slot == &input && n)
+            if (slot == &input && (n || batch))
                 error_at(s->loc, "input must be the first statement"), misplaced = true;
             *slot = layer;
         } else {

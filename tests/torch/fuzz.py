@@ -32,6 +32,8 @@ import subprocess
 import sys
 import time
 import torch
+
+sys.dont_write_bytecode = True      # no __pycache__ beside the sources
 import language
 import record
 
@@ -416,7 +418,8 @@ def compare(c, library):
         if not runs:
             g = torch.Generator().manual_seed(2)
             for noise in (0, 1e-7, 1e-7, 1e-7, 3e-7):
-                runs.append(record.train(net, [w * (1 + noise * torch.randn(w.shape, generator=g)) for w in weights], x, t, c.rule, torch.float32))
+                disturbed = [w * (1 + noise * torch.randn(w.shape, generator=g)) for w in weights]
+                runs.append(record.train(net, disturbed, x, t, c.rule, torch.float32))
         return [pick(r) for r in runs]
 
     hold(f"{c.rule}: loss before step", torch.stack(losses), reference[0], LOSSES, lambda: reruns(lambda r: r[0]))
@@ -517,7 +520,7 @@ def shrink(c, message):
 # ---- What is not a network ----
 
 def misspell(r, word):
-    i = r.randrange(len(word))
+    i = r.randrange(max(1, len(word)))
     return r.choice([word[:i] + word[i + 1:], word[:i] + r.choice("abcxyz_") + word[i:], word[:i] + word[i:i + 2][::-1] + word[i + 2:]])
 
 

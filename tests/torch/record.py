@@ -11,7 +11,10 @@ is thrown away for the next: stable() below decides.
 Under `train`, the same samples are shown for 20 steps: the loss before each step, and the weights after the last.
 """
 import os
+import sys
 import torch
+
+sys.dont_write_bytecode = True      # no __pycache__ beside the sources
 import language
 
 STEPS = 20
@@ -51,7 +54,7 @@ CASES = [
     ("conv_pad_k1", "input 2x2x2; batch 2; conv 2 k1 p2; tanh; conv 2 k1 s2 p1", 2),
     ("conv_only_pad", "input 3x1x1; batch 2; conv 2 k1 s2 p1", 2),          # no tap ever meets the image
     ("conv_some_only_pad", "input 2x1x1; batch 2; conv 3 k1x3 p1 s2", 2),
-    ("conv_only_pad_dilation", "input 1x1x2; batch 2; tanh; conv 2 k1x2 p0x2 d1x6; tanh; fc 2", 2),
+    ("conv_only_pad_dilation", "input 1x1x2; batch 2; tanh; conv 2 k1x2 p0x2 d1x5; tanh; fc 2", 2),
     ("conv_dilation_pad", "input 2x5x5; batch 2; conv 3 k3 d2 p2; tanh; conv 2 k2 d4 p1", 1),
     ("conv_no_bias", "input 2x4x4; batch 2; conv 3 k3 bias=false; relu; fc 3 bias=false", 2),
     ("conv_primes", "input 3x7x11; batch 2; conv 2 k5x7 s2x3; tanh; fc 5", 2),

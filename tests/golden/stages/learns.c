@@ -12,6 +12,9 @@
 #include <math.h>
 #include <string.h>
 
+/* A maximum of numbers one of which is NaN is NaN. */
+#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))
+
 /* fc 3
  * 2 -> 3: loops, 6 points */
 static void fc1_forward(const float fc1_bias[restrict 3],
@@ -64,7 +67,7 @@ static void softmax1_forward(const float fc2_out[restrict 2],
         float v;
         for (int c = 0; c < 2; c++) {
             v = fc2_out[c];
-            best = v > best || v != v ? v : best;
+            best = GREATER(v, best) ? v : best;
         }
         softmax1_max[0] = best;
     }
@@ -94,7 +97,7 @@ static void loss_forward(const float fc2_out[restrict 2],
         float v;
         for (int c = 0; c < 2; c++) {
             v = fc2_out[c];
-            best = v > best || v != v ? v : best;
+            best = GREATER(v, best) ? v : best;
         }
         loss_max[0] = best;
     }

@@ -1,0 +1,814 @@
+/* test_generated.c: the C that comes out, compiled and run, against interpret().
+ *
+ * Random networks of the whole basic language are spread over unroll modes, targets and C compilers. The interpreter
+ * gets the very numbers that the C code gets (already rounded to float) and works in double precision, so outputs,
+ * loss and gradients must agree to the rounding of float sums. Where weights and inputs are small whole numbers, and all
+ * divisors powers of two, every sum is exact in any order: there the results must be equal, ties of maxima included.
+ *
+ * The generator has no shape rules: it draws a statement, and draws again when resolve refuses it.
+ *
+ * A relu or a maximum may fall to the other side by rounding. So before a difference counts, the interpreter is asked
+ * whether changes as small as that rounding change its own answer as much; then the numbers are drawn again.
+ *
+ * The rest is about the C itself: sanitizers that watch exact-size buffers, no loops in straight-line code, no backward
+ * pass under --inference, headers that C++ reads. */
+#include "nnc.h"
+#include "generated.h"
+#include "process.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCRATCH "build/tests/tmp/generated"
+#define TOLERANCE 1e-4        /* of the array's largest value */
+#define CANCELLATION 1e-6     /* of the largest gradient of the whole network */
+#define NOTHING 1e-7          /* where all is about 0 */
+#define ROUNDING 1e-6         /* how far, relatively, the numbers are moved to look for kinks */
+#define EXACT 4194304.0       /* 2^22: float holds whole numbers to 2^24, and the bound below is no proof */
+
+enum {
+    NETWORKS = 32,            /* random ones, and as many of whole numbers; every combination has two */
+    MAX_LAYERS = 7, MAX_DRAWS = 6,
+    POINTS = 40000,           /* of all statements of a training pass: what one network may cost */
+    POINTS_WRITTEN_OUT = 5000 /* the same where they become straight-line code */
+};
+
+static const char *const unroll_names[] = {"auto", "full", "tile", "none"};
+static const char *const compilers[] = {"gcc", "clang"};
+
+static uint64_t rng;
+static FILE *nowhere;
+static int failures;
+
+static int between(int low, int high)
+{
+    return low + (int)(nn_bits(&rng) % (uint64_t)(high - low + 1));
+}
+
+static double uniform(double low, double high)
+{
+    return (double)(float)(low + (high - low) * (double)nn_uniform(&rng));
+}
+
+/* ---- Drawing networks -------------------------------------------------------------------------------- */
+
+static int draw_size(void)
+{
+    static const int sizes[] = {1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 17};
+    return sizes[between(0, sizeof sizes / sizeof *sizes - 1)];
+}
+
+/* ` k3` or ` k3x5` with a chance of 1 in `rarity`, else nothing. */
+static const char *draw_pair(const char *letter, int low, int high, int rarity)
+{
+    int a = between(low, high), b = between(low, high);
+    if (between(1, rarity) != 1)
+        return "";
+    return between(0, 1) ? format(" %s%d", letter, a) : format(" %s%dx%d", letter, a, b);
+}
+
+static const char *draw_conv(Shape in)
+{
+    static const char *pads[] = {"", "", "", " pad=zeros", " pad=reflect", " pad=replicate", " pad=circular"};
+    int c = (int)in.c, g = 1, out = draw_size();
+    if (between(0, 2) == 0) {
+        do
+            g = between(0, 1) ? c : between(1, c);
+        while (c % g);
+        out = g * between(1, 3);
+    }
+    const char *pad = pads[between(0, 6)];
+    return format("conv %s%d%s%s%s%s%s%s%s", between(0, 3) ? "" : format("%d->", c), out, draw_pair("k", 1, 4, 1),
+                  draw_pair("s", 1, 4, 2), *pad || between(0, 1) ? draw_pair("p", 0, between(0, 3) ? 2 : 7, 1) : "",
+                  draw_pair("d", 1, 3, 4), g > 1 ? format(" g%d", g) : "", between(0, 3) ? "" : " bias=false", pad);
+}
+
+static const char *draw_normalize(Shape in)
+{
+    const char *list[2];
+    for (int i = 0; i < 2; i++) {
+        list[i] = format("%.2f", uniform(0.5, 2));
+        for (int64_t c = 1, n = between(0, 1) ? in.c : 1; c < n; c++)
+            list[i] = format("%s,%.2f", list[i], uniform(0.5, 2));
+    }
+    return format("normalize mean=%s std=%s", list[0], list[1]);
+}
+
+static const char *draw_maxpool(void)
+{
+    return format("maxpool%s%s%s%s", draw_pair("k", 1, 4, 1), draw_pair("s", 1, 4, 2), draw_pair("p", 0, 2, 2),
+                  draw_pair("d", 1, 3, 3));
+}
+
+static const char *draw_fc(void)
+{
+    return format("fc %d%s", draw_size(), between(0, 3) ? "" : " bias=false");
+}
+
+static const char *draw_statement(Shape in)
+{
+    static const char *pointwise[] = {"relu", "relu", "sigmoid", "tanh", "leakyrelu", "leakyrelu 0.3", "leakyrelu -0.25",
+                                      "dropout", "dropout 0.2", "softmax", "flatten", "globalavgpool"};
+    switch (between(0, in.rank == 3 ? 18 : 8)) {
+    case 0: case 1: case 2: case 3: return pointwise[between(0, 11)];
+    case 4: return draw_normalize(in);
+    case 5: return draw_fc();
+    case 6: case 7: case 8: return in.rank == 3 ? draw_maxpool() : draw_fc();
+    case 9: case 10:
+        return format("avgpool%s%s%s%s", draw_pair("k", 1, 4, 1), draw_pair("s", 1, 4, 2), draw_pair("p", 0, 2, 1),
+                      between(0, 1) ? "" : " countpad=false");
+    default: return draw_conv(in);
+    }
+}
+
+/* Only what computes with whole numbers and powers of two. *bits: how many binary places it may add. */
+static const char *draw_whole_statement(Shape in, int *bits)
+{
+    static const char *averages[] = {"avgpool 2", "avgpool k1x2 s1", "avgpool 2 s1 p1", "avgpool k2x4 s3 p1x2"};
+    static const int places[] = {2, 1, 2, 3};
+    int which = between(0, 3);
+    *bits = 0;
+    switch (between(0, in.rank == 3 ? 14 : 4)) {
+    case 0: return "relu";
+    case 1: *bits = 1; return "leakyrelu 0.5";
+    case 2: return between(0, 2) ? "relu" : "flatten";
+    case 3: return draw_fc();
+    case 4: case 5: case 6: return in.rank == 3 ? draw_maxpool() : draw_fc();
+    case 7: *bits = places[which]; return averages[which];
+    default: return draw_conv(in);
+    }
+}
+
+static Net *network_of(const char *text, const Options *options)
+{
+    Source *source = NEW(Source);
+    *source = (Source){"net.nn", text, strlen(text)};
+    diag_start(nowhere, source, COLOR_NEVER);
+    const Ast *ast = parse(source);
+    Net *net = ast ? resolve(ast, options) : NULL;
+    return net && error_count() == 0 ? net : NULL;
+}
+
+typedef struct Case {         /* a network, how it is compiled, and its meaning */
+    const char *text, *prefix, *cc;
+    Options options;
+    bool whole;               /* whole numbers: results are exact */
+    int bits;                 /* binary places that its layers add */
+    const Net *net;
+    const Prog *forward, *backward;
+} Case;
+
+static int64_t points_of(const Prog *prog)
+{
+    int64_t points = 0;
+    for (const Statement *s = prog->statements; s; s = s->next)
+        points += box_volume(s);
+    return points;
+}
+
+/* The network of c->text, if it is one that this test can afford. */
+static bool understand(Case *c)
+{
+    if (!(c->net = network_of(c->text, &c->options)))
+        return false;
+    Prog *backward = lower(c->net, true);
+    differentiate(backward);
+    c->backward = backward;
+    c->forward = lower(c->net, false);
+    return points_of(backward) <= (c->options.unroll == UNROLL_FULL ? POINTS_WRITTEN_OUT : POINTS);
+}
+
+/* The power of two that n is, or -1. */
+static int power_of_two(int64_t n)
+{
+    for (int p = 0; p < 40; p++)
+        if (n == (int64_t)1 << p)
+            return p;
+    return -1;
+}
+
+/* A chain of layers, each drawn until one fits on what comes before. */
+static void draw_chain(Case *c)
+{
+    static const char *losses[] = {"crossentropy", "bce", "mse"};
+    int layers = between(1, c->whole ? 4 : MAX_LAYERS), batch = c->whole ? 1 << between(0, 3) : between(1, 9);
+    c->text = between(0, 5) ? format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch)
+                            : format("input %d; batch %d", draw_size(), batch);
+    c->bits = 0;
+    Case longer = *c;
+    Shape shape = image_shape(1, 1, 1);
+    for (int tries = 0; layers > 0 && tries < 60; tries++) {
+        int bits = 0;
+        longer.text = format("%s; %s", c->text, c->whole ? draw_whole_statement(shape, &bits) : draw_statement(shape));
+        if (!understand(&longer))
+            continue;
+        shape = longer.net->out->shape;
+        longer.bits += bits;
+        *c = longer;
+        layers--;
+    }
+    if (c->whole && power_of_two(c->net ? c->net->targets : 0) < 0)
+        longer.text = format("%s; fc %d", c->text, 1 << between(0, 4));
+    else if (!c->whole && between(0, 1))
+        longer.text = format("%s; loss %s", c->text, losses[between(0, 2)]);
+    if (understand(&longer))
+        *c = longer;
+}
+
+static double largest(const double *v, int64_t count)
+{
+    double most = 0;
+    for (int64_t i = 0; i < count; i++)
+        most = fmax(most, fabs(v[i]));
+    return most;
+}
+
+/* ---- Numbers and answers --------------------------------------------------------------------------------- */
+
+static double draw_number(const Case *c, int low, int high)
+{
+    return c->whole ? between(low, high) : uniform(low, high);
+}
+
+static Binding draw_numbers(const Case *c, int n)
+{
+    const Net *net = c->net;
+    int64_t inputs = n * shape_count(net->input), labels = n * net->targets;
+    double *x = NEW_ARRAY(double, inputs), *t = NEW_ARRAY(double, labels);
+    Binding b = {.n = n, .x = x, .t = t, .y = NEW_ARRAY(double, n * shape_count(net->out->shape)),
+                 .weights = NEW_ARRAY(double *, net->nweights), .gradients = NEW_ARRAY(double *, net->nweights),
+                 .rng = nn_bits(&rng)};
+    for (int64_t i = 0; i < inputs; i++)
+        x[i] = draw_number(c, -2, 2);
+    for (int64_t i = 0; i < labels; i++)
+        t[i] = net->int_targets ? between(0, (int)net->loss_in->shape.c - 1) : draw_number(c, 0, 1);
+    for (const Weight *w = net->weights; w; w = w->next) {
+        b.weights[w->id] = NEW_ARRAY(double, w->count);
+        b.gradients[w->id] = NEW_ARRAY(double, w->count);
+        for (int64_t i = 0; i < w->count; i++)
+            b.weights[w->id][i] = draw_number(c, -1, 1);
+    }
+    return b;
+}
+
+/* The answer in y, loss and gradients. */
+static void answer(const Case *c, Binding *b)
+{
+    interpret(c->backward, b);
+    double loss = b->loss;
+    interpret(c->forward, b);
+    b->loss = loss;
+}
+
+/* A copy whose numbers are all passed through change; with room for an answer of its own. */
+static Binding changed(const Case *c, const Binding *b, double (*change)(double))
+{
+    const Net *net = c->net;
+    Binding other = draw_numbers(c, b->n);
+    double *x = (double *)other.x, *t = (double *)other.t;
+    for (int64_t i = 0; i < b->n * shape_count(net->input); i++)
+        x[i] = change(b->x[i]);
+    for (int64_t i = 0; i < b->n * net->targets; i++)
+        t[i] = net->int_targets ? b->t[i] : change(b->t[i]);
+    for (const Weight *w = net->weights; w; w = w->next)
+        for (int64_t i = 0; i < w->count; i++)
+            other.weights[w->id][i] = change(b->weights[w->id][i]);
+    other.rng = b->rng;
+    return other;
+}
+
+static double largest_gradient(const Case *c, const Binding *b)
+{
+    double most = 0;
+    for (const Weight *w = c->net->weights; w; w = w->next)
+        most = fmax(most, largest(b->gradients[w->id], w->count));
+    return most;
+}
+
+/* Targets become negative, so that y - t adds up. */
+static double magnitude(double v)
+{
+    return fabs(v);
+}
+
+/* Whether all sums of the case are exact in float. With all numbers positive and all targets negative no sum cancels,
+ * so its answer bounds every partial sum; below, no sum has more binary places than this. */
+static bool is_exact(const Case *c)
+{
+    int mean = power_of_two(c->net->targets * c->net->batch);
+    if (mean < 0)
+        return false;
+    Binding b = draw_numbers(c, (int)c->net->batch), most = changed(c, &b, magnitude);
+    for (int64_t i = 0; i < most.n * shape_count(c->net->input); i++)
+        ((double *)most.x)[i] = 2;
+    for (int64_t i = 0; i < most.n * c->net->targets; i++)
+        ((double *)most.t)[i] = -1;
+    for (const Weight *w = c->net->weights; w; w = w->next)
+        for (int64_t i = 0; i < w->count; i++)
+            most.weights[w->id][i] = 1;
+    answer(c, &most);
+    double bound = fmax(most.loss * most.n, fmax(largest_gradient(c, &most) * most.n,
+                                                 largest(most.y, most.n * shape_count(c->net->out->shape))));
+    return bound * ldexp(1, 2 * c->bits + mean) < EXACT;
+}
+
+static double disturbed(double v)
+{
+    return v * (1 + ROUNDING * (2 * (double)nn_uniform(&rng) - 1));
+}
+
+/* ---- Comparing ---------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void report(const Case *c, const Binding *b, const char *fmt, ...)
+{
+    if (failures++ > 5)
+        return;
+    va_list list;
+    va_start(list, fmt);
+    fprintf(stderr, "\n`%s` (--unroll=%s --target=%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
+            targets[c->options.target].name, c->cc, c->whole ? ", whole numbers" : "", b ? b->n : 0);
+    vfprintf(stderr, fmt, list);
+    fprintf(stderr, "\n");
+    va_end(list);
+}
+
+static double tolerance(const Case *c, const double *reference, int64_t count, double all)
+{
+    return c->whole ? 0 : TOLERANCE * largest(reference, count) + CANCELLATION * all + NOTHING;
+}
+
+/* Describes the first difference between two answers to the same question; NULL: none. share: of the tolerance. */
+static const char *difference(const Case *c, const Binding *right, const Binding *other, double share)
+{
+    int64_t outputs = right->n * shape_count(c->net->out->shape);
+    double most = share * tolerance(c, right->y, outputs, 0), all = largest_gradient(c, right);
+    for (int64_t i = 0; i < outputs; i++)
+        if (!(fabs(other->y[i] - right->y[i]) <= most))
+            return format("output %" PRId64 " is %.9g, not %.9g", i, other->y[i], right->y[i]);
+    if (!(fabs(other->loss - right->loss) <= share * tolerance(c, &right->loss, 1, 0)))
+        return format("the loss is %.9g, not %.9g", other->loss, right->loss);
+    for (const Weight *w = c->net->weights; w; w = w->next) {
+        most = share * tolerance(c, right->gradients[w->id], w->count, all);
+        for (int64_t i = 0; i < w->count; i++) {
+            double is = other->gradients[w->id][i], should = right->gradients[w->id][i];
+            if (!(fabs(is - should) <= most))
+                return format("the gradient of %s[%" PRId64 "] is %.9g, not %.9g", w->name, i, is, should);
+        }
+    }
+    return NULL;
+}
+
+static float *floats_of(const double *v, int64_t count, int64_t room)
+{
+    float *f = generated_memory((size_t)room * sizeof *f);
+    for (int64_t i = 0; i < count; i++)
+        f[i] = (float)v[i];
+    return f;
+}
+
+/* What the compiled network answers; backward first, so that nothing it leaves behind may help forward. */
+static Binding run(const Case *c, const nn_model *m, const Binding *b)
+{
+    const Net *net = c->net;
+    Binding result = draw_numbers(c, b->n);
+    int64_t outputs = b->n * shape_count(net->out->shape), labels = b->n * net->targets;
+    float *x = floats_of(b->x, b->n * shape_count(net->input), b->n * shape_count(net->input));
+    float *y = floats_of(b->x, 0, net->batch * shape_count(net->out->shape));
+    float *t = floats_of(b->t, net->int_targets ? 0 : labels, labels);
+    float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
+    void *work = generated_memory(m->work_bytes);
+    for (int64_t i = 0; net->int_targets && i < labels; i++)
+        ((int *)(void *)t)[i] = (int)b->t[i];
+    memset(p, 0, m->params_bytes);
+    for (const Weight *w = net->weights; w; w = w->next)
+        for (int64_t i = 0; i < w->count; i++)
+            p[m->tensors[w->id].offset + (size_t)i] = (float)b->weights[w->id][i];
+
+    if (m->backward) {
+        m->set_rng(work, b->rng);
+        result.loss = (double)m->backward(p, work, b->n, x, t, g);
+        for (const Weight *w = net->weights; w; w = w->next)
+            for (int64_t i = 0; i < w->count; i++)
+                result.gradients[w->id][i] = (double)g[m->tensors[w->id].offset + (size_t)i];
+    }
+    m->forward(p, work, b->n, x, y);
+    for (int64_t i = 0; i < outputs; i++)
+        result.y[i] = (double)y[i];
+    for (int64_t i = outputs; i < net->batch * shape_count(net->out->shape); i++)
+        if (!isnan(y[i]))
+            report(c, b, "forward wrote output %" PRId64 ", behind the samples of the call", i);
+    free(x), free(y), free(t), free(p), free(g), free(work);
+    return result;
+}
+
+/* Whether the interpreter's own answer changes as much when the numbers move by rounding. */
+static bool is_kink(const Case *c, const Binding *b)
+{
+    for (int i = 0; i < 4; i++) {
+        Binding near = changed(c, b, disturbed);
+        answer(c, &near);
+        if (difference(c, b, &near, 0.2))
+            return true;
+    }
+    return false;
+}
+
+static void check_samples(const Case *c, const nn_model *m, int n)
+{
+    const char *what = NULL;
+    Binding b = {.n = n};
+    for (int draw = 0; draw < MAX_DRAWS; draw++) {
+        b = draw_numbers(c, n);
+        answer(c, &b);
+        Binding result = run(c, m, &b);
+        what = difference(c, &b, &result, 1);
+        if (!what || c->whole || !is_kink(c, &b))
+            break;
+    }
+    if (what)
+        report(c, &b, "%s", what);
+}
+
+/* ---- Building ------------------------------------------------------------------------------------------------- */
+
+static generated build_of(const Case *c)
+{
+    bool plain = c->options.target == TARGET_SCALAR;
+    return (generated){c->prefix, c->text,
+                       format("--unroll=%s --target=%s%s -Wno-all", unroll_names[c->options.unroll],
+                              targets[c->options.target].name, c->options.inference ? " --inference" : ""),
+                       plain ? GENERATED_C99 : GENERATED_GNU, NULL};
+}
+
+/* Builds the cases of one compiler and hands each to check. */
+static void build_and_check(const char *name, const char *cc, Case *cases, int count,
+                            void (*check)(const Case *, const nn_model *))
+{
+    generated *nets = NEW_ARRAY(generated, count);
+    const Case **of = NEW_ARRAY(const Case *, count);
+    size_t n = 0;
+    for (int i = 0; i < count; i++)
+        if (!strcmp(cases[i].cc, cc)) {
+            of[n] = &cases[i];
+            nets[n++] = build_of(&cases[i]);
+        }
+    void *library = generated_build(format(SCRATCH "/%s-%s", name, cc), nets, n, cc);
+    for (size_t i = 0; i < n; i++)
+        if (nets[i].model)
+            check(of[i], nets[i].model);
+        else
+            report(of[i], NULL, "does not build");
+    generated_close(library);
+}
+
+static void check_both_counts(const Case *c, const nn_model *m)
+{
+    int batch = (int)c->net->batch, n = c->whole ? 1 << between(0, power_of_two(batch)) : between(1, batch);
+    check_samples(c, m, batch);
+    check_samples(c, m, n);
+}
+
+/* Case i of a run gets combination i of unroll mode, target and compiler. */
+static Case new_case(int i, bool whole)
+{
+    return (Case){.prefix = format("net%02d", i), .cc = compilers[i / 8 % 2], .whole = whole,
+                  .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % 2)}};
+}
+
+static void check_random(bool whole)
+{
+    Case *cases = NEW_ARRAY(Case, NETWORKS);
+    failures = 0;
+    warning_option("error");  /* windows that cover nothing but padding give -inf */
+    for (int i = 0; i < NETWORKS; i++) {
+        cases[i] = new_case(i, whole);
+        do
+            draw_chain(&cases[i]);
+        while (!cases[i].net || (whole && !is_exact(&cases[i])) || (i % 8 && !cases[i].net->nweights));
+    }
+    warning_reset();
+    for (int i = 0; i < 2; i++)
+        build_and_check(whole ? "whole" : "random", compilers[i], cases, NETWORKS, check_both_counts);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
+static void random_networks(void) { check_random(false); }
+static void whole_numbers(void)   { check_random(true); }
+
+/* ---- Worked examples ------------------------------------------------------------------------------------------- */
+
+/* (5 - 2 + 2) / 2 + 1 = 3.5, so 3: of the padded 7x7 input the last row and column are not used. */
+static void check_worked(const Case *c, const nn_model *m)
+{
+    static const double x[25] = {-0.2146, 0.3375,  2.7877,  0.2052, -0.4651, -0.2261, 0.0116, -0.6255, 1.2523,
+                                 -1.0565, -1.9227, -0.2575, -0.7725, 0.5658, 0.0717,  0.8153, -1.3656, -0.1844,
+                                 0.1573,  -0.2235, 0.0184,  -0.0475, 0.2359, 0.0127,  2.0665};
+    static const double y[9] = {-0.0467, -1.1766, -0.0450, 0.5063, 0.1971, -1.0401, -0.0748, 0.4769, -0.8986};
+    static double kernel[4] = {-0.4872, 0.0604, -0.3968, -0.3317}, bias[1] = {-0.1179}, t[9];
+    static double d_kernel[4], d_bias[1], answers[9];
+    Binding b = {.n = 1, .x = x, .t = t, .y = answers, .weights = (double *[]){kernel, bias},
+                 .gradients = (double *[]){d_kernel, d_bias}};
+    answer(c, &b);
+    Binding result = run(c, m, &b);
+    for (int i = 0; i < 9; i++)
+        if (fabs(b.y[i] - y[i]) > 1e-4 || fabs(result.y[i] - y[i]) > 1e-4)
+            report(c, &b, "output %d is %.5f (interpreted %.5f), not %.4f", i, result.y[i], b.y[i], y[i]);
+    const char *what = difference(c, &b, &result, 1);
+    if (what)
+        report(c, &b, "%s", what);
+}
+
+/* Shapes at the edges, each under each mode and target: what a random network meets too seldom. */
+static const char *const edges[] = {
+    "input 1; batch 1; fc 1",
+    "input 2; batch 5; fc 3; sigmoid; fc 2; softmax",
+    "input 1x1x1; batch 3; conv 1 k1; relu; maxpool 1; avgpool 1; globalavgpool",
+    "input 1x2x2; batch 2; conv 2 k3 p5 s2; tanh",
+    "input 3x7x5; batch 3; conv 6 k2x3 s3x2 p1x0 d2x1 g3 pad=circular bias=false; leakyrelu; maxpool k3x2 s1x3 p1; fc 7",
+    "input 2x2x3; batch 4; conv 4 k2 p1x2 pad=reflect; avgpool 3 s2 p1 countpad=false; softmax",
+    "input 5x3x3; batch 7; conv 5 k3 g5 p1 pad=replicate; dropout 0.3; sigmoid; conv 9 k1; relu",
+    "input 17x1x3; batch 2; conv 19 k1; relu; conv 1 k1x3; loss bce",
+    "input 1x13x1; batch 9; conv 3 k5x1 s7x1; flatten; fc 11; loss crossentropy",
+};
+
+enum { EDGES = sizeof edges / sizeof *edges };
+
+static void check_examples(bool worked)
+{
+    int per = worked ? 1 : EDGES, count = 8 * per;
+    Case *cases = NEW_ARRAY(Case, count);
+    failures = 0;
+    for (int i = 0; i < count; i++) {
+        Case *c = &cases[i];
+        *c = new_case(i / per, false);
+        c->prefix = format("net%02d", i);
+        c->cc = compilers[(i + i / per) % 2];
+        c->text = worked ? "input 1x5x5; batch 1; conv 1->1 k2 s2 p1" : edges[i % per];
+        CU_ASSERT_FATAL(understand(c));
+    }
+    for (int i = 0; i < 2; i++)
+        build_and_check(worked ? "worked" : "edges", compilers[i], cases, count, worked ? check_worked : check_both_counts);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
+static void worked_example(void) { check_examples(true); }
+static void edge_shapes(void)    { check_examples(false); }
+
+/* ---- Sanitizers --------------------------------------------------------------------------------------------------- */
+
+enum { WATCHED = 5, WATCHED_POINTS = 3000 };  /* sanitizers make the C compiler slow */
+
+/* A program that calls the networks of one mode; each buffer ends where its heap block ends. */
+static void write_driver(FILE *f, const Case *cases)
+{
+    fprintf(f, "#include <stdlib.h>\n#include \"nn.h\"\n");
+    for (int i = 0; i < WATCHED; i++)
+        fprintf(f, "#include \"%s.h\"\n", cases[i].prefix);
+    fprintf(f, "\nstatic void call(const nn_model *m, int n, int classes)\n{\n"
+               "    uint64_t rng = 1;\n"
+               "    size_t inputs = (size_t)n * m->input, labels = (size_t)n * m->targets;\n"
+               "    float *x = malloc(inputs * sizeof *x), *y = malloc((size_t)n * m->output * sizeof *y);\n"
+               "    float *t = malloc(labels * sizeof *t);\n"
+               "    void *p = aligned_alloc(64, m->params_bytes), *g = aligned_alloc(64, m->params_bytes);\n"
+               "    void *w = aligned_alloc(64, m->work_bytes);\n"
+               "    for (size_t i = 0; i < inputs; i++)\n"
+               "        x[i] = nn_uniform(&rng) - 0.5f;\n"
+               "    for (size_t i = 0; i < labels; i++)\n"
+               "        if (m->int_targets)\n"
+               "            ((int *)(void *)t)[i] = (int)(i %% (size_t)classes);\n"
+               "        else\n"
+               "            t[i] = nn_uniform(&rng);\n"
+               "    nn_init(m, p, 1);\n"
+               "    m->set_rng(w, 1);\n"
+               "    m->backward(p, w, n, x, t, g);\n"
+               "    m->forward(p, w, n, x, y);\n"
+               "    free(x), free(y), free(t), free(p), free(g), free(w);\n}\n\n"
+               "int main(void)\n{\n");
+    for (int i = 0; i < WATCHED; i++) {
+        int batch = (int)cases[i].net->batch, classes = (int)cases[i].net->loss_in->shape.c;
+        fprintf(f, "    call(&%s_model, %d, %d);\n    call(&%s_model, 1, %d);\n", cases[i].prefix, batch, classes,
+                cases[i].prefix, classes);
+    }
+    fprintf(f, "    return 0;\n}\n");
+}
+
+static void sanitizers(void)
+{
+    const char *build = ":";
+    failures = 0;
+    folder_make(SCRATCH "/watched");
+    Case cases[4][WATCHED];
+    warning_option("error");
+    for (int mode = 0; mode < 4; mode++) {
+        const char *sources = format("%s/%s.c", SCRATCH "/watched", unroll_names[mode]), *commands = "true";
+        for (int i = 0; i < WATCHED; i++) {
+            Case *c = &cases[mode][i];
+            *c = new_case(mode + 4 * (i % 2), false);
+            c->prefix = format("%s%d", unroll_names[mode], i);
+            do
+                draw_chain(c);
+            while (!c->net || !c->net->nweights || points_of(c->backward) > WATCHED_POINTS);
+            const char *stem = format("%s/%s", SCRATCH "/watched", c->prefix);
+            file_write(format("%s.nn", stem), c->text, strlen(c->text));
+            commands = format("%s && build/nnc %s -o %s.c %s.nn", commands, build_of(c).options, stem, stem);
+            sources = format("%s %s.c", sources, stem);
+        }
+        FILE *f = fopen(format("%s/%s.c", SCRATCH "/watched", unroll_names[mode]), "w");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        write_driver(f, cases[mode]);
+        fclose(f);
+        build = format("%s\n(%s && gcc -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Iruntime"
+                       " -I%s %s runtime/*.c -lm -o %s/run-%s) >%s/%s.log 2>&1 &",
+                       build, commands, SCRATCH "/watched", sources, SCRATCH "/watched", unroll_names[mode],
+                       SCRATCH "/watched", unroll_names[mode]);
+    }
+    warning_reset();
+    if (system(format("%s\nwait", build)) != 0)
+        failures++;
+    for (int mode = 0; mode < 4; mode++) {
+        const char *program = format("./run-%s", unroll_names[mode]);
+        process p = process_run(SCRATCH "/watched", (const char *[]){program, NULL}, NULL, 0, NULL);
+        if (p.status != 0) {
+            fprintf(stderr, "\n" SCRATCH "/watched/run-%s (see %s.log there) ends with %d:\n%.1500s\n", unroll_names[mode],
+                    unroll_names[mode], p.status, p.err);
+            for (int i = 0; i < WATCHED; i++)
+                report(&cases[mode][i], NULL, "one of these");
+            failures++;
+        }
+        process_free(&p);
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
+/* ---- The text of the C ------------------------------------------------------------------------------------------- */
+
+/* How often the word stands in the code, comments and strings apart. */
+static int count_word(const char *code, size_t length, const char *word)
+{
+    int n = 0;
+    for (size_t i = 0; i < length;) {
+        size_t run_length = 1;
+        if (!strncmp(code + i, "/*", 2))
+            run_length = (size_t)(strstr(code + i, "*/") + 2 - (code + i));
+        else if (code[i] == '"')
+            run_length = strcspn(code + i + 1, "\"") + 2;
+        else if (isalpha((unsigned char)code[i]) || code[i] == '_') {
+            while (isalnum((unsigned char)code[i + run_length]) || code[i + run_length] == '_')
+                run_length++;
+            n += run_length == strlen(word) && !strncmp(code + i, word, run_length);
+        }
+        i += run_length;
+    }
+    return n;
+}
+
+static void straight_line(void)
+{
+    static const char *const words[] = {"for", "while", "do", "goto"};
+    failures = 0;
+    warning_option("error");
+    for (int i = 0; i < 40; i++) {
+        Case c = new_case(1 + 4 * (i % 2), false);     /* full */
+        c.options.prefix = "net";
+        c.options.input_file = "net.nn";
+        c.options.output_file = "net.c";
+        do
+            draw_chain(&c);
+        while (!c.net);
+        Prog *forward = lower(c.net, false), *training = lower(c.net, true);
+        differentiate(training);
+        char *code = NULL;
+        size_t length = 0;
+        FILE *f = open_memstream(&code, &length);
+        emit_source(f, make_plan(c.net, forward, training, &c.options), "net.h");
+        fclose(f);
+        int all[4] = {0}, passes[2] = {0};
+        for (int word = 0; word < 4; word++)
+            all[word] = count_word(code, length, words[word]);
+        for (int pass = 0; pass < 2; pass++) {
+            const char *begin = strstr(code, pass ? "\nfloat net_backward(" : "\nvoid net_forward("), *end = begin;
+            if (begin && (end = strstr(begin, "\n}\n")))
+                passes[pass] = count_word(begin, (size_t)(end - begin), "for");
+        }
+        if (all[0] != 2 || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != 1)
+            report(&c, NULL, "holds for %d, while %d, do %d, goto %d times; the passes for %d and %d times", all[0],
+                   all[1], all[2], all[3], passes[0], passes[1]);
+        free(code);
+        free_all();
+    }
+    warning_reset();
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
+static const Binding *shared_numbers;
+
+static void check_inference(const Case *c, const nn_model *m)
+{
+    char path[PATH_MAX];
+    if (!m->backward != c->options.inference || !m->set_rng != c->options.inference)
+        report(c, NULL, "backward and set_rng should be there exactly without --inference");
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, SCRATCH "/inference-%s/%s.%c", c->cc, c->prefix, "ch"[i]);
+        char *text = file_read(path, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+        if (c->options.inference && strstr(text, "_backward"))
+            report(c, NULL, "%s speaks of a backward pass", path);
+        free(text);
+    }
+    Binding result = run(c, m, shared_numbers);
+    int64_t outputs = shared_numbers->n * shape_count(c->net->out->shape);
+    for (int64_t i = 0; i < outputs; i++)
+        if (!(fabs(result.y[i] - shared_numbers->y[i]) <= TOLERANCE * largest(shared_numbers->y, outputs)))
+            report(c, shared_numbers, "output %" PRId64 " is %.9g, not %.9g", i, result.y[i], shared_numbers->y[i]);
+}
+
+/* The same network with and without its backward pass, side by side in one program. */
+static void inference(void)
+{
+    Case cases[16];
+    failures = 0;
+    for (int i = 0; i < 16; i++) {
+        cases[i] = new_case(i, false);
+        cases[i].cc = "gcc";
+        cases[i].options.inference = i / 8;
+        cases[i].text = "input 2x5x4; batch 3; conv 3 k3 p1; relu; maxpool 2; dropout; fc 6; softmax";
+        CU_ASSERT_FATAL(understand(&cases[i]));
+    }
+    Binding b = draw_numbers(&cases[0], 3);
+    answer(&cases[0], &b);
+    shared_numbers = &b;
+    build_and_check("inference", "gcc", cases, 16, check_inference);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
+/* A C++ program with two networks in it. */
+static void cplusplus(void)
+{
+    static const char one[] = "input 2; batch 4; fc 3; dropout; sigmoid; fc 2; softmax";
+    static const char two[] = "input 1x2x1; batch 2; conv 2 k2x1; relu";
+    static const char program[] =
+        "#include \"one.h\"\n#include \"two.h\"\n\n"
+        "static one_params p; static one_params g; static one_work w;\nstatic two_params q; static two_work v;\n\n"
+        "int main()\n{\n"
+        "    float x[ONE_BATCH * ONE_INPUT] = {}, y[ONE_BATCH * ONE_OUTPUT], z[TWO_BATCH * TWO_OUTPUT];\n"
+        "    int t[ONE_BATCH] = {};\n"
+        "    one_init(&p, 1);\n    two_init(&q, 2);\n"
+        "    one_forward(&p, &w, ONE_BATCH, x, y);\n    two_forward(&q, &v, 1, x, z);\n"
+        "    float loss = one_backward(&p, &w, ONE_BATCH, x, t, &g);\n"
+        "    return loss > 0 && y[0] > 0 && one_model.params == ONE_PARAMS && two_model.backward == 0 ? 0 : 1;\n}\n";
+    if (system("g++ --version >" SCRATCH "/g++ 2>&1") != 0) {
+        printf("(no g++) ");
+        return;
+    }
+    folder_make(SCRATCH "/c++");
+    file_write(SCRATCH "/c++/main.cc", program, sizeof program - 1);
+    file_write(SCRATCH "/c++/one.nn", one, sizeof one - 1);
+    file_write(SCRATCH "/c++/two.nn", two, sizeof two - 1);
+    const char *command = "cd " SCRATCH "/c++ && R=../../../../../runtime && C='-Wall -Wextra -Werror -pedantic' &&"
+                          "../../../../nnc one.nn -o one.c && ../../../../nnc --inference --target=scalar two.nn -o two.c &&"
+                          "gcc -std=c99 $C -I$R -c two.c && gcc -std=gnu11 -Wall -Wextra -Werror -I$R -c one.c &&"
+                          "gcc -std=c99 -I$R -c $R/*.c && for std in c++98 c++11 c++17; do"
+                          " g++ -std=$std $C -I$R main.cc *.o -lm -o main && ./main || exit 1; done";
+    CU_ASSERT_EQUAL(system(command), 0);
+}
+
+static int start(void)
+{
+    rng = test_seed();
+    nowhere = fopen("/dev/null", "w");
+    folder_make(SCRATCH);
+    return nowhere == NULL;
+}
+
+static int end(void)
+{
+    diag_start(NULL, NULL, COLOR_AUTO);
+    return fclose(nowhere);
+}
+
+void add_generated_suite(void)
+{
+    static CU_TestInfo tests[] = {
+        {"worked example", worked_example},       {"shapes at the edges", edge_shapes},
+        {"random networks", random_networks},     {"whole numbers, exactly", whole_numbers},
+        {"sanitizers", sanitizers},               {"straight-line code has no loops", straight_line},
+        {"inference only", inference},            {"two networks in C++", cplusplus},
+        CU_TEST_INFO_NULL,
+    };
+    CU_SuiteInfo suites[] = {
+        {"generated C", start, end, NULL, NULL, tests},
+        CU_SUITE_INFO_NULL,
+    };
+    if (CU_register_suites(suites) != CUE_SUCCESS)
+        fprintf(stderr, "%s\n", CU_get_error_msg());
+}

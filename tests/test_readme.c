@@ -1,0 +1,506 @@
+/* test_readme.c: README.md, read as a stranger reads it: from the top, typing what it says.
+ *
+ * The session runs in build/tests/tmp/readme: there, nnc/ is a copy of this repository with its build in place, and
+ * usr/ takes the place of /usr/local. The commands of one block continue in the folder in which those before ended.
+ * What a fenced block is, its info string says:
+ *
+ *     sh               commands, one a line; each must succeed
+ *     console          commands after "$ ", each with its output; the outputs must be equal. A line "..." stands for
+ *                      any lines. The exit status is 0, or 1 where the output shown has an error
+ *     console varies   the same, but words with a digit in them (and runs of blanks) may differ: loss, seconds, bytes
+ *     nn, c, make      with a name: a file, written as it stands. nn without: a network, which must compile;
+ *                      c without: statements, which must compile inside a function that sees nn.h
+ *     python           runs where python3 has torch and safetensors, else is passed over
+ *
+ * Four commands are not run to the letter: `make demo` and `make test` with -n only, since they install packages, take
+ * minutes, and are what runs this; `make install` into usr/ and without sudo; and `make ... run-lenet` learns 300
+ * pictures of a small data set drawn here, compiled with -O1, so the program of `make demo` does run. Outputs shown for
+ * the first two aren't compared.
+ *
+ * Then the tables are held against the sources, and the other examples are run as users run them. */
+#include "nnc.h"
+#include "nn.h"
+#include "process.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SCRATCH "build/tests/tmp/readme"
+
+/* One check, with a message of its own. */
+__attribute__((format(printf, 3, 4))) static void check(bool good, int line, const char *fmt, ...)
+{
+    char message[2000];
+    va_list list;
+    va_start(list, fmt);
+    vsnprintf(message, sizeof message, fmt, list);
+    va_end(list);
+    CU_assertImplementation(good, (unsigned)line, message, __FILE__, "", CU_FALSE);
+}
+
+/* ---- The shell ---------------------------------------------------------------------------------------- */
+
+/* Runs a line of shell where the last one ended, with both streams in one, and notes where it ends. */
+static process session(const char *command, bool build_flags)
+{
+    /* The make that runs this test is none of the reader's business; nor are its flags, but for building nnc itself. */
+    static const char script[] =
+        "unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; export LC_ALL=C\n"
+        "root=%s\n"
+        "export PATH=$root/usr/bin:$PATH C_INCLUDE_PATH=$root/usr/include LIBRARY_PATH=$root/usr/lib\n"
+        "%s\n"
+        "cd \"$(cat $root/folder)\" && exec 2>&1 || exit 99\n"
+        "%s\n"
+        "status=$?; pwd > $root/folder; exit $status\n";
+    static char root[PATH_MAX], text[PATH_MAX + 4000];
+    if (!realpath(SCRATCH, root))
+        perror(SCRATCH);
+    snprintf(text, sizeof text, script, root, build_flags ? ":" : "unset CC CFLAGS CPPFLAGS LDFLAGS", command);
+    const char *argv[] = {"sh", "-c", text, NULL};
+    return process_run(NULL, argv, NULL, 0, NULL);
+}
+
+static bool succeeds(const char *command)
+{
+    process run = session(command, false);
+    int status = run.status;
+    process_free(&run);
+    return status == 0;
+}
+
+/* A copy of the repository with what is built, as it is after `make`. */
+static int start_session(void)
+{
+    static const char copy[] =
+        "cp -a Makefile README.md LICENSE CHANGELOG.md .ci compiler grammar runtime examples tests " SCRATCH "/nnc && "
+        "cd build && cp -a nnc libnn.a flags compiler grammar runtime ../" SCRATCH "/nnc/build";
+    folder_make(SCRATCH);
+    folder_make(SCRATCH "/nnc/build");
+    const char *argv[] = {"sh", "-c", copy, NULL};
+    process run = process_run(NULL, argv, NULL, 0, NULL);
+    int status = run.status;
+    if (status != 0)
+        fprintf(stderr, "%s", run.err);
+    process_free(&run);
+
+    char root[PATH_MAX];
+    if (status == 0 && realpath(SCRATCH "/nnc", root))
+        file_write(SCRATCH "/folder", root, strlen(root));
+    return status;
+}
+
+/* Writes a file where the session stands. */
+static void write_here(const char *name, const char *text, size_t length)
+{
+    char path[PATH_MAX];
+    char *folder = file_read(SCRATCH "/folder", NULL);
+    snprintf(path, sizeof path, "%.*s/%s", (int)strcspn(folder, "\n"), folder, name);
+    file_write(path, text, length);
+    free(folder);
+}
+
+/* ---- Comparing outputs -------------------------------------------------------------------------------- */
+
+/* The next line of *text without the blanks at its end; varies: words with a digit become '#', blanks one. */
+static const char *next_line(const char **text, bool varies, char line[static 400])
+{
+    const char *end = *text + strcspn(*text, "\n");
+    size_t n = 0;
+    for (const char *c = *text; c < end && n < 399;) {
+        size_t word = strcspn(c, varies ? " \t\n" : "\n"), blanks;
+        word = word > 399 - n ? 399 - n : word;
+        bool digit = false;
+        for (size_t i = 0; varies && i < word; i++)
+            digit |= isdigit((unsigned char)c[i]) != 0;
+        if (digit)
+            line[n++] = '#';
+        else
+            memcpy(line + n, c, word), n += word;
+        c += word;
+        blanks = strspn(c, " \t");
+        if (blanks && n > 0 && n < 399)
+            line[n++] = ' ';
+        c += blanks;
+    }
+    while (n > 0 && line[n - 1] == ' ')
+        n--;
+    line[n] = '\0';
+    *text = *end ? end + 1 : end;
+    return line;
+}
+
+/* Is actual what shown says? Otherwise *missing becomes the first line of shown that found no match. */
+static bool fits(const char *shown, const char *actual, bool varies, const char **missing)
+{
+    char want[400], have[400];
+    while (*shown) {
+        const char *here = shown;
+        next_line(&shown, varies, want);
+        if (strcmp(want, "...") == 0) {
+            if (!*shown)
+                return true;
+            for (const char *from = actual; *from; next_line(&from, varies, have))
+                if (fits(shown, from, varies, missing))
+                    return true;
+            return false;
+        }
+        if (!*actual || strcmp(want, next_line(&actual, varies, have)) != 0) {
+            *missing = here;
+            return false;
+        }
+    }
+    return !*actual;
+}
+
+/* ---- Blocks ------------------------------------------------------------------------------------------- */
+
+typedef struct block {
+    char info[100];      /* "console varies" */
+    int  line;           /* of its first line in README.md */
+    char *text;          /* what is in it */
+} block;
+
+static block blocks[100];
+static int nblocks;
+static char *readme;
+
+static int read_readme(void)
+{
+    readme = file_read("README.md", NULL);
+    if (!readme)
+        return perror("README.md"), 1;
+    int line = 1;
+    block *open = NULL;
+    nblocks = 0;
+    for (const char *c = readme, *start = c; *c; line++, c += strcspn(c, "\n"), c += *c != '\0') {
+        if (strncmp(c, "```", 3) != 0)
+            continue;
+        const char *after = c + strcspn(c, "\n");
+        if (open) {
+            open->text = strndup(start, (size_t)(c - start));
+            open = NULL;
+        } else if (nblocks < 100) {
+            open = &blocks[nblocks++];
+            snprintf(open->info, sizeof open->info, "%.*s", (int)(after - c - 3), c + 3);
+            open->line = line + 1;
+            start = after + (*after != '\0');
+        }
+    }
+    if (open || nblocks == 100)
+        return fprintf(stderr, "README.md: a block has no end, or there are too many\n"), 1;
+    return start_session();
+}
+
+static int forget_readme(void)
+{
+    for (int i = 0; i < nblocks; i++)
+        free(blocks[i].text);
+    free(readme);
+    return 0;
+}
+
+/* ---- Commands ----------------------------------------------------------------------------------------- */
+
+/* A data set in MNIST's format, of which a network learns something in a second: a bar at ten heights. */
+static void write_digits(void)
+{
+    enum { COUNT = 400, SIDE = 28 };
+    static unsigned char images[16 + COUNT * SIDE * SIDE], labels[8 + COUNT];
+    static const unsigned char
+        images_head[16] = {0, 0, 8, 3, 0, 0, COUNT / 256, COUNT % 256, 0, 0, 0, SIDE, 0, 0, 0, SIDE},
+        labels_head[8] = {0, 0, 8, 1, 0, 0, COUNT / 256, COUNT % 256};
+    uint64_t rng = 1;
+    memcpy(images, images_head, 16);
+    memcpy(labels, labels_head, 8);
+    for (int i = 0; i < COUNT; i++) {
+        labels[8 + i] = (unsigned char)(i % 10);
+        for (int k = 0; k < SIDE * SIDE; k++) {
+            int below = k / SIDE - 2 * (i % 10);
+            images[16 + i * SIDE * SIDE + k] =
+                (unsigned char)((below >= 0 && below < 6 ? 200 : 0) + 50 * nn_uniform(&rng));
+        }
+    }
+    write_here("t10k-images-idx3-ubyte", (const char *)images, sizeof images);
+    write_here("t10k-labels-idx1-ubyte", (const char *)labels, sizeof labels);
+}
+
+/* Puts `to` in the place of `from`; false if it isn't there. */
+static bool replace(char *text, size_t room, const char *from, const char *to)
+{
+    char rest[1000];
+    char *at = strstr(text, from);
+    if (!at)
+        return false;
+    snprintf(rest, sizeof rest, "%s", at + strlen(from));
+    snprintf(at, room - (size_t)(at - text), "%s%s", to, rest);
+    return true;
+}
+
+static void run_command(const char *written, int line, const char *shown, bool varies)
+{
+    char command[1000];
+    bool compares = shown != NULL, build_flags = false;
+    snprintf(command, sizeof command, "%s", written);
+    if (strcmp(command, "make demo") == 0 || strcmp(command, "make test") == 0) {
+        replace(command, sizeof command, "make", "make -n");
+        build_flags = true;
+        compares = false;
+    }
+    if (strstr(command, "make install")) {
+        command[strcspn(command, "#")] = '\0';
+        CU_ASSERT_TRUE(replace(command, sizeof command, "sudo make install", "make install PREFIX=$root/usr"));
+        build_flags = true;
+    }
+    if (strstr(command, "run-lenet")) {
+        CU_ASSERT_TRUE(replace(command, sizeof command, " 8000\"", " 300\" CFLAGS=-O1"));
+        write_digits();
+    }
+    CU_ASSERT_PTR_NULL(strstr(command, "sudo"));
+    CU_ASSERT_PTR_NULL(strstr(command, "apt"));
+
+    process run = session(command, build_flags);
+    int status = shown && strstr(shown, "error:") ? 1 : 0;
+    check(run.status == status, __LINE__, "README.md:%d: %s\nexit status %d: %s", line, command, run.status, run.out);
+    const char *missing = "(its end)\n";
+    if (compares && run.status == status && !fits(shown, run.out, varies, &missing))
+        check(false, __LINE__, "README.md:%d: %s\nprints something else than shown, from this line on: %.*s\n%s", line,
+              command, (int)strcspn(missing, "\n"), missing, run.out);
+    process_free(&run);
+}
+
+static void run_sh(const block *b)
+{
+    int line = b->line;
+    for (const char *c = b->text; *c; line++) {
+        size_t length = strcspn(c, "\n");
+        char *command = strndup(c, length);
+        if (length > 0)
+            run_command(command, line, NULL, false);
+        free(command);
+        c += length + (c[length] != '\0');
+    }
+}
+
+static void run_console(const block *b, bool varies)
+{
+    int line = b->line;
+    check(strncmp(b->text, "$ ", 2) == 0, __LINE__, "README.md:%d: the block doesn't begin with a command", line);
+    for (const char *c = b->text; strncmp(c, "$ ", 2) == 0;) {
+        char *command = strndup(c + 2, strcspn(c + 2, "\n"));
+        const char *output = c + strcspn(c, "\n") + 1, *end = output;
+        int first = line++;
+        while (*end && strncmp(end, "$ ", 2) != 0)
+            end += strcspn(end, "\n") + 1, line++;
+        char *shown = strndup(output, (size_t)(end - output));
+        run_command(command, first, shown, varies);
+        free(command);
+        free(shown);
+        c = end;
+    }
+}
+
+static void run_python(const block *b)
+{
+    if (!succeeds("python3 -c 'import torch, safetensors.torch'")) {
+        printf("(python3 lacks torch or safetensors: README.md:%d passed over) ", b->line);
+        return;
+    }
+    write_here("readme.py", b->text, strlen(b->text));
+    run_command("python3 readme.py", b->line, NULL, false);
+}
+
+static void run_blocks(void)
+{
+    for (int i = 0; i < nblocks; i++) {
+        const block *b = &blocks[i];
+        const char *name = strchr(b->info, ' ');
+        size_t language = strcspn(b->info, " ");
+#define IS(word) (language == strlen(word) && strncmp(b->info, word, language) == 0)
+        if (IS("sh"))
+            run_sh(b);
+        else if (IS("console"))
+            run_console(b, name && strcmp(name, " varies") == 0);
+        else if (IS("python"))
+            run_python(b);
+        else if ((IS("nn") || IS("c") || IS("make")) && name)
+            write_here(name + 1, b->text, strlen(b->text));
+        else if (IS("nn")) {
+            write_here("block.nn", b->text, strlen(b->text));
+            run_command("$root/nnc/build/nnc --check -Werror block.nn && rm block.nn", b->line, "", false);
+        } else if (IS("c")) {
+            char text[2000];
+            snprintf(text, sizeof text, "#include <nn.h>\nvoid f(void);\nvoid f(void)\n{\n%s\n(void)o;\n}\n", b->text);
+            write_here("block.c", text, strlen(text));
+            run_command("cc -Wall -Wextra -Werror -c -o /dev/null block.c && rm block.c", b->line, "", false);
+        } else
+            check(false, __LINE__, "README.md:%d: what is a block of %s?", b->line, b->info);
+#undef IS
+    }
+    CU_ASSERT_TRUE(nblocks > 10);
+}
+
+/* ---- Tables and links --------------------------------------------------------------------------------- */
+
+/* The row of the table of kinds: | `syntax` | help |, in which a bar is written \|. */
+static char *kind_row(const Kind *kind)
+{
+    char *row = malloc(2000);
+    size_t n = (size_t)sprintf(row, "| `");
+    for (const char *c = kind->syntax; *c; c++)
+        n += (size_t)sprintf(row + n, "%s%c", *c == '|' ? "\\" : "", *c);
+    n += (size_t)sprintf(row + n, "` | ");
+    for (const char *c = kind->help; *c; c++)
+        n += (size_t)sprintf(row + n, "%s%c", *c == '|' ? "\\" : "", *c);
+    sprintf(row + n, " |\n");
+    return row;
+}
+
+static void table_of_kinds(void)
+{
+    static const char head[] = "\n| statement | meaning |\n|---|---|\n";
+    const char *table = strstr(readme, head);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+    table += strlen(head);
+    for (int i = 0; i < nkinds; i++) {
+        if (!kinds[i]->syntax)
+            continue;
+        char *row = kind_row(kinds[i]);
+        bool same = strncmp(table, row, strlen(row)) == 0;
+        check(same, __LINE__, "README.md: not the row of %s, which is\n%s", kinds[i]->name, row);
+        table += strcspn(table, "\n") + 1;
+        free(row);
+    }
+    check(*table != '|', __LINE__, "README.md: a row too many: %.60s", table);
+}
+
+/* Every field of an optimizer is explained. */
+static void table_of_fields(void)
+{
+    char *header = file_read("runtime/nn.h", NULL);
+    const char *c = strstr(header, "typedef struct nn_optimizer {"), *end = c ? strstr(c, "} nn_optimizer;") : NULL;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+    int fields = 0;
+    for (c = strchr(c, '\n') + 1; c < end; c += strcspn(c, "\n") + 1) {
+        const char *names = c + strspn(c, " ");
+        names += strcspn(names, " ");
+        char list[200], quoted[200], *left = NULL;
+        snprintf(list, sizeof list, "%.*s", (int)strcspn(names, ";"), names);
+        for (char *name = strtok_r(list, " ,", &left); name; name = strtok_r(NULL, " ,", &left), fields++) {
+            snprintf(quoted, sizeof quoted, "`%s`", name);
+            check(strcmp(name, "method") == 0 || strstr(readme, quoted), __LINE__,
+                  "README.md: no word of the field %s", name);
+        }
+    }
+    CU_ASSERT_TRUE(fields > 10);
+    free(header);
+}
+
+/* [text](file): the file is there. */
+static void links(void)
+{
+    for (const char *c = readme; (c = strstr(c, "](")); ) {
+        char target[300];
+        c += 2;
+        snprintf(target, sizeof target, "%.*s", (int)strcspn(c, ")"), c);
+        check(strstr(target, "://") || file_exists(target), __LINE__, "README.md: there is no %s", target);
+    }
+}
+
+/* ---- The examples ------------------------------------------------------------------------------------- */
+
+static process run_example(const char *name)
+{
+    char command[200];
+    snprintf(command, sizeof command, "cd $root/nnc && make -s --no-print-directory -C examples run-%s", name);
+    process run = session(command, false);
+    check(run.status == 0, __LINE__, "%s\nexit status %d: %s", command, run.status, run.out);
+    return run;
+}
+
+static void xor(void)
+{
+    process run = run_example("xor");
+    const char *table = strstr(run.out, " a  b");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+    table += strcspn(table, "\n");
+    for (int i = 0; i < 4; i++) {
+        int a, b, answer, sure, length = 0;
+        CU_ASSERT_EQUAL_FATAL(sscanf(table, "%d %d %d %d %%%n", &a, &b, &answer, &sure, &length), 4);
+        CU_ASSERT_TRUE(a == i / 2 && b == i % 2 && answer == (a ^ b) && sure > 90);
+        table += length;
+    }
+    process_free(&run);
+}
+
+static void card(void)
+{
+    process run = run_example("card");
+    double loss = 0, right = 0;
+    int step = 0;
+    for (const char *line = run.out; *line; line += strcspn(line, "\n"), line += *line != '\0')
+        sscanf(line, "step %d loss %lf right %lf", &step, &loss, &right);
+    check(step >= 1000 && right > 90, __LINE__, "card: after %d steps %.1f %% are right", step, right);
+    process_free(&run);
+}
+
+static void optimizers(void)
+{
+    enum { METHODS = 5 };
+    bool gnuplot = succeeds("command -v gnuplot");
+    if (!gnuplot) { /* the table alone */
+        CU_ASSERT_TRUE(succeeds("cd $root/nnc && make -C examples ../build/examples/optimizers.txt"));
+    } else {
+        process run = run_example("optimizers");
+        process_free(&run);
+    }
+    char *table = file_read(SCRATCH "/nnc/build/examples/optimizers.txt", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(table);
+    CU_ASSERT_EQUAL(strncmp(table, "# step       sgd  momentum   adagrad   rmsprop      adam\n", 57), 0);
+    double loss[METHODS], first[METHODS] = {0}, last = 0, step;
+    int rows = 0;
+    for (const char *line = strchr(table, '\n') + 1; *line; line += strcspn(line, "\n") + 1, rows++) {
+        CU_ASSERT_EQUAL_FATAL(sscanf(line, "%lf %lf %lf %lf %lf %lf", &step, &loss[0], &loss[1], &loss[2], &loss[3],
+                                     &loss[4]), 6);
+        CU_ASSERT_TRUE(step > last);
+        last = step;
+        for (int i = 0; i < METHODS; i++)
+            first[i] = rows ? first[i] : loss[i];
+    }
+    CU_ASSERT_TRUE(rows >= 10);
+    for (int i = 0; i < METHODS; i++)
+        check(loss[i] > 0 && loss[i] < 0.8 * first[i], __LINE__, "column %d: from %g to %g", i + 1, first[i], loss[i]);
+    free(table);
+
+    /* The picture that was drawn now, and the one in the README. */
+    static const char *const titles[] = {"<svg", ">SGD<", ">Momentum<", ">Adagrad<", ">RMSProp<", ">Adam<", "</svg>"};
+    static const char *const pictures[] = {"examples/optimizers.svg", SCRATCH "/nnc/build/examples/optimizers.svg"};
+    for (int k = 0; k < 1 + gnuplot; k++) {
+        char *picture = file_read(pictures[k], NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(picture);
+        for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
+            check(strstr(picture, titles[i]) != NULL, __LINE__, "%s lacks %s", pictures[k], titles[i]);
+        free(picture);
+    }
+}
+
+void add_readme_suite(void)
+{
+    static CU_TestInfo tests[] = {
+        {"commands and programs", run_blocks}, {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
+        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"make run-optimizers", optimizers},
+        CU_TEST_INFO_NULL,
+    };
+    CU_SuiteInfo suites[] = {
+        {"README", read_readme, forget_readme, NULL, NULL, tests},
+        CU_SUITE_INFO_NULL,
+    };
+    if (CU_register_suites(suites) != CUE_SUCCESS)
+        fprintf(stderr, "%s\n", CU_get_error_msg());
+}
