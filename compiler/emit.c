@@ -270,8 +270,13 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         const Layer *layer = fn->layer;
         const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
                                     layer->out ? shape_text(layer->out->shape) : "a number");
-        fprintf(f, "/* %s%s\n * %s: %s, %lld points", comment_text(layer->text), fn->backward ? ", backward" : "", shapes, how(fn),
-                (long long)fn->terms);
+        fprintf(f, "/* %s%s\n * %s: %s, %lld points\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
+                how(fn), (long long)fn->terms);
+        for (const Statement *s = pass->prog->statements; s; s = s->next)
+            if (s->layer == layer && s->backward == fn->backward) {
+                fprintf(f, " *     ");
+                dump_statement(f, s);
+            }
         fprintf(f, " */\n");
         emit_function(f, plan, fn, tables);
     }

@@ -675,7 +675,7 @@ static void put_first_value(Writer *w, const Nest *nest, const char *name, bool 
     Text *t = &w->body;
     put(t, "%s %s = ", output_lane || reduction_lane ? "vec" : "float", name);
     int lane = w->lane;
-    if (reduction_lane)
+    if (reduction_lane || (output_lane && nest->begins && k->first && expr_is(k->first->rhs, 0)))
         put(t, "{0}");
     else if (k->body->store == STORE_MAX)
         put(t, "-INFINITY");
@@ -888,7 +888,9 @@ static void emit_nest(Writer *w, const Nest *nest)
     for (int i = outputs; i < s->nindex; i++)
         if (tile->unrolled[i])
             points *= nest->count[i];
-    bool braces = inner > depth && (points > 1 || s->store == STORE_MAX);
+    /* A loop over lanes brings its own. */
+    bool lane_loop = tile->lane >= outputs && !nest->rest && nest->count[tile->lane] > w->plan->target->lanes;
+    bool braces = inner > depth && !lane_loop && (points > 1 || s->store == STORE_MAX);
     if (braces)
         open_brace(w, inner, depth);
     put_points(w, nest, base, inner);

@@ -16,7 +16,11 @@
 #define GREATER(v, best) (((v) > (best)) | ((v) != (v)))
 
 /* fc 3
- * 2 -> 3: loops, 6 points */
+ * 2 -> 3: loops, 6 points
+ *
+ *     fc1.out[o] = fc1.bias[o]   for o<3
+ *     fc1.out[o] += fc1.weight[o, i] * input[i]   for o<3 i<2
+ */
 static void fc1_forward(const float fc1_bias[restrict 3],
                         const float fc1_weight[restrict 3][2],
                         const float input[restrict 2],
@@ -31,7 +35,10 @@ static void fc1_forward(const float fc1_bias[restrict 3],
 }
 
 /* sigmoid
- * 3 -> 3: loops, 3 points */
+ * 3 -> 3: loops, 3 points
+ *
+ *     sigmoid1.out[c] = sigmoid(fc1.out[c])   for c<3
+ */
 static void sigmoid1_forward(const float fc1_out[restrict 3],
                              float sigmoid1_out[restrict 3])
 {
@@ -40,7 +47,11 @@ static void sigmoid1_forward(const float fc1_out[restrict 3],
 }
 
 /* fc 2
- * 3 -> 2: loops, 6 points */
+ * 3 -> 2: loops, 6 points
+ *
+ *     fc2.out[o] = fc2.bias[o]   for o<2
+ *     fc2.out[o] += fc2.weight[o, i] * sigmoid1.out[i]   for o<2 i<3
+ */
 static void fc2_forward(const float fc2_bias[restrict 2],
                         const float fc2_weight[restrict 2][3],
                         const float sigmoid1_out[restrict 3],
@@ -55,7 +66,14 @@ static void fc2_forward(const float fc2_bias[restrict 2],
 }
 
 /* softmax
- * 2 -> 2: loops, 8 points */
+ * 2 -> 2: loops, 8 points
+ *
+ *     softmax1.max max= fc2.out[c]   for c<2
+ *     softmax1.exp[c] = exp((fc2.out[c] - softmax1.max))   for c<2
+ *     softmax1.sum = 0
+ *     softmax1.sum += softmax1.exp[c]   for c<2
+ *     softmax1.out[c] = softmax1.exp[c] / softmax1.sum   for c<2
+ */
 static void softmax1_forward(const float fc2_out[restrict 2],
                              float softmax1_max[restrict 1],
                              float softmax1_exp[restrict 2],
@@ -84,7 +102,15 @@ static void softmax1_forward(const float fc2_out[restrict 2],
 }
 
 /* loss crossentropy
- * 2 -> a number: loops, 7 points */
+ * 2 -> a number: loops, 7 points
+ *
+ *     loss.max max= fc2.out[c]   for c<2
+ *     loss.sum = 0
+ *     loss.sum += exp((fc2.out[c] - loss.max))   for c<2
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? (log(loss.sum) + loss.max) : nan) : nan)
+ *     loss.nll += (target[0] == (c) ? (0 - fc2.out[c]) : 0)   for c<2
+ *     loss += loss.nll * 1/samples
+ */
 static void loss_forward(const float fc2_out[restrict 2],
                          float loss_max[restrict 1],
                          const int target[restrict 1],
@@ -117,7 +143,10 @@ static void loss_forward(const float fc2_out[restrict 2],
 }
 
 /* loss crossentropy, backward
- * 2 -> a number: loops, 2 points */
+ * 2 -> a number: loops, 2 points
+ *
+ *     d_fc2.out[c] = (exp((fc2.out[c] - loss.max)) / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<2
+ */
 static void loss_backward(const float fc2_out[restrict 2],
                           const float loss_max[restrict 1],
                           const float loss_sum[restrict 1],
@@ -129,7 +158,13 @@ static void loss_backward(const float fc2_out[restrict 2],
 }
 
 /* fc 2, backward
- * 3 -> 2: loops, 14 points */
+ * 3 -> 2: loops, 14 points
+ *
+ *     d_fc2.weight[o, i] += d_fc2.out[o] * sigmoid1.out[i]   for o<2 i<3
+ *     d_sigmoid1.out[c] = 0   for c<3
+ *     d_sigmoid1.out[i] += d_fc2.out[o] * fc2.weight[o, i]   for i<3 o<2
+ *     d_fc2.bias[o] += d_fc2.out[o]   for o<2
+ */
 static void fc2_backward(const float d_fc2_out[restrict 2],
                          const float sigmoid1_out[restrict 3],
                          const float fc2_weight[restrict 2][3],
@@ -151,7 +186,10 @@ static void fc2_backward(const float d_fc2_out[restrict 2],
 }
 
 /* sigmoid, backward
- * 3 -> 3: loops, 3 points */
+ * 3 -> 3: loops, 3 points
+ *
+ *     d_fc1.out[c] = d_sigmoid1.out[c] * sigmoid1.out[c] * (1 - sigmoid1.out[c])   for c<3
+ */
 static void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
                               const float sigmoid1_out[restrict 3],
                               float d_fc1_out[restrict 3])
@@ -161,7 +199,11 @@ static void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
 }
 
 /* fc 3, backward
- * 2 -> 3: loops, 9 points */
+ * 2 -> 3: loops, 9 points
+ *
+ *     d_fc1.weight[o, i] += d_fc1.out[o] * input[i]   for o<3 i<2
+ *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
+ */
 static void fc1_backward(const float d_fc1_out[restrict 3],
                          const float input[restrict 2],
                          float d_fc1_weight[restrict 3][2],
