@@ -44,7 +44,6 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_UNROLL,       /* --unroll=full predicted to be unreasonable */
     WARN_PADDING,      /* a window that covers nothing but padding */
     WARN_LOSS,         /* a loss that takes probabilities for logits */
-    WARN_UNUSED,       /* input that no output depends on */
     NWARNINGS
 } Warning;
 
@@ -507,6 +506,7 @@ Shape image_shape(int64_t c, int64_t h, int64_t w);
 /* For the kinds' shape functions. */
 const Arg *arg_of(const Layer *, const char *param);
 bool same_shape(Net *, Layer *);                           /* out is as in: a whole shape function */
+bool pool_shape(Net *, Layer *);                           /* out has the channels of in and a window's h and w */
 bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */

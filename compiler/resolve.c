@@ -168,6 +168,16 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
     return true;
 }
 
+bool pool_shape(Net *net, Layer *layer)
+{
+    (void)net;
+    int64_t h, w;
+    if (!want_image(layer) || !slide_window(layer, &h, &w))
+        return false;
+    layer->out->shape = image_shape(layer->in->shape.c, h, w);
+    return true;
+}
+
 /* ---- Statements to layers ---------------------------------------------------------------------------- */
 
 static const Kind *kind_of_role(const Token *name, Role role, Role other)

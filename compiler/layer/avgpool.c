@@ -10,16 +10,6 @@ static const Param params[] = {
     {0},
 };
 
-static bool shape(Net *net, Layer *layer)
-{
-    (void)net;
-    int64_t h, w;
-    if (!want_image(layer) || !slide_window(layer, &h, &w))
-        return false;
-    layer->out->shape = image_shape(layer->in->shape.c, h, w);
-    return true;
-}
-
 /* 1 / (elements of the window that lie inside the input), for each row or column of windows */
 static Tensor *shares(Prog *prog, const Window *w, int axis)
 {
@@ -66,7 +56,7 @@ const Kind kind_avgpool = {
     .syntax = "avgpool K [sS] [pP] [countpad=true]",
     .help = "mean of each window (AvgPool2d); the stride is K if left out",
     .params = params,
-    .shape = shape,
+    .shape = pool_shape,
     .lower = lower_avgpool,
     .examples = "input 2x6x5; avgpool 2|input 2x5x7; avgpool k3x2 s2 p1|input 2x5x7; avgpool k3x2 s2 p1 countpad=false|"
                 "input 1x5x5; avgpool 3 s1 p1 countpad=false|input 1x3x4; avgpool k3x4|input 2x5x5; avgpool 2 s3",

@@ -32,11 +32,8 @@ static void warn_of_empty_windows(const Layer *layer)
 
 static bool shape(Net *net, Layer *layer)
 {
-    (void)net;
-    int64_t h, w;
-    if (!want_image(layer) || !slide_window(layer, &h, &w))
+    if (!pool_shape(net, layer))
         return false;
-    layer->out->shape = image_shape(layer->in->shape.c, h, w);
     warn_of_empty_windows(layer);
     return true;
 }
