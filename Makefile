@@ -90,7 +90,7 @@ demo: need-demo
 test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
-	$(BUILD)/tests/run $(SUITE)
+	$(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
 
 golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden

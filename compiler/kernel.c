@@ -83,6 +83,12 @@ typedef struct Writer {
     int64_t terms;       /* in this part */
     bool *tables;
 
+    struct {             /* loads that stand before the statement at hand, as v1, v2, ... */
+        Access access;
+        int number;
+    } early[16];
+    int nearly, loads;
+
     const Statement *s;  /* the statement at hand, and what its indices are: */
     bool fixed[MAX_INDEX]; /* a number, not a loop */
     int64_t offset[MAX_INDEX]; /* added to the loop's variable, or the number itself */
@@ -207,6 +213,11 @@ static void put_conditional(Writer *w, Text *t, const Expr *e, const char *op)
 
 static void put_load(Writer *w, Text *t, const Access *access)
 {
+    for (int i = 0; i < w->nearly; i++)
+        if (access_equal(&w->early[i].access, access)) {
+            put(t, "v%d", w->early[i].number);
+            return;
+        }
     bool vector = in_lanes(w, access);
     put(t, "%s", vector ? "LOAD(" : "");
     put_access(w, t, access);
@@ -271,6 +282,39 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
     default: bug("op %d cannot be printed", e->op);
     }
     put(t, "%s", parenthesis ? ")" : "");
+}
+
+/* ---- Early loads ------------------------------------------------------------------------------------
+ *
+ * In a loop, what a conditional expression reads in only one of its branches is read before it: gcc 12 -O3 makes
+ * masked vector loads of such branches, and for AVX and some lengths it makes wrong ones. */
+
+static bool reads_in_branch(const Expr *e, bool in_branch)
+{
+    if (e->op == OP_LOAD)
+        return in_branch;
+    bool branches = e->op == OP_IF_LE || e->op == OP_IF_EQ, found = false;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        found |= reads_in_branch(e->arg[i], in_branch || (branches && i >= 2));
+    return found;
+}
+
+static void put_early(Writer *w, const Expr *e, int depth, bool in_branch)
+{
+    bool branches = e->op == OP_IF_LE || e->op == OP_IF_EQ;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        put_early(w, e->arg[i], depth, in_branch || (branches && i >= 2));
+    if (e->op != OP_LOAD || !in_branch || w->nearly == 16)
+        return;
+    for (int i = 0; i < w->nearly; i++)
+        if (access_equal(&w->early[i].access, &e->access))
+            return;
+    indent(&w->body, depth);
+    put(&w->body, "const %s v%d = ", e->access.tensor->is_int ? "int" : "float", ++w->loads);
+    put_access(w, &w->body, &e->access);
+    put(&w->body, ";\n");
+    w->early[w->nearly].access = e->access;
+    w->early[w->nearly++].number = w->loads;
 }
 
 /* ---- Points -------------------------------------------------------------------------------------------------------- */
@@ -669,10 +713,13 @@ static const char *register_name(const Nest *nest, int64_t a, int64_t b)
     return one ? nest->kernel->body->store == STORE_MAX ? "best" : "sum" : format("s%lld%lld", (long long)a, (long long)b);
 }
 
-static void put_first_value(Writer *w, const Nest *nest, const char *name, bool output_lane, bool reduction_lane)
+static void put_first_value(Writer *w, const Nest *nest, const char *name, int depth, bool output_lane, bool reduction_lane)
 {
     const Kernel *k = nest->kernel;
     Text *t = &w->body;
+    if (nest->begins && k->first)
+        put_early(w, k->first->rhs, depth, false);
+    indent(t, depth);
     put(t, "%s %s = ", output_lane || reduction_lane ? "vec" : "float", name);
     int lane = w->lane;
     if (reduction_lane || (output_lane && nest->begins && k->first && expr_is(k->first->rhs, 0)))
@@ -690,6 +737,7 @@ static void put_first_value(Writer *w, const Nest *nest, const char *name, bool 
         put(t, "%s", output_lane ? ")" : "");
     }
     w->lane = lane;
+    w->nearly = 0;
     put(t, ";\n");
 }
 
@@ -716,6 +764,7 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
 {
     const Statement *s = nest->kernel->body;
     Text *t = &w->body;
+    put_early(w, s->rhs, depth, false);
     indent(t, depth);
     if (last) { /* a contraction with a reduction in lanes: one factor is masked */
         int masked = !in_lanes(w, &s->rhs->arg[0]->access);
@@ -730,6 +779,7 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
         put(t, "%s += ", name);
         put_expr(w, t, s->rhs, ANY, false);
         put(t, ";\n");
+        w->nearly = 0;
         return;
     }
     put(t, "v = ");
@@ -782,11 +832,22 @@ static void emit_direct(Writer *w, const Nest *nest)
         if (nest->guarded)
             put_guard(w, i, &depth);
     }
+    bool early = reads_in_branch(s->rhs, false);
+    if (early) {
+        open_brace(w, depth, 1);
+        depth += depth == 1;
+        put_early(w, s->rhs, depth, false);
+    }
     indent(&w->body, depth);
     put_access(w, &w->body, &s->out);
     put(&w->body, "%s", k->body ? " += " : " = ");
     put_expr(w, &w->body, s->rhs, ANY, false);
     put(&w->body, ";\n");
+    w->nearly = 0;
+    if (early) {
+        indent(&w->body, depth - 1);
+        put(&w->body, "}\n");
+    }
 }
 
 /* The accumulations inside all loops: for each written-out tap the outputs of the tile. A reduction in lanes is
@@ -865,8 +926,7 @@ static void emit_nest(Writer *w, const Nest *nest)
     for (int64_t a = 0; a < tile->factor[0]; a++)
         for (int64_t b = 0; b < tile->factor[1]; b++) {
             at_output(w, nest, base, a, b);
-            indent(&w->body, depth);
-            put_first_value(w, nest, register_name(nest, a, b), output_lane, reduction_lane);
+            put_first_value(w, nest, register_name(nest, a, b), depth, output_lane, reduction_lane);
         }
     if (s->store == STORE_MAX) {
         indent(&w->body, depth);
@@ -890,7 +950,7 @@ static void emit_nest(Writer *w, const Nest *nest)
             points *= nest->count[i];
     /* A loop over lanes brings its own. */
     bool lane_loop = tile->lane >= outputs && !nest->rest && nest->count[tile->lane] > w->plan->target->lanes;
-    bool braces = inner > depth && !lane_loop && (points > 1 || s->store == STORE_MAX);
+    bool braces = inner > depth && !lane_loop && (points > 1 || s->store == STORE_MAX || reads_in_branch(s->rhs, false));
     if (braces)
         open_brace(w, inner, depth);
     put_points(w, nest, base, inner);

@@ -440,10 +440,13 @@ static void check_samples(const Case *c, const nn_model *m, int n)
 static generated build_of(const Case *c)
 {
     bool plain = c->options.target == TARGET_SCALAR;
+    /* Loops also as users compile them: what the C compiler makes of a loop is its vectoriser's affair, too. */
+    bool loops = c->options.unroll == UNROLL_TILE || c->options.unroll == UNROLL_NONE;
+    const char *flags = format("%s%s", plain ? GENERATED_C99 : GENERATED_GNU, loops ? " -O3 -march=native" : "");
     return (generated){c->prefix, c->text,
                        format("--unroll=%s --target=%s%s -Wno-all", unroll_names[c->options.unroll],
                               targets[c->options.target].name, c->options.inference ? " --inference" : ""),
-                       plain ? GENERATED_C99 : GENERATED_GNU, NULL};
+                       flags, NULL};
 }
 
 /* Builds the cases of one compiler and hands each to check. */
@@ -536,6 +539,10 @@ static const char *const edges[] = {
     "input 5x3x3; batch 7; conv 5 k3 g5 p1 pad=replicate; dropout 0.3; sigmoid; conv 9 k1; relu",
     "input 17x1x3; batch 2; conv 19 k1; relu; conv 1 k1x3; loss bce",
     "input 1x13x1; batch 9; conv 3 k5x1 s7x1; flatten; fc 11; loss crossentropy",
+    "input 1x10x10; batch 2; conv 2 k1; relu; maxpool 2; fc 2",
+    "input 1x6x12; batch 2; conv 2 k1; relu; dropout 0.4; fc 2",
+    "input 1x15x15; batch 1; conv 2 k1; relu; fc 1",
+    "input 1x4x16; batch 2; conv 2 k1; relu; avgpool 2; tanh; fc 2; loss bce",
 };
 
 enum { EDGES = sizeof edges / sizeof *edges };

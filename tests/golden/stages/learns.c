@@ -134,9 +134,14 @@ static void loss_forward(const float fc2_out[restrict 2],
         loss_sum[0] = sum;
     }
     {
-        float sum = 0 <= target[0] ? (target[0] <= 1 ? logf(loss_sum[0]) + loss_max[0] : NAN) : NAN;
-        for (int c = 0; c < 2; c++)
-            sum += target[0] == c ? -fc2_out[c] : 0.0f;
+        const int v1 = target[0];
+        const float v2 = loss_sum[0];
+        const float v3 = loss_max[0];
+        float sum = 0 <= v1 ? (v1 <= 1 ? logf(v2) + v3 : NAN) : NAN;
+        for (int c = 0; c < 2; c++) {
+            const float v4 = fc2_out[c];
+            sum += target[0] == c ? -v4 : 0.0f;
+        }
         loss_nll[0] = sum;
     }
     loss[0] += loss_nll[0] * mean;
