@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +316,9 @@ int main(int argc, char **argv)
         printf("  test %.2f %%\n", 100.0 * right / test_set.n);
     }
 
+    for (int i = 0; i < LENET_FLOATS; i++)
+        if (!isfinite(((const float *)&weights)[i]))
+            fail(1, "a weight is no number any more: the learning rate is too large");
     show_some(test_set, answers, 1);
     show_some(test_set, answers, 0);
     printf("\nIt reads %d of %d digits that it never saw before: %.2f %%.\n",
