@@ -207,6 +207,12 @@ static void unknown_argument(const Kind *kind, const char *name, Loc loc)
     show_syntax(kind, loc);
 }
 
+static bool begins_statement(const char *word)
+{
+    const Kind *kind = find_kind(word);
+    return kind && kind->role != ROLE_LOSS;
+}
+
 /* The parameter that an argument is for, and where its value begins in the first token; NULL after an error. */
 static const Param *choose(const Kind *kind, const AstArg *given, const Layer *layer, int *begin)
 {
@@ -233,6 +239,8 @@ static const Param *choose(const Kind *kind, const AstArg *given, const Layer *l
         else if (p)
             error_at(given->loc, "'%s' needs a value: write %s=%s", text, text,
                      p->type == PARAM_FLAG ? "true or false" : p->choices ? p->choices : "...");
+        else if (begins_statement(text))
+            error_at(given->loc, "'%s' begins a statement: write a ';' or a new line before it", text);
         else
             unknown_argument(kind, text, given->loc);
         return NULL;
@@ -255,6 +263,8 @@ bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *laye
     for (; given; given = given->next) {
         int begin;
         const Param *param = choose(kind, given, layer, &begin);
+        if (!param && begins_statement(given->value[0].text))
+            break; /* what follows belongs to the statement that it was meant to begin */
         if (!param)
             continue;
         Arg *arg = &layer->arg[param - kind->params];
