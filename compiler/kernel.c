@@ -1095,7 +1095,7 @@ void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables
             emit_loops(&w, k);
     if (w.parts)
         end_part(&w, &calls);
-    char *head = format("static void %s(", f->name);
+    char *head = format("static NOINLINE void %s(", f->name);
     fprintf(file, "%s", head);
     put_params(&w, file, (int)strlen(head), false);
     fprintf(file, ")\n{\n");

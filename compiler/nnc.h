@@ -329,7 +329,6 @@ typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, NTARGETS } TargetName;
 typedef struct Target {
     const char *name;
     int lanes;           /* floats in a vector; 1: no vectors */
-    int registers;       /* vector registers that a tile may count on */
     const char *cflags;  /* the compile line that the head of net.c shows */
 } Target;
 extern const Target targets[NTARGETS];

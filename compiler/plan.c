@@ -11,8 +11,8 @@
 #include "nnc.h"
 
 const Target targets[NTARGETS] = {
-    [TARGET_GENERIC] = {"generic", 8, 16, "-O2 -march=native"},
-    [TARGET_SCALAR] = {"scalar", 1, 16, "-std=c99 -O2"},
+    [TARGET_GENERIC] = {"generic", 8, "-O2 -march=native"},
+    [TARGET_SCALAR] = {"scalar", 1, "-std=c99 -O2"},
 };
 
 /* ---- Predictions ---------------------------------------------------------------------------------------

@@ -12,6 +12,14 @@
 #include <math.h>
 #include <string.h>
 
+/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one
+ * block, and computes wrong numbers. Also, it digests short functions more quickly. */
+#if defined(__GNUC__)
+#define NOINLINE __attribute__((noinline))
+#else
+#define NOINLINE
+#endif
+
 /* A maximum of numbers one of which is NaN is NaN. */
 #define GREATER(v, best) (((v) > (best)) | ((v) != (v)))
 
@@ -21,10 +29,10 @@
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[o, i] * input[i]   for o<3 i<2
  */
-static void fc1_forward(const float fc1_bias[restrict 3],
-                        const float fc1_weight[restrict 3][2],
-                        const float input[restrict 2],
-                        float fc1_out[restrict 3])
+static NOINLINE void fc1_forward(const float fc1_bias[restrict 3],
+                                 const float fc1_weight[restrict 3][2],
+                                 const float input[restrict 2],
+                                 float fc1_out[restrict 3])
 {
     for (int o = 0; o < 3; o++) {
         float sum = fc1_bias[o];
@@ -39,8 +47,8 @@ static void fc1_forward(const float fc1_bias[restrict 3],
  *
  *     sigmoid1.out[c] = sigmoid(fc1.out[c])   for c<3
  */
-static void sigmoid1_forward(const float fc1_out[restrict 3],
-                             float sigmoid1_out[restrict 3])
+static NOINLINE void sigmoid1_forward(const float fc1_out[restrict 3],
+                                      float sigmoid1_out[restrict 3])
 {
     for (int c = 0; c < 3; c++)
         sigmoid1_out[c] = 1.0f / (1.0f + expf(-fc1_out[c]));
@@ -52,10 +60,10 @@ static void sigmoid1_forward(const float fc1_out[restrict 3],
  *     fc2.out[o] = fc2.bias[o]   for o<2
  *     fc2.out[o] += fc2.weight[o, i] * sigmoid1.out[i]   for o<2 i<3
  */
-static void fc2_forward(const float fc2_bias[restrict 2],
-                        const float fc2_weight[restrict 2][3],
-                        const float sigmoid1_out[restrict 3],
-                        float fc2_out[restrict 2])
+static NOINLINE void fc2_forward(const float fc2_bias[restrict 2],
+                                 const float fc2_weight[restrict 2][3],
+                                 const float sigmoid1_out[restrict 3],
+                                 float fc2_out[restrict 2])
 {
     for (int o = 0; o < 2; o++) {
         float sum = fc2_bias[o];
@@ -74,11 +82,11 @@ static void fc2_forward(const float fc2_bias[restrict 2],
  *     softmax1.sum += softmax1.exp[c]   for c<2
  *     softmax1.out[c] = softmax1.exp[c] / softmax1.sum   for c<2
  */
-static void softmax1_forward(const float fc2_out[restrict 2],
-                             float softmax1_max[restrict 1],
-                             float softmax1_exp[restrict 2],
-                             float softmax1_sum[restrict 1],
-                             float softmax1_out[restrict 2])
+static NOINLINE void softmax1_forward(const float fc2_out[restrict 2],
+                                      float softmax1_max[restrict 1],
+                                      float softmax1_exp[restrict 2],
+                                      float softmax1_sum[restrict 1],
+                                      float softmax1_out[restrict 2])
 {
     {
         float best = -INFINITY;
@@ -111,12 +119,12 @@ static void softmax1_forward(const float fc2_out[restrict 2],
  *     loss.nll += (target[0] == (c) ? (0 - fc2.out[c]) : 0)   for c<2
  *     loss += loss.nll * 1/samples
  */
-static void loss_forward(const float fc2_out[restrict 2],
-                         float loss_max[restrict 1],
-                         const int target[restrict 1],
-                         float loss_sum[restrict 1],
-                         float loss_nll[restrict 1],
-                         float loss[restrict 1], float mean)
+static NOINLINE void loss_forward(const float fc2_out[restrict 2],
+                                  float loss_max[restrict 1],
+                                  const int target[restrict 1],
+                                  float loss_sum[restrict 1],
+                                  float loss_nll[restrict 1],
+                                  float loss[restrict 1], float mean)
 {
     {
         float best = -INFINITY;
@@ -152,11 +160,11 @@ static void loss_forward(const float fc2_out[restrict 2],
  *
  *     d_fc2.out[c] = (exp((fc2.out[c] - loss.max)) / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<2
  */
-static void loss_backward(const float fc2_out[restrict 2],
-                          const float loss_max[restrict 1],
-                          const float loss_sum[restrict 1],
-                          const int target[restrict 1],
-                          float d_fc2_out[restrict 2], float mean)
+static NOINLINE void loss_backward(const float fc2_out[restrict 2],
+                                   const float loss_max[restrict 1],
+                                   const float loss_sum[restrict 1],
+                                   const int target[restrict 1],
+                                   float d_fc2_out[restrict 2], float mean)
 {
     for (int c = 0; c < 2; c++)
         d_fc2_out[c] = (expf(fc2_out[c] - loss_max[0]) / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * mean;
@@ -170,12 +178,12 @@ static void loss_backward(const float fc2_out[restrict 2],
  *     d_sigmoid1.out[i] += d_fc2.out[o] * fc2.weight[o, i]   for i<3 o<2
  *     d_fc2.bias[o] += d_fc2.out[o]   for o<2
  */
-static void fc2_backward(const float d_fc2_out[restrict 2],
-                         const float sigmoid1_out[restrict 3],
-                         const float fc2_weight[restrict 2][3],
-                         float d_fc2_weight[restrict 2][3],
-                         float d_sigmoid1_out[restrict 3],
-                         float d_fc2_bias[restrict 2])
+static NOINLINE void fc2_backward(const float d_fc2_out[restrict 2],
+                                  const float sigmoid1_out[restrict 3],
+                                  const float fc2_weight[restrict 2][3],
+                                  float d_fc2_weight[restrict 2][3],
+                                  float d_sigmoid1_out[restrict 3],
+                                  float d_fc2_bias[restrict 2])
 {
     for (int o = 0; o < 2; o++)
         for (int i = 0; i < 3; i++)
@@ -195,9 +203,9 @@ static void fc2_backward(const float d_fc2_out[restrict 2],
  *
  *     d_fc1.out[c] = d_sigmoid1.out[c] * sigmoid1.out[c] * (1 - sigmoid1.out[c])   for c<3
  */
-static void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
-                              const float sigmoid1_out[restrict 3],
-                              float d_fc1_out[restrict 3])
+static NOINLINE void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
+                                       const float sigmoid1_out[restrict 3],
+                                       float d_fc1_out[restrict 3])
 {
     for (int c = 0; c < 3; c++)
         d_fc1_out[c] = d_sigmoid1_out[c] * sigmoid1_out[c] * (1.0f - sigmoid1_out[c]);
@@ -209,10 +217,10 @@ static void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
  *     d_fc1.weight[o, i] += d_fc1.out[o] * input[i]   for o<3 i<2
  *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
  */
-static void fc1_backward(const float d_fc1_out[restrict 3],
-                         const float input[restrict 2],
-                         float d_fc1_weight[restrict 3][2],
-                         float d_fc1_bias[restrict 3])
+static NOINLINE void fc1_backward(const float d_fc1_out[restrict 3],
+                                  const float input[restrict 2],
+                                  float d_fc1_weight[restrict 3][2],
+                                  float d_fc1_bias[restrict 3])
 {
     for (int o = 0; o < 3; o++)
         for (int i = 0; i < 2; i++)
