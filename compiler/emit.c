@@ -34,7 +34,7 @@ static const char *weight_shape(const Weight *w)
 
 static const char *weight_arrays(const Weight *w)
 {
-    return dims_text(w->rank, w->dim, "[", "][", "]");
+    return dims_text(w->array->rank, w->array->room, "[", "][", "]");
 }
 
 /* ---- net.h ------------------------------------------------------------------------------------------ */
@@ -55,7 +55,7 @@ static void put_params_struct(FILE *f, const Plan *plan)
     for (const Weight *w = plan->net->weights; w; w = w->next) {
         fprintf(f, "    %sfloat %s%s;   /* %s %s */\n", align, c_name(w->name), weight_arrays(w), w->name, weight_shape(w));
         align = "";
-        at = w->offset + w->count;
+        at = w->offset + w->array->floats;
         int64_t next = w->next ? w->next->offset : plan->floats;
         if (next > at)
             fprintf(f, "    float padding%d[%lld];\n", ++padding, (long long)(next - at));
@@ -133,28 +133,46 @@ void emit_header(FILE *f, const Plan *plan)
 static const Function *function_of(const Pass *pass, const Layer *layer, bool backward)
 {
     for (const Function *f = pass->functions; f; f = f->next)
-        if (f->layer == layer && f->backward == backward)
+        if (f->layer == layer && f->backward == backward && !f->per_call)
             return f;
     return NULL;
 }
 
-static const char *how(const Function *f)
+/* The function that does the layer's work while its input is in a register. */
+static const Function *host_of(const Pass *pass, const Layer *layer, bool backward)
 {
-    if (!f)
-        return "-";
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (const Kernel *k = f->kernels; k; k = k->next)
+            for (int i = 0; i < k->nthen; i++)
+                if (k->then[i]->layer == layer && k->then[i]->backward == backward)
+                    return f;
+    return NULL;
+}
+
+static const char *tile_text(const Statement *s, const Tile *tile)
+{
+    char *text = format("tile");
+    for (int i = 0; i < output_indices(s); i++)
+        if (i != tile->lane && tile->factor[i] > 1)
+            text = format("%s %lld%s", text, (long long)tile->factor[i], s->index_name[i]);
+    return tile->lane >= 0 ? format("%s %lldx%d%s", text, (long long)tile->factor[tile->lane], tile->width, s->index_name[tile->lane])
+                           : text;
+}
+
+static const char *how(const Pass *pass, const Layer *layer, bool backward)
+{
+    const Function *f = pass->prog ? function_of(pass, layer, backward) : NULL;
+    if (!f) {
+        const Function *host = pass->prog ? host_of(pass, layer, backward) : NULL;
+        return host ? format("in %s", host->name) : "-";
+    }
     if (f->unroll == UNROLL_NONE)
         return "loops";
     if (f->unroll == UNROLL_FULL)
         return format("full, %.1f kB", (double)predicted_bytes(f) / 1000);
     for (const Kernel *k = f->kernels; k; k = k->next)
-        if (k->form == FORM_CONTRACTION && k->regions) {
-            const Tile *tile = &k->regions->tile;
-            char *text = format("tile");
-            for (int side = 0; side < 2; side++)
-                if (tile->index[side] >= 0)
-                    text = format("%s %lld%s", text, (long long)tile->factor[side], k->body->index_name[tile->index[side]]);
-            return tile->lane >= 0 ? format("%s lanes %s", text, k->body->index_name[tile->lane]) : text;
-        }
+        if (k->form == FORM_CONTRACTION && k->regions)
+            return tile_text(k->body, &k->regions->tile);
     return "tile";
 }
 
@@ -171,11 +189,9 @@ static void put_head(FILE *f, const Plan *plan)
         int64_t params = 0;
         for (int i = 0; i < layer->nweights; i++)
             params += layer->weight[i]->count;
-        const Function *forward = function_of(&plan->forward, layer, false), *backward = NULL;
-        if (plan->training.prog)
-            backward = function_of(&plan->training, layer, true);
+        const Function *forward = function_of(&plan->forward, layer, false);
         fprintf(f, " * %-12s %-11s %10lld %10lld  %-22s %s\n", layer->name, shape_text(layer->out->shape), (long long)params,
-                (long long)(forward ? forward->macs : 0), how(forward), how(backward));
+                (long long)(forward ? forward->macs : 0), how(&plan->forward, layer, false), how(&plan->training, layer, true));
     }
     fprintf(f, " */\n");
 }
@@ -206,58 +222,61 @@ static void put_constants(FILE *f, const Plan *plan, const bool *forward, const 
     }
 }
 
-static bool any(const Plan *plan, bool (*test)(const Function *))
+/* ---- What the functions call by name ------------------------------------------------------------------------- */
+
+static void put_lanes(FILE *f, int lanes, const char *text)
 {
-    for (const Pass *pass = &plan->forward; pass; pass = pass == &plan->forward ? &plan->training : NULL)
-        for (const Function *f = pass->functions; f; f = f->next)
-            if (!f->twin && test(f))
-                return true;
-    return false;
+    for (int i = 0; i < lanes; i++)
+        fprintf(f, "%s%s", i ? ", " : "", text ? text : format("%d", i));
 }
 
-static bool has_vectors(const Function *f)
+/* Macros, since a function that takes or returns a vector wider than the machine's makes C compilers talk. */
+static void put_vectors(FILE *f, int lanes, const Uses *uses)
 {
-    for (const Kernel *k = f->kernels; k; k = k->next)
-        for (const Region *r = k->regions; r; r = r->next)
-            if (r->tile.lane >= 0)
-                return true;
-    return false;
+    fprintf(f, "/* %d floats that are worked on together; in memory they may lie at any address. */\n", lanes);
+    fprintf(f, "typedef float vec __attribute__((vector_size(%d)));\n", 4 * lanes);
+    fprintf(f, "typedef float vec_memory __attribute__((vector_size(%d), aligned(4), may_alias));\n", 4 * lanes);
+    if (uses->select || uses->absolute)
+        fprintf(f, "typedef int vec_mask __attribute__((vector_size(%d)));\n", 4 * lanes);
+    fprintf(f, "#define LOAD(a) (*(const vec_memory *)&(a))\n#define STORE(a, v) (*(vec_memory *)&(a) = (v))\n");
+    if (uses->load_first || uses->store_first)
+        fprintf(f, "/* The first k floats of a vector, at the end of a row that is no whole number of vectors. */\n");
+    if (uses->load_first)
+        fprintf(f, "#define LOAD_FIRST(k, a) __extension__({ vec v_ = {0}; memcpy(&v_, &(a), (k) * sizeof(float)); v_; })\n");
+    if (uses->store_first)
+        fprintf(f, "#define STORE_FIRST(k, a, v) __extension__({ const vec v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })\n");
+    if (uses->all) {
+        fprintf(f, "#define ALL(x) __extension__({ const float x_ = (x); (vec){");
+        put_lanes(f, lanes, "x_");
+        fprintf(f, "}; })\n");
+    }
+    if (uses->select)
+        fprintf(f, "/* In each lane a where the test holds, else b. */\n#define SELECT(test, a, b) __extension__({ \\\n"
+                   "    const vec_mask m_ = (vec_mask)(test); \\\n    (vec)(((vec_mask)(a) & m_) | ((vec_mask)(b) & ~m_)); })\n");
+    if (uses->absolute)
+        fprintf(f, "#define ABS(v) ((vec)((vec_mask)(v) & 0x7fffffff))\n");
+    if (uses->lanes) {
+        fprintf(f, "#define LANES ((vec){");
+        put_lanes(f, lanes, NULL);
+        fprintf(f, "})\n");
+    }
+    fprintf(f, "\n");
 }
 
-static bool has_maxima(const Function *f)
-{
-    for (const Kernel *k = f->kernels; k; k = k->next)
-        if (k->body && k->body->store == STORE_MAX)
-            return true;
-    return false;
-}
-
-static void put_prelude(FILE *f, const Plan *plan, const char *header_name)
+static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses *uses)
 {
     fprintf(f, "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name);
     fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
                " * block, and computes wrong numbers. Also, it digests short functions more quickly. */\n"
                "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
-    if (any(plan, has_maxima))
+    if (uses->greater)
         fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))\n\n");
-    if (!any(plan, has_vectors))
-        return;
-    fprintf(f, "/* %d floats that are worked on together; in memory they may lie at any address. */\n", plan->target->lanes);
-    fprintf(f, "typedef float vec __attribute__((vector_size(%d)));\n", 4 * plan->target->lanes);
-    fprintf(f, "typedef float vec_memory __attribute__((vector_size(%d), aligned(4), may_alias));\n", 4 * plan->target->lanes);
-    fprintf(f, "#define LOAD(a) (*(const vec_memory *)&(a))\n#define STORE(a, v) (*(vec_memory *)&(a) = (v))\n");
-    int lanes = plan->target->lanes;
-    fprintf(f, "#define ALL(x) ((vec){0} + (x))\n#define SUM(v) (");
-    for (int i = 0; i < lanes; i++)
-        fprintf(f, "%s(v)[%d]", i ? " + " : "", i);
-    fprintf(f, ")\n\n/* The last k lanes of v, and 0 before them: for the end of a row that is no whole number of vectors. */\n"
-               "typedef int vec_mask __attribute__((vector_size(%d)));\n#define LAST(k, v) ((vec)((vec_mask)(v) & (vec_mask){", 4 * lanes);
-    for (int i = 0; i < lanes; i++)
-        fprintf(f, "%s-((k) > %d)", i ? ", " : "", lanes - 1 - i);
-    fprintf(f, "}))\n\n");
+    if (uses->vectors)
+        put_vectors(f, plan->target->lanes, uses);
+    emit_math(f, plan->target->lanes, uses->scalar_math, uses->vector_math);
 }
 
-static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables)
+static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables, Uses *uses)
 {
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
         if (fn->twin)
@@ -266,26 +285,27 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
                                     layer->out ? shape_text(layer->out->shape) : "a number");
         fprintf(f, "/* %s%s\n * %s: %s, %lld points\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
-                how(fn), (long long)fn->terms);
+                how(pass, layer, fn->backward), (long long)fn->terms);
         for (const Statement *s = pass->prog->statements; s; s = s->next)
-            if (s->layer == layer && s->backward == fn->backward) {
+            if (s->layer == layer && s->backward == fn->backward && s->per_sample != fn->per_call) {
                 fprintf(f, " *     ");
                 dump_statement(f, s);
             }
         fprintf(f, " */\n");
-        emit_function(f, plan, fn, tables);
+        emit_function(f, plan, fn, tables, uses);
     }
 }
 
 /* ---- net_forward, net_backward --------------------------------------------------------------------------------- */
 
 /* What a function is called with. Buffers are void pointers and fit every parameter; of the others those that
- * the callee sees with other dimensions need a cast. */
+ * the callee sees with other dimensions need a cast. A function that takes a chunk of samples gets the first. */
 static void put_argument(FILE *f, const Pass *pass, const Function *fn, int i)
 {
     const Tensor *tensor = fn->param[i], *root = pass->root[tensor->id];
     bool flat = fn->unroll == UNROLL_FULL || tensor->rank < 2;
     const char *type = tensor->is_int ? "int" : "float";
+    const Buffer *b = buffer_of(pass, tensor);
     switch (root->role) {
     case TENSOR_WEIGHT:
     case TENSOR_GRADIENT:
@@ -295,13 +315,15 @@ static void put_argument(FILE *f, const Pass *pass, const Function *fn, int i)
     case TENSOR_INPUT:
     case TENSOR_TARGET:
         if (!flat)
-            fprintf(f, "(const %s (*)%s)", type, dims_text(tensor->rank - 1, tensor->dim + 1, "[", "][", "]"));
-        fprintf(f, "%s", c_name(root->name));
+            fprintf(f, "(const %s (*)%s)", type, dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
+        fprintf(f, "%s%s", fn->batched ? "all_" : "", c_name(root->name));
         break;
     case TENSOR_LOSS:
         fprintf(f, "&loss");
         break;
     default:
+        if (fn->batched && (!b || b->samples > 1))
+            fprintf(f, "%sall_", flat ? "" : "(void *)");
         fprintf(f, "%s", c_name(root->name));
     }
 }
@@ -316,50 +338,136 @@ static bool touches(const Pass *pass, TensorRole role)
     return false;
 }
 
-static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
+static void put_call(FILE *f, const Pass *pass, const Function *fn, int depth, const char *samples)
+{
+    int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
+    const char *separator = "";
+    char *text = NULL;
+    size_t size = 0;
+    for (int i = 0; i < fn->nparams; i++) {
+        FILE *memory = open_memstream(&text, &size);
+        if (!memory)
+            fail("out of memory");
+        put_argument(memory, pass, fn, i);
+        fclose(memory);
+        bool wrap = column + (int)size > 114;
+        column = wrap ? 4 * depth + 4 + (int)size : column + (int)size + 2;
+        fprintf(f, "%s%s%s", separator, wrap ? format("\n%*s", 4 * depth + 4, "") : *separator ? " " : "", text);
+        free(text);
+        separator = ",";
+    }
+    if (fn->uses_random)
+        fprintf(f, "%s rng", separator), separator = ",";
+    if (fn->uses_mean)
+        fprintf(f, "%s mean", separator), separator = ",";
+    if (fn->batched)
+        fprintf(f, "%s %s", separator, samples);
+    fprintf(f, ");\n");
+}
+
+/* Does a function from `begin` on, up to but not `end`, touch what shares memory with the tensor? */
+static bool group_touches(const Pass *pass, const Function *begin, const Function *end, const Tensor *root)
+{
+    for (const Function *f = begin; f != end; f = f->next)
+        for (int i = 0; i < f->nparams; i++)
+            if (pass->root[f->param[i]->id] == root)
+                return true;
+    return false;
+}
+
+static bool group_touches_role(const Pass *pass, const Function *begin, const Function *end, TensorRole role)
+{
+    for (const Function *f = begin; f != end; f = f->next)
+        for (int i = 0; i < f->nparams; i++)
+            if (pass->root[f->param[i]->id]->role == role)
+                return true;
+    return false;
+}
+
+static bool group_draws(const Function *begin, const Function *end)
+{
+    for (const Function *f = begin; f != end; f = f->next)
+        if (f->uses_random)
+            return true;
+    return false;
+}
+
+/* The loop over samples for a run of functions that take one. `all`: where a chunk's samples begin. */
+static void put_sample_loop(FILE *f, const Plan *plan, const Pass *pass, const Function *begin, const Function *end, int depth,
+                            const char *samples, const char *first)
 {
     const char *P = plan->PREFIX;
-    fprintf(f, "    for (int s = 0; s < n; s++) {\n");
-    if (touches(pass, TENSOR_INPUT))
-        fprintf(f, "        const float *const input = x + (size_t)s * %s_INPUT;\n", P);
-    if (touches(pass, TENSOR_OUTPUT))
-        fprintf(f, "        void *const %s = y + (size_t)s * %s_OUTPUT;\n", c_name(pass->prog->y->name), P);
-    if (touches(pass, TENSOR_TARGET))
-        fprintf(f, "        const %s *const target = t + (size_t)s * %s_TARGETS;\n",
-                plan->net->int_targets ? "int" : "float", P);
-    if (pass->prog->draws)
-        fprintf(f, "        const uint64_t rng = w->rng + (uint64_t)s * %lldu * NN_GAMMA;\n", (long long)pass->prog->draws);
-    for (const Function *fn = pass->functions; fn; fn = fn->next) {
-        int column = fprintf(f, "        %s(", fn->name);
-        const char *separator = "";
-        char *text = NULL;
-        size_t size = 0;
-        for (int i = 0; i < fn->nparams; i++) {
-            FILE *memory = open_memstream(&text, &size);
-            if (!memory)
-                fail("out of memory");
-            put_argument(memory, pass, fn, i);
-            fclose(memory);
-            bool wrap = column + (int)size > 114;
-            column = wrap ? 12 + (int)size : column + (int)size + 2;
-            fprintf(f, "%s%s%s", separator, wrap ? "\n            " : *separator ? " " : "", text);
-            free(text);
-            separator = ",";
-        }
-        if (fn->uses_random)
-            fprintf(f, "%s rng", separator), separator = ",";
-        if (fn->uses_mean)
-            fprintf(f, "%s mean", separator);
-        fprintf(f, ");\n");
+    const int in = 4 * depth + 4;
+    const char *all = pass->chunk ? "all_" : "";
+    fprintf(f, "%*sfor (int s = 0; s < %s; s++) {\n", 4 * depth, "", samples);
+    if (group_touches_role(pass, begin, end, TENSOR_INPUT))
+        fprintf(f, "%*sconst float *const input = %s + (size_t)s * %s_INPUT;\n", in, "", *all ? "all_input" : "x", P);
+    if (group_touches_role(pass, begin, end, TENSOR_OUTPUT))
+        fprintf(f, "%*svoid *const %s = %s + (size_t)s * %s_OUTPUT;\n", in, "", c_name(pass->prog->y->name),
+                *all ? format("all_%s", c_name(pass->prog->y->name)) : "y", P);
+    if (group_touches_role(pass, begin, end, TENSOR_TARGET))
+        fprintf(f, "%*sconst %s *const target = %s + (size_t)s * %s_TARGETS;\n", in, "", plan->net->int_targets ? "int" : "float",
+                *all ? "all_target" : "t", P);
+    if (group_draws(begin, end))
+        fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", *first ? format("(%s + s)", first) : "s",
+                (long long)pass->prog->draws);
+    for (const Buffer *b = pass->buffers; b; b = b->next)
+        if (b->samples > 1 && group_touches(pass, begin, end, b->tensor))
+            fprintf(f, "%*svoid *const %s = all_%s + (size_t)s * %lld;\n", in, "", c_name(b->tensor->name), c_name(b->tensor->name),
+                    (long long)b->tensor->floats);
+    for (const Function *fn = begin; fn != end; fn = fn->next)
+        put_call(f, pass, fn, depth + 1, samples);
+    fprintf(f, "%*s}\n", 4 * depth, "");
+}
+
+static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
+{
+    const Function *fn = pass->functions;
+    for (; fn && fn->per_call; fn = fn->next)
+        put_call(f, pass, fn, 1, "n");
+    bool chunks = pass->chunk && pass->chunk < plan->net->batch;
+    int depth = 1 + chunks;
+    const char *samples = chunks ? "m" : "n", *first = chunks ? "first" : "", *P = plan->PREFIX;
+    if (chunks) {
+        fprintf(f, "    for (int first = 0; first < n; first += %lld) {\n", (long long)pass->chunk);
+        fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->chunk, (long long)pass->chunk);
     }
-    fprintf(f, "    }\n");
+    if (pass->chunk) {
+        const char *from = chunks ? format(" + (size_t)first * %s_", P) : "";
+        if (touches(pass, TENSOR_INPUT))
+            fprintf(f, "%*sconst float *const all_input = x%s%s;\n", 4 * depth, "", from, chunks ? "INPUT" : "");
+        if (touches(pass, TENSOR_OUTPUT))
+            fprintf(f, "%*sfloat *const all_%s = y%s%s;\n", 4 * depth, "", c_name(pass->prog->y->name), from, chunks ? "OUTPUT" : "");
+        if (touches(pass, TENSOR_TARGET))
+            fprintf(f, "%*sconst %s *const all_target = t%s%s;\n", 4 * depth, "", plan->net->int_targets ? "int" : "float", from,
+                    chunks ? "TARGETS" : "");
+    }
+    while (fn) {
+        const Function *end = fn;
+        while (end && end->batched == fn->batched)
+            end = end->next;
+        if (fn->batched)
+            for (; fn != end; fn = fn->next)
+                put_call(f, pass, fn, depth, samples);
+        else
+            put_sample_loop(f, plan, pass, fn, end, depth, samples, first);
+        fn = end;
+    }
+    if (chunks)
+        fprintf(f, "    }\n");
 }
 
 static void put_buffers(FILE *f, const Pass *pass)
 {
-    for (const Buffer *b = pass->buffers; b; b = b->next)
-        fprintf(f, "    void *const %s = w->arena + %lld;   /* %s */\n", c_name(b->tensor->name), (long long)b->offset,
-                b->tensor->rank ? dims_text(b->tensor->rank, b->tensor->dim, "", "x", "") : "1");
+    for (const Buffer *b = pass->buffers; b; b = b->next) {
+        const Tensor *t = b->tensor;
+        const char *dims = t->rank ? dims_text(t->rank, t->room, "", "x", "") : "1";
+        if (b->samples > 1)
+            fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name), (long long)b->offset,
+                    (long long)b->samples, dims);
+        else
+            fprintf(f, "    void *const %s = w->arena + %lld;   /* %s */\n", c_name(t->name), (long long)b->offset, dims);
+    }
 }
 
 static void put_unused(FILE *f, const Pass *pass, bool uses_w)
@@ -417,8 +525,9 @@ static void put_model(FILE *f, const Plan *plan)
     if (net->weights) {
         fprintf(f, "static const nn_tensor %s_tensors[] = {\n", p);
         for (const Weight *w = net->weights; w; w = w->next)
-            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
-                    (long long)w->offset, (long long)w->count, c_float(w->low), c_float(w->high));
+            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, {%s}, {%s}, %s, %s},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
+                    (long long)w->offset, (long long)w->count, dims_text(4, w->axis, "", ", ", ""), dims_text(4, w->stride, "", ", ", ""),
+                    c_float(w->low), c_float(w->high));
         fprintf(f, "};\n\n");
     }
     fprintf(f, "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
@@ -444,20 +553,21 @@ static void put_model(FILE *f, const Plan *plan)
 void emit_source(FILE *f, const Plan *plan, const char *header_name)
 {
     put_head(f, plan);
-    put_prelude(f, plan, header_name);
+    Uses uses = {0};
     bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
     char *text = NULL;
     size_t size = 0;
     FILE *functions = open_memstream(&text, &size);
     if (!functions)
         fail("out of memory");
-    put_functions(functions, plan, &plan->forward, forward);
+    put_functions(functions, plan, &plan->forward, forward, &uses);
     if (plan->training.prog) {
         training = NEW_ARRAY(bool, plan->training.prog->ntensors);
-        put_functions(functions, plan, &plan->training, training);
+        put_functions(functions, plan, &plan->training, training, &uses);
     }
     if (fclose(functions))
         fail("out of memory");
+    put_prelude(f, plan, header_name, &uses);
     put_constants(f, plan, forward, training);
     fwrite(text, 1, size, f);
     free(text);

@@ -15,7 +15,7 @@
 
 #include "nnc.h"
 
-enum { WIDTH = 116, TERMS_A_SUM = 64, TERMS_A_PART = 256 };
+enum { WIDTH = 116, TERMS_A_SUM = 64, TERMS_A_PART = 256, MOST_SHARED = 64 };
 
 /* ---- Text ------------------------------------------------------------------------------------------- */
 
@@ -82,6 +82,7 @@ typedef struct Writer {
     int parts;
     int64_t terms;       /* in this part */
     bool *tables;
+    Uses *uses;
 
     struct {             /* loads that stand before the statement at hand, as v1, v2, ... */
         Access access;
@@ -93,6 +94,17 @@ typedef struct Writer {
     bool fixed[MAX_INDEX]; /* a number, not a loop */
     int64_t offset[MAX_INDEX]; /* added to the loop's variable, or the number itself */
     int lane;            /* the index in the lanes of a vector, or -1 */
+    int width;           /* of that vector */
+    int64_t partial;     /* of the vector at hand only so many lanes count; 0: all */
+
+    Access made;         /* the value that is in the register made_name; NULL: none is */
+    const char *made_name;
+
+    struct {             /* loads that several outputs of a tile share */
+        const char *text, *name;
+    } shared[MOST_SHARED];
+    int nshared, depth;
+    bool sharing;
 } Writer;
 
 static void indent(Text *t, int depth)
@@ -164,8 +176,9 @@ static void put_access(Writer *w, Text *t, const Access *access)
         put(t, "[%lld]", (long long)fixed_value(w, &position));
     else
         for (int d = 0; d < tensor->rank; d++) {
+            Affine at = affine_add(access->at[d], affine(tensor->before[d]));
             put(t, "[");
-            put_affine(w, t, &access->at[d]);
+            put_affine(w, t, &at);
             put(t, "]");
         }
 }
@@ -179,11 +192,44 @@ enum { ANY = 0, CONDITION = 1, COMPARISON = 2, SUM = 3, PRODUCT = 4, FACTOR = 5 
 
 static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int);
 
+/* Is it another number in each lane? */
+static bool varies(const Writer *w, const Expr *e)
+{
+    if (w->lane < 0)
+        return false;
+    if (e->op == OP_LOAD)
+        return in_lanes(w, &e->access);
+    if (e->op == OP_INDEX)
+        return e->index.coefficient[w->lane] != 0;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        if (varies(w, e->arg[i]))
+            return true;
+    return false;
+}
+
+/* As a vector, also where all lanes are equal. */
+static void put_vector(Writer *w, Text *t, const Expr *e)
+{
+    bool same = !varies(w, e);
+    w->uses->all |= same;
+    put(t, "%s", same ? "ALL(" : "");
+    put_expr(w, t, e, ANY, false);
+    put(t, "%s", same ? ")" : "");
+}
+
 static void put_function(Writer *w, Text *t, const char *name, const Expr *argument)
 {
     put(t, "%s(", name);
     put_expr(w, t, argument, ANY, false);
     put(t, ")");
+}
+
+/* A function of math.c, on a float or a vector. */
+static void put_math(Writer *w, Text *t, const Expr *e, const char *name, unsigned which)
+{
+    bool vector = varies(w, e);
+    *(vector ? &w->uses->vector_math : &w->uses->scalar_math) |= which;
+    put_function(w, t, format("%s_%c", name, vector ? 'v' : 'f'), e->arg[0]);
 }
 
 static void put_operator(Writer *w, Text *t, const Expr *e, const char *op, int level, int right_level)
@@ -197,8 +243,40 @@ static void put_operator(Writer *w, Text *t, const Expr *e, const char *op, int 
     put_expr(w, t, e->arg[1], right_level, false);
 }
 
+/* Lane by lane: both values are computed, a mask takes one. */
+static void put_selection(Writer *w, Text *t, const Expr *e, const char *op)
+{
+    w->uses->select = true;
+    put(t, "SELECT(");
+    put_expr(w, t, e->arg[0], SUM, false);
+    put(t, " %s ", op);
+    put_expr(w, t, e->arg[1], SUM, false);
+    for (int i = 2; i < 4; i++) {
+        put(t, ", ");
+        put_vector(w, t, e->arg[i]);
+    }
+    put(t, ")");
+}
+
 static void put_conditional(Writer *w, Text *t, const Expr *e, const char *op)
 {
+    bool mask = varies(w, e->arg[0]) || varies(w, e->arg[1]);
+    if (mask) {
+        put_selection(w, t, e, op);
+        return;
+    }
+    if (varies(w, e)) { /* one test, vectors behind it */
+        put(t, "(");
+        put_expr(w, t, e->arg[0], SUM, false);
+        put(t, " %s ", op);
+        put_expr(w, t, e->arg[1], SUM, false);
+        put(t, " ? ");
+        put_vector(w, t, e->arg[2]);
+        put(t, " : ");
+        put_vector(w, t, e->arg[3]);
+        put(t, ")");
+        return;
+    }
     bool ints = false;
     for (int i = 0; i < 2; i++)
         ints |= e->arg[i]->op == OP_LOAD && e->arg[i]->access.tensor->is_int;
@@ -211,23 +289,60 @@ static void put_conditional(Writer *w, Text *t, const Expr *e, const char *op)
     put_expr(w, t, e->arg[3], CONDITION, false);
 }
 
+/* Does the whole vector that begins there lie in the tensor's memory? */
+static bool vector_inside(const Writer *w, const Access *access)
+{
+    Affine at = position_of(*access);
+    int64_t least, most;
+    affine_range(&at, w->s, &least, &most);
+    return most + w->width - w->partial < access->tensor->floats;
+}
+
 static void put_load(Writer *w, Text *t, const Access *access)
 {
+    if (w->made_name && access_equal(&w->made, access)) {
+        put(t, "%s", w->made_name);
+        return;
+    }
+    if (w->sharing) {
+        w->sharing = false;
+        Text load = {NULL, 0, 0};
+        put_load(w, &load, access);
+        w->sharing = true;
+        for (int i = 0; i < w->nshared; i++)
+            if (!strcmp(w->shared[i].text, load.data)) {
+                put(t, "%s", w->shared[i].name);
+                free(load.data);
+                return;
+            }
+        put(t, "%s", load.data);
+        free(load.data);
+        return;
+    }
     for (int i = 0; i < w->nearly; i++)
         if (access_equal(&w->early[i].access, access)) {
             put(t, "v%d", w->early[i].number);
             return;
         }
-    bool vector = in_lanes(w, access);
-    put(t, "%s", vector ? "LOAD(" : "");
+    if (!in_lanes(w, access)) {
+        put(t, "%s", access->tensor->is_int && w->lane >= 0 ? "(float)" : "");
+        put_access(w, t, access);
+        return;
+    }
+    bool part = w->partial && !vector_inside(w, access);
+    w->uses->load_first |= part;
+    if (part)
+        put(t, "LOAD_FIRST(%lld, ", (long long)w->partial);
+    else
+        put(t, "LOAD(");
     put_access(w, t, access);
-    put(t, "%s", vector ? ")" : "");
+    put(t, ")");
 }
 
 static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
 {
     static const int levels[NOPS] = {
-        [OP_ADD] = SUM, [OP_SUB] = SUM, [OP_MUL] = PRODUCT, [OP_DIV] = PRODUCT, [OP_SIGMOID] = PRODUCT,
+        [OP_ADD] = SUM, [OP_SUB] = SUM, [OP_MUL] = PRODUCT, [OP_DIV] = PRODUCT,
         [OP_IF_LE] = CONDITION, [OP_IF_EQ] = CONDITION,
     };
     bool parenthesis = levels[e->op] && levels[e->op] < binds;
@@ -243,7 +358,18 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         put_load(w, t, &e->access);
         break;
     case OP_INDEX:
-        if (as_int)
+        if (varies(w, e)) {
+            Affine first = e->index;
+            first.coefficient[w->lane] = 0;
+            first.constant += e->index.coefficient[w->lane] * w->offset[w->lane];
+            w->uses->lanes = true;
+            put(t, "(LANES * %lld.0f + (float)(", (long long)e->index.coefficient[w->lane]);
+            if (!w->fixed[w->lane]) {
+                put(t, "%lld * %s + ", (long long)e->index.coefficient[w->lane], w->s->index_name[w->lane]);
+            }
+            put_affine(w, t, &first);
+            put(t, "))");
+        } else if (as_int)
             put_affine(w, t, &e->index);
         else if (is_fixed(w, &e->index))
             put(t, "%s", c_float((double)fixed_value(w, &e->index)));
@@ -267,15 +393,14 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
     case OP_SUB: put_operator(w, t, e, "-", SUM, PRODUCT); break;
     case OP_MUL: put_operator(w, t, e, "*", PRODUCT, PRODUCT); break;
     case OP_DIV: put_operator(w, t, e, "/", PRODUCT, FACTOR); break;
-    case OP_EXP: put_function(w, t, "expf", e->arg[0]); break;
-    case OP_LOG: put_function(w, t, "logf", e->arg[0]); break;
-    case OP_LOG1P: put_function(w, t, "log1pf", e->arg[0]); break;
-    case OP_TANH: put_function(w, t, "tanhf", e->arg[0]); break;
-    case OP_ABS: put_function(w, t, "fabsf", e->arg[0]); break;
-    case OP_SIGMOID:
-        put(t, "1.0f / (1.0f + expf(-");
-        put_expr(w, t, e->arg[0], FACTOR, false);
-        put(t, "))");
+    case OP_EXP: put_math(w, t, e, "exp", MATH_EXP); break;
+    case OP_LOG: put_math(w, t, e, "log", MATH_LOG); break;
+    case OP_LOG1P: put_math(w, t, e, "log1p", MATH_LOG1P); break;
+    case OP_TANH: put_math(w, t, e, "tanh", MATH_TANH); break;
+    case OP_SIGMOID: put_math(w, t, e, "sigmoid", MATH_SIGMOID); break;
+    case OP_ABS:
+        w->uses->absolute |= varies(w, e);
+        put_function(w, t, varies(w, e) ? "ABS" : "fabsf", e->arg[0]);
         break;
     case OP_IF_LE: put_conditional(w, t, e, "<="); break;
     case OP_IF_EQ: put_conditional(w, t, e, "=="); break;
@@ -323,6 +448,8 @@ static void at_statement(Writer *w, const Statement *s)
 {
     w->s = s;
     w->lane = -1;
+    w->width = 1;
+    w->partial = 0;
     memset(w->fixed, 0, sizeof w->fixed);
     memset(w->offset, 0, sizeof w->offset);
 }
@@ -376,9 +503,9 @@ static void put_params(Writer *w, FILE *f, int column, bool only_used)
         if (function->unroll == UNROLL_FULL)
             fprintf(f, "*restrict %s", c_name(tensor->name));
         else {
-            fprintf(f, "%s[restrict %lld]", c_name(tensor->name), (long long)(tensor->rank ? tensor->dim[0] : 1));
+            fprintf(f, "%s[restrict %lld]", c_name(tensor->name), (long long)(tensor->rank ? tensor->room[0] : 1));
             for (int d = 1; d < tensor->rank; d++)
-                fprintf(f, "[%lld]", (long long)tensor->dim[d]);
+                fprintf(f, "[%lld]", (long long)tensor->room[d]);
         }
         separator = ",";
     }
@@ -388,6 +515,10 @@ static void put_params(Writer *w, FILE *f, int column, bool only_used)
     }
     if (only_used ? w->used_mean : function->uses_mean) {
         fprintf(f, "%s%sfloat mean", separator, *separator ? " " : "");
+        separator = ",";
+    }
+    if (function->batched) {
+        fprintf(f, "%s%sint m", separator, *separator ? " " : "");
         separator = ",";
     }
     if (!*separator)
@@ -438,7 +569,7 @@ static void end_part(Writer *w, Text *calls)
 static void put_zero(Writer *w, const Access *out)
 {
     mark_used(w, out->tensor);
-    put(&w->body, "    memset(%s, 0, %lld * sizeof(float));\n", c_name(out->tensor->name), (long long)out->tensor->count);
+    put(&w->body, "    memset(%s, 0, %lld * sizeof(float));\n", c_name(out->tensor->name), (long long)out->tensor->floats);
 }
 
 static bool is_zero_fill(const Kernel *k)
@@ -556,6 +687,7 @@ static void full_max(Writer *w, const Kernel *k)
     Access position = s->position ? same_place(s->out, s->position) : s->out;
     const char *at = s->position ? access_text(w, &position) : NULL;
     int64_t number = 0, candidates = 0;
+    w->uses->greater = true;
     for (int i = outputs; i < s->nindex; i++)
         w->offset[i] = 0;
     put(&w->body, "    {\n");
@@ -614,40 +746,63 @@ static void emit_full(Writer *w, const Kernel *k, Text *calls)
     } while (next_point(w, 0, indices));
 }
 
-/* ---- none and tile: loop nests -------------------------------------------------------------------------------------------------- */
+/* ---- none and tile: loop nests ---------------------------------------------------------------------------------- */
 
-/* One nest: a box, the outputs unrolled over two indices, the taps written out, one index in lanes. */
+/* One nest: a box, the outputs held in registers, the taps written out, one index in lanes. */
 typedef struct Nest {
     const Kernel *kernel;
     int64_t begin[MAX_INDEX], count[MAX_INDEX];
     Tile tile;
-    int64_t rest;        /* the reduction in lanes ends with a vector of which only the last so many count */
-    bool begins;         /* sets the first value; else adds to what out holds */
+    int64_t partial;     /* of the last vector along the lane only so many count; 0: all */
+    int64_t whole;       /* samples that a tile takes; this nest does those left over. 0: it does not */
     bool guarded;        /* tests each access that may fall outside */
 } Nest;
 
-static int64_t step_of(const Writer *w, const Nest *nest, int i)
+static const Statement *statement_of(const Kernel *k)
 {
-    if (i == nest->tile.lane)
-        return w->plan->target->lanes;
-    for (int side = 0; side < 2; side++)
-        if (i == nest->tile.index[side])
-            return nest->tile.factor[side];
-    return 1;
+    return k->body ? k->body : k->first;
+}
+
+static bool is_vector(const Nest *nest)
+{
+    return nest->tile.lane >= 0 && nest->tile.width > 1;
 }
 
 static void open_loop(Writer *w, const Nest *nest, int i, int *depth)
 {
-    int64_t begin = nest->begin[i], count = nest->count[i] - (i == nest->tile.lane ? nest->rest : 0);
-    int64_t step = step_of(w, nest, i);
-    if (count == step) {
+    int64_t begin = nest->begin[i], end = begin + nest->count[i], step = nest->tile.factor[i];
+    const char *name = w->s->index_name[i];
+    if (i == nest->kernel->samples) {
+        indent(&w->body, (*depth)++);
+        if (nest->whole)
+            put(&w->body, "for (int %s = m - m %% %lld; %s < m; %s++)\n", name, (long long)nest->whole, name, name);
+        else if (step > 1)
+            put(&w->body, "for (int %s = 0; %s + %lld <= m; %s += %lld)\n", name, name, (long long)step, name, (long long)step);
+        else
+            put(&w->body, "for (int %s = 0; %s < m; %s++)\n", name, name, name);
+        return;
+    }
+    if (i == nest->tile.lane)
+        step *= nest->tile.width;
+    if (i == nest->tile.parted) {
+        step = nest->tile.parts;
+        end = begin + nest->count[i] / step * step;
+    }
+    if (nest->count[i] <= step) {
         w->fixed[i] = true;
         w->offset[i] = begin;
         return;
     }
-    const char *name = w->s->index_name[i];
     indent(&w->body, (*depth)++);
-    put(&w->body, "for (int %s = %lld; %s < %lld; %s", name, (long long)begin, name, (long long)(begin + count), name);
+    if (i == nest->tile.blocked) {
+        const char *stop = format("%s0 + %lld", name, (long long)nest->tile.block);
+        put(&w->body, "for (int %s = %s0; %s < ", name, name, name);
+        if (nest->count[i] % nest->tile.block)
+            stop = format("(%s < %lld ? %s : %lld)", stop, (long long)end, stop, (long long)end);
+        put(&w->body, "%s; %s++)\n", stop, name);
+        return;
+    }
+    put(&w->body, "for (int %s = %lld; %s < %lld; %s", name, (long long)begin, name, (long long)end, name);
     put(&w->body, "%s\n", step == 1 ? "++)" : format(" += %lld)", (long long)step));
 }
 
@@ -699,113 +854,6 @@ static void put_guard(Writer *w, int level, int *depth)
     }
 }
 
-/* Moves every loop's variable that occurs in the tile to output (a, b) of it. */
-static void at_output(Writer *w, const Nest *nest, const int64_t base[MAX_INDEX], int64_t a, int64_t b)
-{
-    for (int side = 0; side < 2; side++)
-        if (nest->tile.index[side] >= 0)
-            w->offset[nest->tile.index[side]] = base[nest->tile.index[side]] + (side ? b : a);
-}
-
-static const char *register_name(const Nest *nest, int64_t a, int64_t b)
-{
-    bool one = nest->tile.factor[0] * nest->tile.factor[1] == 1;
-    return one ? nest->kernel->body->store == STORE_MAX ? "best" : "sum" : format("s%lld%lld", (long long)a, (long long)b);
-}
-
-static void put_first_value(Writer *w, const Nest *nest, const char *name, int depth, bool output_lane, bool reduction_lane)
-{
-    const Kernel *k = nest->kernel;
-    Text *t = &w->body;
-    if (nest->begins && k->first)
-        put_early(w, k->first->rhs, depth, false);
-    indent(t, depth);
-    put(t, "%s %s = ", output_lane || reduction_lane ? "vec" : "float", name);
-    int lane = w->lane;
-    if (reduction_lane || (output_lane && nest->begins && k->first && expr_is(k->first->rhs, 0)))
-        put(t, "{0}");
-    else if (k->body->store == STORE_MAX)
-        put(t, "-INFINITY");
-    else if (nest->begins && k->first) {
-        w->lane = -1;
-        put(t, "%s", output_lane ? "ALL(" : "");
-        put_expr(w, t, k->first->rhs, ANY, false);
-        put(t, "%s", output_lane ? ")" : "");
-    } else {
-        put(t, "%s", output_lane ? "LOAD(" : "");
-        put_access(w, t, &k->body->out);
-        put(t, "%s", output_lane ? ")" : "");
-    }
-    w->lane = lane;
-    w->nearly = 0;
-    put(t, ";\n");
-}
-
-static void put_last_value(Writer *w, const Nest *nest, const char *name, bool output_lane, bool reduction_lane)
-{
-    const Kernel *k = nest->kernel;
-    Text *t = &w->body;
-    int lane = w->lane;
-    w->lane = -1;
-    put(t, "%s", output_lane ? "STORE(" : "");
-    put_access(w, t, &k->body->out);
-    put(t, "%s", output_lane ? ", " : reduction_lane && !(nest->begins && k->first) ? " += " : " = ");
-    if (reduction_lane && nest->begins && k->first && !expr_is(k->first->rhs, 0)) {
-        put_expr(w, t, k->first->rhs, SUM, false);
-        put(t, " + ");
-    }
-    put(t, reduction_lane ? "SUM(%s)" : "%s", name);
-    put(t, "%s", output_lane ? ");\n" : ";\n");
-    w->lane = lane;
-}
-
-/* One accumulation at the point at hand. */
-static void put_accumulation(Writer *w, const Nest *nest, const char *name, int depth, bool last)
-{
-    const Statement *s = nest->kernel->body;
-    Text *t = &w->body;
-    put_early(w, s->rhs, depth, false);
-    indent(t, depth);
-    if (last) { /* a contraction with a reduction in lanes: one factor is masked */
-        int masked = !in_lanes(w, &s->rhs->arg[0]->access);
-        put(t, "%s += ", name);
-        put_expr(w, t, s->rhs->arg[!masked], PRODUCT, false);
-        put(t, " * LAST(%lld, ", (long long)nest->rest);
-        put_expr(w, t, s->rhs->arg[masked], ANY, false);
-        put(t, ");\n");
-        return;
-    }
-    if (s->store == STORE_ADD) {
-        put(t, "%s += ", name);
-        put_expr(w, t, s->rhs, ANY, false);
-        put(t, ";\n");
-        w->nearly = 0;
-        return;
-    }
-    put(t, "v = ");
-    put_expr(w, t, s->rhs, ANY, false);
-    put(t, ";\n");
-    indent(t, depth);
-    if (!s->position) {
-        put(t, "best = GREATER(v, best) ? v : best;\n");
-        return;
-    }
-    Expr number = {.op = OP_INDEX, .index = affine(0)};
-    for (int i = output_indices(s); i < s->nindex; i++) {
-        number.index = affine_scale(number.index, s->extent[i]);
-        number.index.coefficient[i] = 1;
-    }
-    put(t, "if (GREATER(v, best)) {\n");
-    indent(t, depth + 1);
-    put(t, "best = v;\n");
-    indent(t, depth + 1);
-    put(t, "at = ");
-    put_expr(w, t, &number, ANY, false);
-    put(t, ";\n");
-    indent(t, depth);
-    put(t, "}\n");
-}
-
 /* Does the last loop or test printed need braces? Puts them on its line. */
 static void open_brace(Writer *w, int depth, int floor)
 {
@@ -818,11 +866,17 @@ static void open_brace(Writer *w, int depth, int floor)
     }
 }
 
-/* out = rhs or out op= rhs at each point, without a register. */
+static void close_brace(Writer *w, int depth)
+{
+    indent(&w->body, depth);
+    put(&w->body, "}\n");
+}
+
+/* out = rhs or out op= rhs at each point, one after the other. */
 static void emit_direct(Writer *w, const Nest *nest)
 {
     const Kernel *k = nest->kernel;
-    const Statement *s = k->body ? k->body : k->first;
+    const Statement *s = statement_of(k);
     int depth = 1;
     at_statement(w, s);
     if (nest->guarded)
@@ -844,15 +898,216 @@ static void emit_direct(Writer *w, const Nest *nest)
     put_expr(w, &w->body, s->rhs, ANY, false);
     put(&w->body, ";\n");
     w->nearly = 0;
-    if (early) {
-        indent(&w->body, depth - 1);
-        put(&w->body, "}\n");
-    }
+    if (early)
+        close_brace(w, depth - 1);
 }
 
-/* The accumulations inside all loops: for each written-out tap the outputs of the tile. A reduction in lanes is
- * the innermost loop; the vector that ends its row comes behind it. */
-static void put_taps(Writer *w, const Nest *nest, const int64_t base[MAX_INDEX], int depth, bool last)
+/* ---- The outputs of a tile --------------------------------------------------------------------------------------- */
+
+/* Where each loop of outputs stands, and which of the tile's outputs is at hand. */
+typedef struct Output {
+    int64_t base[MAX_INDEX], at[MAX_INDEX];
+    int64_t row, vector; /* number of the vector along the lane, and of the row among all others */
+} Output;
+
+static void move_to(Writer *w, const Nest *nest, Output *o)
+{
+    int outputs = output_indices(w->s), lane = nest->tile.lane;
+    o->row = o->vector = 0;
+    for (int i = 0; i < outputs; i++) {
+        w->offset[i] = o->base[i] + o->at[i] * (i == lane ? nest->tile.width : 1);
+        if (i == lane)
+            o->vector = o->at[i];
+        else
+            o->row = o->row * nest->tile.factor[i] + o->at[i];
+    }
+    w->partial = lane >= 0 && nest->partial && o->at[lane] == nest->tile.factor[lane] - 1 ? nest->partial : 0;
+}
+
+static void first_output(Writer *w, const Nest *nest, Output *o)
+{
+    memset(o->at, 0, sizeof o->at);
+    move_to(w, nest, o);
+}
+
+static bool next_output(Writer *w, const Nest *nest, Output *o)
+{
+    for (int i = output_indices(w->s) - 1; i >= 0; i--) {
+        if (++o->at[i] < nest->tile.factor[i]) {
+            move_to(w, nest, o);
+            return true;
+        }
+        o->at[i] = 0;
+    }
+    move_to(w, nest, o);
+    return false;
+}
+
+static int64_t outputs_held(const Nest *nest)
+{
+    int64_t n = 1;
+    for (int i = 0; i < MAX_INDEX; i++)
+        n *= nest->tile.factor[i];
+    return n;
+}
+
+static const char *register_name(const Nest *nest, const Output *o, int64_t part)
+{
+    int64_t vectors = nest->tile.lane >= 0 ? nest->tile.factor[nest->tile.lane] : 1, held = outputs_held(nest);
+    bool maximum = statement_of(nest->kernel)->store == STORE_MAX;
+    const char *name = held == 1 ? maximum ? "best" : "sum" : maximum ? "best" : "s";
+    if (held > 1 && vectors > 1 && vectors < held)
+        name = format("%s%lld%s%lld", name, (long long)o->row, o->row > 9 ? "_" : "", (long long)o->vector);
+    else if (held > 1)
+        name = format("%s%lld", name, (long long)(o->row + o->vector));
+    return nest->tile.parts > 1 && part ? format("%s%c", name, (int)('a' + part)) : name;
+}
+
+/* ---- Loads and stores of vectors ---------------------------------------------------------------------------------- */
+
+/* A vector stored whole at the end of a row: does it write nothing but padding that means nothing? */
+static bool ends_in_padding(const Writer *w, const Access *access)
+{
+    const Tensor *t = access->tensor;
+    int d = t->rank - 1;
+    if (t->role != TENSOR_VALUE || d < 0)
+        return false;
+    Affine only = affine(access->at[d].constant);
+    only.coefficient[w->lane] = access->at[d].coefficient[w->lane];
+    int64_t end = access->at[d].constant + w->s->extent[w->lane];
+    return affine_equal(&only, &access->at[d]) && only.coefficient[w->lane] == 1 && end == t->dim[d]
+           && (end + w->width - 1) / w->width * w->width <= t->room[d] - t->before[d] && !t->before[d];
+}
+
+static void put_store(Writer *w, const Nest *nest, const Access *access, const char *value)
+{
+    Text *t = &w->body;
+    if (!is_vector(nest)) {
+        put_access(w, t, access);
+        put(t, " = %s;\n", value);
+        return;
+    }
+    int lane = w->lane;
+    w->lane = -1;
+    if (w->partial && !ends_in_padding(w, access)) {
+        put(t, "STORE_FIRST(%lld, ", (long long)w->partial);
+        w->uses->store_first = true;
+    } else
+        put(t, "STORE(");
+    put_access(w, t, access);
+    w->lane = lane;
+    put(t, ", %s);\n", value);
+}
+
+static char *expr_text(Writer *w, const Expr *e, bool vector)
+{
+    Text old = w->term;
+    w->term = (Text){NULL, 0, 0};
+    put(&w->term, "%s", "");
+    if (vector)
+        put_vector(w, &w->term, e);
+    else
+        put_expr(w, &w->term, e, ANY, false);
+    char *text = format("%s", w->term.data);
+    free(w->term.data);
+    w->term = old;
+    return text;
+}
+
+/* ---- Loads that several outputs share -------------------------------------------------------------------------------- */
+
+static void share_load(const Access *access, void *context)
+{
+    Writer *w = context;
+    Expr e = {.op = OP_LOAD, .access = *access};
+    w->sharing = false;
+    const char *text = expr_text(w, &e, false);
+    w->sharing = true;
+    for (int i = 0; i < w->nshared; i++)
+        if (!strcmp(w->shared[i].text, text))
+            return;
+    if (w->nshared == MOST_SHARED)
+        return;
+    bool vector = in_lanes(w, access);
+    const char *name = format("%s%d", vector ? "v" : "a", w->nshared);
+    indent(&w->body, w->depth);
+    put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, text);
+    w->shared[w->nshared].text = text;
+    w->shared[w->nshared++].name = name;
+}
+
+/* ---- Accumulation ------------------------------------------------------------------------------------------------------ */
+
+static void put_first_value(Writer *w, const Nest *nest, const char *name, int64_t part, int depth)
+{
+    const Kernel *k = nest->kernel;
+    bool vector = is_vector(nest);
+    Text *t = &w->body;
+    if (k->first && !vector && !part)
+        put_early(w, k->first->rhs, depth, false);
+    const char *value;
+    if (part || (k->first && expr_is(k->first->rhs, 0)))
+        value = vector ? "{0}" : "0.0f";
+    else if (k->body->store == STORE_MAX)
+        value = vector ? "ALL(-INFINITY)" : "-INFINITY";
+    else {
+        Expr old = {.op = OP_LOAD, .access = k->body->out};
+        value = expr_text(w, k->first ? k->first->rhs : &old, vector);
+    }
+    indent(t, depth);
+    put(t, "%s %s = %s;\n", vector ? "vec" : "float", name, value);
+    w->nearly = 0;
+}
+
+/* One accumulation at the point at hand. */
+static void put_accumulation(Writer *w, const Nest *nest, const char *name, int depth)
+{
+    const Statement *s = nest->kernel->body;
+    Text *t = &w->body;
+    bool vector = is_vector(nest);
+    if (!vector)
+        put_early(w, s->rhs, depth, false);
+    if (s->store == STORE_ADD) {
+        w->depth = depth;
+        w->sharing = outputs_held(nest) > 1;
+        if (w->sharing)
+            visit_loads(s->rhs, share_load, w);
+        indent(t, depth);
+        put(t, "%s += ", name);
+        if (vector && !varies(w, s->rhs))
+            put_vector(w, t, s->rhs);
+        else
+            put_expr(w, t, s->rhs, ANY, false);
+        put(t, ";\n");
+        w->sharing = false;
+        w->nearly = 0;
+        return;
+    }
+    const char *suffix = name + strlen("best");
+    w->uses->greater = true;
+    w->uses->select |= vector;
+    w->uses->all |= vector;
+    indent(t, depth);
+    put(t, "v%s = ", suffix);
+    put_expr(w, t, s->rhs, ANY, false);
+    put(t, ";\n");
+    if (s->position) {
+        Expr number = {.op = OP_INDEX, .index = affine(0)};
+        for (int i = output_indices(s); i < s->nindex; i++) {
+            number.index = affine_scale(number.index, s->extent[i]);
+            number.index.coefficient[i] = 1;
+        }
+        indent(t, depth);
+        put(t, vector ? "at%s = SELECT(GREATER(v%s, %s), %s, at%s);\n" : "at%s = GREATER(v%s, %s) ? %s : at%s;\n", suffix, suffix,
+            name, expr_text(w, &number, vector), suffix);
+    }
+    indent(t, depth);
+    put(t, vector ? "%s = SELECT(GREATER(v%s, %s), v%s, %s);\n" : "%s = GREATER(v%s, %s) ? v%s : %s;\n", name, suffix, name, suffix,
+        name);
+}
+
+/* For each tap that is written out, and each partial sum, all outputs of the tile. */
+static void put_taps(Writer *w, const Nest *nest, Output *o, int depth, bool parts)
 {
     const Statement *s = nest->kernel->body;
     const Tile *tile = &nest->tile;
@@ -862,12 +1117,29 @@ static void put_taps(Writer *w, const Nest *nest, const int64_t base[MAX_INDEX],
             w->fixed[i] = true;
             w->offset[i] = nest->begin[i];
         }
+    int64_t taps = 1, from = tile->parted >= 0 ? w->offset[tile->parted] : 0;
+    for (int i = outputs; i < s->nindex; i++)
+        if (tile->unrolled[i])
+            taps *= nest->count[i];
+    bool blocks = outputs_held(nest) > 1 && s->store == STORE_ADD && (taps > 1 || (parts && tile->parts > 1));
     for (bool more = true; more;) {
-        for (int64_t a = 0; a < tile->factor[0]; a++)
-            for (int64_t b = 0; b < tile->factor[1]; b++) {
-                at_output(w, nest, base, a, b);
-                put_accumulation(w, nest, register_name(nest, a, b), depth, last);
+        for (int64_t part = 0; part < (parts ? tile->parts : 1); part++) {
+            if (tile->parted >= 0)
+                w->offset[tile->parted] = from + part;
+            w->nshared = 0;
+            if (blocks) {
+                indent(&w->body, depth);
+                put(&w->body, "{\n");
             }
+            first_output(w, nest, o);
+            do
+                put_accumulation(w, nest, register_name(nest, o, part), depth + blocks);
+            while (next_output(w, nest, o));
+            if (blocks)
+                close_brace(w, depth);
+        }
+        if (tile->parted >= 0)
+            w->offset[tile->parted] = from;
         more = false;
         for (int i = s->nindex - 1; i >= outputs && !more; i--)
             if (tile->unrolled[i]) {
@@ -878,142 +1150,237 @@ static void put_taps(Writer *w, const Nest *nest, const int64_t base[MAX_INDEX],
     }
 }
 
-static void put_points(Writer *w, const Nest *nest, const int64_t base[MAX_INDEX], int depth)
+/* The loop over partial sums: whole rounds of them, then the terms that are left over. */
+static void put_parts(Writer *w, const Nest *nest, Output *o, int depth)
 {
-    int lane = nest->tile.lane, inner = depth;
-    if (lane < output_indices(nest->kernel->body)) {
-        put_taps(w, nest, base, depth, false);
+    int i = nest->tile.parted;
+    int64_t whole = nest->count[i] / nest->tile.parts * nest->tile.parts;
+    int inner = depth;
+    open_loop(w, nest, i, &inner);
+    if (inner > depth)
+        open_brace(w, inner, depth);
+    put_taps(w, nest, o, inner, true);
+    if (inner > depth)
+        close_brace(w, depth);
+    Nest rest = *nest;
+    rest.begin[i] += whole;
+    rest.count[i] -= whole;
+    rest.tile.parted = -1;
+    w->fixed[i] = false;
+    w->offset[i] = 0;
+    if (!rest.count[i])
         return;
-    }
-    if (nest->count[lane] > nest->rest) {
-        open_loop(w, nest, lane, &inner);
-        if (inner > depth)
-            open_brace(w, inner, depth);
-        put_taps(w, nest, base, inner, false);
-        if (inner > depth) {
-            indent(&w->body, depth);
-            put(&w->body, "}\n");
+    inner = depth;
+    open_loop(w, &rest, i, &inner);
+    if (inner > depth)
+        open_brace(w, inner, depth);
+    put_taps(w, &rest, o, inner, false);
+    if (inner > depth)
+        close_brace(w, depth);
+}
+
+static void put_reduction(Writer *w, const Nest *nest, Output *o, int depth)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = k->body;
+    const Tile *tile = &nest->tile;
+    int outputs = output_indices(s), inner = depth;
+    int64_t points = outputs_held(nest);
+    if (nest->guarded)
+        for (int i = -1; i < outputs; i++)
+            put_guard(w, i, &inner);
+    for (int i = outputs; i < s->nindex; i++) {
+        if (!tile->unrolled[i] && i != tile->parted) {
+            open_loop(w, nest, i, &inner);
+            if (nest->guarded)
+                put_guard(w, i, &inner);
         }
+        if (tile->unrolled[i])
+            points *= nest->count[i];
     }
-    if (nest->rest) {
-        w->fixed[lane] = true;
-        w->offset[lane] = nest->begin[lane] + nest->count[lane] - w->plan->target->lanes;
-        put_taps(w, nest, base, depth, true);
+    bool many = points > 1 || s->store == STORE_MAX || tile->parted >= 0 || (!is_vector(nest) && reads_in_branch(s->rhs, false));
+    bool braces = inner > depth && many;
+    if (braces)
+        open_brace(w, inner, depth);
+    if (tile->parted >= 0)
+        put_parts(w, nest, o, inner);
+    else
+        put_taps(w, nest, o, inner, true);
+    if (braces)
+        close_brace(w, inner - 1);
+}
+
+/* What follows on a value while it is in a register, and its way to memory. */
+static void put_results(Writer *w, const Nest *nest, const char *name, int depth)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = statement_of(k);
+    bool vector = is_vector(nest);
+    if (!k->dropped[0]) {
+        indent(&w->body, depth);
+        put_store(w, nest, &s->out, name);
     }
+    w->made = s->out;
+    for (int i = 0; i < k->nthen; i++) {
+        w->made_name = name;
+        if (!vector)
+            put_early(w, k->then[i]->rhs, depth, false);
+        const char *value = expr_text(w, k->then[i]->rhs, vector);
+        w->nearly = 0;
+        if (i + 1 < k->nthen) {
+            name = format("%s_%d", name, i + 1);
+            indent(&w->body, depth);
+            put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
+            value = name;
+        }
+        w->made_name = NULL;
+        if (!k->dropped[i + 1]) {
+            indent(&w->body, depth);
+            put_store(w, nest, &k->then[i]->out, value);
+        }
+        w->made = k->then[i]->out;
+    }
+    w->made_name = NULL;
+}
+
+/* Opens the loops over outputs: along the lane first where that keeps a slice of weights near. */
+static void open_outputs(Writer *w, const Nest *nest, int *depth)
+{
+    const Kernel *k = nest->kernel;
+    int outputs = output_indices(w->s), lane = nest->tile.lane;
+    bool lane_first = k->body && is_contraction(k->body) && lane >= 0 && !nest->guarded;
+    if (nest->tile.blocked >= 0) {
+        int i = nest->tile.blocked;
+        const char *name = w->s->index_name[i];
+        indent(&w->body, (*depth)++);
+        put(&w->body, "for (int %s0 = %lld; %s0 < %lld; %s0 += %lld)\n", name, (long long)nest->begin[i], name,
+            (long long)(nest->begin[i] + nest->count[i]), name, (long long)nest->tile.block);
+    }
+    if (lane_first)
+        open_loop(w, nest, lane, depth);
+    for (int i = 0; i < outputs; i++)
+        if (!lane_first || i != lane)
+            open_loop(w, nest, i, depth);
+}
+
+/* A nest without a sum: each output is computed and stored. */
+static void emit_pointwise(Writer *w, const Nest *nest)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = statement_of(k);
+    bool vector = is_vector(nest), early = !vector && reads_in_branch(s->rhs, false);
+    int depth = 1;
+    w->uses->vectors |= vector;
+    at_statement(w, s);
+    w->lane = vector ? nest->tile.lane : -1;
+    w->width = nest->tile.width;
+    open_outputs(w, nest, &depth);
+    Output o;
+    memcpy(o.base, w->offset, sizeof o.base);
+    bool braces = early || k->nthen;
+    if (braces) {
+        open_brace(w, depth, 1);
+        depth += depth == 1;
+    }
+    first_output(w, nest, &o);
+    do {
+        if (early)
+            put_early(w, s->rhs, depth, false);
+        const char *value = expr_text(w, s->rhs, vector);
+        w->nearly = 0;
+        if (k->nthen) {
+            const char *name = register_name(nest, &o, 0);
+            indent(&w->body, depth);
+            put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
+            value = name;
+        }
+        put_results(w, nest, value, depth);
+    } while (next_output(w, nest, &o));
+    if (braces)
+        close_brace(w, depth - 1);
 }
 
 static void emit_nest(Writer *w, const Nest *nest)
 {
     const Kernel *k = nest->kernel;
-    const Statement *s = k->body;
-    int outputs = s ? output_indices(s) : 0, depth = 1;
-    if (!s || !gathers(s) || (outputs == s->nindex && s->store == STORE_ADD && !(nest->begins && k->first)
-                              && nest->tile.lane < 0 && nest->tile.factor[0] * nest->tile.factor[1] == 1)) {
+    const Statement *s = statement_of(k);
+    const Tile *tile = &nest->tile;
+    if (nest->guarded && (!k->body || !gathers(s) || (output_indices(s) == s->nindex && !k->first && s->store == STORE_ADD))) {
         emit_direct(w, nest);
         return;
     }
-    const Tile *tile = &nest->tile;
-    bool output_lane = tile->lane >= 0 && tile->lane < outputs, reduction_lane = tile->lane >= outputs;
+    if (!k->body) {
+        emit_pointwise(w, nest);
+        return;
+    }
+    int depth = 1;
+    bool vector = is_vector(nest);
+    w->uses->vectors |= vector;
     at_statement(w, s);
-    w->lane = tile->lane;
-    for (int i = 0; i < outputs; i++)
-        open_loop(w, nest, i, &depth);
-    int64_t base[MAX_INDEX];
-    memcpy(base, w->offset, sizeof base);
+    w->lane = vector ? tile->lane : -1;
+    w->width = tile->width;
+    open_outputs(w, nest, &depth);
+    Output o;
+    memcpy(o.base, w->offset, sizeof o.base);
     open_brace(w, depth, 1);
-    if (depth == 1)
-        depth++;
-    for (int64_t a = 0; a < tile->factor[0]; a++)
-        for (int64_t b = 0; b < tile->factor[1]; b++) {
-            at_output(w, nest, base, a, b);
-            put_first_value(w, nest, register_name(nest, a, b), depth, output_lane, reduction_lane);
+    depth += depth == 1;
+    first_output(w, nest, &o);
+    do
+        for (int64_t part = 0; part < tile->parts; part++) {
+            const char *name = register_name(nest, &o, part);
+            put_first_value(w, nest, name, part, depth);
+            if (s->store == STORE_MAX) {
+                const char *suffix = name + strlen("best");
+                indent(&w->body, depth);
+                put(&w->body, "%s v%s", vector ? "vec" : "float", suffix);
+                put(&w->body, s->position ? vector ? ", at%s = ALL(-1.0f);\n" : ", at%s = -1.0f;\n" : "%s;\n", s->position ? suffix : "");
+            }
         }
-    if (s->store == STORE_MAX) {
-        indent(&w->body, depth);
-        put(&w->body, "float v%s;\n", s->position ? ", at = -1.0f" : "");
-    }
-    at_output(w, nest, base, 0, 0);
-
-    int inner = depth;
-    if (nest->guarded)
-        for (int i = -1; i < outputs; i++)
-            put_guard(w, i, &inner);
-    for (int i = outputs; i < s->nindex; i++)
-        if (!tile->unrolled[i] && i != tile->lane) {
-            open_loop(w, nest, i, &inner);
-            if (nest->guarded)
-                put_guard(w, i, &inner);
-        }
-    int64_t points = tile->factor[0] * tile->factor[1] * (nest->rest ? 2 : 1);
-    for (int i = outputs; i < s->nindex; i++)
-        if (tile->unrolled[i])
-            points *= nest->count[i];
-    /* A loop over lanes brings its own. */
-    bool lane_loop = tile->lane >= outputs && !nest->rest && nest->count[tile->lane] > w->plan->target->lanes;
-    bool braces = inner > depth && !lane_loop && (points > 1 || s->store == STORE_MAX || reads_in_branch(s->rhs, false));
-    if (braces)
-        open_brace(w, inner, depth);
-    put_points(w, nest, base, inner);
-    if (braces) {
-        indent(&w->body, inner - 1);
-        put(&w->body, "}\n");
-    }
-    for (int64_t a = 0; a < tile->factor[0]; a++)
-        for (int64_t b = 0; b < tile->factor[1]; b++) {
-            at_output(w, nest, base, a, b);
+    while (next_output(w, nest, &o));
+    put_reduction(w, nest, &o, depth);
+    first_output(w, nest, &o);
+    do {
+        const char *name = register_name(nest, &o, 0);
+        if (tile->parts > 1) {
             indent(&w->body, depth);
-            put_last_value(w, nest, register_name(nest, a, b), output_lane, reduction_lane);
+            put(&w->body, "%s += ", name);
+            for (int64_t part = 1; part < tile->parts; part++)
+                put(&w->body, "%s%s", part > 1 ? " + " : "", register_name(nest, &o, part));
+            put(&w->body, ";\n");
         }
-    if (s->position) {
-        Access position = same_place(s->out, s->position);
-        indent(&w->body, depth);
-        put_access(w, &w->body, &position);
-        put(&w->body, " = at;\n");
-    }
-    indent(&w->body, depth - 1);
-    put(&w->body, "}\n");
+        put_results(w, nest, name, depth);
+        if (s->position) {
+            Access position = same_place(s->out, s->position);
+            indent(&w->body, depth);
+            put_store(w, nest, &position, format("at%s", name + strlen("best")));
+        }
+    } while (next_output(w, nest, &o));
+    close_brace(w, depth - 1);
 }
 
-/* Cuts a nest at the last whole multiple of its lanes and factors; the rests are nests of their own. */
+/* Cuts a nest at the last whole multiple of its factors; the rests are nests of their own. */
 static void emit_with_tails(Writer *w, Nest nest)
 {
     Tile *tile = &nest.tile;
-    int lanes = w->plan->target->lanes;
-    int64_t in_lanes = tile->lane >= 0 ? nest.count[tile->lane] : 0;
-    if (tile->lane >= output_indices(nest.kernel->body))
-        nest.rest = in_lanes % lanes;
-    else if (in_lanes % lanes) {
-        int i = tile->lane;
+    int outputs = output_indices(statement_of(nest.kernel));
+    for (int i = 0; i < outputs; i++) {
+        bool lane = i == tile->lane;
+        int64_t width = lane ? tile->width : 1, step = tile->factor[i] * width;
+        int64_t rest_count = nest.count[i] % step;
+        if (i == nest.kernel->samples || !rest_count || (lane && nest.partial))
+            continue;
         Nest rest = nest;
-        nest.count[i] = in_lanes / lanes * lanes;
-        if (nest.begins && nest.kernel->first) { /* the last vector again computes some of the one before */
-            rest.begin[i] += in_lanes - lanes;
-            rest.count[i] = lanes;
-        } else {
-            rest.begin[i] += nest.count[i];
-            rest.count[i] = in_lanes % lanes;
-            rest.tile.lane = -1;
-        }
-        emit_with_tails(w, nest);
+        rest.begin[i] += nest.count[i] - rest_count;
+        rest.count[i] = rest_count;
+        rest.tile.factor[i] = (rest_count + width - 1) / width;
+        rest.count[i] = rest.tile.factor[i] * width;
+        if (lane)
+            rest.partial = rest_count % width;
+        nest.count[i] -= rest_count;
+        if (nest.count[i])
+            emit_with_tails(w, nest);
         emit_with_tails(w, rest);
         return;
-    }
-    for (int side = 0; side < 2; side++) {
-        int i = tile->index[side];
-        if (i < 0)
-            continue;
-        if (tile->factor[side] > nest.count[i])
-            tile->factor[side] = nest.count[i];
-        int64_t rest_count = nest.count[i] % tile->factor[side];
-        if (rest_count) {
-            Nest rest = nest;
-            rest.begin[i] += nest.count[i] - rest_count;
-            rest.count[i] = rest.tile.factor[side] = rest_count;
-            nest.count[i] -= rest_count;
-            emit_with_tails(w, nest);
-            emit_with_tails(w, rest);
-            return;
-        }
     }
     emit_nest(w, &nest);
 }
@@ -1026,8 +1393,10 @@ static void emit_empty_region(Writer *w, const Kernel *k, const Region *r)
     first.nindex = output_indices(s);
     first.store = STORE_SET;
     first.rhs = s->store == STORE_MAX ? constant(-INFINITY) : k->first ? k->first->rhs : NULL;
-    Kernel fill = {.first = &first};
-    Nest nest = {.kernel = &fill, .tile = no_tile(), .begins = true};
+    Kernel fill = {.first = &first, .nthen = k->nthen, .samples = k->samples};
+    memcpy(fill.then, k->then, sizeof fill.then);
+    memcpy(fill.dropped, k->dropped, sizeof fill.dropped);
+    Nest nest = {.kernel = &fill, .tile = no_tile()};
     memcpy(nest.begin, r->begin, sizeof nest.begin);
     memcpy(nest.count, r->count, sizeof nest.count);
     if (!first.rhs)
@@ -1037,19 +1406,20 @@ static void emit_empty_region(Writer *w, const Kernel *k, const Region *r)
         Statement position = first;
         position.out = same_place(first.out, s->position);
         position.rhs = constant(-1);
-        fill.first = &position;
+        Kernel positions = {.first = &position, .samples = k->samples};
+        nest.kernel = &positions;
         emit_nest(w, &nest);
     }
 }
 
 static void emit_loops(Writer *w, const Kernel *k)
 {
-    const Statement *s = k->body ? k->body : k->first;
-    if (is_zero_fill(k)) {
+    const Statement *s = statement_of(k);
+    if (is_zero_fill(k) && k->samples < 0) {
         put_zero(w, &k->first->out);
         return;
     }
-    Nest nest = {.kernel = k, .tile = no_tile(), .begins = true, .guarded = true};
+    Nest nest = {.kernel = k, .tile = no_tile(), .guarded = true};
     for (int i = 0; i < s->nindex; i++)
         nest.count[i] = s->extent[i];
     if (!k->regions) {
@@ -1065,7 +1435,13 @@ static void emit_loops(Writer *w, const Kernel *k)
         memcpy(nest.begin, r->begin, sizeof nest.begin);
         memcpy(nest.count, r->count, sizeof nest.count);
         nest.tile = r->tile;
+        nest.whole = 0;
         emit_with_tails(w, nest);
+        if (k->samples >= 0 && k->samples < output_indices(s) && r->tile.factor[k->samples] > 1) {
+            nest.whole = r->tile.factor[k->samples];
+            nest.tile = r->rest;
+            emit_with_tails(w, nest);
+        }
     }
 }
 
@@ -1083,10 +1459,10 @@ static void put_unused(Writer *w)
         fprintf(w->file, "    (void)mean;\n");
 }
 
-void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables)
+void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables, Uses *uses)
 {
     Writer w = {.file = file, .plan = plan, .function = f, .used = NEW_ARRAY(bool, f->nparams + 1),
-                .ever = NEW_ARRAY(bool, f->nparams + 1), .tables = tables};
+                .ever = NEW_ARRAY(bool, f->nparams + 1), .tables = tables, .uses = uses};
     Text calls = {NULL, 0, 0};
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (f->unroll == UNROLL_FULL)

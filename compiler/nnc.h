@@ -172,7 +172,9 @@ typedef struct Weight {
     int64_t dim[4];
     int64_t count;
     double low, high;    /* PyTorch's default initialisation: uniform in [low, high) */
-    int64_t offset;      /* in net_params; set by plan */
+    /* Where it lies in net_params, set by plan: its axes in PyTorch's order, each with its stride. */
+    int64_t offset, axis[4], stride[4];
+    const Tensor *array; /* the tensor as it lies there */
     struct Weight *next;
 } Weight;
 
@@ -237,6 +239,12 @@ struct Tensor {
     int rank;            /* 0: a single number */
     int64_t dim[MAX_RANK];
     int64_t count;
+    /* How it lies in memory, once plan laid it out: row-major, along each dimension `room` floats, of which the
+     * first `before` and those behind the last element are zeros (a halo) or padding to whole vectors. */
+    int64_t before[MAX_RANK], room[MAX_RANK];
+    int64_t floats;      /* product of room */
+    int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
+    const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
     const double *data;  /* TENSOR_CONSTANT */
     const Weight *weight;/* TENSOR_WEIGHT, TENSOR_GRADIENT */
     Tensor *adjoint;     /* its gradient, once differentiate made one */
@@ -329,6 +337,7 @@ typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, NTARGETS } TargetName;
 typedef struct Target {
     const char *name;
     int lanes;           /* floats in a vector; 1: no vectors */
+    int registers;       /* that hold a vector */
     const char *cflags;  /* the compile line that the head of net.c shows */
 } Target;
 extern const Target targets[NTARGETS];
@@ -354,10 +363,15 @@ typedef enum Form { /* what a statement looks like to the schedule */
 
 /* How a region of a loop nest runs: a block of outputs in named registers. -1: no such index. */
 typedef struct Tile {
-    int lane;            /* the index whose values lie in one vector */
-    int index[2];        /* outputs unrolled: the first reuses one factor, the second the other */
-    int64_t factor[2];
-    bool unrolled[MAX_INDEX]; /* reduction indices written out: kernel taps */
+    int lane;            /* the output index whose values lie in one vector */
+    int width;           /* floats in a vector: the target's lanes, or 1 */
+    int64_t factor[MAX_INDEX]; /* outputs in registers along each index, along the lane in vectors */
+    bool unrolled[MAX_INDEX];  /* reduction indices written out: kernel taps */
+    int parted;          /* the reduction index of which every parts-th point goes to another partial sum */
+    int64_t parts;
+    int blocked;         /* the reduction index that is cut into blocks, so that a block's operands stay near */
+    int64_t block;
+    double cycles;       /* predicted, for the whole region */
 } Tile;
 
 /* A part of a statement's box in which no access falls outside. */
@@ -365,16 +379,24 @@ typedef struct Region {
     int64_t begin[MAX_INDEX], count[MAX_INDEX];
     bool empty;          /* no tap of it lies inside: out keeps its first value */
     Tile tile;
+    Tile rest;           /* for the samples that are left over by a tile of several */
     struct Region *next;
 } Region;
+
+enum { MAX_THEN = 4 };
 
 /* One loop nest: an optional first value of out and the statement that accumulates onto it. */
 typedef struct Kernel {
     Form form;
     Statement *first;    /* STORE_SET, or NULL: out holds its first value already (or -inf for max) */
     Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
-    Region *regions;     /* of body under tile, the largest first; NULL: body is not split */
+    Region *regions;     /* under tile, the largest first; NULL: plain loops with tests */
     int64_t terms;       /* points of body that lie inside, else of first */
+    Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
+    int nthen;
+    bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
+    int samples;         /* the index that runs over the samples of a chunk, or -1 */
+    double cycles;       /* predicted */
     struct Kernel *next;
 } Kernel;
 
@@ -390,15 +412,20 @@ typedef struct Function {
     int nparams;
     Unroll unroll;       /* FULL, TILE or NONE */
     bool uses_random, uses_mean;
+    bool per_call;       /* runs once, before the samples */
+    bool batched;        /* takes all samples of a chunk at once */
+    bool gone;           /* all it did is done by others */
     int64_t macs;        /* multiply-adds of its contractions */
     int64_t terms;       /* instances of its statements for one sample: what full would write out */
+    double cycles;       /* predicted for one sample */
     const char *why;     /* why auto chose as it did; a phrase */
     struct Function *next;
 } Function;
 
 typedef struct Buffer {  /* an interval of the arena, for one tensor (and those that share it) */
     Tensor *tensor;
-    int64_t offset, size;/* floats */
+    int64_t offset, size;/* floats; of all its samples */
+    int64_t samples;     /* how many samples' it holds: 1, or the pass's chunk */
     int begin, end;      /* first and last call that touches it */
     struct Buffer *next;
 } Buffer;
@@ -408,6 +435,7 @@ typedef struct Pass {    /* net_forward, or net_backward */
     Function *functions; /* called in this order for each sample */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
     Buffer *buffers;
+    int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
     int64_t arena;       /* floats */
 } Pass;
 
@@ -531,6 +559,7 @@ void verify_prog(const Prog *);
 Tensor *new_tensor(Prog *, TensorRole, const char *name, bool per_sample, int rank, const int64_t *dim);
 Tensor *tensor_of(Prog *, const Value *);                  /* the tensor that holds a value */
 Tensor *weight_tensor(Prog *, const Weight *);
+Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim); /* its numbers under another shape */
 Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
 Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
 Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
@@ -553,7 +582,7 @@ Access element(Statement *, Tensor *);                     /* each element once:
 Access same_place(Access, Tensor *);                       /* the same indices in a tensor of the same shape */
 Access without_channel(Access, Tensor *);                  /* C,H,W to H,W, and N to a single number */
 bool access_equal(const Access *, const Access *);
-Affine position_of(Access);                                /* number of the element, row-major */
+Affine position_of(Access);                                /* of the element in memory, row-major */
 void store(Prog *, Statement *, Store, Access out, Expr *rhs); /* completes a statement and appends it */
 void complete(Statement *, Store, Access out, Expr *rhs);  /* without appending; orders the indices */
 Affine substitute(Affine, const Affine *map);              /* map[i] in the place of index i */
@@ -613,6 +642,7 @@ const char *form_name(Form);
 int64_t predicted_bytes(const Function *);                 /* of machine code, written out */
 double predicted_seconds(const Function *);                /* of gcc -O2 on that */
 
+Prog *lay_out(const Prog *, const Target *, Unroll);       /* layout.c: a copy, with every tensor's place in memory */
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
 /* split.c: false where it can't be; partition: each output belongs to exactly one region. */
 bool split_regions(const Statement *, int lanes, Region **regions, bool *partition);
@@ -620,6 +650,9 @@ bool needs_guard(const Statement *);                       /* does some access f
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
 void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region */
 Tile no_tile(void);
+bool is_contraction(const Statement *);                    /* out += u v */
+bool in_vectors(const Statement *, int lane);              /* tile.c: can that index lie in lanes? */
+double expr_cycles(const Expr *, int width);               /* tile.c: a prediction */
 int64_t region_volume(const Region *, const Statement *);
 bool depends_on(const Access *, int index);
 int64_t stride_of(const Access *, int index);              /* in elements, row-major */
@@ -631,9 +664,23 @@ const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the a
 
 void emit_header(FILE *, const Plan *);
 void emit_source(FILE *, const Plan *, const char *header_name);
-/* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name. */
-void emit_function(FILE *, const Plan *, const Function *, bool *tables);
+typedef struct Uses {    /* what the printed functions call by name */
+    bool vectors, all, load_first, store_first, select, greater, absolute, lanes;
+    unsigned scalar_math, vector_math;
+} Uses;
+
+/* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name, and its uses. */
+void emit_function(FILE *, const Plan *, const Function *, bool *tables, Uses *);
 const char *c_name(const char *);                          /* "conv1.weight" as an identifier */
 const char *c_float(double);                               /* a literal that reads back exactly */
+
+/* ---- math.c: exp, tanh, sigmoid, log and log1p for net.c ------------------------------------------------------------ */
+
+enum { MATH_EXP = 1, MATH_TANH = 2, MATH_SIGMOID = 4, MATH_LOG = 8, MATH_LOG1P = 16 };
+
+/* Prints those of exp_f, tanh_f, ... (on float) that are in scalar_set and those of exp_v, tanh_v, ... (on `vec`, a
+ * vector of `lanes` floats; macros that evaluate x once) that are in vector_set, with what they need; nothing for 0.
+ * Before them stand math.h, stdint.h, string.h and the typedef of vec. */
+void emit_math(FILE *, int lanes, unsigned scalar_set, unsigned vector_set);
 
 #endif

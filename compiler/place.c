@@ -17,7 +17,7 @@ static bool is_move(const Statement *s)
     const Access *from = &s->rhs->access;
     Affine to_position = position_of(s->out), from_position = position_of(*from);
     return affine_equal(&to_position, &from_position) && covers_tensor(s, &s->out) && covers_tensor(s, from)
-           && from->tensor->per_sample && from->tensor->count == s->out.tensor->count;
+           && from->tensor->per_sample && from->tensor->floats == s->out.tensor->floats;
 }
 
 /* A tensor that one statement defines, as another tensor's elements in the same order, is that tensor. */
@@ -71,12 +71,42 @@ static int64_t lowest_offset(Buffer *const *placed, int n, const Buffer *buffer,
     return offset;
 }
 
+/* Calls that are made sample by sample form a group, and so do those that take a chunk of samples each. What passes from one
+ * group to another is kept for all samples of the chunk. A group of the first kind begins again for each
+ * sample, so such a buffer lives through the whole of it. */
+typedef struct Group {
+    int begin, end;      /* its first and last call */
+    bool batched;
+} Group;
+
+static Group *find_groups(const Pass *pass)
+{
+    int n = 0, call = 0;
+    for (const Function *f = pass->functions; f; f = f->next)
+        n++;
+    Group *group_of = NEW_ARRAY(Group, n + 1); /* by call */
+    int begin = 0;
+    const Function *before = NULL;
+    for (const Function *f = pass->functions; f; before = f, f = f->next, call++) {
+        if (!before || before->batched != f->batched || before->per_call != f->per_call)
+            begin = call;
+        group_of[call].batched = f->batched || f->per_call;
+        group_of[call].begin = begin;
+        for (int i = begin; i <= call; i++)
+            group_of[i].end = call;
+    }
+    return group_of;
+}
+
 void place(Pass *pass)
 {
-    int ntensors = pass->prog->ntensors, n = 0, call = 0;
+    int ntensors = pass->prog->ntensors, n = 0, call = 0, calls = 0;
     Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors);
     Buffer **end = &pass->buffers;
     const Buffer **alive = NEW_ARRAY(const Buffer *, ntensors);
+    const Group *group_of = find_groups(pass);
+    for (const Function *f = pass->functions; f; f = f->next)
+        calls++;
     for (const Function *f = pass->functions; f; f = f->next, call++)
         for (int i = 0; i < f->nparams; i++) {
             Tensor *root = pass->root[f->param[i]->id];
@@ -87,11 +117,25 @@ void place(Pass *pass)
                 b = by_id[root->id] = *end = order[n++] = NEW(Buffer);
                 end = &b->next;
                 b->tensor = root;
-                b->size = (root->count + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
                 b->begin = call;
+                b->samples = 1;
             }
             b->end = call;
+            if (root->per_sample && pass->chunk && (group_of[call].batched || group_of[call].begin != group_of[b->begin].begin))
+                b->samples = pass->chunk;
         }
+    for (int i = 0; i < n; i++) {
+        Buffer *b = order[i];
+        if (!b->tensor->per_sample) { /* made once a call */
+            b->end = calls - 1;
+        } else if (b->samples > 1) {
+            if (!group_of[b->begin].batched)
+                b->begin = group_of[b->begin].begin;
+            if (!group_of[b->end].batched)
+                b->end = group_of[b->end].end;
+        }
+        b->size = (b->tensor->floats * b->samples + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
     for (int i = 1; i < n; i++) /* by size, the largest first; equals in order of birth */
         for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {
             Buffer *b = order[k];

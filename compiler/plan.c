@@ -11,21 +11,21 @@
 #include "nnc.h"
 
 const Target targets[NTARGETS] = {
-    [TARGET_GENERIC] = {"generic", 8, "-O2 -march=native"},
-    [TARGET_SCALAR] = {"scalar", 1, "-std=c99 -O2"},
+    [TARGET_GENERIC] = {"generic", 8, 16, "-O2 -march=native"},
+    [TARGET_SCALAR] = {"scalar", 1, 16, "-std=c99 -O2"},
 };
 
 /* ---- Predictions ---------------------------------------------------------------------------------------
  *
  * Measured with gcc 12 -O2 on x86-64 on straight-line code for convolutions and fully connected layers: one
- * point of a statement takes 14 to 20 bytes, and 0.3 to 0.4 milliseconds to compile. */
+ * point of a statement takes 14 to 20 bytes, and 0.3 to 0.4 milliseconds to compile. It runs in half a cycle
+ * while the code stays in the instruction cache, and in twice that from beyond it. */
 
-enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 50000000 };
-static const double seconds_a_point = 350e-6;
+enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 50000000, INSTRUCTION_CACHE = 32 << 10 };
+static const double seconds_a_point = 350e-6, cycles_a_point = 0.55;
 
-/* What auto writes out in full: up to so many points of a function that multiplies, where lanes and tiles find
- * nothing to hold on to below; fewer of any other, since the C compiler makes good vector code of its loops. */
-enum { CONTRACTION_BUDGET = 256, OTHER_BUDGET = 64 };
+/* auto writes out in full at most so many points of a function. */
+enum { MOST_FULL = 2000 };
 
 int64_t predicted_bytes(const Function *f)
 {
@@ -47,13 +47,6 @@ int64_t box_volume(const Statement *s)
     return volume;
 }
 
-/* out += u v: also where no index is left to sum over */
-static bool multiplies(const Statement *s)
-{
-    const Expr *e = s->rhs;
-    return s->store == STORE_ADD && e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_LOAD;
-}
-
 Form form_of(const Statement *s)
 {
     const Expr *e = s->rhs;
@@ -61,7 +54,7 @@ Form form_of(const Statement *s)
     if (s->store == STORE_SET || !reduces)
         return s->store == STORE_SET && e->op == OP_CONSTANT ? FORM_FILL
                : s->store == STORE_SET && e->op == OP_LOAD ? FORM_MOVE : FORM_POINTWISE;
-    if (multiplies(s))
+    if (is_contraction(s))
         return FORM_CONTRACTION;
     bool scaled = e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_CONSTANT;
     bool window = e->op == OP_LOAD ? e->access.padded : scaled && e->arg[0]->access.padded;
@@ -89,18 +82,25 @@ static bool same_outputs(const Statement *a, const Statement *b)
 
 enum { MOST_REGIONS = 64 };
 
+static Region *whole_box(const Statement *s)
+{
+    Region *all = NEW(Region);
+    for (int i = 0; i < s->nindex; i++)
+        all->count[i] = s->extent[i];
+    return all;
+}
+
 /* Fills in what follows from a kernel's statements. Where regions don't part the outputs, the first value
  * becomes a kernel of its own before this one. */
 static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
 {
     k->form = form_of(k->body ? k->body : k->first);
     k->terms = box_volume(k->body ? k->body : k->first);
-    if (!k->body)
-        return k;
+    k->regions = NULL;
     Region *regions;
-    bool partition;
+    bool partition = true;
     int n = 0;
-    if (split_regions(k->body, target->lanes, &regions, &partition)) {
+    if (k->body && split_regions(k->body, target->lanes, &regions, &partition)) {
         k->terms = 0;
         for (const Region *r = regions; r; r = r->next, n++)
             k->terms += region_volume(r, k->body);
@@ -108,31 +108,35 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         if (unroll == UNROLL_TILE && regions && n <= MOST_REGIONS && whole && gathers(k->body))
             k->regions = regions;
     }
-    if (k->regions && !partition && k->first) {
+    if (!k->body && unroll == UNROLL_TILE && !needs_guard(k->first))
+        k->regions = whole_box(k->first);
+    if (k->regions && !partition && k->first && k->body) {
         Kernel *before = NEW(Kernel);
-        *before = (Kernel){.first = k->first, .next = k};
+        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples};
         k->first = NULL;
         finish_kernel(k, unroll, target);
         return finish_kernel(before, unroll, target);
     }
-    choose_tiles(k, target);
+    k->cycles = (double)k->terms * expr_cycles(k->body ? k->body->rhs : k->first->rhs, 1);
+    if (k->regions)
+        choose_tiles(k, target);
     return k;
 }
 
-static Kernel **append(Kernel **end, Kernel *kernels, Unroll unroll, const Target *target)
+static Kernel *finish_kernels(Kernel *kernels, Unroll unroll, const Target *target)
 {
+    Kernel *result = NULL, **end = &result;
     for (Kernel *k = kernels, *next; k; k = next) {
         next = k->next;
         k->next = NULL;
         for (*end = finish_kernel(k, unroll, target); *end; end = &(*end)->next)
             ;
     }
-    return end;
+    return result;
 }
 
-/* Pairs a first value with the statement that accumulates onto it, and turns scattering into gathering. */
-static Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end, Unroll unroll,
-                            const Target *target)
+/* Pairs a first value with the statement that accumulates onto it. */
+static Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end)
 {
     Kernel *kernels = NULL, **last = &kernels;
     for (Statement *s = begin; s != end; s = s->next) {
@@ -140,23 +144,15 @@ static Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement 
             continue; /* a move that changes nothing */
         Statement *next = s->next == end ? NULL : s->next;
         bool pair = s->store == STORE_SET && next && next->store == STORE_ADD && next->out.tensor == s->out.tensor;
-        Kernel *k = NULL;
-        if (unroll != UNROLL_NONE && pair && !gathers(next))
-            k = gather(s, next);
-        if (unroll != UNROLL_NONE && !k && s->store == STORE_ADD && !gathers(s))
-            k = gather(NULL, s);
-        if (k && pair)
-            s = next;
-        if (!k) {
-            k = NEW(Kernel);
-            if (s->store == STORE_SET)
-                k->first = s;
-            else
-                k->body = s;
-            if (pair && gathers(next) && same_outputs(s, next))
-                k->body = s = next;
-        }
-        last = append(last, k, unroll, target);
+        Kernel *k = *last = NEW(Kernel);
+        last = &k->next;
+        k->samples = -1;
+        if (s->store == STORE_SET)
+            k->first = s;
+        else
+            k->body = s;
+        if (pair && gathers(next) && same_outputs(s, next))
+            k->body = s = next;
     }
     return kernels;
 }
@@ -198,24 +194,69 @@ static bool uses_op(const Expr *e, Op op)
     return false;
 }
 
+/* The statements of a kernel: first, body, then what follows on them. */
+enum { MAX_PARTS = 2 + MAX_THEN };
+
+static void parts_of(Kernel *k, Statement **part[MAX_PARTS], int *n)
+{
+    *n = 0;
+    if (k->first)
+        part[(*n)++] = &k->first;
+    if (k->body)
+        part[(*n)++] = &k->body;
+    for (int i = 0; i < k->nthen; i++)
+        part[(*n)++] = &k->then[i];
+}
+
+static bool stores(const Kernel *k, const Statement *s)
+{
+    for (int i = 0; i < k->nthen; i++)
+        if (k->then[i] == s)
+            return !k->dropped[i + 1];
+    return !k->dropped[0];
+}
+
+/* A value that a statement of the kernel makes and a later one takes out of its register. */
+static bool passes_on(const Kernel *k, const Tensor *t)
+{
+    bool made = k->dropped[0] && (k->body ? k->body : k->first)->out.tensor == t;
+    for (int i = 0; i < k->nthen; i++)
+        made |= k->dropped[i + 1] && k->then[i]->out.tensor == t;
+    return made;
+}
+
+typedef struct Reads {
+    const Kernel *kernel;
+    Params *params;
+} Reads;
+
+static void add_kernel_read(const Access *access, void *context)
+{
+    Reads *reads = context;
+    if (!passes_on(reads->kernel, access->tensor))
+        add_read(access, reads->params);
+}
+
 static void collect_params(Function *f)
 {
     Params params = {.n = 0};
-    for (const Kernel *k = f->kernels; k; k = k->next)
-        for (int part = 0; part < 2; part++) {
-            const Statement *s = part ? k->body : k->first;
-            if (!s)
-                continue;
-            visit_loads(s->rhs, add_read, &params);
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = f->kernels; k; k = k->next) {
+        Reads reads = {k, &params};
+        for (parts_of(k, part, &n); n--;) {
+            const Statement *s = *part[n];
+            visit_loads(s->rhs, add_kernel_read, &reads);
             f->uses_random |= uses_op(s->rhs, OP_RANDOM);
             f->uses_mean |= uses_op(s->rhs, OP_MEAN);
         }
-    for (const Kernel *k = f->kernels; k; k = k->next)
-        for (int part = 0; part < 2; part++) {
-            const Statement *s = part ? k->body : k->first;
-            if (s)
+    }
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;) {
+            const Statement *s = *part[n];
+            if (stores(k, s))
                 add_param(&params, s->out.tensor, true);
-            if (s && s->position)
+            if (s->position)
                 add_param(&params, s->position, true);
         }
     f->nparams = params.n;
@@ -239,12 +280,23 @@ static const char *thousands(int64_t n)
                                                     : format("%lldM", (long long)(n / 1000000));
 }
 
-static int64_t budget_of(const Function *f)
+static double sum_cycles(const Kernel *kernels)
 {
-    for (const Kernel *k = f->kernels; k; k = k->next)
-        if (k->form == FORM_CONTRACTION)
-            return CONTRACTION_BUDGET;
-    return OTHER_BUDGET;
+    double cycles = 0;
+    for (const Kernel *k = kernels; k; k = k->next)
+        cycles += k->cycles + 4;
+    return cycles;
+}
+
+/* Straight-line code: each point once, from the instruction cache or from beyond it. */
+static double full_cycles(const Kernel *kernels, int64_t terms)
+{
+    double cycles = 0;
+    for (const Kernel *k = kernels; k; k = k->next) {
+        const Statement *s = k->body ? k->body : k->first;
+        cycles += (double)k->terms * (is_contraction(s) ? cycles_a_point : expr_cycles(s->rhs, 1));
+    }
+    return terms * BYTES_A_POINT > INSTRUCTION_CACHE / 2 ? 2 * cycles : cycles;
 }
 
 static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
@@ -252,23 +304,423 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     Function *f = NEW(Function);
     f->layer = begin->layer;
     f->backward = begin->backward;
+    f->per_call = !begin->per_sample;
     Unroll wish = plan->options->unroll;
-    f->unroll = wish == UNROLL_AUTO ? UNROLL_FULL : wish;
-    f->kernels = make_kernels(pass, begin, end, f->unroll, plan->target);
+    f->unroll = wish == UNROLL_AUTO ? UNROLL_TILE : wish;
+    f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, plan->target);
     f->terms = count_terms(f->kernels);
     f->why = "as told";
-    if (wish == UNROLL_AUTO && f->terms > budget_of(f)) {
-        f->why = format("%s points, over the budget", thousands(f->terms));
-        f->unroll = UNROLL_TILE;
-        f->kernels = make_kernels(pass, begin, end, f->unroll, plan->target);
-        f->terms = count_terms(f->kernels);
-    } else if (wish == UNROLL_AUTO)
-        f->why = format("%s points, within the budget", thousands(f->terms));
+    if (wish == UNROLL_AUTO) {
+        double tile = sum_cycles(f->kernels);
+        Kernel *full = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, plan->target);
+        int64_t terms = count_terms(full);
+        double straight = full_cycles(full, terms);
+        if (terms <= MOST_FULL && straight < tile) {
+            f->unroll = UNROLL_FULL;
+            f->kernels = full;
+            f->terms = terms;
+        }
+        f->cycles = f->unroll == UNROLL_FULL ? straight : tile;
+        f->why = terms > MOST_FULL ? format("%.0f cycles; %s points are too many for full", tile, thousands(terms))
+                                   : format("%.0f cycles, in full %.0f", tile, straight);
+    } else
+        f->cycles = sum_cycles(f->kernels);
     for (const Statement *s = begin; s != end; s = s->next)
-        if (multiplies(s))
+        if (is_contraction(s))
             f->macs += box_volume(s);
-    collect_params(f);
     return f->kernels ? f : NULL;
+}
+
+/* ---- Fusion ------------------------------------------------------------------------------------------------------
+ *
+ * A pointwise statement whose input is computed just as it needs it, element by element, runs where that value
+ * is still in a register: bias, then activation; in the backward pass input gradient, then the activation's. */
+
+static Statement *last_of(const Kernel *k)
+{
+    return k->nthen ? k->then[k->nthen - 1] : k->body ? k->body : k->first;
+}
+
+static bool writes(Kernel *k, const Tensor *t)
+{
+    Statement **part[MAX_PARTS];
+    int n;
+    for (parts_of(k, part, &n); n--;)
+        if ((*part[n])->out.tensor == t || (*part[n])->position == t)
+            return true;
+    return false;
+}
+
+typedef struct Reading {
+    const Tensor *tensor;
+    int times;
+    const Access *access;
+    bool same;           /* all of them at the same place */
+} Reading;
+
+static void note_reading(const Access *access, void *context)
+{
+    Reading *r = context;
+    if (access->tensor != r->tensor)
+        return;
+    r->same &= !r->times++ || access_equal(access, r->access);
+    r->access = access;
+}
+
+static Reading reading_of(const Statement *s, const Tensor *t)
+{
+    Reading r = {t, 0, NULL, true};
+    visit_loads(s->rhs, note_reading, &r);
+    return r;
+}
+
+static bool reads(Kernel *k, const Tensor *t)
+{
+    Statement **part[MAX_PARTS];
+    int n;
+    for (parts_of(k, part, &n); n--;)
+        if (reading_of(*part[n], t).times)
+            return true;
+    return false;
+}
+
+/* Zeros around a tensor, not in it. */
+static bool is_halo_fill(const Kernel *k)
+{
+    if (k->body || !expr_is(k->first->rhs, 0))
+        return false;
+    const Access *out = &k->first->out;
+    for (int d = 0; d < out->tensor->rank; d++) {
+        int64_t least, most;
+        affine_range(&out->at[d], k->first, &least, &most);
+        if (most < 0 || least >= out->tensor->dim[d])
+            return true;
+    }
+    return false;
+}
+
+/* Every element once, index by index in the tensor's own order. */
+static bool reads_each(const Statement *s, const Access *access)
+{
+    return covers_tensor(s, access);
+}
+
+typedef struct Fusion {
+    Pass *pass;
+    Function *from, *into; /* whose statement, into which function */
+    Kernel *consumer;
+    Tensor *value;         /* that is taken out of its register */
+} Fusion;
+
+static bool has_alias(const Pass *pass, const Tensor *t)
+{
+    for (const Tensor *other = pass->prog->tensors; other; other = other->next)
+        if (other != t && pass->root[other->id] == t)
+            return true;
+    return pass->root[t->id] != t;
+}
+
+/* Can the consumer run in these lanes wherever the producer can? */
+static bool keeps_lanes(const Kernel *producer, const Statement *then)
+{
+    const Statement *s = producer->body ? producer->body : producer->first;
+    for (int i = 0; i < output_indices(s); i++)
+        if (in_vectors(s, i) && !in_vectors(then, i))
+            return false;
+    return true;
+}
+
+/* The consumer's statement at the element that the producer has just made. */
+static Statement *follow(const Kernel *producer, const Statement *consumer, const Access *value)
+{
+    const Statement *s = producer->body ? producer->body : producer->first, *last = last_of(producer);
+    Affine map[MAX_INDEX] = {{0}};
+    for (int d = 0; d < value->tensor->rank; d++)
+        for (int i = 0; i < consumer->nindex; i++)
+            if (value->at[d].coefficient[i])
+                map[i] = last->out.at[d];
+    Statement *then = NEW(Statement);
+    *then = *consumer;
+    then->next = NULL;
+    then->nindex = s->nindex;
+    memcpy(then->extent, s->extent, sizeof then->extent);
+    memcpy(then->index_name, s->index_name, sizeof then->index_name);
+    then->out = substitute_access(consumer->out, map);
+    then->rhs = substitute_expr(consumer->rhs, map);
+    return then;
+}
+
+/* Is t made by kernels of one function that hold each element's last value in a register? */
+static bool can_follow(Fusion *fusion, const Access *value)
+{
+    Tensor *t = fusion->value;
+    fusion->into = NULL;
+    for (Function *f = fusion->pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels; k; k = k->next) {
+            if (!writes(k, t) || is_halo_fill(k))
+                continue;
+            bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
+            if (!complete_value || k->nthen == MAX_THEN || f->unroll != UNROLL_TILE || f == fusion->from
+                || (fusion->into && fusion->into != f))
+                return false;
+            fusion->into = f;
+            if (!keeps_lanes(k, follow(k, fusion->consumer->first, value)))
+                return false;
+        }
+    return fusion->into;
+}
+
+/* Everything else that the consumer reads must be there when the producer runs. */
+static bool inputs_ready(const Fusion *fusion)
+{
+    const Statement *s = fusion->consumer->first;
+    for (const Tensor *t = fusion->pass->prog->tensors; t; t = t->next) {
+        if (t == fusion->value || !reading_of(s, t).times)
+            continue;
+        const Tensor *root = fusion->pass->root[t->id];
+        for (Function *f = fusion->into; f != fusion->from->next; f = f->next)
+            for (Kernel *k = f->kernels; k; k = k->next)
+                if (writes(k, root))
+                    return false;
+    }
+    return true;
+}
+
+static void remove_kernel(Function *f, const Kernel *kernel)
+{
+    for (Kernel **link = &f->kernels; *link; link = &(*link)->next)
+        if (*link == kernel) {
+            *link = kernel->next;
+            return;
+        }
+}
+
+/* The halo of what the consumer writes is filled where the consumer now runs. */
+static void take_fills(Fusion *fusion, const Tensor *t)
+{
+    for (Kernel *k = fusion->from->kernels, *next; k; k = next) {
+        next = k->next;
+        if (!writes(k, t) || !is_halo_fill(k))
+            continue;
+        remove_kernel(fusion->from, k);
+        k->next = fusion->into->kernels;
+        fusion->into->kernels = k;
+    }
+}
+
+static void fuse(Fusion *fusion, const Access *value)
+{
+    Tensor *t = fusion->value;
+    const Statement *consumer = fusion->consumer->first;
+    remove_kernel(fusion->from, fusion->consumer);
+    bool read = false;
+    for (Function *f = fusion->pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels; k; k = k->next)
+            read |= reads(k, t);
+    for (Kernel *k = fusion->into->kernels, *next; k; k = next) {
+        next = k->next;
+        if (!writes(k, t))
+            continue;
+        if (is_halo_fill(k)) {
+            if (!read)
+                remove_kernel(fusion->into, k);
+            continue;
+        }
+        Statement *then = follow(k, consumer, value);
+        k->dropped[k->nthen] = !read;
+        k->then[k->nthen++] = then;
+    }
+    take_fills(fusion, consumer->out.tensor);
+    fusion->from->gone = !fusion->from->kernels;
+}
+
+static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
+{
+    const Statement *s = consumer->first;
+    if (consumer->body || !s || consumer->nthen || !s->per_sample || uses_op(s->rhs, OP_RANDOM))
+        return false;
+    for (Tensor *t = pass->prog->tensors; t; t = t->next) {
+        Reading r = reading_of(s, t);
+        if (!r.times || !r.same || t->role != TENSOR_VALUE || !t->per_sample || has_alias(pass, t) || !reads_each(s, r.access))
+            continue;
+        Fusion fusion = {pass, from, NULL, consumer, t};
+        Access value = *r.access;
+        if (can_follow(&fusion, &value) && inputs_ready(&fusion)) {
+            fuse(&fusion, &value);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fuse_all(Pass *pass)
+{
+    for (Function *f = pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels, *next; k; k = next) {
+            next = k->next;
+            if (f->unroll == UNROLL_TILE && !f->per_call)
+                try_fusion(pass, f, k);
+        }
+    for (Function **link = &pass->functions; *link;)
+        if ((*link)->gone)
+            *link = (*link)->next;
+        else
+            link = &(*link)->next;
+}
+
+/* ---- Samples together ----------------------------------------------------------------------------------------------
+ *
+ * Where each weight serves a sample only once (fully connected layers), several samples go through the function
+ * together: a weight that is loaded then serves all of them. The sample becomes an index like any other, of
+ * tensors that have one dimension more. */
+
+enum { MOST_SAMPLES = 32, FEW_WEIGHTS = 256 };
+
+static bool uses_weights_once(const Function *f)
+{
+    for (const Kernel *k = f->kernels; k; k = k->next)
+        for (int i = 0; k->body && is_contraction(k->body) && i < 3; i++) {
+            const Tensor *t = i == 2 ? k->body->out.tensor : k->body->rhs->arg[i]->access.tensor;
+            if (!t->per_sample && t->count >= FEW_WEIGHTS && t->count == box_volume(k->body))
+                return true;
+        }
+    return false;
+}
+
+typedef struct Samples {
+    Tensor **view;       /* by tensor id */
+    int64_t count;
+    int shift, index;    /* of the other indices; of the sample */
+} Samples;
+
+static Tensor *view_of(Samples *samples, Tensor *t)
+{
+    Tensor **view = &samples->view[t->id];
+    if (*view || !t->per_sample)
+        return t->per_sample ? *view : t;
+    *view = NEW(Tensor);
+    **view = *t;
+    (*view)->of = t;
+    (*view)->per_sample = false;
+    (*view)->rank = t->rank + 1;
+    (*view)->dim[0] = (*view)->room[0] = samples->count;
+    (*view)->before[0] = 0;
+    for (int d = 0; d < t->rank; d++) {
+        (*view)->dim[d + 1] = t->dim[d];
+        (*view)->room[d + 1] = t->room[d];
+        (*view)->before[d + 1] = t->before[d];
+    }
+    (*view)->count *= samples->count;
+    (*view)->floats *= samples->count;
+    return *view;
+}
+
+static Access over_samples(Samples *samples, Access access)
+{
+    Affine map[MAX_INDEX] = {{0}};
+    for (int i = 0; i + samples->shift < MAX_INDEX; i++)
+        map[i].coefficient[i + samples->shift] = 1;
+    access = substitute_access(access, map);
+    if (!access.tensor->per_sample)
+        return access;
+    for (int d = access.tensor->rank; d > 0; d--)
+        access.at[d] = access.at[d - 1];
+    access.at[0] = affine(0);
+    access.at[0].coefficient[samples->index] = 1;
+    access.tensor = view_of(samples, access.tensor);
+    return access;
+}
+
+static Expr *expr_over_samples(Samples *samples, const Expr *e)
+{
+    Affine map[MAX_INDEX] = {{0}};
+    for (int i = 0; i + samples->shift < MAX_INDEX; i++)
+        map[i].coefficient[i + samples->shift] = 1;
+    Expr *copy = NEW(Expr);
+    *copy = *e;
+    if (e->op == OP_LOAD)
+        copy->access = over_samples(samples, e->access);
+    copy->index = substitute(e->index, map);
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        copy->arg[i] = expr_over_samples(samples, e->arg[i]);
+    return copy;
+}
+
+static Statement *statement_over_samples(Samples *samples, const Statement *s, int nindex)
+{
+    Statement *copy = NEW(Statement);
+    *copy = *s;
+    samples->shift = s->out.tensor->per_sample;
+    samples->index = samples->shift ? 0 : nindex;
+    copy->nindex = nindex + 1;
+    for (int i = 0; i < nindex; i++) {
+        copy->index_name[i + samples->shift] = s->index_name[i];
+        copy->extent[i + samples->shift] = s->extent[i];
+    }
+    copy->index_name[samples->index] = "s";
+    copy->extent[samples->index] = samples->count;
+    copy->rhs = expr_over_samples(samples, s->rhs);
+    copy->position = s->position ? view_of(samples, s->position) : NULL;
+    copy->out = over_samples(samples, s->out);
+    return copy;
+}
+
+static void check_rank(const Access *access, void *fits)
+{
+    if (access->tensor->per_sample && access->tensor->rank == MAX_RANK)
+        *(bool *)fits = false;
+}
+
+static bool can_batch(const Function *f)
+{
+    if (f->unroll != UNROLL_TILE || f->per_call || !uses_weights_once(f))
+        return false;
+    for (Kernel *k = f->kernels; k; k = k->next) {
+        Statement **part[MAX_PARTS];
+        int n;
+        for (parts_of(k, part, &n); n--;) {
+            const Statement *s = *part[n];
+            bool fits = true;
+            check_rank(&s->out, &fits);
+            visit_loads(s->rhs, check_rank, &fits);
+            if (!fits || s->nindex == MAX_INDEX || uses_op(s->rhs, OP_RANDOM) || !k->regions)
+                return false;
+        }
+    }
+    return true;
+}
+
+static void take_samples_together(const Plan *plan, Pass *pass)
+{
+    Samples samples = {.view = NEW_ARRAY(Tensor *, pass->prog->ntensors)};
+    samples.count = plan->net->batch < MOST_SAMPLES ? plan->net->batch : MOST_SAMPLES;
+    if (samples.count < 2)
+        return;
+    for (Function *f = pass->functions; f; f = f->next) {
+        if (!can_batch(f))
+            continue;
+        f->batched = true;
+        pass->chunk = samples.count;
+        for (Kernel *k = f->kernels; k; k = k->next) {
+            const Statement *s = k->body ? k->body : k->first;
+            bool output = s->out.tensor->per_sample;
+            int nindex = s->nindex;
+            k->samples = output ? 0 : nindex;
+            if (k->first)
+                k->first = statement_over_samples(&samples, k->first, k->body ? k->first->nindex : nindex);
+            if (k->body)
+                k->body = statement_over_samples(&samples, k->body, nindex);
+            for (int i = 0; i < k->nthen; i++)
+                k->then[i] = statement_over_samples(&samples, k->then[i], nindex);
+        }
+    }
+}
+
+static void print_room(const Access *access, void *stream)
+{
+    for (int d = 0; d < access->tensor->rank; d++)
+        fprintf(stream, "%lld+%lld ", (long long)access->tensor->room[d], (long long)access->tensor->before[d]);
+    fprintf(stream, "\n");
 }
 
 /* What the code of a function depends on, as text: equal texts are equal functions. */
@@ -280,11 +732,16 @@ static char *signature(const Function *f)
     if (!stream)
         fail("out of memory");
     fprintf(stream, "%d %d\n", f->unroll, f->backward);
-    for (const Kernel *k = f->kernels; k; k = k->next) {
-        if (k->first)
-            dump_statement(stream, k->first);
-        if (k->body)
-            dump_statement(stream, k->body);
+    for (Kernel *k = f->kernels; k; k = k->next) {
+        Statement **part[MAX_PARTS];
+        int n;
+        for (parts_of(k, part, &n); n--;) {
+            fprintf(stream, "%d ", stores(k, *part[n]));
+            dump_statement(stream, *part[n]);
+            for (int d = 0; d < (*part[n])->out.tensor->rank; d++)
+                fprintf(stream, "%lld ", (long long)(*part[n])->out.tensor->room[d]);
+            visit_loads((*part[n])->rhs, print_room, stream);
+        }
     }
     fclose(stream);
     char *copy = copy_text(text, size);
@@ -327,39 +784,70 @@ static const Function *same_layer(const Pass *forward, const Function *f)
     return NULL;
 }
 
-static Pass make_pass(const Plan *plan, Prog *prog, const Pass *forward)
+static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
 {
+    Function *all = pass->functions, **last = &pass->functions;
+    pass->functions = NULL; /* those named so far */
+    for (Function *f = all, *next; f; f = next) {
+        next = f->next;
+        f->next = NULL;
+        const Function *other = f->per_call ? NULL : same_layer(forward, f);
+        f->twin = other && !strcmp(signature(other), signature(f));
+        const char *direction = f->per_call ? "transpose" : f->backward ? "backward" : other ? "training" : "forward";
+        f->name = f->twin ? other->name : function_name(plan, pass, f, direction);
+        *last = f;
+        last = &f->next;
+    }
+}
+
+static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
+{
+    Prog *prog = lay_out(meaning, plan->target, plan->options->unroll);
     Pass pass = {.prog = prog};
     share_moves(&pass);
     Function **last = &pass.functions;
     for (Statement *begin = prog->statements, *end; begin; begin = end) {
-        if (!begin->per_sample)
-            bug("%s: a statement outside the loop over samples", begin->layer->name);
-        for (end = begin; end && end->layer == begin->layer && end->backward == begin->backward;)
+        for (end = begin; end && end->layer == begin->layer && end->backward == begin->backward
+                          && end->per_sample == begin->per_sample;)
             end = end->next;
         Function *f = make_function(plan, &pass, begin, end);
         if (!f)
             continue;
-        const Function *other = same_layer(forward, f);
-        f->twin = other && !strcmp(signature(other), signature(f));
-        f->name = f->twin ? other->name
-                          : function_name(plan, &pass, f, f->backward ? "backward" : other ? "training" : "forward");
         *last = f;
         last = &f->next;
     }
+    fuse_all(&pass);
+    take_samples_together(plan, &pass);
+    for (Function *f = pass.functions; f; f = f->next) {
+        f->kernels = finish_kernels(f->kernels, f->unroll, plan->target);
+        collect_params(f);
+    }
+    name_functions(plan, &pass, forward);
     place(&pass);
     return pass;
 }
 
-static int64_t layout_params(const Net *net)
+/* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say. */
+static int64_t layout_params(const Plan *plan)
 {
-    enum { VECTOR = 8, LINE = 16 };
+    enum { LINE = 16 };
     int64_t floats = 0;
-    for (Weight *w = net->weights; w; w = w->next) {
+    for (Weight *w = plan->net->weights; w; w = w->next) {
+        const Tensor *t = plan->forward.prog->weight[w->id];
+        int64_t stride = 1;
+        for (int d = 0; d < 4; d++) {
+            w->axis[d] = 1;
+            w->stride[d] = 0;
+        }
+        for (int d = t->rank - 1; d >= 0; d--) {
+            w->axis[t->axis[d]] = t->dim[d];
+            w->stride[t->axis[d]] = stride;
+            stride *= t->room[d];
+        }
+        w->array = t;
         w->offset = floats;
-        floats = (floats + w->count + VECTOR - 1) / VECTOR * VECTOR;
+        floats = (floats + t->floats + LINE - 1) / LINE * LINE;
     }
-    floats = (floats + LINE - 1) / LINE * LINE;
     return floats ? floats : LINE;
 }
 
@@ -407,8 +895,8 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     plan->target = &targets[options->target];
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
-    plan->floats = layout_params(net);
     plan->forward = make_pass(plan, forward, NULL);
+    plan->floats = layout_params(plan);
     if (training)
         plan->training = make_pass(plan, training, &plan->forward);
     plan->arena = plan->forward.arena > plan->training.arena ? plan->forward.arena : plan->training.arena;
@@ -425,44 +913,65 @@ static const char *unroll_name(Unroll unroll)
     return names[unroll];
 }
 
+static void dump_tile(FILE *f, const Statement *s, const Tile *tile)
+{
+    for (int i = 0; i < s->nindex; i++) {
+        if (i == tile->lane)
+            fprintf(f, " %lld vectors %s", (long long)tile->factor[i], s->index_name[i]);
+        else if (tile->factor[i] > 1)
+            fprintf(f, " %lld %s", (long long)tile->factor[i], s->index_name[i]);
+        if (tile->unrolled[i])
+            fprintf(f, " all %s", s->index_name[i]);
+        if (i == tile->parted)
+            fprintf(f, " %lld sums %s", (long long)tile->parts, s->index_name[i]);
+        if (i == tile->blocked)
+            fprintf(f, " blocks of %lld %s", (long long)tile->block, s->index_name[i]);
+    }
+}
+
 static void dump_kernel(FILE *f, const Kernel *k)
 {
-    fprintf(f, "    %s, %lld points\n", form_name(k->form), (long long)k->terms);
-    for (int part = 0; part < 2; part++)
-        if (part ? k->body : k->first) {
-            fputs("        ", f);
-            dump_statement(f, part ? k->body : k->first);
-        }
-    const Statement *s = k->body;
+    const Statement *s = k->body ? k->body : k->first;
+    fprintf(f, "    %s, %lld points, %.0f cycles\n", form_name(k->form), (long long)k->terms, k->cycles);
+    for (int part = 0; part < 2 + k->nthen; part++) {
+        const Statement *each = part == 0 ? k->first : part == 1 ? k->body : k->then[part - 2];
+        if (!each)
+            continue;
+        fputs("        ", f);
+        if (!stores(k, each))
+            fputs("in a register: ", f);
+        dump_statement(f, each);
+    }
     for (const Region *r = k->regions; r; r = r->next) {
         fputs("        region", f);
         for (int i = 0; i < s->nindex; i++)
             fprintf(f, " %s %lld+%lld", s->index_name[i], (long long)r->begin[i], (long long)r->count[i]);
-        fputs(r->empty ? " empty" : ", tile", f);
-        for (int side = 0; side < 2; side++)
-            if (r->tile.index[side] >= 0)
-                fprintf(f, " %lld %s", (long long)r->tile.factor[side], s->index_name[r->tile.index[side]]);
-        if (r->tile.lane >= 0)
-            fprintf(f, " lanes %s", s->index_name[r->tile.lane]);
-        for (int i = 0; i < s->nindex; i++)
-            if (r->tile.unrolled[i])
-                fprintf(f, " all %s", s->index_name[i]);
+        fprintf(f, r->empty ? " empty" : ", %.0f cycles, tile", r->tile.cycles);
+        dump_tile(f, s, &r->tile);
+        if (r->rest.cycles > 0) {
+            fputs(", each sample left over", f);
+            dump_tile(f, s, &r->rest);
+        }
         fputc('\n', f);
     }
 }
 
 static void dump_pass(FILE *f, const char *name, const Pass *pass)
 {
-    fprintf(f, "pass %s\n", name);
+    fprintf(f, "pass %s", name);
+    if (pass->chunk)
+        fprintf(f, ", up to %lld samples together", (long long)pass->chunk);
+    fputc('\n', f);
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
-        fprintf(f, "  %s: %s, %s%s\n", fn->name, unroll_name(fn->unroll), fn->why, fn->twin ? ", as in inference" : "");
+        fprintf(f, "  %s: %s, %s%s%s%s\n", fn->name, unroll_name(fn->unroll), fn->why, fn->per_call ? ", once a call" : "",
+                fn->batched ? ", samples together" : "", fn->twin ? ", as in inference" : "");
         for (const Kernel *k = fn->twin ? NULL : fn->kernels; k; k = k->next)
             dump_kernel(f, k);
     }
     fprintf(f, "  arena %lld floats\n", (long long)pass->arena);
     for (const Buffer *b = pass->buffers; b; b = b->next)
-        fprintf(f, "    %8lld + %-8lld calls %d to %d  %s\n", (long long)b->offset, (long long)b->size, b->begin, b->end,
-                b->tensor->name);
+        fprintf(f, "    %8lld + %-8lld calls %d to %d  %s%s\n", (long long)b->offset, (long long)b->size, b->begin, b->end,
+                b->tensor->name, b->samples > 1 ? ", of all samples" : "");
 }
 
 void dump_plan(FILE *f, const Plan *plan)
@@ -476,7 +985,7 @@ void dump_plan(FILE *f, const Plan *plan)
 static void verify_pass(const Plan *plan, const Pass *pass)
 {
     for (const Buffer *a = pass->buffers; a; a = a->next) {
-        if (a->offset < 0 || a->size < a->tensor->count || a->offset + a->size > plan->arena)
+        if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > plan->arena)
             bug("%s lies outside the arena", a->tensor->name);
         for (const Buffer *b = a->next; b; b = b->next)
             if (a->begin <= b->end && b->begin <= a->end && a->offset < b->offset + b->size
@@ -497,7 +1006,8 @@ static void verify_pass(const Plan *plan, const Pass *pass)
             for (const Region *a = k->regions; a; a = a->next)
                 for (const Region *b = a->next; b; b = b->next) {
                     bool apart = false;
-                    for (int i = 0; i < k->body->nindex; i++)
+                    const Statement *s = k->body ? k->body : k->first;
+                    for (int i = 0; i < s->nindex; i++)
                         apart |= a->begin[i] + a->count[i] <= b->begin[i] || b->begin[i] + b->count[i] <= a->begin[i];
                     if (!apart)
                         bug("%s: two regions overlap", f->name);
@@ -507,7 +1017,7 @@ static void verify_pass(const Plan *plan, const Pass *pass)
 void verify_plan(const Plan *plan)
 {
     for (const Weight *w = plan->net->weights; w; w = w->next)
-        if (w->offset + w->count > (w->next ? w->next->offset : plan->floats))
+        if (w->offset + w->array->floats > (w->next ? w->next->offset : plan->floats))
             bug("%s overlaps the next weight", w->name);
     verify_pass(plan, &plan->forward);
     if (plan->training.prog)

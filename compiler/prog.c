@@ -137,7 +137,8 @@ Affine position_of(Access access)
 {
     Affine position = affine(0);
     for (int i = 0; i < access.tensor->rank; i++)
-        position = affine_add(affine_scale(position, access.tensor->dim[i]), access.at[i]);
+        position = affine_add(affine_scale(position, access.tensor->room[i]),
+                              affine_add(access.at[i], affine(access.tensor->before[i])));
     return position;
 }
 
@@ -294,7 +295,10 @@ Tensor *new_tensor(Prog *prog, TensorRole role, const char *name, bool per_sampl
     tensor->rank = rank;
     tensor->count = 1;
     for (int i = 0; i < rank; i++)
-        tensor->count *= tensor->dim[i] = dim[i];
+        tensor->count *= tensor->dim[i] = tensor->room[i] = dim[i];
+    for (int i = 0; i < rank; i++)
+        tensor->axis[i] = i;
+    tensor->floats = tensor->count;
     tensor->same_hash = *bucket;
     *bucket = tensor;
     if (prog->last_tensor)
@@ -329,9 +333,14 @@ Tensor *tensor_of(Prog *prog, const Value *value)
 
 Tensor *weight_tensor(Prog *prog, const Weight *weight)
 {
+    return weight_view(prog, weight, weight->rank, weight->dim);
+}
+
+Tensor *weight_view(Prog *prog, const Weight *weight, int rank, const int64_t *dim)
+{
     Tensor **slot = &prog->weight[weight->id];
     if (!*slot) {
-        *slot = new_tensor(prog, TENSOR_WEIGHT, weight->name, false, weight->rank, weight->dim);
+        *slot = new_tensor(prog, TENSOR_WEIGHT, weight->name, false, rank, dim);
         (*slot)->weight = weight;
         (*slot)->active = true;
     }

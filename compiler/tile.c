@@ -1,12 +1,20 @@
-/* tile.c: chooses the register tile of a contraction `out += u v`.
+/* tile.c: chooses how the regions of a kernel run: which index lies in lanes, and how many outputs are held in
+ * registers at once.
  *
- * Lanes: the values of one index in one vector. It has to step by one element, or not at all, in every tensor:
- * an output index (each lane another output), else a reduction index (each lane a partial sum, added up once
- * at the end). Outputs unrolled: one index that u lacks, so that each u loaded serves several outputs, and one
- * that v lacks. Small reduction indices, the kernel's taps, are written out. */
+ * Lanes: an output index that steps by one element, or not at all, in every tensor, so that a vector is loaded
+ * and stored as it lies. The factor of an index is how many of its values (along the lane: vectors) are held in
+ * registers while the sum runs: each operand loaded then serves several outputs. A model of the machine tries
+ * all tiles that the registers have room for and takes the one that it predicts to be fastest:
+ *
+ *     two fused multiply-adds and two loads a cycle; a sum can take its next term after four cycles
+ *
+ * which holds, closely enough to choose by, for x86-64 cores since 2013 and for the larger ARM cores. */
+#include <string.h>
+
 #include "nnc.h"
 
-enum { MOST_TAPS = 32, SMALL = 8 };
+enum { LATENCY = 4, MOST_TAPS = 32, MOST_UNROLLED = 400, SMALL = 8, MOST_VECTORS = 8, MOST_FACTOR = 12, MOST_PARTS = 8 };
+enum { NEAR_CACHE = 24 * 1024 }; /* bytes of operands that a block may touch: most of L1 */
 
 bool depends_on(const Access *access, int index)
 {
@@ -23,69 +31,16 @@ int64_t stride_of(const Access *access, int index)
 
 Tile no_tile(void)
 {
-    return (Tile){.lane = -1, .index = {-1, -1}, .factor = {1, 1}};
-}
-
-static bool steps_by_one_or_not(const Access *access, int index)
-{
-    int64_t stride = stride_of(access, index);
-    return stride == 1 || (stride == 0 && !depends_on(access, index));
-}
-
-static int choose_lane(const Kernel *kernel, const Region *box, int lanes)
-{
-    const Statement *s = kernel->body;
-    const Access *u = &s->rhs->arg[0]->access, *v = &s->rhs->arg[1]->access;
-    int best = -1;
-    for (int i = 0; i < s->nindex; i++) {
-        bool output = i < output_indices(s);
-        if (box->count[i] < lanes || !steps_by_one_or_not(u, i) || !steps_by_one_or_not(v, i))
-            continue;
-        if (output && stride_of(&s->out, i) != 1)
-            continue;
-        /* The first value must be the same for all lanes. */
-        if (output && kernel->first && kernel->first->rhs->op == OP_LOAD && depends_on(&kernel->first->rhs->access, i))
-            continue;
-        bool better = best < 0 || (best < output_indices(s) ? output && box->count[i] > box->count[best]
-                                                            : output || box->count[i] > box->count[best]);
-        if (better)
-            best = i;
-    }
-    return best;
-}
-
-/* At most `most`, and rather a smaller one that leaves no rest. */
-static int64_t factor_for(int64_t count, int64_t most)
-{
-    if (count <= most)
-        return count;
-    for (int64_t factor = most; factor > most / 2; factor--)
-        if (count % factor == 0)
-            return factor;
-    return most;
-}
-
-static Tile tile_of_contraction(const Kernel *kernel, const Region *box, const Target *target, bool main)
-{
-    const Statement *s = kernel->body;
-    const Access *u = &s->rhs->arg[0]->access, *v = &s->rhs->arg[1]->access;
-    Tile tile = no_tile();
-    if (target->lanes > 1)
-        tile.lane = choose_lane(kernel, box, target->lanes);
-    for (int side = 0; side < 2; side++) {
-        const Access *has = side ? v : u, *lacks = side ? u : v;
-        for (int i = 0; i < output_indices(s); i++)
-            if (i != tile.lane && depends_on(has, i) && !depends_on(lacks, i)
-                && (tile.index[side] < 0 || box->count[i] > box->count[tile.index[side]]))
-                tile.index[side] = i;
-    }
-    /* Eight registers: four by two, or four of one side alone. Borders do with one side. */
-    bool only_one = tile.index[0] < 0 || tile.index[1] < 0 || !main;
-    for (int side = 0; side < 2; side++)
-        if (tile.index[side] >= 0)
-            tile.factor[side] = side && !only_one ? factor_for(box->count[tile.index[side]], 2)
-                                : side && tile.index[0] >= 0 ? 1 : factor_for(box->count[tile.index[side]], 4);
+    Tile tile = {.lane = -1, .width = 1, .parted = -1, .parts = 1, .blocked = -1};
+    for (int i = 0; i < MAX_INDEX; i++)
+        tile.factor[i] = 1;
     return tile;
+}
+
+bool is_contraction(const Statement *s)
+{
+    const Expr *e = s->rhs;
+    return s->store == STORE_ADD && e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_LOAD;
 }
 
 int64_t region_volume(const Region *r, const Statement *s)
@@ -96,23 +51,331 @@ int64_t region_volume(const Region *r, const Statement *s)
     return volume;
 }
 
-/* Taps are written out where most of the work is; borders keep loops over them, so that the code stays small. */
-void choose_tiles(Kernel *kernel, const Target *target)
+/* ---- Lanes ------------------------------------------------------------------------------------------------ */
+
+static bool steps_by_one_or_not(const Access *access, int index)
 {
-    const Statement *s = kernel->body;
-    int64_t largest = kernel->regions ? region_volume(kernel->regions, s) : 0;
-    for (Region *r = kernel->regions; r; r = r->next) {
-        bool main = region_volume(r, s) >= largest / 2;
-        r->tile = no_tile();
-        if (kernel->form == FORM_CONTRACTION && !r->empty)
-            r->tile = tile_of_contraction(kernel, r, target, main);
-        if (!main)
-            continue;
-        int64_t taps = 1;
-        for (int i = s->nindex - 1; i >= output_indices(s); i--)
-            if (i != r->tile.lane && r->count[i] < SMALL && taps * r->count[i] <= MOST_TAPS) {
-                r->tile.unrolled[i] = true;
-                taps *= r->count[i];
+    return !depends_on(access, index) || (stride_of(access, index) == 1 && !access->tensor->is_int);
+}
+
+static bool expr_in_vectors(const Expr *e, int lane)
+{
+    if (e->op == OP_LOAD)
+        return steps_by_one_or_not(&e->access, lane);
+    if (e->op == OP_RANDOM)
+        return e->index.coefficient[lane] == 0;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        if (!expr_in_vectors(e->arg[i], lane))
+            return false;
+    return true;
+}
+
+bool in_vectors(const Statement *s, int lane)
+{
+    return depends_on(&s->out, lane) && stride_of(&s->out, lane) == 1 && !s->out.tensor->is_int
+           && expr_in_vectors(s->rhs, lane);
+}
+
+static int choose_lane(const Kernel *k, const Region *box)
+{
+    const Statement *s = k->body ? k->body : k->first;
+    int best = -1;
+    for (int i = 0; i < output_indices(s); i++) {
+        bool fits = in_vectors(s, i) && (!k->first || !k->body || in_vectors(k->first, i));
+        for (int n = 0; n < k->nthen; n++)
+            fits &= in_vectors(k->then[n], i);
+        if (fits && i != k->samples && (best < 0 || box->count[i] > box->count[best]))
+            best = i;
+    }
+    return best;
+}
+
+/* ---- What an expression costs ---------------------------------------------------------------------------------- */
+
+double expr_cycles(const Expr *e, int width)
+{
+    static const double cycles[NOPS] = {
+        [OP_LOAD] = 0.5, [OP_ADD] = 0.5, [OP_SUB] = 0.5, [OP_MUL] = 0.5, [OP_DIV] = 4, [OP_EXP] = 12, [OP_LOG] = 16,
+        [OP_LOG1P] = 20, [OP_TANH] = 20, [OP_SIGMOID] = 16, [OP_ABS] = 0.5, [OP_IF_LE] = 1.5, [OP_IF_EQ] = 1.5, [OP_RANDOM] = 8,
+    };
+    double sum = cycles[e->op];
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        sum += expr_cycles(e->arg[i], width);
+    return sum;
+}
+
+/* ---- What a tile costs ------------------------------------------------------------------------------------------- */
+
+typedef struct Model {
+    const Kernel *kernel;
+    const Statement *s;
+    const Region *box;
+    const Target *target;
+    int outputs;
+    bool contraction;
+} Model;
+
+/* How many different vectors or numbers an operand of one reduction step is, over the outputs of a tile. */
+static double distinct_loads(const Model *m, const Access *access, const Tile *tile, const int64_t *held)
+{
+    double n = 1;
+    for (int i = 0; i < m->outputs; i++)
+        if (depends_on(access, i))
+            n *= (double)held[i];
+    /* Windows that are written out share what they read. */
+    double taps = 1, reach = n;
+    for (int i = m->outputs; i < m->s->nindex; i++)
+        if (tile->unrolled[i]) {
+            taps *= (double)m->box->count[i];
+            if (depends_on(access, i))
+                reach *= (double)m->box->count[i];
+        }
+    for (int d = 0; d < access->tensor->rank; d++) {
+        double product = 1, span = 1;
+        for (int i = 0; i < m->s->nindex; i++) {
+            int64_t c = access->at[d].coefficient[i] < 0 ? -access->at[d].coefficient[i] : access->at[d].coefficient[i];
+            double count = i < m->outputs ? (double)held[i] : tile->unrolled[i] ? (double)m->box->count[i] : 1;
+            if (c && i != tile->lane) {
+                product *= count;
+                span += (double)c * (count - 1);
             }
+        }
+        if (span < product)
+            reach *= span / product;
+    }
+    return reach / taps;
+}
+
+/* One tile with held[] outputs along each index: cycles for all its points. */
+static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
+{
+    double accumulators = 1, steps = 1, unrolled = 1;
+    for (int i = 0; i < m->outputs; i++)
+        accumulators *= (double)held[i];
+    for (int i = m->outputs; i < m->s->nindex; i++) {
+        steps *= (double)m->box->count[i];
+        if (tile->unrolled[i])
+            unrolled *= (double)m->box->count[i];
+    }
+    double arithmetic, loads;
+    if (m->contraction) {
+        arithmetic = accumulators / 2;
+        loads = distinct_loads(m, &m->s->rhs->arg[0]->access, tile, held)
+                + distinct_loads(m, &m->s->rhs->arg[1]->access, tile, held);
+    } else {
+        arithmetic = accumulators * (expr_cycles(m->s->rhs, tile->width) + 0.5 + (m->s->store == STORE_MAX));
+        loads = accumulators;
+    }
+    double ops = (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
+    double step = arithmetic > loads / 2 ? arithmetic : loads / 2;
+    step = step > ops / 4.5 ? step : ops / 4.5;
+    double latency = (double)LATENCY / (double)tile->parts;
+    if (m->s->store != STORE_SET && m->outputs < m->s->nindex && step < latency)
+        step = latency;
+    double ends = 2 * accumulators * (double)tile->parts, then = 0;
+    for (int n = 0; n < m->kernel->nthen; n++)
+        then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
+    return steps * step + ends / 2 + accumulators * then + 4 + LATENCY;
+}
+
+/* All tiles of a region, whole ones and the rests along each index. */
+static double region_cycles(const Model *m, const Tile *tile)
+{
+    int64_t held[MAX_INDEX], whole[MAX_INDEX], rest[MAX_INDEX];
+    int index[MAX_INDEX], n = 0;
+    double others = 1;
+    for (int i = 0; i < m->outputs; i++) {
+        int64_t count = i == tile->lane ? (m->box->count[i] + tile->width - 1) / tile->width : m->box->count[i];
+        held[i] = tile->factor[i];
+        whole[i] = count / tile->factor[i];
+        rest[i] = count % tile->factor[i];
+        if (rest[i])
+            index[n++] = i;
+        else
+            others *= (double)whole[i];
+    }
+    double sum = 0;
+    for (int set = 0; set < 1 << n; set++) {
+        double tiles = others;
+        for (int k = 0; k < n; k++) {
+            bool is_rest = set >> k & 1;
+            held[index[k]] = is_rest ? rest[index[k]] : tile->factor[index[k]];
+            tiles *= is_rest ? 1 : (double)whole[index[k]];
+        }
+        if (tiles > 0)
+            sum += tiles * tile_cycles(m, tile, held);
+    }
+    return sum;
+}
+
+/* ---- The choice ------------------------------------------------------------------------------------------------------ */
+
+/* Taps are written out, from the innermost, while the code stays small. */
+static void unroll_taps(const Model *m, Tile *tile, bool main)
+{
+    int64_t taps = 1, accumulators = 1;
+    for (int i = 0; i < m->outputs; i++)
+        accumulators *= tile->factor[i];
+    memset(tile->unrolled, 0, sizeof tile->unrolled);
+    for (int i = m->s->nindex - 1; i >= m->outputs && main; i--) {
+        if (i == m->kernel->samples)
+            continue;
+        int64_t count = m->box->count[i];
+        if (count > SMALL || taps * count > MOST_TAPS || taps * count * accumulators > MOST_UNROLLED)
+            return;
+        tile->unrolled[i] = true;
+        taps *= count;
+    }
+}
+
+static int innermost_loop(const Model *m, const Tile *tile)
+{
+    for (int i = m->s->nindex - 1; i >= m->outputs; i--)
+        if (!tile->unrolled[i] && i != m->kernel->samples)
+            return i;
+    return -1;
+}
+
+static bool fits_registers(const Model *m, const Tile *tile)
+{
+    int64_t accumulators = tile->parts, vectors = 1, rows = 1;
+    for (int i = 0; i < m->outputs; i++) {
+        accumulators *= tile->factor[i];
+        *(i == tile->lane ? &vectors : &rows) *= tile->factor[i];
+    }
+    if (!m->contraction)
+        return accumulators <= m->target->registers / 2;
+    return accumulators + (rows > 1 ? vectors : 0) + 1 <= m->target->registers;
+}
+
+static void consider(const Model *m, Tile *best, Tile *tile, bool main)
+{
+    unroll_taps(m, tile, main);
+    int loop = innermost_loop(m, tile);
+    for (int64_t parts = 1; parts <= MOST_PARTS; parts *= 2) {
+        tile->parts = parts;
+        tile->parted = parts > 1 ? loop : -1;
+        if (parts > 1 && (loop < 0 || m->s->store != STORE_ADD || m->box->count[loop] < 2 * parts))
+            break;
+        if (!fits_registers(m, tile))
+            break;
+        tile->cycles = region_cycles(m, tile);
+        if (tile->cycles < 0.98 * best->cycles)
+            *best = *tile;
+    }
+    tile->parts = 1;
+    tile->parted = -1;
+}
+
+static int64_t most_factor(const Model *m, const Tile *tile, int i, int64_t most)
+{
+    int64_t count = m->box->count[i];
+    if (i == tile->lane) {
+        count = (count + tile->width - 1) / tile->width;
+        most = most < MOST_VECTORS ? most : MOST_VECTORS;
+    }
+    return count < most ? count : most;
+}
+
+/* Tries all factors of the lane and of up to two other output indices. */
+static Tile best_tile(const Model *m, int lane, bool main)
+{
+    Tile tile = no_tile();
+    tile.lane = lane;
+    tile.width = lane >= 0 ? m->target->lanes : 1;
+    if (lane < 0 && m->outputs)
+        tile.lane = -1;
+    Tile best = tile;
+    best.cycles = 1e300;
+    consider(m, &best, &tile, main);
+    if (!m->contraction && !(m->s->store == STORE_ADD && m->outputs < m->s->nindex))
+        return best;
+    int64_t most = m->contraction ? MOST_FACTOR : 4;
+    for (int64_t v = 1; lane < 0 ? v == 1 : v <= most_factor(m, &tile, lane, most); v++) {
+        if (lane >= 0)
+            tile.factor[lane] = v;
+        consider(m, &best, &tile, main);
+        for (int i = 0; m->contraction && i < m->outputs; i++) {
+            if (i == lane)
+                continue;
+            for (int64_t f = 2; f <= most_factor(m, &tile, i, most); f++) {
+                tile.factor[i] = f;
+                consider(m, &best, &tile, main);
+                for (int k = i + 1; k < m->outputs; k++) {
+                    if (k == lane)
+                        continue;
+                    for (int64_t g = 2; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->registers; g++) {
+                        tile.factor[k] = g;
+                        consider(m, &best, &tile, main);
+                    }
+                    tile.factor[k] = 1;
+                }
+            }
+            tile.factor[i] = 1;
+        }
+    }
+    return best;
+}
+
+/* The sum over the outermost index is taken block by block where its operands don't stay in L1 from one tile of
+ * outputs to the next. */
+static void choose_block(const Model *m, Tile *tile)
+{
+    int i = m->outputs;
+    if (!m->contraction || i == m->s->nindex || m->kernel->first || tile->unrolled[i] || i == tile->parted
+        || i == m->kernel->samples)
+        return;
+    int64_t bytes = 0, tiles = 1;
+    for (int u = 0; u < 2; u++) {
+        const Access *access = &m->s->rhs->arg[u]->access;
+        int64_t touched = 4;
+        for (int d = 0; d < access->tensor->rank; d++) {
+            int64_t span = 1;
+            for (int k = 0; k < m->s->nindex; k++)
+                if (k != i)
+                    span += (access->at[d].coefficient[k] < 0 ? -1 : 1) * access->at[d].coefficient[k] * (m->box->count[k] - 1);
+            touched *= span;
+        }
+        bytes += touched;
+    }
+    for (int k = 0; k < m->outputs; k++)
+        tiles *= (m->box->count[k] + tile->factor[k] - 1) / tile->factor[k];
+    int64_t count = m->box->count[i], block = NEAR_CACHE / (bytes + 1);
+    if (tiles < 3 || block >= count)
+        return;
+    block = block < 1 ? 1 : block;
+    for (int64_t b = block; b > block / 2; b--)
+        if (count % b == 0) {
+            block = b;
+            break;
+        }
+    tile->blocked = i;
+    tile->block = block;
+}
+
+void choose_tiles(Kernel *k, const Target *target)
+{
+    const Statement *s = k->body ? k->body : k->first;
+    int64_t largest = 0;
+    for (const Region *r = k->regions; r; r = r->next)
+        if (region_volume(r, s) > largest)
+            largest = region_volume(r, s);
+    k->cycles = 0;
+    for (Region *r = k->regions; r; r = r->next) {
+        r->tile = r->rest = no_tile();
+        if (r->empty)
+            continue;
+        Model m = {k, s, r, target, output_indices(s), k->body && is_contraction(k->body)};
+        bool main = 4 * region_volume(r, s) >= largest;
+        int lane = target->lanes > 1 ? choose_lane(k, r) : -1;
+        r->tile = best_tile(&m, lane, main);
+        k->cycles += r->tile.cycles;
+        if (k->samples >= 0 && k->samples < m.outputs && r->tile.factor[k->samples] > 1) {
+            Region one = *r;
+            one.count[k->samples] = 1;
+            m.box = &one;
+            r->rest = best_tile(&m, lane, main);
+        } else
+            choose_block(&m, &r->tile);
     }
 }

@@ -19,11 +19,11 @@ void nn_init(const nn_model *model, void *params, uint64_t seed)
     for (int t = 0; t < model->ntensors; t++) {
         const nn_tensor *tensor = &model->tensors[t];
         const double low = tensor->low, range = (double)tensor->high - low;
-        float *w = (float *)params + tensor->offset;
+        float *w = (float *)params;
 
         for (size_t i = 0; i < tensor->count; i++) {
             float value = (float)(low + range * nn_uniform_at(seed, k + i));
-            w[i] = value < tensor->high ? value : tensor->low; /* rounding may reach high */
+            w[nn_place(tensor, i)] = value < tensor->high ? value : tensor->low; /* rounding may reach high */
         }
         k += tensor->count;
     }

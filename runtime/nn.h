@@ -115,8 +115,20 @@ typedef struct nn_tensor {
     int         shape[NN_MAX_DIMS];
     size_t      offset;        /* its first float in net_params; row-major from there */
     size_t      count;         /* product of shape */
+    int         axis[NN_MAX_DIMS];
+    size_t      stride[NN_MAX_DIMS];
     float       low, high;     /* initialised uniformly in [low, high); the constant low if equal */
 } nn_tensor;
+
+static inline size_t nn_place(const nn_tensor *t, size_t k)
+{
+    size_t at = t->offset;
+    for (int d = NN_MAX_DIMS - 1; d >= 0; d--) {
+        at += k % (size_t)t->axis[d] * t->stride[d];
+        k /= (size_t)t->axis[d];
+    }
+    return at;
+}
 
 typedef struct nn_model {
     const char *name;                 /* the prefix: "net" */

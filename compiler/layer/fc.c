@@ -3,6 +3,8 @@
  *     out[o] = bias[o] + sum over i of weight[o, i] in[i]
  *
  * with i the number of an element in C, H, W order. */
+#include <string.h>
+
 #include "../nnc.h"
 
 static const Param params[] = {
@@ -22,26 +24,34 @@ static bool shape(Net *net, Layer *layer)
            && (!arg_of(layer, "bias")->i[0] || add_weight(net, layer, "bias", in, 1, dim));
 }
 
+/* What a layer reads when those before it only flatten: the C, H and W of the value stay apart, and the weights'
+ * i with them, so that no flat copy is made. */
+static const Value *unflattened(const Value *value)
+{
+    while (value->producer && !strcmp(value->producer->kind->name, "flatten"))
+        value = value->producer->in;
+    return value;
+}
+
 static void lower_fc(Prog *prog, const Layer *layer)
 {
-    Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
-    Tensor *weight = weight_tensor(prog, layer->weight[0]), *flat = in;
-    Statement *s;
-    if (in->rank > 1) {
-        flat = part_of(prog, "in", 1, &in->count);
-        s = new_statement(prog);
-        Access each = element(s, in);
-        store(prog, s, STORE_SET, access_at(flat, position_of(each)), load(each));
-    }
-    s = new_statement(prog);
+    Tensor *in = tensor_of(prog, unflattened(layer->in)), *out = tensor_of(prog, layer->out);
+    int64_t dim[MAX_RANK] = {out->dim[0]};
+    for (int d = 0; d < in->rank; d++)
+        dim[d + 1] = in->dim[d];
+    Tensor *weight = weight_view(prog, layer->weight[0], in->rank + 1, dim);
+
+    Statement *s = new_statement(prog);
     Affine o = index_of(s, "o", out->dim[0]);
     store(prog, s, STORE_SET, access_at(out, o),
           layer->nweights > 1 ? load(access_at(weight_tensor(prog, layer->weight[1]), o)) : constant(0));
 
     s = new_statement(prog);
     o = index_of(s, "o", out->dim[0]);
-    Affine i = index_of(s, "i", flat->dim[0]);
-    store(prog, s, STORE_ADD, access_at(out, o), mul(load(access_at(weight, o, i)), load(access_at(flat, i))));
+    Access each = in->rank > 1 ? element(s, in) : access_at(in, index_of(s, "i", in->dim[0])), w = {.tensor = weight, .at = {o}};
+    for (int d = 0; d < in->rank; d++)
+        w.at[d + 1] = each.at[d];
+    store(prog, s, STORE_ADD, access_at(out, o), mul(load(w), load(each)));
 }
 
 const Kind kind_fc = {
