@@ -429,7 +429,7 @@ static void put_early(Writer *w, const Expr *e, int depth, bool in_branch)
     bool branches = e->op == OP_IF_LE || e->op == OP_IF_EQ;
     for (int i = 0; i < op_info[e->op].arity; i++)
         put_early(w, e->arg[i], depth, in_branch || (branches && i >= 2));
-    if (e->op != OP_LOAD || !in_branch || w->nearly == 16)
+    if (e->op != OP_LOAD || !in_branch || w->nearly == 16 || (w->made_name && access_equal(&w->made, &e->access)))
         return;
     for (int i = 0; i < w->nearly; i++)
         if (access_equal(&w->early[i].access, &e->access))
@@ -1220,6 +1220,7 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
         indent(&w->body, depth);
         put_store(w, nest, &s->out, name);
     }
+    const char *first_name = name;
     w->made = s->out;
     for (int i = 0; i < k->nthen; i++) {
         w->made_name = name;
@@ -1228,7 +1229,7 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
         const char *value = expr_text(w, k->then[i]->rhs, vector);
         w->nearly = 0;
         if (i + 1 < k->nthen) {
-            name = format("%s_%d", name, i + 1);
+            name = format("then%d_%s", i + 1, first_name);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
             value = name;

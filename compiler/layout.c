@@ -124,10 +124,15 @@ static bool is_interface(const Tensor *t)
     return t->role == TENSOR_INPUT || t->role == TENSOR_OUTPUT || t->role == TENSOR_TARGET;
 }
 
-/* Channels innermost? Few of them would leave most lanes empty. */
+/* Channels innermost? Very few of them, as in pictures, would leave most lanes empty. */
+static bool enough_channels(int64_t channels, int lanes)
+{
+    return 2 * channels >= lanes || channels >= 4;
+}
+
 static bool wants_channels_last(const Tensor *t, int lanes)
 {
-    return t->role == TENSOR_VALUE && t->rank == 3 && 2 * t->dim[0] >= lanes;
+    return t->role == TENSOR_VALUE && t->rank == 3 && enough_channels(t->dim[0], lanes);
 }
 
 static void lay_out_tensor(Tensor *t, int lanes)
@@ -179,7 +184,7 @@ static Statement *append(Prog *prog, const Statement *like)
 static void move_answer(Prog *prog, int lanes)
 {
     Tensor *y = prog->y;
-    if (!y || y->rank != 3 || 2 * y->dim[0] < lanes || y->dim[0] == 1 || y->dim[1] * y->dim[2] == 1)
+    if (!y || y->rank != 3 || !enough_channels(y->dim[0], lanes) || y->dim[0] == 1 || y->dim[1] * y->dim[2] == 1)
         return;
     Tensor *value = new_tensor(prog, TENSOR_VALUE, format("%s.hwc", y->name), true, 3, y->dim);
     Tensor *pair[] = {y, value};

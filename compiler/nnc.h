@@ -332,13 +332,14 @@ struct Prog {
 /* ---- Plan: functions, tiles and buffers ------------------------------------------------------------ */
 
 typedef enum Unroll { UNROLL_AUTO, UNROLL_FULL, UNROLL_TILE, UNROLL_NONE } Unroll;
-typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, NTARGETS } TargetName;
+typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, TARGET_AVX2, TARGET_AVX512, TARGET_NEON, NTARGETS } TargetName;
 
 typedef struct Target {
     const char *name;
     int lanes;           /* floats in a vector; 1: no vectors */
     int registers;       /* that hold a vector */
     const char *cflags;  /* the compile line that the head of net.c shows */
+    int rows, vectors;   /* --tile: the only tile to take where it fits; 0: the best one */
 } Target;
 extern const Target targets[NTARGETS];
 
@@ -346,6 +347,7 @@ typedef struct Options {
     const char *input_file, *output_file, *prefix;
     Unroll unroll;
     TargetName target;
+    int tile_rows, tile_vectors; /* --tile; 0: not given */
     bool inference;
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */
@@ -405,7 +407,8 @@ typedef struct Function {
     const char *name;    /* "conv1_forward" */
     const Layer *layer;
     bool backward;
-    bool twin;           /* the same code as a function of the other pass: emitted once */
+    const char *signature; /* what its code depends on */
+    const struct Function *twin; /* an earlier one with the same code, which is called in its place; or NULL */
     Kernel *kernels;
     Tensor **param;      /* formal parameters: what it reads, then what it writes */
     bool *param_written;

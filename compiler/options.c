@@ -13,7 +13,7 @@
 #include <strings.h>
 
 typedef enum OptionId {
-    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
+    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_TILE, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
     OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
 } OptionId;
 
@@ -28,8 +28,9 @@ static const struct Option {
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
     {"--batch", "N", OPT_BATCH, "the most samples a call may carry, as the statement `batch`"},
     {"--unroll", "auto|full|tile|none", OPT_UNROLL, "how much straight-line code to write (default: auto)"},
-    {"--target", "generic|scalar", OPT_TARGET,
-     "the code's shape: vectors of 8 floats, or plain C99 (default: generic)"},
+    {"--target", "generic|scalar|avx2|avx512|neon", OPT_TARGET,
+     "the code's shape: vectors of 8 floats, plain C99, or a machine's (default: generic)"},
+    {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors where they fit"},
     {"--inference", NULL, OPT_INFERENCE, "the forward pass only"},
     {"--main", NULL, OPT_MAIN, "(a later version) add a main()"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
@@ -106,15 +107,20 @@ static int choice(const char *option, const char *value, const char *choices)
     fail("%s=%s: it is one of %s%s", option, value, choices, did_you_mean(value, words, n));
 }
 
+static void tile_value(const char *value, Options *o)
+{
+    int rows, vectors, end = 0;
+    if (sscanf(value, "%2dx%2d%n", &rows, &vectors, &end) != 2 || value[end] || rows < 1 || vectors < 1)
+        fail("--tile=%s: it is RxV, rows by vectors, such as 6x2", value);
+    o->tile_rows = rows;
+    o->tile_vectors = vectors;
+}
+
 static TargetName target_value(const char *value)
 {
-    static const char *const later[] = {"avx2", "avx512", "neon"};
     for (int i = 0; i < NTARGETS; i++)
         if (strcmp(value, targets[i].name) == 0)
             return (TargetName)i;
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (strcmp(value, later[i]) == 0)
-            fail("--target=%s is not in this version of nnc; generic runs on every machine", value);
     const char *names[NTARGETS], *list = "";
     for (int i = 0; i < NTARGETS; i++) {
         names[i] = targets[i].name;
@@ -288,6 +294,9 @@ Command parse_options(int argc, char **argv)
             break;
         case OPT_TARGET:
             o->target = target_value(value);
+            break;
+        case OPT_TILE:
+            tile_value(value, o);
             break;
         case OPT_INFERENCE:
             o->inference = true;

@@ -11,8 +11,11 @@
 #include "nnc.h"
 
 const Target targets[NTARGETS] = {
-    [TARGET_GENERIC] = {"generic", 8, 16, "-O2 -march=native"},
-    [TARGET_SCALAR] = {"scalar", 1, 16, "-std=c99 -O2"},
+    [TARGET_GENERIC] = {"generic", 8, 16, "-O2 -march=native", 0, 0},
+    [TARGET_SCALAR] = {"scalar", 1, 16, "-std=c99 -O2", 0, 0},
+    [TARGET_AVX2] = {"avx2", 8, 16, "-O2 -mavx2 -mfma", 0, 0},
+    [TARGET_AVX512] = {"avx512", 16, 32, "-O2 -march=x86-64-v4", 0, 0},
+    [TARGET_NEON] = {"neon", 4, 32, "-O2", 0, 0},
 };
 
 /* ---- Predictions ---------------------------------------------------------------------------------------
@@ -24,8 +27,8 @@ const Target targets[NTARGETS] = {
 enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 50000000, INSTRUCTION_CACHE = 32 << 10 };
 static const double seconds_a_point = 350e-6, cycles_a_point = 0.55;
 
-/* auto writes out in full at most so many points of a function. */
-enum { MOST_FULL = 2000 };
+/* auto writes out in full at most so many points of a function, and more than a few only for a clear gain. */
+enum { MOST_FULL = 1000, FEW_POINTS = 100 };
 
 int64_t predicted_bytes(const Function *f)
 {
@@ -315,7 +318,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         Kernel *full = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, plan->target);
         int64_t terms = count_terms(full);
         double straight = full_cycles(full, terms);
-        if (terms <= MOST_FULL && straight < tile) {
+        if (!f->per_call && terms <= MOST_FULL && straight * (terms > FEW_POINTS ? 1.5 : 1) < tile) {
             f->unroll = UNROLL_FULL;
             f->kernels = full;
             f->terms = terms;
@@ -402,6 +405,13 @@ static bool is_halo_fill(const Kernel *k)
 /* Every element once, index by index in the tensor's own order. */
 static bool reads_each(const Statement *s, const Access *access)
 {
+    for (int d = 0; d < access->tensor->rank; d++) {
+        int n = 0;
+        for (int i = 0; i < s->nindex; i++)
+            n += access->at[d].coefficient[i] != 0;
+        if (n > 1)
+            return false;
+    }
     return covers_tensor(s, access);
 }
 
@@ -574,7 +584,8 @@ static void fuse_all(Pass *pass)
  * together: a weight that is loaded then serves all of them. The sample becomes an index like any other, of
  * tensors that have one dimension more. */
 
-enum { MOST_SAMPLES = 32, FEW_WEIGHTS = 256 };
+/* More samples than eight were not faster (measured with 4, 8, 16 and 32), but what they pass on is kept for all. */
+enum { MOST_SAMPLES = 8, FEW_WEIGHTS = 256 };
 
 static bool uses_weights_once(const Function *f)
 {
@@ -723,7 +734,8 @@ static void print_room(const Access *access, void *stream)
     fprintf(stream, "\n");
 }
 
-/* What the code of a function depends on, as text: equal texts are equal functions. */
+/* What the code of a function depends on, as text: equal texts are equal functions. The tensors that it is given
+ * go by their number, constants by their name. */
 static char *signature(const Function *f)
 {
     char *text = NULL;
@@ -731,19 +743,31 @@ static char *signature(const Function *f)
     FILE *stream = open_memstream(&text, &size);
     if (!stream)
         fail("out of memory");
-    fprintf(stream, "%d %d\n", f->unroll, f->backward);
-    for (Kernel *k = f->kernels; k; k = k->next) {
-        Statement **part[MAX_PARTS];
-        int n;
+    Params all = {.n = 0};
+    Statement **part[MAX_PARTS];
+    int n;
+    for (int i = 0; i < f->nparams; i++)
+        add_param(&all, f->param[i], f->param_written[i]);
+    for (Kernel *k = f->kernels; k; k = k->next) /* and the values that stay in registers */
+        for (parts_of(k, part, &n); n--;)
+            add_param(&all, (*part[n])->out.tensor, true);
+    const char *names[sizeof all.tensor / sizeof *all.tensor];
+    for (int i = 0; i < all.n; i++) {
+        names[i] = all.tensor[i]->name;
+        all.tensor[i]->name = format("#%d", i);
+        fprintf(stream, "%d%d ", all.tensor[i]->is_int, i < f->nparams ? f->param_written[i] : 2);
+    }
+    fprintf(stream, "%d %d %d\n", f->unroll, f->per_call, f->batched);
+    for (Kernel *k = f->kernels; k; k = k->next)
         for (parts_of(k, part, &n); n--;) {
             fprintf(stream, "%d ", stores(k, *part[n]));
             dump_statement(stream, *part[n]);
-            for (int d = 0; d < (*part[n])->out.tensor->rank; d++)
-                fprintf(stream, "%lld ", (long long)(*part[n])->out.tensor->room[d]);
+            print_room(&(*part[n])->out, stream);
             visit_loads((*part[n])->rhs, print_room, stream);
         }
-    }
     fclose(stream);
+    for (int i = 0; i < all.n; i++)
+        all.tensor[i]->name = names[i];
     char *copy = copy_text(text, size);
     free(text);
     return copy;
@@ -784,6 +808,15 @@ static const Function *same_layer(const Pass *forward, const Function *f)
     return NULL;
 }
 
+/* A function before f, of this pass or of the one before, that is the same code. */
+static const Function *same_code(const Pass *pass, const Function *f)
+{
+    for (const Function *other = pass ? pass->functions : NULL; other; other = other->next)
+        if (!other->twin && !strcmp(other->signature, f->signature))
+            return other;
+    return NULL;
+}
+
 static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
 {
     Function *all = pass->functions, **last = &pass->functions;
@@ -791,10 +824,13 @@ static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
     for (Function *f = all, *next; f; f = next) {
         next = f->next;
         f->next = NULL;
-        const Function *other = f->per_call ? NULL : same_layer(forward, f);
-        f->twin = other && !strcmp(signature(other), signature(f));
-        const char *direction = f->per_call ? "transpose" : f->backward ? "backward" : other ? "training" : "forward";
-        f->name = f->twin ? other->name : function_name(plan, pass, f, direction);
+        f->signature = signature(f);
+        f->twin = same_code(forward, f);
+        if (!f->twin)
+            f->twin = same_code(pass, f);
+        bool forward_too = !f->per_call && same_layer(forward, f);
+        const char *direction = f->per_call ? "transpose" : f->backward ? "backward" : forward_too ? "training" : "forward";
+        f->name = f->twin ? f->twin->name : function_name(plan, pass, f, direction);
         *last = f;
         last = &f->next;
     }
@@ -892,7 +928,11 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     Plan *plan = NEW(Plan);
     plan->net = net;
     plan->options = options;
-    plan->target = &targets[options->target];
+    Target *target = NEW(Target);
+    *target = targets[options->target];
+    target->rows = options->tile_rows;
+    target->vectors = options->tile_vectors;
+    plan->target = target;
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
     plan->forward = make_pass(plan, forward, NULL);
@@ -964,7 +1004,7 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
     fputc('\n', f);
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
         fprintf(f, "  %s: %s, %s%s%s%s\n", fn->name, unroll_name(fn->unroll), fn->why, fn->per_call ? ", once a call" : "",
-                fn->batched ? ", samples together" : "", fn->twin ? ", as in inference" : "");
+                fn->batched ? ", samples together" : "", fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
         for (const Kernel *k = fn->twin ? NULL : fn->kernels; k; k = k->next)
             dump_kernel(f, k);
     }

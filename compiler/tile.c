@@ -6,14 +6,16 @@
  * registers while the sum runs: each operand loaded then serves several outputs. A model of the machine tries
  * all tiles that the registers have room for and takes the one that it predicts to be fastest:
  *
- *     two fused multiply-adds and two loads a cycle; a sum can take its next term after four cycles
+ *     two fused multiply-adds and two loads a cycle; a sum can take its next term after some five cycles
  *
  * which holds, closely enough to choose by, for x86-64 cores since 2013 and for the larger ARM cores. */
 #include <string.h>
 
 #include "nnc.h"
 
-enum { LATENCY = 4, MOST_TAPS = 32, MOST_UNROLLED = 400, SMALL = 8, MOST_VECTORS = 8, MOST_FACTOR = 12, MOST_PARTS = 8 };
+enum { MOST_TAPS = 32, MOST_UNROLLED = 400, SMALL = 8, MOST_VECTORS = 8, MOST_FACTOR = 12, MOST_PARTS = 8 };
+static const double load_share = 0.08; /* of a cycle that each load takes even where multiplications bound the step */
+static const double latency_cycles = 5.5;   /* before a sum can take its next term; measured, and more than the 4 of the data sheets */
 enum { NEAR_CACHE = 24 * 1024 }; /* bytes of operands that a block may touch: most of L1 */
 
 bool depends_on(const Access *access, int index)
@@ -169,13 +171,16 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     double ops = (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
     double step = arithmetic > loads / 2 ? arithmetic : loads / 2;
     step = step > ops / 4.5 ? step : ops / 4.5;
-    double latency = (double)LATENCY / (double)tile->parts;
+    step += load_share * loads;
+    double latency = latency_cycles / (double)tile->parts;
     if (m->s->store != STORE_SET && m->outputs < m->s->nindex && step < latency)
         step = latency;
     double ends = 2 * accumulators * (double)tile->parts, then = 0;
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
-    return steps * step + ends / 2 + accumulators * then + 4 + LATENCY;
+    if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
+        return step + accumulators * (then + 0.5) + 1.5;
+    return steps * step + ends / 2 + accumulators * then + 4 + latency_cycles;
 }
 
 /* All tiles of a region, whole ones and the rests along each index. */
@@ -245,7 +250,18 @@ static bool fits_registers(const Model *m, const Tile *tile)
     }
     if (!m->contraction)
         return accumulators <= m->target->registers / 2;
-    return accumulators + (rows > 1 ? vectors : 0) + 1 <= m->target->registers;
+    return accumulators + (rows > 1 ? vectors : 0) + (m->target->registers > 16 ? 2 : 1) <= m->target->registers;
+}
+
+/* Is it the tile that --tile asks for? */
+static bool is_wanted(const Model *m, const Tile *tile)
+{
+    int64_t rows = 1;
+    for (int i = 0; i < m->outputs; i++)
+        if (i != tile->lane)
+            rows *= tile->factor[i];
+    return !m->target->rows || !m->contraction
+           || (rows == m->target->rows && (tile->lane < 0 || tile->factor[tile->lane] == m->target->vectors));
 }
 
 static void consider(const Model *m, Tile *best, Tile *tile, bool main)
@@ -259,7 +275,7 @@ static void consider(const Model *m, Tile *best, Tile *tile, bool main)
             break;
         if (!fits_registers(m, tile))
             break;
-        tile->cycles = region_cycles(m, tile);
+        tile->cycles = region_cycles(m, tile) * (is_wanted(m, tile) ? 1 : 1e6);
         if (tile->cycles < 0.98 * best->cycles)
             *best = *tile;
     }
