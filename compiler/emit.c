@@ -525,9 +525,9 @@ static void put_model(FILE *f, const Plan *plan)
     if (net->weights) {
         fprintf(f, "static const nn_tensor %s_tensors[] = {\n", p);
         for (const Weight *w = net->weights; w; w = w->next)
-            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, {%s}, {%s}, %s, %s},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
-                    (long long)w->offset, (long long)w->count, dims_text(4, w->axis, "", ", ", ""), dims_text(4, w->stride, "", ", ", ""),
-                    c_float(w->low), c_float(w->high));
+            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
+                    (long long)w->offset, (long long)w->count, c_float(w->low), c_float(w->high),
+                    dims_text(4, w->axis, "", ", ", ""), dims_text(4, w->stride, "", ", ", ""));
         fprintf(f, "};\n\n");
     }
     fprintf(f, "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"

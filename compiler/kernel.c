@@ -162,7 +162,8 @@ static void put_access(Writer *w, Text *t, const Access *access)
 {
     const Tensor *tensor = access->tensor;
     Affine position = position_of(*access);
-    if (tensor->role == TENSOR_CONSTANT && is_fixed(w, &position)) {
+    bool in_lanes = w->lane >= 0 && position.coefficient[w->lane];
+    if (tensor->role == TENSOR_CONSTANT && is_fixed(w, &position) && !in_lanes) {
         put(t, "%s", c_float(tensor->data[fixed_value(w, &position)]));
         return;
     }

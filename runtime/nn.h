@@ -113,22 +113,15 @@ typedef struct nn_tensor {
     const char *name;          /* "conv1.weight", as in PyTorch's state_dict and in safetensors */
     int         ndim;          /* 1 .. NN_MAX_DIMS */
     int         shape[NN_MAX_DIMS];
-    size_t      offset;        /* its first float in net_params; row-major from there */
+    size_t      offset;        /* its first float in net_params */
     size_t      count;         /* product of shape */
+    float       low, high;     /* initialised uniformly in [low, high); the constant low if equal */
+    /* How it lies there. Its elements in PyTorch's order (row-major over shape) are numbered by up to four axes, the last one
+     * fastest, whose product is count; most often they are shape, but an fc behind CxHxW has the axes O, C, H, W. A step
+     * along axis d is stride[d] floats. What is between the elements is padding, always 0. axis[0] 0: row-major. */
     int         axis[NN_MAX_DIMS];
     size_t      stride[NN_MAX_DIMS];
-    float       low, high;     /* initialised uniformly in [low, high); the constant low if equal */
 } nn_tensor;
-
-static inline size_t nn_place(const nn_tensor *t, size_t k)
-{
-    size_t at = t->offset;
-    for (int d = NN_MAX_DIMS - 1; d >= 0; d--) {
-        at += k % (size_t)t->axis[d] * t->stride[d];
-        k /= (size_t)t->axis[d];
-    }
-    return at;
-}
 
 typedef struct nn_model {
     const char *name;                 /* the prefix: "net" */
@@ -148,6 +141,16 @@ typedef struct nn_model {
                                       /* NULL under --inference */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
 } nn_model;
+
+/* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a gradient. */
+size_t nn_place(const nn_tensor *tensor, size_t k);
+
+/* The tensor of that name, or NULL. */
+const nn_tensor *nn_find(const nn_model *model, const char *name);
+
+/* Copy a whole tensor (count floats in PyTorch's order) out of params or a gradient, and into params. */
+void nn_get(const nn_tensor *tensor, const void *params, float *to);
+void nn_set(const nn_tensor *tensor, void *params, const float *from);
 
 /* Fills params (model->params_bytes) with PyTorch's default initialisation: padding 0, each tensor drawn
  * from its own [low, high). The same seed gives the same weights on every machine. */

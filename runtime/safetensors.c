@@ -585,7 +585,7 @@ int nn_load(const nn_model *model, void *params, const char *path)
 
         for (size_t k = 0; e->tensor != NULL && k < e->count; k++, from += 4) {
             uint32_t bits = from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-            memcpy((float *)params + e->tensor->offset + k, &bits, sizeof bits);
+            memcpy((float *)params + nn_place(e->tensor, k), &bits, sizeof bits);
         }
     }
     free(h.entries.items);
@@ -642,7 +642,7 @@ static int write_data(const nn_model *model, const float *params, FILE *file)
             unsigned char bytes[4];
             uint32_t bits;
 
-            memcpy(&bits, params + model->tensors[t].offset + i, sizeof bits);
+            memcpy(&bits, params + nn_place(&model->tensors[t], i), sizeof bits);
             for (int b = 0; b < 4; b++)
                 bytes[b] = (unsigned char)(bits >> 8 * b);
             if (fwrite(bytes, 1, sizeof bytes, file) != sizeof bytes)

@@ -388,14 +388,14 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
     memset(p, 0, m->params_bytes);
     for (const Weight *w = net->weights; w; w = w->next)
         for (int64_t i = 0; i < w->count; i++)
-            p[m->tensors[w->id].offset + (size_t)i] = (float)b->weights[w->id][i];
+            p[nn_place(&m->tensors[w->id], (size_t)i)] = (float)b->weights[w->id][i];
 
     if (m->backward) {
         m->set_rng(work, b->rng);
         result.loss = (double)m->backward(p, work, b->n, x, t, g);
         for (const Weight *w = net->weights; w; w = w->next)
             for (int64_t i = 0; i < w->count; i++)
-                result.gradients[w->id][i] = (double)g[m->tensors[w->id].offset + (size_t)i];
+                result.gradients[w->id][i] = (double)g[nn_place(&m->tensors[w->id], (size_t)i)];
     }
     m->forward(p, work, b->n, x, y);
     for (int64_t i = 0; i < outputs; i++)
@@ -481,7 +481,7 @@ static void check_both_counts(const Case *c, const nn_model *m)
 static Case new_case(int i, bool whole)
 {
     return (Case){.prefix = format("net%02d", i), .cc = compilers[i / 8 % 2], .whole = whole,
-                  .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % 2)}};
+                  .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS)}};
 }
 
 static void check_random(bool whole)

@@ -360,10 +360,10 @@ static void test_shuffle(void)
 
 /* A model by hand: three tensors with padding between them, one constant behind what the optimizer sees. */
 static const nn_tensor tensors[] = {
-    {"conv1.weight", 4, {2, 3, 2, 1}, 0, 12, -0.25f, 0.25f},
-    {"conv1.bias", 1, {2}, 16, 2, 0.5f, 0.75f},
-    {"odd \"name\"\\\t\xc3\xbc", 2, {3, 1}, 24, 3, -3, -1},
-    {"batchnorm1.running_var", 1, {5}, 32, 5, 1, 1},
+    {"conv1.weight", 4, {2, 3, 2, 1}, 0, 12, -0.25f, 0.25f, {0}, {0}},
+    {"conv1.bias", 1, {2}, 16, 2, 0.5f, 0.75f, {0}, {0}},
+    {"odd \"name\"\\\t\xc3\xbc", 2, {3, 1}, 24, 3, -3, -1, {0}, {0}},
+    {"batchnorm1.running_var", 1, {5}, 32, 5, 1, 1, {0}, {0}},
 };
 
 enum { FLOATS = 40 };
@@ -382,7 +382,7 @@ static int is_padding(size_t i)
 static void test_init(void)
 {
     float a[FLOATS], b[FLOATS], wide[1000] = {0}, low = 1, high = -1;
-    const nn_tensor many = {"w", 1, {1000}, 0, 1000, -0.1f, 0.1f}, narrow = {"w", 1, {1000}, 0, 1000, 1, 1.0000001f};
+    const nn_tensor many = {"w", 1, {1000}, 0, 1000, -0.1f, 0.1f, {0}, {0}}, narrow = {"w", 1, {1000}, 0, 1000, 1, 1.0000001f, {0}, {0}};
     nn_model one = {.params_bytes = sizeof wide, .ntensors = 1, .tensors = &many};
 
     memset(a, 0xff, sizeof a);
@@ -464,10 +464,77 @@ static void test_round_trip(void)
     CU_ASSERT(access(SCRATCH ".tmp0", F_OK) != 0);
 }
 
+/* ---- Layouts ------------------------------------------------------------------------------------ */
+
+/* The same tensors twice: row-major, and as nets for vectors lie: axes exchanged, padded, split, of extent 1. */
+enum { LAID_OUT = 300 };
+static const nn_tensor plain_tensors[] = {
+    {"conv1.weight", 4, {5, 3, 2, 1}, 0, 30, -0.5f, 0.5f, {0}, {0}},
+    {"conv1.bias", 1, {5}, 32, 5, -0.25f, 0.25f, {0}, {0}},
+    {"fc1.weight", 2, {3, 12}, 40, 36, -1, 1, {0}, {0}},
+    {"fc2.weight", 2, {1, 3}, 80, 3, -1, 2, {0}, {0}},
+};
+static const nn_tensor laid_tensors[] = {
+    {"conv1.weight", 4, {5, 3, 2, 1}, 0, 30, -0.5f, 0.5f, {5, 3, 2, 1}, {1, 8, 24, 48}}, /* [KH][KW][I][O], O padded to 8 */
+    {"conv1.bias", 1, {5}, 48, 5, -0.25f, 0.25f, {5, 1, 1, 1}, {1, 0, 0, 0}},
+    {"fc1.weight", 2, {3, 12}, 64, 36, -1, 1, {3, 2, 3, 2}, {1, 8, 32, 16}},             /* O; C, H, W of what comes in */
+    {"fc2.weight", 2, {1, 3}, 280, 3, -1, 2, {1, 3, 1, 1}, {1, 8, 0, 0}},
+};
+static const nn_model plain_model = {.params_bytes = LAID_OUT * sizeof(float), .ntensors = 4, .tensors = plain_tensors};
+static const nn_model laid_model = {.params_bytes = LAID_OUT * sizeof(float), .ntensors = 4, .tensors = laid_tensors};
+
+static void check_same(const float *plain, const float *laid, const char *what)
+{
+    char used[LAID_OUT] = {0};
+    for (int t = 0; t < 4; t++) {
+        float a[64], b[64];
+        nn_get(&plain_tensors[t], plain, a);
+        nn_get(&laid_tensors[t], laid, b);
+        CHECK(memcmp(a, plain + plain_tensors[t].offset, plain_tensors[t].count * sizeof *a) == 0, "%s: row-major", what);
+        CHECK(memcmp(a, b, plain_tensors[t].count * sizeof *a) == 0, "%s: %s differs", what, plain_tensors[t].name);
+        for (size_t k = 0; k < laid_tensors[t].count; k++) {
+            size_t at = nn_place(&laid_tensors[t], k);
+            CHECK(at < LAID_OUT && !used[at], "%s: %s has element %zu at %zu", what, laid_tensors[t].name, k, at);
+            used[at % LAID_OUT] = 1;
+        }
+    }
+    for (size_t i = 0; i < LAID_OUT; i++)
+        CHECK(used[i] || laid[i] == 0, "%s: padding %zu is %g", what, i, laid[i]);
+}
+
+static void test_layouts(void)
+{
+    static float plain[LAID_OUT], laid[LAID_OUT], again[LAID_OUT];
+    CU_ASSERT_EQUAL(nn_place(&laid_tensors[0], 0), 0);
+    CU_ASSERT_EQUAL(nn_place(&laid_tensors[0], 1), 24);           /* [0][0][1][0] */
+    CU_ASSERT_EQUAL(nn_place(&laid_tensors[0], 29), 4 + 2 * 8 + 24);
+    CU_ASSERT_EQUAL(nn_place(&laid_tensors[2], 12 + 6 + 2 + 1), 64 + 1 + 8 + 32 + 16); /* o 1, c 1, h 1, w 1 */
+    CU_ASSERT_PTR_NULL(nn_find(&laid_model, "conv1.weigh"));
+    CU_ASSERT_PTR_EQUAL(nn_find(&laid_model, "fc1.weight"), &laid_tensors[2]);
+    nn_init(&plain_model, plain, 9);
+    nn_init(&laid_model, laid, 9);
+    check_same(plain, laid, "init");
+    for (int t = 0; t < 4; t++) {
+        float values[64];
+        for (size_t k = 0; k < plain_tensors[t].count; k++)
+            values[k] = (float)(100 * t) + (float)k;
+        nn_set(&plain_tensors[t], plain, values);
+        nn_set(&laid_tensors[t], laid, values);
+    }
+    check_same(plain, laid, "set");
+    static unsigned char a[2000], b[2000];
+    CU_ASSERT_EQUAL(nn_save(&plain_model, plain, SCRATCH), NN_OK);
+    size_t size = read_file(SCRATCH, a, sizeof a);
+    CU_ASSERT_EQUAL(nn_load(&laid_model, again, SCRATCH), NN_OK);
+    CU_ASSERT_EQUAL(nn_save(&laid_model, laid, SCRATCH), NN_OK);
+    CU_ASSERT(size > 300 && size < sizeof a && read_file(SCRATCH, b, sizeof b) == size && memcmp(a, b, size) == 0);
+    check_same(plain, again, "load");
+}
+
 /* The bytes of a file, so that it is known what others get to read. */
 static void test_written_bytes(void)
 {
-    static const nn_tensor two[] = {{"a\"\\\x01", 2, {2, 1}, 1, 2, 0, 0}, {"b", 1, {1}, 4, 1, 0, 0}};
+    static const nn_tensor two[] = {{"a\"\\\x01", 2, {2, 1}, 1, 2, 0, 0, {0}, {0}}, {"b", 1, {1}, 4, 1, 0, 0, {0}, {0}}};
     static const nn_model small = {.params_bytes = 5 * sizeof(float), .ntensors = 2, .tensors = two};
     static const float params[] = {9, 1, -2, 9, 0.5f};
     static const char text[] = "{\"__metadata__\":{\"format\":\"pt\"},"
@@ -493,7 +560,7 @@ static void test_written_bytes(void)
 /* Files that tests/torch/optimizers.py wrote. */
 static void test_files_of_others(void)
 {
-    static const nn_tensor fc[] = {{"fc1.weight", 2, {2, 3}, 0, 6, 0, 0}, {"fc1.bias", 1, {2}, 8, 2, 0, 0}};
+    static const nn_tensor fc[] = {{"fc1.weight", 2, {2, 3}, 0, 6, 0, 0, {0}, {0}}, {"fc1.bias", 1, {2}, 8, 2, 0, 0, {0}, {0}}};
     static const nn_model small = {.params_bytes = 10 * sizeof(float), .ntensors = 2, .tensors = fc};
     static const float expected[] = {1, -2.5f, 3.25f, 1e-40f, -0.0f, 3e38f, 0, 0, 0.5f, INFINITY};
     static char line[16384];
@@ -523,7 +590,7 @@ static void test_files_of_others(void)
 }
 
 /* The model of the next tests: a [2,2] and b [3], 28 bytes of data. */
-static const nn_tensor ab_tensors[] = {{"a", 2, {2, 2}, 0, 4, 0, 0}, {"b", 1, {3}, 5, 3, 0, 0}};
+static const nn_tensor ab_tensors[] = {{"a", 2, {2, 2}, 0, 4, 0, 0, {0}, {0}}, {"b", 1, {3}, 5, 3, 0, 0, {0}, {0}}};
 static const nn_model ab = {.params_bytes = 8 * sizeof(float), .ntensors = 2, .tensors = ab_tensors};
 
 /* A file of a header, ' standing for ", and bytes of data 0, 1, 2, ... Returns its length. */
@@ -869,6 +936,7 @@ void add_runtime_suite(void)
     CU_add_test(suite, "shuffle", test_shuffle);
     CU_add_test(suite, "initialisation", test_init);
     CU_add_test(suite, "weights survive a round trip", test_round_trip);
+    CU_add_test(suite, "layouts", test_layouts);
     CU_add_test(suite, "the bytes of a weight file", test_written_bytes);
     CU_add_test(suite, "files of other writers", test_files_of_others);
     CU_add_test(suite, "headers that are allowed", test_good_headers);

@@ -286,7 +286,7 @@ static int check_model(network *w)
     for (int i = 0; i < c->nweights; i++) {
         const nn_tensor *t = find_tensor(m, c->weights[i].name);
         size_t product = 1;
-        if (!t || t->count != c->weights[i].count || t->offset + t->count > m->floats) {
+        if (!t || t->count != c->weights[i].count || nn_place(t, t->count - 1) >= m->floats) {
             fail(w, "%s is not there, or has another size", c->weights[i].name);
             return 0;
         }
@@ -314,9 +314,9 @@ static void load_weights(network *w)
     memset(w->params, 0, w->model->params_bytes);
     for (int i = 0; i < w->c->nweights; i++) {
         const array *a = &w->c->weights[i];
-        float *p = w->params + find_tensor(w->model, a->name)->offset;
+        const nn_tensor *t = find_tensor(w->model, a->name);
         for (size_t k = 0; k < a->count; k++)
-            p[k] = (float)a->values[k];
+            w->params[nn_place(t, k)] = (float)a->values[k];
     }
 }
 
@@ -325,7 +325,8 @@ static void check_padding(network *w, const char *what, const float *values)
 {
     char *used = calloc(w->model->floats + 1, 1);
     for (int i = 0; i < w->model->ntensors; i++)
-        memset(used + w->model->tensors[i].offset, 1, w->model->tensors[i].count);
+        for (size_t k = 0; k < w->model->tensors[i].count; k++)
+            used[nn_place(&w->model->tensors[i], k)] = 1;
     for (size_t i = 0; i < w->model->floats; i++)
         if (!used[i] && values[i] != 0) {
             fail(w, "padding of %s at float %zu is %g", what, i, values[i]);
@@ -346,6 +347,16 @@ static void check_forward(network *w)
         }
 }
 
+/* A tensor of params or a gradient in PyTorch's order; valid until the next call. */
+static const float *in_order(const network *w, const float *values, const char *name)
+{
+    static float *copy;
+    const nn_tensor *t = find_tensor(w->model, name);
+    copy = realloc(copy, (t->count + 1) * sizeof *copy);
+    nn_get(t, values, copy);
+    return copy;
+}
+
 static void check_backward(network *w)
 {
     const torch_case *c = w->c;
@@ -357,7 +368,7 @@ static void check_backward(network *w)
         all = fmax(all, largest(&c->gradients[i]));
     for (int i = 0; i < c->ngradients; i++) {
         const array *d = &c->gradients[i];
-        compare(w, "gradient", w->gradients + find_tensor(w->model, d->name)->offset, d,
+        compare(w, "gradient", in_order(w, w->gradients, d->name), d,
                 GRADIENT_TOLERANCE * largest(d) + CANCELLATION * all + 1e-9);
     }
     check_padding(w, "the gradients", w->gradients);
@@ -379,7 +390,7 @@ static void check_run(network *w, const run *r)
         nn_step(&r->optimizer, w->params, w->gradients, state, m->floats);
     }
     for (int i = 0; i < r->nfinal; i++)
-        compare(w, r->description, w->params + find_tensor(m, r->final[i].name)->offset, &r->final[i],
+        compare(w, r->description, in_order(w, w->params, r->final[i].name), &r->final[i],
                 WEIGHTS_TOLERANCE * largest(&r->final[i]));
     check_padding(w, "the weights", w->params);
     free(state);
@@ -460,6 +471,9 @@ static void tile_generic(void) { check_combination("tile", "generic"); }
 static void tile_scalar(void)  { check_combination("tile", "scalar"); }
 static void auto_generic(void) { check_combination("auto", "generic"); }
 static void auto_scalar(void)  { check_combination("auto", "scalar"); }
+static void tile_avx2(void)    { check_combination("tile", "avx2"); }
+static void tile_avx512(void)  { check_combination("tile", "avx512"); }
+static void tile_neon(void)    { check_combination("tile", "neon"); }
 
 /* ---- Dropout ---------------------------------------------------------------------------------- */
 
@@ -475,12 +489,12 @@ static void dropout_mask(const nn_model *m, double p, uint64_t rng, unsigned cha
     void *work = generated_memory(m->work_bytes);
     memset(params, 0, m->params_bytes);
     for (size_t i = 0; i < UNITS; i++)
-        params[m->tensors[0].offset + i] = 0.5f + (float)(i % 7) / 8;
+        params[nn_place(&m->tensors[0], i)] = 0.5f + (float)(i % 7) / 8;
     m->set_rng(work, rng);
     double loss = (double)m->backward(params, work, 1, &x, t, gradients), expected = 0, share = 0;
     int odd = 0;
     for (size_t i = 0; i < UNITS; i++) {
-        double w = (double)params[m->tensors[0].offset + i], d = (double)gradients[m->tensors[0].offset + i];
+        double w = (double)params[nn_place(&m->tensors[0], i)], d = (double)gradients[nn_place(&m->tensors[0], i)];
         double mask = sqrt(fmax(0, d * UNITS / 2 / w)) / (double)x;
         kept[i] = mask > 0;
         odd += mask != 0 && fabs(mask * (1 - p) - 1) > 1e-5;
@@ -571,6 +585,8 @@ void add_torch_suite(void)
         {"unroll full, generic", full_generic}, {"unroll full, scalar", full_scalar},
         {"unroll tile, generic", tile_generic}, {"unroll tile, scalar", tile_scalar},
         {"unroll auto, generic", auto_generic}, {"unroll auto, scalar", auto_scalar},
+        {"unroll tile, avx2", tile_avx2},       {"unroll tile, avx512", tile_avx512},
+        {"unroll tile, neon", tile_neon},
         {"dropout's mask", dropout},            {"losses of many elements", many_elements},
         CU_TEST_INFO_NULL,
     };

@@ -58,7 +58,15 @@ EXTRA = ["k3", "s2", "s0", "p1", "p9", "d2", "d9", "g2", "g3", "bias=false", "pa
 
 class Tensor(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("ndim", ctypes.c_int), ("shape", ctypes.c_int * 4), ("offset", ctypes.c_size_t),
-                ("count", ctypes.c_size_t), ("low", ctypes.c_float), ("high", ctypes.c_float)]
+                ("count", ctypes.c_size_t), ("low", ctypes.c_float), ("high", ctypes.c_float),
+                ("axis", ctypes.c_int * 4), ("stride", ctypes.c_size_t * 4)]
+
+    def place(self):
+        """The numbers of its elements in net_params, in PyTorch's order."""
+        at = torch.tensor([self.offset])
+        for axis, stride in zip(self.axis, self.stride):
+            at = (at[:, None] + torch.arange(axis) * stride).flatten()
+        return at
 
 
 P = ctypes.c_void_p
@@ -349,7 +357,7 @@ def compare(c, library):
     weights, x, t = record.draw(net, c.n, c.draw_seed, c.whole)
     params, gradients, scratch = Memory(model.params_bytes), Memory(model.params_bytes), Memory(model.work_bytes)
     batch_x, batch_y, batch_t = (Memory(4 * k * net.batch) for k in (model.input, model.output, model.targets))
-    places = [(k, slice(t.offset, t.offset + t.count)) for (k, _), t in zip(net.parameters, model.tensors[:model.ntensors])]
+    places = [(k, t.place()) for (k, _), t in zip(net.parameters, model.tensors[:model.ntensors])]
     padding = torch.ones(model.floats, dtype=torch.bool)
     for _, place in places:
         padding[place] = False
