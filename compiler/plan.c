@@ -452,7 +452,7 @@ static Statement *follow(const Kernel *producer, const Statement *consumer, cons
     Statement *then = NEW(Statement);
     *then = *consumer;
     then->next = NULL;
-    then->nindex = s->nindex;
+    then->nindex = output_indices(s);
     memcpy(then->extent, s->extent, sizeof then->extent);
     memcpy(then->index_name, s->index_name, sizeof then->index_name);
     then->out = substitute_access(consumer->out, map);
@@ -722,7 +722,7 @@ static void take_samples_together(const Plan *plan, Pass *pass)
             if (k->body)
                 k->body = statement_over_samples(&samples, k->body, nindex);
             for (int i = 0; i < k->nthen; i++)
-                k->then[i] = statement_over_samples(&samples, k->then[i], nindex);
+                k->then[i] = statement_over_samples(&samples, k->then[i], k->then[i]->nindex);
         }
     }
 }

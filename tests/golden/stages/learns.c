@@ -23,15 +23,95 @@
 /* A maximum of numbers one of which is NaN is NaN. */
 #define GREATER(v, best) (((v) > (best)) | ((v) != (v)))
 
+/* A product that is rounded, whatever becomes of it: no compiler may fuse it with a sum. That way the functions
+ * below give the same bits everywhere. */
+static inline float times_f(float a, float b)
+{
+#if defined(__GNUC__) && (defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__))
+    float product = a * b;
+    __asm__("" : "+x"(product));
+#elif defined(__GNUC__) && defined(__aarch64__)
+    float product = a * b;
+    __asm__("" : "+w"(product));
+#elif defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+    float product = a * b;   /* here is nothing to fuse it with */
+#else
+    volatile float product = a * b;
+#endif
+    return product;
+}
+
+static inline uint32_t bits_f(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float real_f(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+#define each_f(x) (x)
+#define pick_f(where, a, b) ((where) ? (a) : (b))
+
+/* x = n ln 2 + r, exp(x) = 2^n (1 + v), |x| no larger than is needed for 0 and inf */
+static inline float exp_f(float x)
+{
+    x = pick_f(x > 89.0f, each_f(89.0f), x);
+    x = pick_f(x < -104.0f, each_f(-104.0f), x);
+    float t = times_f(x, 1.44269504f) + 12583166.0f, n = t - 12583166.0f;
+    float r = (x - n * 0x1.62e4p-1f) - n * 0x1.7f7ep-20f, r2 = r * r;
+    float low = times_f(r, 0.166665152f) + 0.5f, high = times_f(r, 0.00836940762f) + 0.041667819f;
+    float v = r + times_f(r2, low + times_f(r2, high + times_f(r2, 0.00138032075f)));
+    uint32_t sum = bits_f(t), b = sum >> 1, a = sum - b;   /* a + b = 254 + n */
+    float y = times_f((1.0f + v) * real_f(b << 23), real_f(a << 23));
+    return y;
+}
+
+/* 1 / (1 + exp(-x)) = 2^-a / (2^-a + 2^b + 2^b v), where exp(-x) = 2^(a + b) (1 + v) */
+static inline float sigmoid_f(float x)
+{
+    x = pick_f(x > 104.0f, each_f(104.0f), x);
+    x = -pick_f(x < -104.0f, each_f(-104.0f), x);
+    float t = times_f(x, 1.44269504f) + 12583166.0f, n = t - 12583166.0f;
+    float r = (x - n * 0x1.62e4p-1f) - n * 0x1.7f7ep-20f, r2 = r * r;
+    float low = times_f(r, 0.166665152f) + 0.5f, high = times_f(r, 0.00836940762f) + 0.041667819f;
+    float v = r + times_f(r2, low + times_f(r2, high + times_f(r2, 0.00138032075f)));
+    uint32_t sum = bits_f(t), b = sum >> 1, a = sum - b;   /* a + b = 254 + n */
+    float one = real_f((254u - a) << 23), power = real_f(b << 23);
+    float both = one + power, lost = one - (both - power);
+    float y = one / (both + (lost + power * v));
+    return y;
+}
+
+/* x = 2^n (1 + f), 1 + f from sqrt(1/2) to sqrt(2) */
+static inline float log_f(float x)
+{
+    float shift = pick_f(x < 0x1p-126f, each_f(25.0f), each_f(0.0f));
+    uint32_t above = bits_f(pick_f(x < 0x1p-126f, x * 0x1p25f, x)) + (0x3f800000u - 0x3f3504f3u);
+    float n = real_f((above >> 23) | 0x4b000000u) - 8388735.0f - shift;
+    float f = real_f((above & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+    float s = f / (f + 2.0f), s2 = s * s, half = times_f(0.5f * f, f);
+    float R = times_f(s2, times_f(s2, times_f(s2, 0.298710734f) + 0.399775773f) + 0.666667759f);
+    float y = n * 0x1.62e4p-1f + (f - (half - (times_f(s, half + R) + n * 0x1.7f7ep-20f)));
+    y = pick_f(x > 0.0f, y, pick_f(x < 0.0f, each_f(NAN), each_f(-INFINITY)));
+    y = pick_f(x < INFINITY, y, x);
+    return y;
+}
+
 /* fc 3
  * 2 -> 3: loops, 6 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[o, i] * input[i]   for o<3 i<2
  */
-static NOINLINE void fc1_forward(const float fc1_bias[restrict 3],
-                                 const float fc1_weight[restrict 3][2],
+static NOINLINE void fc1_forward(const float fc1_weight[restrict 3][2],
                                  const float input[restrict 2],
+                                 const float fc1_bias[restrict 3],
                                  float fc1_out[restrict 3])
 {
     for (int o = 0; o < 3; o++) {
@@ -51,7 +131,7 @@ static NOINLINE void sigmoid1_forward(const float fc1_out[restrict 3],
                                       float sigmoid1_out[restrict 3])
 {
     for (int c = 0; c < 3; c++)
-        sigmoid1_out[c] = 1.0f / (1.0f + expf(-fc1_out[c]));
+        sigmoid1_out[c] = sigmoid_f(fc1_out[c]);
 }
 
 /* fc 2
@@ -60,9 +140,9 @@ static NOINLINE void sigmoid1_forward(const float fc1_out[restrict 3],
  *     fc2.out[o] = fc2.bias[o]   for o<2
  *     fc2.out[o] += fc2.weight[o, i] * sigmoid1.out[i]   for o<2 i<3
  */
-static NOINLINE void fc2_forward(const float fc2_bias[restrict 2],
-                                 const float fc2_weight[restrict 2][3],
+static NOINLINE void fc2_forward(const float fc2_weight[restrict 2][3],
                                  const float sigmoid1_out[restrict 3],
+                                 const float fc2_bias[restrict 2],
                                  float fc2_out[restrict 2])
 {
     for (int o = 0; o < 2; o++) {
@@ -98,7 +178,7 @@ static NOINLINE void softmax1_forward(const float fc2_out[restrict 2],
         softmax1_max[0] = best;
     }
     for (int c = 0; c < 2; c++)
-        softmax1_exp[c] = expf(fc2_out[c] - softmax1_max[0]);
+        softmax1_exp[c] = exp_f(fc2_out[c] - softmax1_max[0]);
     {
         float sum = 0.0f;
         for (int c = 0; c < 2; c++)
@@ -138,14 +218,14 @@ static NOINLINE void loss_forward(const float fc2_out[restrict 2],
     {
         float sum = 0.0f;
         for (int c = 0; c < 2; c++)
-            sum += expf(fc2_out[c] - loss_max[0]);
+            sum += exp_f(fc2_out[c] - loss_max[0]);
         loss_sum[0] = sum;
     }
     {
         const int v1 = target[0];
         const float v2 = loss_sum[0];
         const float v3 = loss_max[0];
-        float sum = 0 <= v1 ? (v1 <= 1 ? logf(v2) + v3 : NAN) : NAN;
+        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) + v3 : NAN) : NAN;
         for (int c = 0; c < 2; c++) {
             const float v4 = fc2_out[c];
             sum += target[0] == c ? -v4 : 0.0f;
@@ -167,7 +247,7 @@ static NOINLINE void loss_backward(const float fc2_out[restrict 2],
                                    float d_fc2_out[restrict 2], float mean)
 {
     for (int c = 0; c < 2; c++)
-        d_fc2_out[c] = (expf(fc2_out[c] - loss_max[0]) / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * mean;
+        d_fc2_out[c] = (exp_f(fc2_out[c] - loss_max[0]) / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * mean;
 }
 
 /* fc 2, backward
@@ -240,9 +320,9 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * LEARNS_INPUT;
         void *const softmax1_out = y + (size_t)s * LEARNS_OUTPUT;
-        fc1_forward(p->fc1_bias, p->fc1_weight, input, fc1_out);
+        fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         sigmoid1_forward(fc1_out, sigmoid1_out);
-        fc2_forward(p->fc2_bias, p->fc2_weight, sigmoid1_out, fc2_out);
+        fc2_forward(p->fc2_weight, sigmoid1_out, p->fc2_bias, fc2_out);
         softmax1_forward(fc2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
     }
 }
@@ -264,9 +344,9 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * LEARNS_INPUT;
         const int *const target = t + (size_t)s * LEARNS_TARGETS;
-        fc1_forward(p->fc1_bias, p->fc1_weight, input, fc1_out);
+        fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         sigmoid1_forward(fc1_out, sigmoid1_out);
-        fc2_forward(p->fc2_bias, p->fc2_weight, sigmoid1_out, fc2_out);
+        fc2_forward(p->fc2_weight, sigmoid1_out, p->fc2_bias, fc2_out);
         loss_forward(fc2_out, loss_max, target, loss_sum, loss_nll, &loss, mean);
         loss_backward(fc2_out, loss_max, loss_sum, target, d_fc2_out, mean);
         fc2_backward(d_fc2_out, sigmoid1_out, p->fc2_weight, g->fc2_weight, d_sigmoid1_out, g->fc2_bias);
@@ -277,10 +357,10 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
 }
 
 static const nn_tensor learns_tensors[] = {
-    {"fc1.weight", 2, {3, 2}, 0, 6, -0.70710677f, 0.70710677f},
-    {"fc1.bias", 1, {3}, 8, 3, -0.70710677f, 0.70710677f},
-    {"fc2.weight", 2, {2, 3}, 16, 6, -0.57735026f, 0.57735026f},
-    {"fc2.bias", 1, {2}, 24, 2, -0.57735026f, 0.57735026f},
+    {"fc1.weight", 2, {3, 2}, 0, 6, -0.70710677f, 0.70710677f, {3, 2, 1, 1}, {2, 1, 0, 0}},
+    {"fc1.bias", 1, {3}, 16, 3, -0.70710677f, 0.70710677f, {3, 1, 1, 1}, {1, 0, 0, 0}},
+    {"fc2.weight", 2, {2, 3}, 32, 6, -0.57735026f, 0.57735026f, {2, 3, 1, 1}, {3, 1, 0, 0}},
+    {"fc2.bias", 1, {2}, 48, 2, -0.57735026f, 0.57735026f, {2, 1, 1, 1}, {1, 0, 0, 0}},
 };
 
 static void learns_model_forward(const void *params, void *work, int n, const float *x, float *y)

@@ -23,19 +23,19 @@ extern "C" {
 #define LEARNS_TARGETS 1          /* labels of one sample */
 #define LEARNS_BATCH   32         /* the most samples a call may carry */
 #define LEARNS_PARAMS  17         /* learnable parameters */
-#define LEARNS_FLOATS  32         /* floats in the weights, padding (always 0) included */
+#define LEARNS_FLOATS  64         /* floats in the weights, padding (always 0) included */
 
 /* Weights, as plain arrays in this order. The gradients that learns_backward writes have the same type, so an
  * optimizer takes both as LEARNS_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, LEARNS_FLOATS). */
 typedef struct learns_params {
     NN_ALIGNED float fc1_weight[3][2];   /* fc1.weight [3, 2] */
-    float padding1[2];
+    float padding1[10];
     float fc1_bias[3];   /* fc1.bias [3] */
-    float padding2[5];
+    float padding2[13];
     float fc2_weight[2][3];   /* fc2.weight [2, 3] */
-    float padding3[2];
+    float padding3[10];
     float fc2_bias[2];   /* fc2.bias [2] */
-    float padding4[6];
+    float padding4[14];
 } learns_params;
 
 /* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
