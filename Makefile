@@ -1,6 +1,7 @@
 # make           build/nnc (the compiler) and build/libnn.a (the runtime)
 # make demo      installs what is missing, builds, trains LeNet on digits
 # make test      installs what is missing, builds, runs all tests
+# make bench     measures speed, beside PyTorch where there is one (NETS="N1 N4" ROUNDS=5 TARGET=avx2 SECONDS=0.15)
 # make golden    rewrites the expectation files under tests/golden (look at the diff!)
 # make install   PREFIX=/usr/local, DESTDIR=
 # make clean
@@ -31,7 +32,7 @@ RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all demo test golden install clean need-demo need-test FORCE
+.PHONY: all demo test bench bench-save golden install clean need-demo need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/nnc $(BUILD)/libnn.a
@@ -92,10 +93,26 @@ test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
 	$(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
 
+# The speed of the networks in tests/bench. bench-save keeps the ratios, and later runs are compared with them.
+NETS := $(basename $(notdir $(sort $(wildcard tests/bench/N*.nn tests/bench/C*.nn))))
+ROUNDS := 5
+SECONDS := 0.15
+TARGET := best
+
+bench bench-save: need-bench
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/bench/bench
+	$(Q)$(BUILD)/bench/bench $(BUILD)/nnc "$(CC)" $(TARGET) $(BUILD)/bench $(ROUNDS) $(SECONDS) tests/bench/baseline.txt \
+		$(if $(filter bench-save,$@),save,compare) $(NETS)
+
+$(BUILD)/bench/bench: tests/bench/bench.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -o $@ $< -lm
+
 golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden
 
-need-demo need-test: need-%:
+need-demo need-test need-bench: need-%:
 	$(Q)sh .ci/need $*
 
 $(BUILD)/tests/run: $(TESTS) $(filter-out %/main.o,$(COMPILER)) $(GRAMMAR) $(BUILD)/libnn.a

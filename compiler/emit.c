@@ -159,13 +159,8 @@ static const char *tile_text(const Statement *s, const Tile *tile)
                            : text;
 }
 
-static const char *how(const Pass *pass, const Layer *layer, bool backward)
+static const char *how_function(const Function *f)
 {
-    const Function *f = pass->prog ? function_of(pass, layer, backward) : NULL;
-    if (!f) {
-        const Function *host = pass->prog ? host_of(pass, layer, backward) : NULL;
-        return host ? format("in %s", host->name) : "-";
-    }
     if (f->unroll == UNROLL_NONE)
         return "loops";
     if (f->unroll == UNROLL_FULL)
@@ -174,6 +169,17 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
         if (k->form == FORM_CONTRACTION && k->regions)
             return tile_text(k->body, &k->regions->tile);
     return "tile";
+}
+
+/* The functions of a layer and direction, or the one that takes its value out of a register. */
+static const char *how(const Pass *pass, const Layer *layer, bool backward)
+{
+    const char *text = NULL;
+    for (const Function *f = pass->functions; f; f = f->next)
+        if (f->layer == layer && f->backward == backward && !f->per_call)
+            text = text ? format("%s; %s", text, how_function(f)) : how_function(f);
+    const Function *host = text ? NULL : host_of(pass, layer, backward);
+    return text ? text : host ? format("in %s", host->name) : "-";
 }
 
 static void put_head(FILE *f, const Plan *plan)
@@ -276,6 +282,16 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name, cons
     emit_math(f, plan->target->lanes, uses->scalar_math, uses->vector_math);
 }
 
+/* Is the statement one of the function's? Its tensors tell: gradients have a function of their own. */
+static bool does(const Function *fn, const Statement *s)
+{
+    bool gradient = s->out.tensor->role == TENSOR_GRADIENT;
+    for (const Kernel *k = fn->kernels; k; k = k->next)
+        if (((k->body ? k->body : k->first)->out.tensor->role == TENSOR_GRADIENT) == gradient)
+            return true;
+    return false;
+}
+
 static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables, Uses *uses)
 {
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
@@ -285,9 +301,9 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
                                     layer->out ? shape_text(layer->out->shape) : "a number");
         fprintf(f, "/* %s%s\n * %s: %s, %lld points\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
-                how(pass, layer, fn->backward), (long long)fn->terms);
+                how_function(fn), (long long)fn->terms);
         for (const Statement *s = pass->prog->statements; s; s = s->next)
-            if (s->layer == layer && s->backward == fn->backward && s->per_sample != fn->per_call) {
+            if (s->layer == layer && s->backward == fn->backward && s->per_sample != fn->per_call && does(fn, s)) {
                 fprintf(f, " *     ");
                 dump_statement(f, s);
             }

@@ -988,9 +988,10 @@ static void put_store(Writer *w, const Nest *nest, const Access *access, const c
         put(t, " = %s;\n", value);
         return;
     }
+    bool first_only = w->partial && !ends_in_padding(w, access);
     int lane = w->lane;
     w->lane = -1;
-    if (w->partial && !ends_in_padding(w, access)) {
+    if (first_only) {
         put(t, "STORE_FIRST(%lld, ", (long long)w->partial);
         w->uses->store_first = true;
     } else

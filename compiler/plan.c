@@ -324,8 +324,8 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
             f->terms = terms;
         }
         f->cycles = f->unroll == UNROLL_FULL ? straight : tile;
-        f->why = terms > MOST_FULL ? format("%.0f cycles; %s points are too many for full", tile, thousands(terms))
-                                   : format("%.0f cycles, in full %.0f", tile, straight);
+        f->why = terms > MOST_FULL ? format("%s points are too many for full", thousands(terms))
+                                   : format("tile %.0f, full %.0f", tile, straight);
     } else
         f->cycles = sum_cycles(f->kernels);
     for (const Statement *s = begin; s != end; s = s->next)
@@ -817,6 +817,23 @@ static const Function *same_code(const Pass *pass, const Function *f)
     return NULL;
 }
 
+static bool makes_gradient(const Statement *s)
+{
+    return s->out.tensor->role == TENSOR_GRADIENT;
+}
+
+/* "backward", or which half of it where there are two. */
+static const char *part_name(const Function *f)
+{
+    bool gradients = false, others = false;
+    for (const Kernel *k = f->kernels; k; k = k->next) {
+        bool gradient = makes_gradient(k->body ? k->body : k->first);
+        gradients |= gradient;
+        others |= !gradient;
+    }
+    return gradients && !others ? "backward_weights" : f->layer->nweights && !gradients ? "backward_input" : "backward";
+}
+
 static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
 {
     Function *all = pass->functions, **last = &pass->functions;
@@ -829,11 +846,46 @@ static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
         if (!f->twin)
             f->twin = same_code(pass, f);
         bool forward_too = !f->per_call && same_layer(forward, f);
-        const char *direction = f->per_call ? "transpose" : f->backward ? "backward" : forward_too ? "training" : "forward";
+        const char *direction = f->per_call ? "transpose" : f->backward ? part_name(f) : forward_too ? "training" : "forward";
         f->name = f->twin ? f->twin->name : function_name(plan, pass, f, direction);
         *last = f;
         last = &f->next;
     }
+}
+
+typedef struct Made { /* is the tensor written by the statements from..end that don't make gradients? */
+    const Statement *from, *end;
+    bool found;
+} Made;
+
+static void note_made(const Access *access, void *context)
+{
+    Made *made = context;
+    for (const Statement *s = made->from; s != made->end; s = s->next)
+        made->found |= !makes_gradient(s) && (s->out.tensor == access->tensor || s->position == access->tensor);
+}
+
+/* The gradients of a layer's weights come first and are a function of their own, unless they need what the rest of
+ * its backward pass works out. `begin` and the result are links of the list: where the layer's statements begin,
+ * where its gradients end. */
+static Statement **gradients_first(Statement **begin, Statement *end)
+{
+    Made made = {*begin, end, false};
+    for (const Statement *s = *begin; s != end; s = s->next)
+        if (makes_gradient(s))
+            visit_loads(s->rhs, note_made, &made);
+    if (made.found)
+        return begin;
+    Statement *gradients = NULL, **last = &gradients, *rest = NULL, **last_rest = &rest;
+    for (Statement *s = *begin; s != end; s = s->next) {
+        Statement ***to = makes_gradient(s) ? &last : &last_rest;
+        **to = s;
+        *to = &s->next;
+    }
+    *last_rest = end;
+    *last = rest ? rest : end;
+    *begin = gradients ? gradients : rest;
+    return gradients ? last : begin;
 }
 
 static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
@@ -842,20 +894,28 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
     Pass pass = {.prog = prog};
     share_moves(&pass);
     Function **last = &pass.functions;
-    for (Statement *begin = prog->statements, *end; begin; begin = end) {
-        for (end = begin; end && end->layer == begin->layer && end->backward == begin->backward
-                          && end->per_sample == begin->per_sample;)
+    for (Statement **link = &prog->statements, *end; *link;) {
+        const Statement *first = *link;
+        for (end = *link; end && end->layer == first->layer && end->backward == first->backward
+                          && end->per_sample == first->per_sample;)
             end = end->next;
-        Function *f = make_function(plan, &pass, begin, end);
-        if (!f)
-            continue;
-        *last = f;
-        last = &f->next;
+        Statement **middle = gradients_first(link, end), *parts[] = {*link, *middle, end};
+        for (int i = 0; i < 2; i++) {
+            Function *f = parts[i] == parts[i + 1] ? NULL : make_function(plan, &pass, parts[i], parts[i + 1]);
+            if (!f)
+                continue;
+            *last = f;
+            last = &f->next;
+        }
+        while (*link != end)
+            link = &(*link)->next;
     }
     fuse_all(&pass);
     take_samples_together(plan, &pass);
     for (Function *f = pass.functions; f; f = f->next) {
         f->kernels = finish_kernels(f->kernels, f->unroll, plan->target);
+        if (f->unroll == UNROLL_TILE)
+            f->cycles = sum_cycles(f->kernels) / (double)(f->batched ? pass.chunk : 1);
         collect_params(f);
     }
     name_functions(plan, &pass, forward);
@@ -1003,7 +1063,8 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
         fprintf(f, ", up to %lld samples together", (long long)pass->chunk);
     fputc('\n', f);
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
-        fprintf(f, "  %s: %s, %s%s%s%s\n", fn->name, unroll_name(fn->unroll), fn->why, fn->per_call ? ", once a call" : "",
+        fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", fn->name, unroll_name(fn->unroll), (long long)fn->macs,
+                fn->cycles, fn->why, fn->per_call ? ", once a call" : "",
                 fn->batched ? ", samples together" : "", fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
         for (const Kernel *k = fn->twin ? NULL : fn->kernels; k; k = k->next)
             dump_kernel(f, k);

@@ -1,0 +1,418 @@
+/* bench.c: measures the networks of this folder, and PyTorch beside them where python3 has it.
+ *
+ *     bench NNC CC TARGET FOLDER ROUNDS SECONDS BASELINE save|compare NET...
+ *
+ * Each network is compiled into FOLDER and runs as a child that answers requests (net.c); PyTorch is another
+ * (torch_net.py), the core's peak a third (peak.c). Rounds are interleaved, first nnc, then PyTorch, then the peak, so
+ * that what slows the machine slows all of them; the figures are medians, ratios the median of the rounds' ratios.
+ * BASELINE holds the ratios of an earlier run: those that became worse are marked. */
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MOST_ROUNDS = 51, MOST_FUNCTIONS = 200, MOST_RESULTS = 2000 };
+static const double regression = 0.9;
+
+static const char *nnc, *cc, *target, *folder, *source;
+static const char *cflags;
+static int rounds, lanes;
+static double seconds;
+
+static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static char *text(const char *format, ...)
+{
+    char *result = NULL;
+    va_list ap;
+    va_start(ap, format);
+    if (vasprintf(&result, format, ap) < 0)
+        exit(2);
+    va_end(ap);
+    return result;
+}
+
+static void run(const char *command)
+{
+    if (system(command) != 0) {
+        fprintf(stderr, "bench: this failed: %s\n", command);
+        exit(2);
+    }
+}
+
+/* ---- Children ------------------------------------------------------------------------------------------- */
+
+typedef struct Child {
+    FILE *to, *from;
+    pid_t pid;
+} Child;
+
+static Child start(const char *command)
+{
+    int in[2], out[2];
+    Child child = {NULL, NULL, -1};
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || (child.pid = fork()) < 0) {
+        perror("bench");
+        exit(2);
+    }
+    if (child.pid == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        execl("/bin/sh", "sh", "-c", text("exec %s", command), (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    child.to = fdopen(in[1], "w");
+    child.from = fdopen(out[0], "r");
+    return child;
+}
+
+/* NAN when the child is gone. */
+static double ask(Child *child, const char *request)
+{
+    double answer = NAN;
+    char line[100];
+    if (!child->to)
+        return NAN;
+    fprintf(child->to, "%s %g\n", request, seconds);
+    fflush(child->to);
+    if (!fgets(line, sizeof line, child->from) || sscanf(line, "%lf", &answer) != 1)
+        return NAN;
+    return answer;
+}
+
+static void stop(Child *child)
+{
+    if (!child->to)
+        return;
+    fclose(child->to);
+    fclose(child->from);
+    waitpid(child->pid, NULL, 0);
+    child->to = NULL;
+}
+
+/* ---- Figures ------------------------------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const double *values, int n)
+{
+    double sorted[MOST_ROUNDS];
+    memcpy(sorted, values, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+    return n ? n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2 : NAN;
+}
+
+typedef struct Result {
+    char name[100];
+    double value;
+} Result;
+
+static Result results[MOST_RESULTS], baseline[MOST_RESULTS];
+static int nresults, nbaseline;
+
+static void read_baseline(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char line[200];
+    while (f && nbaseline < MOST_RESULTS && fgets(line, sizeof line, f))
+        nbaseline += sscanf(line, "%99s %lf", baseline[nbaseline].name, &baseline[nbaseline].value) == 2;
+    if (f)
+        fclose(f);
+}
+
+static void write_baseline(const char *path)
+{
+    FILE *f = fopen(path, "w");
+    if (!f) {
+        perror(path);
+        exit(2);
+    }
+    for (int i = 0; i < nresults; i++)
+        fprintf(f, "%s %.4g\n", results[i].name, results[i].value);
+    fclose(f);
+    fprintf(stderr, "%s is written\n", path);
+}
+
+/* Notes a figure of which more is better; says how it stands to the baseline. */
+static const char *note(const char *name, double value)
+{
+    if (isnan(value))
+        return "-";
+    if (nresults < MOST_RESULTS) {
+        snprintf(results[nresults].name, sizeof results->name, "%s", name);
+        results[nresults++].value = value;
+    }
+    for (int i = 0; i < nbaseline; i++)
+        if (!strcmp(baseline[i].name, name))
+            return text("%.2f%s", value / baseline[i].value, value < regression * baseline[i].value ? " worse" : "");
+    return "new";
+}
+
+static const char *number(double value)
+{
+    if (isnan(value))
+        return "-";
+    return value >= 1e6 ? text("%.1fM", value / 1e6) : value >= 1e4 ? text("%.0fk", value / 1e3) : value >= 1e3 ? text("%.1fk", value / 1e3)
+           : value >= 100 ? text("%.0f", value) : value >= 10 ? text("%.1f", value) : text("%.3g", value);
+}
+
+static const char *ratio(double value)
+{
+    return isnan(value) ? "-" : value >= 10 ? text("%.0f", value) : text("%.2f", value);
+}
+
+/* ---- Networks ---------------------------------------------------------------------------------------------------- */
+
+static const char *build(const char *net, const char *options, const char *kind)
+{
+    const char *to = text("%s/%s-%s", folder, net, kind);
+    run(text("mkdir -p %s && %s --target=%s %s -o %s/net.c %s/%s.nn", to, nnc, target, options, to, source, net));
+    bool layers = !strcmp(kind, "layers");
+    if (layers)
+        run(text("awk -f %s/layers.awk %s/net.c >%s/timed.c", source, to, to));
+    run(text("%s %s -I%s -Iruntime %s %s/net.c %s build/libnn.a -lm -o %s/net", cc, cflags, to, layers ? "-DLAYERS='\"timed.c\"'" : "",
+             source, layers ? "" : text("%s/net.c", to), to));
+    return to;
+}
+
+static bool has_torch;
+
+static void measure_net(const char *net)
+{
+    fprintf(stderr, "%s ", net);
+    Child ours = start(text("%s/net", build(net, "", "auto"))), torch = {NULL, NULL, -1};
+    if (has_torch)
+        torch = start(text("/usr/bin/python3 %s/torch_net.py %s/%s.nn %s/../torch", source, source, net, source));
+    double figure[2][2][MOST_ROUNDS], ratios[2][MOST_ROUNDS];
+    static const char *const requests[] = {"train", "infer"};
+    for (int i = 0; i < 2; i++) { /* a round for nothing */
+        ask(&ours, requests[i]);
+        ask(&torch, requests[i]);
+    }
+    for (int r = 0; r < rounds; r++, fputc('.', stderr))
+        for (int i = 0; i < 2; i++) {
+            figure[i][0][r] = ask(&ours, requests[i]);
+            figure[i][1][r] = ask(&torch, requests[i]);
+            ratios[i][r] = i ? figure[i][1][r] / figure[i][0][r] : figure[i][0][r] / figure[i][1][r];
+        }
+    fputc('\n', stderr);
+    stop(&ours);
+    stop(&torch);
+    double train = median(figure[0][0], rounds), infer = median(figure[1][0], rounds);
+    double torch_train = has_torch ? median(figure[0][1], rounds) : NAN, torch_infer = has_torch ? median(figure[1][1], rounds) : NAN;
+    double train_ratio = has_torch ? median(ratios[0], rounds) : NAN, infer_ratio = has_torch ? median(ratios[1], rounds) : NAN;
+    printf("| %s | %s | %s | %s | %s | %s | %s | %s, %s |\n", net, number(train), number(torch_train), ratio(train_ratio), number(infer),
+           number(torch_infer), ratio(infer_ratio), note(text("%s.train", net), train_ratio), note(text("%s.infer", net), infer_ratio));
+    fflush(stdout);
+}
+
+/* ---- Layers ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct Figures {
+    char name[100];
+    double macs, cycles;        /* as nnc predicts */
+    double share[MOST_ROUNDS], took[MOST_ROUNDS];
+    int n;
+} Figures;
+
+static void read_predictions(const char *net, Figures *functions, int *n)
+{
+    FILE *plan = popen(text("%s --target=%s --dump=plan %s/%s.nn", nnc, target, source, net), "r");
+    char line[1000], name[100];
+    double macs, cycles;
+    for (*n = 0; plan && fgets(line, sizeof line, plan);)
+        if (sscanf(line, "  %99[a-z0-9A-Z_]: %*[^,], %lf multiply-adds in %lf cycles", name, &macs, &cycles) == 3 && *n < MOST_FUNCTIONS) {
+            Figures *f = &functions[(*n)++];
+            memset(f, 0, sizeof *f);
+            strcpy(f->name, name);
+            f->macs = macs;
+            f->cycles = cycles;
+        }
+    if (plan)
+        pclose(plan);
+}
+
+/* A function that is called for several layers has all their work. */
+static Figures *find(Figures *functions, int n, const char *name)
+{
+    Figures *first = NULL;
+    for (int i = 0; i < n; i++)
+        if (!strcmp(functions[i].name, name) && !first)
+            first = &functions[i];
+    return first;
+}
+
+static void measure_layers(const char *net, const char *only, Child *peak)
+{
+    static Figures functions[MOST_FUNCTIONS];
+    int n;
+    fprintf(stderr, "%s, layer by layer ", net);
+    read_predictions(net, functions, &n);
+    Child ours = start(text("%s/net", build(net, "", "layers")));
+    double peaks[MOST_ROUNDS];
+    for (int r = 0; r < rounds; r++, fputc('.', stderr)) {
+        double gflops = peaks[r] = ask(peak, "peak"), took;
+        char line[200], name[100];
+        fprintf(ours.to, "layers %g\n", seconds);
+        fflush(ours.to);
+        while (fgets(line, sizeof line, ours.from) && strcmp(line, "end\n"))
+            if (sscanf(line, "%99s %lf", name, &took) == 2) {
+                Figures *f = find(functions, n, name);
+                if (f && f->n < rounds && f->n <= r) {
+                    f->took[f->n] = took;
+                    f->share[f->n++] = 2 * f->macs / took / (gflops * 1e9);
+                } else if (f) { /* called for several layers */
+                    f->took[f->n - 1] += took;
+                    f->share[f->n - 1] = NAN;
+                }
+            }
+    }
+    fputc('\n', stderr);
+    stop(&ours);
+    double cycle = 4 * lanes / (median(peaks, rounds) * 1e9); /* two multiply-adds on vectors */
+    for (int i = 0; i < n; i++) {
+        const Figures *f = &functions[i];
+        double took = median(f->took, f->n), share = f->macs > 0 ? median(f->share, f->n) : NAN;
+        if (!f->n || (only && strncmp(f->name, only, strlen(only))))
+            continue;
+        printf("| %s | %s | %s | %.0f | %.0f | %s | %s |\n", net, f->name, number(1e6 * took), took / cycle, f->cycles,
+               isnan(share) ? "-" : text("%.0f %%", 100 * share),
+               isnan(share) ? "-" : note(text("%s.%s", net, f->name), share));
+        fflush(stdout);
+    }
+}
+
+/* Are the predictions by which auto chooses right? */
+static void measure_unrolling(const char *net)
+{
+    static const char *const modes[] = {"auto", "full", "tile"};
+    Child child[3];
+    double figure[3][2][MOST_ROUNDS];
+    fprintf(stderr, "%s, unrolled ", net);
+    for (int m = 0; m < 3; m++)
+        child[m] = start(text("%s/net", build(net, text("-Wno-unroll --unroll=%s", modes[m]), modes[m])));
+    for (int r = 0; r < rounds; r++, fputc('.', stderr))
+        for (int m = 0; m < 3; m++) {
+            figure[m][0][r] = ask(&child[m], "train");
+            figure[m][1][r] = ask(&child[m], "infer");
+        }
+    fputc('\n', stderr);
+    for (int m = 0; m < 3; m++) {
+        printf("| %s | %s | %s | %s |\n", net, modes[m], number(median(figure[m][0], rounds)), number(median(figure[m][1], rounds)));
+        stop(&child[m]);
+    }
+}
+
+/* ---- All of it ------------------------------------------------------------------------------------------------------------ */
+
+static bool cpu_has(const char *flag)
+{
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[10000];
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f))
+        found = (!strncmp(line, "flags", 5) || !strncmp(line, "Features", 8)) && strstr(line, text(" %s ", flag)) != NULL;
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static const char *cpu_name(void)
+{
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[1000];
+    const char *name = "an unknown processor";
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, "model name", 10) && strchr(line, ':')) {
+            line[strcspn(line, "\n")] = '\0';
+            name = text("%s", strchr(line, ':') + 2);
+            break;
+        }
+    if (f)
+        fclose(f);
+    return name;
+}
+
+static void choose_target(void)
+{
+    static const struct { const char *name, *cflags; int lanes; } all[] = {
+        {"generic", "-O2 -march=native", 8}, {"scalar", "-std=c99 -O2", 1}, {"avx2", "-O2 -mavx2 -mfma", 8},
+        {"avx512", "-O2 -march=x86-64-v4", 16}, {"neon", "-O2", 4},
+    };
+    if (!strcmp(target, "best"))
+        target = cpu_has("avx512f") && cpu_has("avx512vl") ? "avx512" : cpu_has("avx2") && cpu_has("fma") ? "avx2"
+                 : cpu_has("asimd") ? "neon" : "generic";
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(target, all[i].name)) {
+            cflags = all[i].cflags;
+            lanes = all[i].lanes;
+        }
+    if (!cflags) {
+        fprintf(stderr, "bench: there is no target %s\n", target);
+        exit(2);
+    }
+}
+
+static bool chosen(int n, char **nets, const char *net)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(nets[i], net))
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 10) {
+        fprintf(stderr, "bench NNC CC TARGET FOLDER ROUNDS SECONDS BASELINE save|compare NET... (make bench calls it)\n");
+        return 2;
+    }
+    nnc = argv[1], cc = argv[2], target = argv[3], folder = argv[4], source = "tests/bench";
+    rounds = atoi(argv[5]), seconds = atof(argv[6]);
+    if (rounds < 1 || rounds > MOST_ROUNDS || !(seconds > 0)) {
+        fprintf(stderr, "bench: ROUNDS is 1 to %d, SECONDS is positive\n", MOST_ROUNDS);
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    choose_target();
+    read_baseline(argv[7]);
+    int n = argc - 9;
+    char **nets = argv + 9;
+    has_torch = system("/usr/bin/python3 -c 'import torch' >/dev/null 2>&1") == 0;
+    if (!has_torch)
+        fprintf(stderr, "PyTorch is not installed (Debian: python3-torch); its columns stay empty\n");
+    run(text("mkdir -p %s && %s %s -DLANES=%d %s/peak.c -o %s/peak", folder, cc, cflags, lanes > 1 ? lanes : 4, source, folder));
+    Child peak = start(text("%s/peak", folder));
+    double gflops = ask(&peak, "peak");
+
+    printf("One thread of %s, %.0f GFLOP/s; `--target=%s`, %s %s%s.\n\n", cpu_name(), gflops, target, cc, cflags,
+           has_torch ? "" : "; without PyTorch");
+    printf("| net | training, images/s | PyTorch | ratio | inference, us | PyTorch | ratio | of the baseline |\n|---|---|---|---|---|---|---|---|\n");
+    for (int i = 0; i < n; i++)
+        if (nets[i][0] == 'N')
+            measure_net(nets[i]);
+    printf("\n| net | function | us a sample | cycles | predicted | share of peak | of the baseline |\n|---|---|---|---|---|---|---|\n");
+    for (int i = 0; i < n; i++)
+        measure_layers(nets[i], nets[i][0] == 'C' ? "conv2" : NULL, &peak);
+    if (chosen(n, nets, "N0") || chosen(n, nets, "N1")) {
+        printf("\n| net | --unroll | training, images/s | inference, us |\n|---|---|---|---|\n");
+        for (int i = 0; i < 2; i++)
+            if (chosen(n, nets, i ? "N1" : "N0"))
+                measure_unrolling(i ? "N1" : "N0");
+    }
+    stop(&peak);
+    if (!strcmp(argv[8], "save"))
+        write_baseline(argv[7]);
+    return 0;
+}

@@ -1,0 +1,11 @@
+# Prints a net.c in which net_forward and net_backward call each layer's function through TIMED.
+/^static NOINLINE void [A-Za-z0-9_]+\(/ {
+    name = $4
+    sub(/\(.*/, "", name)
+    names[++n] = name
+}
+/^void net_forward\(/ {
+    for (i = 1; i <= n; i++)
+        printf "#define %s(...) TIMED(\"%s\", %s(__VA_ARGS__))\n", names[i], names[i], names[i]
+}
+{ print }
