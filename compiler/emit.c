@@ -242,7 +242,7 @@ static void put_vectors(FILE *f, int lanes, const Uses *uses)
     fprintf(f, "/* %d floats that are worked on together; in memory they may lie at any address. */\n", lanes);
     fprintf(f, "typedef float vec __attribute__((vector_size(%d)));\n", 4 * lanes);
     fprintf(f, "typedef float vec_memory __attribute__((vector_size(%d), aligned(4), may_alias));\n", 4 * lanes);
-    if (uses->select || uses->absolute)
+    if (uses->select || uses->absolute || uses->first)
         fprintf(f, "typedef int vec_mask __attribute__((vector_size(%d)));\n", 4 * lanes);
     fprintf(f, "#define LOAD(a) (*(const vec_memory *)&(a))\n#define STORE(a, v) (*(vec_memory *)&(a) = (v))\n");
     if (uses->load_first || uses->store_first)
@@ -251,6 +251,11 @@ static void put_vectors(FILE *f, int lanes, const Uses *uses)
         fprintf(f, "#define LOAD_FIRST(k, a) __extension__({ vec v_ = {0}; memcpy(&v_, &(a), (k) * sizeof(float)); v_; })\n");
     if (uses->store_first)
         fprintf(f, "#define STORE_FIRST(k, a, v) __extension__({ const vec v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })\n");
+    if (uses->first) {
+        fprintf(f, "/* 0 in all lanes but the first k. */\n#define FIRST(k, v) ((vec)((vec_mask)(v) & ((vec_mask){");
+        put_lanes(f, lanes, NULL);
+        fprintf(f, "} < (k))))\n");
+    }
     if (uses->all) {
         fprintf(f, "#define ALL(x) __extension__({ const float x_ = (x); (vec){");
         put_lanes(f, lanes, "x_");
@@ -273,7 +278,8 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name, cons
 {
     fprintf(f, "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name);
     fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
-               " * block, and computes wrong numbers. Also, it digests short functions more quickly. */\n"
+               " * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a\n"
+               " * call would count, may be inlined, and so do without restrict. */\n"
                "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
     if (uses->greater)
         fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))\n\n");

@@ -290,9 +290,11 @@ static void put_conditional(Writer *w, Text *t, const Expr *e, const char *op)
     put_expr(w, t, e->arg[3], CONDITION, false);
 }
 
-/* Does the whole vector that begins there lie in the tensor's memory? */
+/* May the whole vector that begins there be read? Behind a value place.c leaves room for one. */
 static bool vector_inside(const Writer *w, const Access *access)
 {
+    if (access->tensor->role == TENSOR_VALUE)
+        return true;
     Affine at = position_of(*access);
     int64_t least, most;
     affine_range(&at, w->s, &least, &most);
@@ -502,9 +504,10 @@ static void put_params(Writer *w, FILE *f, int column, bool only_used)
             fprintf(f, "\n%*s", column, "");
         fprintf(f, "%s%s ", function->param_written[i] ? "" : "const ", tensor->is_int ? "int" : "float");
         if (function->unroll == UNROLL_FULL)
-            fprintf(f, "*restrict %s", c_name(tensor->name));
+            fprintf(f, "*%s%s", function->brief ? "" : "restrict ", c_name(tensor->name));
         else {
-            fprintf(f, "%s[restrict %lld]", c_name(tensor->name), (long long)(tensor->rank ? tensor->room[0] : 1));
+            fprintf(f, "%s[%s%lld]", c_name(tensor->name), function->brief ? "" : "restrict ",
+                    (long long)(tensor->rank ? tensor->room[0] : 1));
             for (int d = 1; d < tensor->rank; d++)
                 fprintf(f, "[%lld]", (long long)tensor->room[d]);
         }
@@ -966,20 +969,21 @@ static const char *register_name(const Nest *nest, const Output *o, int64_t part
 
 /* ---- Loads and stores of vectors ---------------------------------------------------------------------------------- */
 
-/* A vector stored whole at the end of a row: does it write nothing but padding that means nothing? */
+/* Does a vector that is stored whole at the end of a row write only into that row's padding? */
 static bool ends_in_padding(const Writer *w, const Access *access)
 {
     const Tensor *t = access->tensor;
     int d = t->rank - 1;
-    if (t->role != TENSOR_VALUE || d < 0)
+    if (d < 0 || t->before[d])
         return false;
     Affine only = affine(access->at[d].constant);
-    only.coefficient[w->lane] = access->at[d].coefficient[w->lane];
-    int64_t end = access->at[d].constant + w->s->extent[w->lane];
-    return affine_equal(&only, &access->at[d]) && only.coefficient[w->lane] == 1 && end == t->dim[d]
-           && (end + w->width - 1) / w->width * w->width <= t->room[d] - t->before[d] && !t->before[d];
+    only.coefficient[w->lane] = 1;
+    int64_t begin = access->at[d].constant + w->offset[w->lane];
+    return affine_equal(&only, &access->at[d]) && w->fixed[w->lane] && begin + w->partial == t->dim[d]
+           && begin + w->width <= t->room[d];
 }
 
+/* The padding of values means nothing, that of weights and gradients is zero. */
 static void put_store(Writer *w, const Nest *nest, const Access *access, const char *value)
 {
     Text *t = &w->body;
@@ -988,17 +992,22 @@ static void put_store(Writer *w, const Nest *nest, const Access *access, const c
         put(t, " = %s;\n", value);
         return;
     }
-    bool first_only = w->partial && !ends_in_padding(w, access);
+    bool whole = !w->partial || ends_in_padding(w, access), zeros = w->partial && access->tensor->role != TENSOR_VALUE;
     int lane = w->lane;
     w->lane = -1;
-    if (first_only) {
+    if (whole)
+        put(t, "STORE(");
+    else {
         put(t, "STORE_FIRST(%lld, ", (long long)w->partial);
         w->uses->store_first = true;
-    } else
-        put(t, "STORE(");
+    }
     put_access(w, t, access);
     w->lane = lane;
-    put(t, ", %s);\n", value);
+    if (whole && zeros) {
+        put(t, ", FIRST(%lld, %s));\n", (long long)w->partial, value);
+        w->uses->first = true;
+    } else
+        put(t, ", %s);\n", value);
 }
 
 static char *expr_text(Writer *w, const Expr *e, bool vector)
@@ -1474,7 +1483,7 @@ void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables
             emit_loops(&w, k);
     if (w.parts)
         end_part(&w, &calls);
-    char *head = format("static NOINLINE void %s(", f->name);
+    char *head = format("static %s void %s(", f->brief ? "inline" : "NOINLINE", f->name);
     fprintf(file, "%s", head);
     put_params(&w, file, (int)strlen(head), false);
     fprintf(file, ")\n{\n");

@@ -140,7 +140,7 @@ static void lay_out_tensor(Tensor *t, int lanes)
     static const int value_axis[] = {1, 2, 0}, weight_axis[][MAX_RANK] = {{0}, {1, 0}, {2, 1, 0}, {2, 3, 1, 0}};
     if (is_interface(t) || t->role == TENSOR_CONSTANT || t->role == TENSOR_LOSS || t->rank == 0)
         return;
-    bool pads = is_weight(t) || t->rank == 1;
+    bool pads = is_weight(t) || t->rank == 1 || (t->rank == 3 && 2 * t->dim[2] >= lanes);
     if (is_weight(t))
         permute_tensor(t, weight_axis[t->rank - 1]);
     else if (wants_channels_last(t, lanes)) {

@@ -417,6 +417,7 @@ typedef struct Function {
     bool uses_random, uses_mean;
     bool per_call;       /* runs once, before the samples */
     bool batched;        /* takes all samples of a chunk at once */
+    bool brief;          /* so short that the C compiler may inline it */
     bool gone;           /* all it did is done by others */
     int64_t macs;        /* multiply-adds of its contractions */
     int64_t terms;       /* instances of its statements for one sample: what full would write out */
@@ -660,7 +661,7 @@ int64_t region_volume(const Region *, const Statement *);
 bool depends_on(const Access *, int index);
 int64_t stride_of(const Access *, int index);              /* in elements, row-major */
 void share_moves(Pass *);                                  /* place.c: moves that change nothing share memory */
-void place(Pass *);                                        /* place.c: an offset for each buffer */
+void place(Pass *, int lanes);                                    /* place.c: an offset for each buffer */
 const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the arena */
 
 /* ---- emit.c, kernel.c: Plan to C ----------------------------------------------------------------------------- */
@@ -668,7 +669,7 @@ const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the a
 void emit_header(FILE *, const Plan *);
 void emit_source(FILE *, const Plan *, const char *header_name);
 typedef struct Uses {    /* what the printed functions call by name */
-    bool vectors, all, load_first, store_first, select, greater, absolute, lanes;
+    bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes;
     unsigned scalar_math, vector_math;
 } Uses;
 

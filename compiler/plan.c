@@ -30,6 +30,10 @@ static const double seconds_a_point = 350e-6, cycles_a_point = 0.55;
 /* auto writes out in full at most so many points of a function, and more than a few only for a clear gain. */
 enum { MOST_FULL = 1000, FEW_POINTS = 100 };
 
+/* A function that takes no longer may become part of its caller: a call costs some five cycles, and what is stored for the
+ * next function needs as many more to arrive. */
+enum { BRIEF_POINTS = 64, BRIEF_CYCLES = 128 };
+
 int64_t predicted_bytes(const Function *f)
 {
     return f->terms * BYTES_A_POINT;
@@ -302,6 +306,16 @@ static double full_cycles(const Kernel *kernels, int64_t terms)
     return terms * BYTES_A_POINT > INSTRUCTION_CACHE / 2 ? 2 * cycles : cycles;
 }
 
+/* Straight-line code takes more than its points where they wait for one another, and scalars that it stores wait
+ * some 25 cycles before they can be loaded as a vector: measured with small networks, where tile's figures are
+ * rather high, since functions overlap. */
+static bool full_pays(const Target *target, double straight, int64_t terms, double tile)
+{
+    if (target->lanes > 1)
+        return 2.25 * straight + 25 < tile;
+    return straight * (terms > FEW_POINTS ? 1.5 : 1) < tile;
+}
+
 static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
 {
     Function *f = NEW(Function);
@@ -318,7 +332,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         Kernel *full = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, plan->target);
         int64_t terms = count_terms(full);
         double straight = full_cycles(full, terms);
-        if (!f->per_call && terms <= MOST_FULL && straight * (terms > FEW_POINTS ? 1.5 : 1) < tile) {
+        if (!f->per_call && terms <= MOST_FULL && full_pays(plan->target, straight, terms, tile)) {
             f->unroll = UNROLL_FULL;
             f->kernels = full;
             f->terms = terms;
@@ -757,7 +771,7 @@ static char *signature(const Function *f)
         all.tensor[i]->name = format("#%d", i);
         fprintf(stream, "%d%d ", all.tensor[i]->is_int, i < f->nparams ? f->param_written[i] : 2);
     }
-    fprintf(stream, "%d %d %d\n", f->unroll, f->per_call, f->batched);
+    fprintf(stream, "%d %d %d %d\n", f->unroll, f->per_call, f->batched, f->brief);
     for (Kernel *k = f->kernels; k; k = k->next)
         for (parts_of(k, part, &n); n--;) {
             fprintf(stream, "%d ", stores(k, *part[n]));
@@ -917,9 +931,10 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
         if (f->unroll == UNROLL_TILE)
             f->cycles = sum_cycles(f->kernels) / (double)(f->batched ? pass.chunk : 1);
         collect_params(f);
+        f->brief = f->unroll != UNROLL_NONE && !f->per_call && !f->batched && f->terms <= BRIEF_POINTS && f->cycles <= BRIEF_CYCLES;
     }
     name_functions(plan, &pass, forward);
-    place(&pass);
+    place(&pass, plan->target->lanes);
     return pass;
 }
 
@@ -983,6 +998,48 @@ static char *upper(const char *text)
     return copy;
 }
 
+static double cycles_of(const Pass *pass, int64_t batch)
+{
+    double cycles = 0;
+    for (const Function *f = pass->functions; f; f = f->next)
+        cycles += f->cycles / (double)(f->per_call ? batch : 1);
+    return cycles;
+}
+
+/* The passes with vectors of so many lanes; the predicted cycles of both, for one sample. */
+static double plan_lanes(Plan *plan, Prog *forward, Prog *training, int lanes)
+{
+    Target *target = NEW(Target);
+    *target = *plan->target;
+    target->lanes = lanes;
+    plan->target = target;
+    plan->forward = plan->training = (Pass){0};
+    plan->forward = make_pass(plan, forward, NULL);
+    if (training)
+        plan->training = make_pass(plan, training, &plan->forward);
+    /* One machine with vectors of 16 works on them as fast as on 8, another takes twice as long. */
+    double share = lanes > 8 ? 1.5 : 1;
+    return share * (cycles_of(&plan->forward, 1) + cycles_of(&plan->training, plan->net->batch));
+}
+
+/* A network of few channels is faster in vectors that it fills. */
+static void choose_lanes(Plan *plan, Prog *forward, Prog *training)
+{
+    enum { FEWEST = 4 };
+    Plan best = *plan;
+    double least = 0;
+    for (int lanes = plan->target->lanes;; lanes /= 2) {
+        double cycles = plan_lanes(plan, forward, training, lanes);
+        if (least == 0 || cycles <= least) {
+            best = *plan;
+            least = cycles;
+        }
+        if (lanes <= FEWEST || plan->options->unroll == UNROLL_NONE)
+            break;
+    }
+    *plan = best;
+}
+
 Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *options)
 {
     Plan *plan = NEW(Plan);
@@ -995,10 +1052,8 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     plan->target = target;
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
-    plan->forward = make_pass(plan, forward, NULL);
+    choose_lanes(plan, forward, training);
     plan->floats = layout_params(plan);
-    if (training)
-        plan->training = make_pass(plan, training, &plan->forward);
     plan->arena = plan->forward.arena > plan->training.arena ? plan->forward.arena : plan->training.arena;
     if (options->unroll == UNROLL_FULL)
         warn_if_unreasonable(plan);

@@ -27,6 +27,7 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in);
     Tensor *max = part_of(prog, "max", in->rank - 1, in->dim + 1);
+    Tensor *power = part_of(prog, "exp", in->rank, in->dim);
     Tensor *sum = part_of(prog, "sum", in->rank - 1, in->dim + 1);
     Tensor *nll = part_of(prog, "nll", in->rank - 1, in->dim + 1);
 
@@ -35,11 +36,15 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     store(prog, s, STORE_MAX, without_channel(each, max), load(each));
 
     s = new_statement(prog);
+    each = element(s, in);
+    store(prog, s, STORE_SET, same_place(each, power), unary(OP_EXP, sub(load(each), load(without_channel(each, max)))));
+
+    s = new_statement(prog);
     store(prog, s, STORE_SET, element(s, sum), constant(0));
 
     s = new_statement(prog);
-    each = element(s, in);
-    store(prog, s, STORE_ADD, without_channel(each, sum), unary(OP_EXP, sub(load(each), load(without_channel(each, max)))));
+    each = element(s, power);
+    store(prog, s, STORE_ADD, without_channel(each, sum), load(each));
 
     s = new_statement(prog);
     Access here = element(s, nll);
@@ -61,9 +66,9 @@ static void gradient(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access each = element(s, tensor_of(prog, layer->in));
-    Tensor *max = find_part(prog, "max"), *sum = find_part(prog, "sum");
-    Expr *p = divide(unary(OP_EXP, sub(load(each), load(without_channel(each, max)))), load(without_channel(each, sum)));
-    Expr *t = if_eq(label(prog, without_channel(each, max)), index_value(each.at[0]), constant(1), constant(0));
+    Tensor *power = find_part(prog, "exp"), *sum = find_part(prog, "sum");
+    Expr *p = divide(load(same_place(each, power)), load(without_channel(each, sum)));
+    Expr *t = if_eq(label(prog, without_channel(each, sum)), index_value(each.at[0]), constant(1), constant(0));
     add_to_adjoint(prog, s, each, mul(sub(p, t), share_of_mean(prog)));
 }
 

@@ -108,7 +108,7 @@ int main(void)
     for (size_t i = 0; i < sizeof t / sizeof *t; i++)
         t[i] = (int)(nn_bits(&rng) % NET_OUTPUT);
     net_init(&p, 1);
-    optimizer = nn_momentum(1e-3f, 0.9f);
+    optimizer = nn_momentum(1e-9f, 0.9f);
     state = calloc(nn_state_size(&optimizer, NET_FLOATS), sizeof *state);
     if (!state)
         return 2;

@@ -62,7 +62,7 @@ def main():
         for trace in (False, True):
             model = Chain(logits).train().to(memory_format=layout)
             run = torch.jit.trace(model, inputs) if trace else model
-            optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+            optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, momentum=0.9)
 
             def train(run=run, optimizer=optimizer, inputs=inputs):
                 optimizer.zero_grad(set_to_none=True)

@@ -4,7 +4,7 @@
  * layer        output      parameters       MACs  forward                backward
  * fc1          3                    9          6  loops                  loops
  * sigmoid1     3                    0          0  loops                  loops
- * fc2          2                    8          6  loops                  loops
+ * fc2          2                    8          6  loops                  loops; loops
  * softmax1     2                    0          0  loops                  -
  */
 #include "learns.h"
@@ -13,7 +13,8 @@
 #include <string.h>
 
 /* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one
- * block, and computes wrong numbers. Also, it digests short functions more quickly. */
+ * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a
+ * call would count, may be inlined, and so do without restrict. */
 #if defined(__GNUC__)
 #define NOINLINE __attribute__((noinline))
 #else
@@ -190,17 +191,19 @@ static NOINLINE void softmax1_forward(const float fc2_out[restrict 2],
 }
 
 /* loss crossentropy
- * 2 -> a number: loops, 7 points
+ * 2 -> a number: loops, 9 points
  *
  *     loss.max max= fc2.out[c]   for c<2
+ *     loss.exp[c] = exp((fc2.out[c] - loss.max))   for c<2
  *     loss.sum = 0
- *     loss.sum += exp((fc2.out[c] - loss.max))   for c<2
+ *     loss.sum += loss.exp[c]   for c<2
  *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? (log(loss.sum) + loss.max) : nan) : nan)
  *     loss.nll += (target[0] == (c) ? (0 - fc2.out[c]) : 0)   for c<2
  *     loss += loss.nll * 1/samples
  */
 static NOINLINE void loss_forward(const float fc2_out[restrict 2],
                                   float loss_max[restrict 1],
+                                  float loss_exp[restrict 2],
                                   const int target[restrict 1],
                                   float loss_sum[restrict 1],
                                   float loss_nll[restrict 1],
@@ -215,10 +218,12 @@ static NOINLINE void loss_forward(const float fc2_out[restrict 2],
         }
         loss_max[0] = best;
     }
+    for (int c = 0; c < 2; c++)
+        loss_exp[c] = exp_f(fc2_out[c] - loss_max[0]);
     {
         float sum = 0.0f;
         for (int c = 0; c < 2; c++)
-            sum += exp_f(fc2_out[c] - loss_max[0]);
+            sum += loss_exp[c];
         loss_sum[0] = sum;
     }
     {
@@ -238,44 +243,51 @@ static NOINLINE void loss_forward(const float fc2_out[restrict 2],
 /* loss crossentropy, backward
  * 2 -> a number: loops, 2 points
  *
- *     d_fc2.out[c] = (exp((fc2.out[c] - loss.max)) / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<2
+ *     d_fc2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<2
  */
-static NOINLINE void loss_backward(const float fc2_out[restrict 2],
-                                   const float loss_max[restrict 1],
+static NOINLINE void loss_backward(const float loss_exp[restrict 2],
                                    const float loss_sum[restrict 1],
                                    const int target[restrict 1],
                                    float d_fc2_out[restrict 2], float mean)
 {
     for (int c = 0; c < 2; c++)
-        d_fc2_out[c] = (exp_f(fc2_out[c] - loss_max[0]) / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * mean;
+        d_fc2_out[c] = (loss_exp[c] / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * mean;
 }
 
 /* fc 2, backward
- * 3 -> 2: loops, 14 points
+ * 3 -> 2: loops, 8 points
  *
  *     d_fc2.weight[o, i] += d_fc2.out[o] * sigmoid1.out[i]   for o<2 i<3
- *     d_sigmoid1.out[c] = 0   for c<3
- *     d_sigmoid1.out[i] += d_fc2.out[o] * fc2.weight[o, i]   for i<3 o<2
  *     d_fc2.bias[o] += d_fc2.out[o]   for o<2
  */
-static NOINLINE void fc2_backward(const float d_fc2_out[restrict 2],
-                                  const float sigmoid1_out[restrict 3],
-                                  const float fc2_weight[restrict 2][3],
-                                  float d_fc2_weight[restrict 2][3],
-                                  float d_sigmoid1_out[restrict 3],
-                                  float d_fc2_bias[restrict 2])
+static NOINLINE void fc2_backward_weights(const float d_fc2_out[restrict 2],
+                                          const float sigmoid1_out[restrict 3],
+                                          float d_fc2_weight[restrict 2][3],
+                                          float d_fc2_bias[restrict 2])
 {
     for (int o = 0; o < 2; o++)
         for (int i = 0; i < 3; i++)
             d_fc2_weight[o][i] += d_fc2_out[o] * sigmoid1_out[i];
+    for (int o = 0; o < 2; o++)
+        d_fc2_bias[o] += d_fc2_out[o];
+}
+
+/* fc 2, backward
+ * 3 -> 2: loops, 6 points
+ *
+ *     d_sigmoid1.out[c] = 0   for c<3
+ *     d_sigmoid1.out[i] += d_fc2.out[o] * fc2.weight[o, i]   for i<3 o<2
+ */
+static NOINLINE void fc2_backward_input(const float d_fc2_out[restrict 2],
+                                        const float fc2_weight[restrict 2][3],
+                                        float d_sigmoid1_out[restrict 3])
+{
     for (int i = 0; i < 3; i++) {
         float sum = 0.0f;
         for (int o = 0; o < 2; o++)
             sum += d_fc2_out[o] * fc2_weight[o][i];
         d_sigmoid1_out[i] = sum;
     }
-    for (int o = 0; o < 2; o++)
-        d_fc2_bias[o] += d_fc2_out[o];
 }
 
 /* sigmoid, backward
@@ -297,10 +309,10 @@ static NOINLINE void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
  *     d_fc1.weight[o, i] += d_fc1.out[o] * input[i]   for o<3 i<2
  *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
  */
-static NOINLINE void fc1_backward(const float d_fc1_out[restrict 3],
-                                  const float input[restrict 2],
-                                  float d_fc1_weight[restrict 3][2],
-                                  float d_fc1_bias[restrict 3])
+static NOINLINE void fc1_backward_weights(const float d_fc1_out[restrict 3],
+                                          const float input[restrict 2],
+                                          float d_fc1_weight[restrict 3][2],
+                                          float d_fc1_bias[restrict 3])
 {
     for (int o = 0; o < 3; o++)
         for (int i = 0; i < 2; i++)
@@ -333,11 +345,12 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     void *const sigmoid1_out = w->arena + 16;   /* 3 */
     void *const fc2_out = w->arena + 0;   /* 2 */
     void *const loss_max = w->arena + 32;   /* 1 */
-    void *const loss_sum = w->arena + 48;   /* 1 */
-    void *const loss_nll = w->arena + 64;   /* 1 */
-    void *const d_fc2_out = w->arena + 64;   /* 2 */
-    void *const d_sigmoid1_out = w->arena + 0;   /* 3 */
-    void *const d_fc1_out = w->arena + 32;   /* 3 */
+    void *const loss_exp = w->arena + 48;   /* 2 */
+    void *const loss_sum = w->arena + 64;   /* 1 */
+    void *const loss_nll = w->arena + 80;   /* 1 */
+    void *const d_fc2_out = w->arena + 0;   /* 2 */
+    void *const d_sigmoid1_out = w->arena + 32;   /* 3 */
+    void *const d_fc1_out = w->arena + 0;   /* 3 */
     const float mean = 1.0f / (float)n;
     float loss = 0.0f;
     memset(g, 0, sizeof *g);
@@ -347,11 +360,12 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
         fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         sigmoid1_forward(fc1_out, sigmoid1_out);
         fc2_forward(p->fc2_weight, sigmoid1_out, p->fc2_bias, fc2_out);
-        loss_forward(fc2_out, loss_max, target, loss_sum, loss_nll, &loss, mean);
-        loss_backward(fc2_out, loss_max, loss_sum, target, d_fc2_out, mean);
-        fc2_backward(d_fc2_out, sigmoid1_out, p->fc2_weight, g->fc2_weight, d_sigmoid1_out, g->fc2_bias);
+        loss_forward(fc2_out, loss_max, loss_exp, target, loss_sum, loss_nll, &loss, mean);
+        loss_backward(loss_exp, loss_sum, target, d_fc2_out, mean);
+        fc2_backward_weights(d_fc2_out, sigmoid1_out, g->fc2_weight, g->fc2_bias);
+        fc2_backward_input(d_fc2_out, p->fc2_weight, d_sigmoid1_out);
         sigmoid1_backward(d_sigmoid1_out, sigmoid1_out, d_fc1_out);
-        fc1_backward(d_fc1_out, input, g->fc1_weight, g->fc1_bias);
+        fc1_backward_weights(d_fc1_out, input, g->fc1_weight, g->fc1_bias);
     }
     return loss;
 }

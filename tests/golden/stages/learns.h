@@ -40,7 +40,7 @@ typedef struct learns_params {
 
 /* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
 typedef struct learns_work {
-    NN_ALIGNED float arena[80];
+    NN_ALIGNED float arena[96];
     uint64_t rng;   /* where dropout draws from */
 } learns_work;
 
