@@ -243,6 +243,7 @@ struct Tensor {
      * first `before` and those behind the last element are zeros (a halo) or padding to whole vectors. */
     int64_t before[MAX_RANK], room[MAX_RANK];
     int64_t floats;      /* product of room */
+    bool overrun;        /* vectors that are read from it may reach behind its end: plan leaves room there */
     int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
     const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
     const double *data;  /* TENSOR_CONSTANT */

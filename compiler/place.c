@@ -98,12 +98,6 @@ static Group *find_groups(const Pass *pass)
     return group_of;
 }
 
-/* The last vector of a row may reach beyond it when it is read. */
-static int64_t slack(const Tensor *t, int lanes)
-{
-    return t->rank && t->room[t->rank - 1] % lanes ? lanes - 1 : 0;
-}
-
 void place(Pass *pass, int lanes)
 {
     int ntensors = pass->prog->ntensors, n = 0, call = 0, calls = 0;
@@ -140,7 +134,7 @@ void place(Pass *pass, int lanes)
             if (!group_of[b->end].batched)
                 b->end = group_of[b->end].end;
         }
-        b->size = (b->tensor->floats * b->samples + slack(b->tensor, lanes) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     for (int i = 1; i < n; i++) /* by size, the largest first; equals in order of birth */
         for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {

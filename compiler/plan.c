@@ -902,6 +902,50 @@ static Statement **gradients_first(Statement **begin, Statement *end)
     return gradients ? last : begin;
 }
 
+/* ---- Vectors that reach behind a value ---------------------------------------------------------------------------- */
+
+typedef struct Reach {
+    const Pass *pass;
+    const Region *region;
+    const Tile *tile;
+    const Statement *s;
+} Reach;
+
+/* The last vector along the lane may begin anywhere in a row and is read whole. */
+static void note_overrun(const Access *access, void *context)
+{
+    const Reach *reach = context;
+    const Tile *tile = reach->tile;
+    Tensor *t = access->tensor;
+    Affine at = position_of(*access);
+    if (t->role != TENSOR_VALUE || tile->lane < 0 || !at.coefficient[tile->lane])
+        return;
+    int64_t last = at.constant;
+    for (int i = 0; i < reach->s->nindex; i++) {
+        int64_t begin = reach->region->begin[i], steps = reach->region->count[i] - 1;
+        steps = i == tile->lane ? steps / tile->width * tile->width : steps;
+        last += at.coefficient[i] * (at.coefficient[i] < 0 ? begin : begin + steps);
+    }
+    if (last + tile->width > t->floats)
+        t->overrun = reach->pass->root[t->id]->overrun = true;
+}
+
+static void note_overruns(const Pass *pass, const Function *f)
+{
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (const Region *r = k->regions; r; r = r->next)
+            for (parts_of(k, part, &n); n--;) {
+                Reach reach = {pass, r, &r->tile, *part[n]};
+                visit_loads((*part[n])->rhs, note_overrun, &reach);
+                if (k->body == *part[n] && !k->first) /* its first value is read */
+                    note_overrun(&k->body->out, &reach);
+                reach.tile = &r->rest;
+                visit_loads((*part[n])->rhs, note_overrun, &reach);
+            }
+}
+
 static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
 {
     Prog *prog = lay_out(meaning, plan->target, plan->options->unroll);
@@ -931,6 +975,7 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
         if (f->unroll == UNROLL_TILE)
             f->cycles = sum_cycles(f->kernels) / (double)(f->batched ? pass.chunk : 1);
         collect_params(f);
+        note_overruns(&pass, f);
         f->brief = f->unroll != UNROLL_NONE && !f->per_call && !f->batched && f->terms <= BRIEF_POINTS && f->cycles <= BRIEF_CYCLES;
     }
     name_functions(plan, &pass, forward);
