@@ -106,6 +106,9 @@ KINDS = {
     "avgpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "countpad": (boolean, True)}),
     "relu": (None, {}), "sigmoid": (None, {}), "tanh": (None, {}), "flatten": (None, {}), "softmax": (None, {}),
     "globalavgpool": (None, {}),
+    "relu6": (None, {}), "silu": (None, {}), "softplus": (None, {}), "hardsigmoid": (None, {}), "hardswish": (None, {}),
+    "elu": (("alpha", number, 1.0), {}),
+    "gelu": (None, {"tanh": (boolean, False)}),
     "leakyrelu": (("slope", number, 0.01), {}),
     "dropout": (("p", number, 0.5), {}),
     "normalize": (None, {"mean": (numbers, REQUIRED), "std": (numbers, REQUIRED)}),
@@ -176,6 +179,8 @@ def build(kind, a, shape):
         return lambda x: ((x - mean) / std).to(x.dtype)
     return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "flatten": nn.Flatten,
             "softmax": lambda: nn.Softmax(1), "leakyrelu": lambda: nn.LeakyReLU(a["slope"]),
+            "relu6": nn.ReLU6, "silu": nn.SiLU, "softplus": nn.Softplus, "hardsigmoid": nn.Hardsigmoid, "hardswish": nn.Hardswish,
+            "elu": lambda: nn.ELU(a["alpha"]), "gelu": lambda: nn.GELU("tanh" if a["tanh"] else "none"),
             "dropout": lambda: nn.Dropout(a["p"])}[kind]()
 
 
