@@ -203,6 +203,7 @@ struct Net {
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
+    const double *class_weights; /* crossentropy's, one for each class; or NULL */
     bool labels;         /* some layer has one */
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;
@@ -263,7 +264,7 @@ typedef enum Op {
     OP_LOAD,             /* access */
     OP_INDEX,            /* the number index, an affine form */
     OP_RANDOM,           /* uniform number in [0,1), number index of the sample's draws */
-    OP_MEAN,             /* 1 / samples of the call */
+    OP_MEAN,             /* 1 / samples of the call; with class_weights 1 / sum of those of the call's targets */
     OP_ADD, OP_SUB, OP_MUL, OP_DIV,
     OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ERF, OP_ABS,
     OP_IF_LE,            /* a <= b ? c : d */
@@ -600,7 +601,7 @@ Expr *load(Access);
 Expr *index_value(Affine);
 Expr *random_value(Affine);
 Expr *mean_value(void);
-Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target) */
+Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target), or OP_MEAN */
 Expr *unary(Op, Expr *);
 Expr *binary(Op, Expr *, Expr *);
 Expr *if_le(Expr *a, Expr *b, Expr *c, Expr *d);

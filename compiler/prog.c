@@ -187,7 +187,7 @@ Expr *mean_value(void)
 
 Expr *share_of_mean(const Prog *prog)
 {
-    return mul(mean_value(), constant(1.0 / (double)prog->net->targets));
+    return prog->net->class_weights ? mean_value() : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
 }
 
 bool expr_is(const Expr *e, double value)

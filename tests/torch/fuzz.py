@@ -206,7 +206,7 @@ class Case:
                         break
             if not self.statements or self.ambiguous():
                 continue
-            self.loss = r.choice([None, None, "mse", "bce", "crossentropy"])
+            self.loss = r.choice([None, None, "mse", "bce", "crossentropy", "l1", "huber", "huber 0.5", "crossentropy smooth=0.1", "bce posweight=2"])
             names = r.sample(LABELS, len(self.statements))
             self.labels = [name if r.random() < 0.15 else None for name in names]
             break
