@@ -520,6 +520,22 @@ static bool uses_mean(const Pass *pass)
     return false;
 }
 
+/* What a mean over the call divides by: its samples, or what the weights of their targets sum to. */
+static void put_mean(FILE *f, const Net *net)
+{
+    if (!net->class_weights) {
+        fprintf(f, "    const float mean = 1.0f / (float)n;\n");
+        return;
+    }
+    int64_t classes = net->loss_in->shape.c;
+    fprintf(f, "    static const float class_weight[%lld] = {", (long long)classes);
+    for (int64_t c = 0; c < classes; c++)
+        fprintf(f, "%s%s", c % 10 ? ", " : c ? ",\n        " : classes > 10 ? "\n        " : "", c_float(net->class_weights[c]));
+    fprintf(f, "};\n    double weights = 0;\n    for (size_t i = 0; i < (size_t)n * %lld; i++)\n"
+               "        weights += t[i] >= 0 && t[i] < %lld ? class_weight[t[i]] : NAN;\n"
+               "    const float mean = (float)(1 / weights);\n", (long long)net->targets, (long long)classes);
+}
+
 static void put_backward(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
@@ -528,7 +544,7 @@ static void put_backward(FILE *f, const Plan *plan)
             plan->net->int_targets ? "int" : "float", p);
     put_buffers(f, pass);
     if (uses_mean(pass))
-        fprintf(f, "    const float mean = 1.0f / (float)n;\n");
+        put_mean(f, plan->net);
     fprintf(f, "    float loss = 0.0f;\n");
     put_unused(f, pass, pass->prog->draws > 0);
     fprintf(f, "    memset(g, 0, sizeof *g);\n");

@@ -12,6 +12,7 @@ typedef struct Run {
     const Prog *prog;
     Binding *binding;
     double **memory;     /* by tensor id; the samples of a per-sample tensor one behind the other */
+    double mean;         /* of OP_MEAN */
     int sample;
     int64_t index[MAX_INDEX];
 } Run;
@@ -60,7 +61,7 @@ static double evaluate(const Expr *e, const Run *run)
     case OP_RANDOM:
         return nn_uniform_at(run->binding->rng,
                              (uint64_t)(run->sample * run->prog->draws + value_of(&e->index, run)));
-    case OP_MEAN: return 1.0 / run->binding->n;
+    case OP_MEAN: return run->mean;
     case OP_ADD: return v[0] + v[1];
     case OP_SUB: return v[0] - v[1];
     case OP_MUL: return v[0] * v[1];
@@ -70,6 +71,7 @@ static double evaluate(const Expr *e, const Run *run)
     case OP_LOG1P: return log1p(v[0]);
     case OP_TANH: return tanh(v[0]);
     case OP_SIGMOID: return 1 / (1 + exp(-v[0]));
+    case OP_ERF: return erf(v[0]);
     case OP_ABS: return fabs(v[0]);
     case OP_IF_LE: return v[0] <= v[1] ? v[2] : v[3];
     case OP_IF_EQ: return v[0] == v[1] ? v[2] : v[3];
@@ -113,10 +115,25 @@ static void execute(const Statement *s, Run *run)
     }
 }
 
+/* The samples of the call, or what the weights of their targets sum to. */
+static double divisor_of_mean(const Net *net, const Binding *b)
+{
+    if (!net->class_weights)
+        return b->n;
+    double sum = 0;
+    for (int64_t i = 0; i < b->n * net->targets; i++) {
+        bool is_class = b->t[i] >= 0 && b->t[i] < (double)net->loss_in->shape.c;
+        sum += is_class ? net->class_weights[(int64_t)b->t[i]] : NAN;
+    }
+    return sum;
+}
+
 void interpret(const Prog *prog, Binding *b)
 {
     Run run = {.prog = prog, .binding = b, .memory = NEW_ARRAY(double *, prog->ntensors)};
     b->loss = 0;
+    if (prog->training)
+        run.mean = 1 / divisor_of_mean(prog->net, b);
     for (const Weight *w = prog->backward ? prog->net->weights : NULL; w; w = w->next)
         memset(b->gradients[w->id], 0, (size_t)w->count * sizeof(double));
     for (const Tensor *t = prog->tensors; t; t = t->next) {

@@ -7,9 +7,10 @@
 #define KINDS(row) \
     row(input) row(batch) \
     row(conv) row(fc) row(maxpool) row(avgpool) row(globalavgpool) \
-    row(relu) row(leakyrelu) row(sigmoid) row(tanh) row(softmax) \
+    row(relu) row(relu6) row(leakyrelu) row(elu) row(gelu) row(silu) row(softplus) \
+    row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
     row(flatten) row(dropout) row(normalize) \
-    row(loss) row(crossentropy) row(bce) row(mse)
+    row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber)
 
 #define DECLARE(name) extern const Kind kind_##name;
 KINDS(DECLARE)

@@ -298,6 +298,9 @@ static void note_halo(const Statement *s, Access *access, Tensor *const *copies)
             before = -least;
         if (most >= t->dim[d] + after)
             after = most - t->dim[d] + 1;
+        /* Behind rows alone lies padding, which means nothing, so that there a halo has two sides. */
+        if (d == t->rank - 1 && most >= t->dim[d] && !before)
+            before = 1;
         t->before[d] = before;
         t->room[d] = before + t->dim[d] + after;
     }

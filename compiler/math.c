@@ -1,4 +1,4 @@
-/* math.c: prints exp, tanh, sigmoid, log and log1p into net.c, for floats and for vectors of them.
+/* math.c: prints exp, tanh, sigmoid, log, log1p and erf into net.c, for floats and for vectors of them.
  *
  * The C library has these for single numbers only, and rounds them differently from machine to machine. Ours are
  * polynomials without branches, within 2 units in the last place for every float, denormal results included; NaN
@@ -145,6 +145,21 @@ static const MathFunction functions[] = {
      REDUCE("12583039.0f")
      "    REAL power = real_@(bits_@(t) << 23), above = 1.0f - 2.0f / (1.0f + power * (1.0f + v));\n"
      "    REAL y = real_@(bits_@(pick_@(size < 0.55f, below, above)) | sign);\n"},
+
+    {MATH_ERF, "erf", "below 0.9 an odd polynomial, above 1 - exp(-q), q a polynomial in |x|",
+     "    BITS sign = bits_@(x) & 0x80000000u;\n"
+     "    REAL size = real_@(bits_@(x) ^ sign);\n"
+     "    size = pick_@(size > 4.0f, each_@(4.0f), size);\n"
+     "    REAL z = size * size, z2 = z * z;\n"
+     "    REAL first = 0.128379151f - times_@(z, 0.376125067f), second = 0.112819612f - times_@(z, 0.0267720968f);\n"
+     "    REAL third = 0.0050014965f - times_@(z, 0.000603450695f);\n"
+     "    REAL below = size + times_@(size, first + times_@(z2, second + times_@(z2, third)));\n"
+     "    first = 0.000165186371f + times_@(size, 1.12780249f), second = 0.63696718f + times_@(size, 0.104121551f);\n"
+     "    third = times_@(size, 0.00306646293f) - 0.0223190431f - times_@(z, 0.000198320528f);\n"
+     "    x = -(first + times_@(z, second + times_@(z, third)));\n"
+     REDUCE("12583039.0f")
+     "    REAL power = real_@(bits_@(t) << 23), above = 1.0f - power * (1.0f + v);\n"
+     "    REAL y = real_@(bits_@(pick_@(size < 0.9f, below, above)) | sign);\n"},
 
     /* 0x3f3504f3 is sqrt(1/2). 0x4b000000 is 2^23, whose low bits n + 127 becomes. */
     {MATH_LOG, "log", "x = 2^n (1 + f), 1 + f from sqrt(1/2) to sqrt(2)",

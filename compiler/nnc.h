@@ -203,6 +203,7 @@ struct Net {
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
+    const double *class_weights; /* crossentropy's, one for each class; or NULL */
     bool labels;         /* some layer has one */
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;
@@ -264,9 +265,9 @@ typedef enum Op {
     OP_LOAD,             /* access */
     OP_INDEX,            /* the number index, an affine form */
     OP_RANDOM,           /* uniform number in [0,1), number index of the sample's draws */
-    OP_MEAN,             /* 1 / samples of the call */
+    OP_MEAN,             /* 1 / samples of the call; with class_weights 1 / sum of those of the call's targets */
     OP_ADD, OP_SUB, OP_MUL, OP_DIV,
-    OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ABS,
+    OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ERF, OP_ABS,
     OP_IF_LE,            /* a <= b ? c : d */
     OP_IF_EQ,            /* a == b ? c : d */
     NOPS
@@ -602,7 +603,7 @@ Expr *load(Access);
 Expr *index_value(Affine);
 Expr *random_value(Affine);
 Expr *mean_value(void);
-Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target) */
+Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target), or OP_MEAN */
 Expr *unary(Op, Expr *);
 Expr *binary(Op, Expr *, Expr *);
 Expr *if_le(Expr *a, Expr *b, Expr *c, Expr *d);
@@ -679,9 +680,9 @@ void emit_function(FILE *, const Plan *, const Function *, bool *tables, Uses *)
 const char *c_name(const char *);                          /* "conv1.weight" as an identifier */
 const char *c_float(double);                               /* a literal that reads back exactly */
 
-/* ---- math.c: exp, tanh, sigmoid, log and log1p for net.c ------------------------------------------------------------ */
+/* ---- math.c: exp, tanh, sigmoid, log, log1p and erf for net.c ------------------------------------------------------------ */
 
-enum { MATH_EXP = 1, MATH_TANH = 2, MATH_SIGMOID = 4, MATH_LOG = 8, MATH_LOG1P = 16 };
+enum { MATH_EXP = 1, MATH_TANH = 2, MATH_SIGMOID = 4, MATH_LOG = 8, MATH_LOG1P = 16, MATH_ERF = 32 };
 
 /* Prints those of exp_f, tanh_f, ... (on float) that are in scalar_set and those of exp_v, tanh_v, ... (on `vec`, a
  * vector of `lanes` floats; macros that evaluate x once) that are in vector_set, with what they need; nothing for 0.

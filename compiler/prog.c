@@ -31,6 +31,7 @@ const OpInfo op_info[NOPS] = {
     [OP_LOG1P] = {"log1p", 1, "log1p(%)"},
     [OP_TANH] = {"tanh", 1, "tanh(%)"},
     [OP_SIGMOID] = {"sigmoid", 1, "sigmoid(%)"},
+    [OP_ERF] = {"erf", 1, "erf(%)"},
     [OP_ABS] = {"abs", 1, "abs(%)"},
     [OP_IF_LE] = {"if_le", 4, "(% <= % ? % : %)"},
     [OP_IF_EQ] = {"if_eq", 4, "(% == % ? % : %)"},
@@ -186,7 +187,7 @@ Expr *mean_value(void)
 
 Expr *share_of_mean(const Prog *prog)
 {
-    return mul(mean_value(), constant(1.0 / (double)prog->net->targets));
+    return prog->net->class_weights ? mean_value() : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
 }
 
 bool expr_is(const Expr *e, double value)

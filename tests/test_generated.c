@@ -112,12 +112,30 @@ static const char *draw_fc(void)
     return format("fc %d%s", draw_size(), between(0, 3) ? "" : " bias=false");
 }
 
+/* The statement that a random example of a random kind shows: for a layer the one behind the input, for a loss the
+ * last. */
+static const char *draw_from_examples(Role role)
+{
+    const Kind *kind;
+    do
+        kind = kinds[between(0, nkinds - 1)];
+    while (kind->role != role);
+    const char *example = kind->examples;
+    for (int skip = between(0, 11); skip > 0; skip--)
+        example = strchr(example, '|') ? strchr(example, '|') + 1 : kind->examples;
+    char *text = format("%.*s", (int)strcspn(example, "|"), example);
+    if (role == ROLE_LOSS)
+        return strstr(text, "loss ") ? strstr(text, "loss ") : format("loss %s", kind->name);
+    const char *statement = strstr(text, kind->name);
+    return format("%.*s", (int)strcspn(statement, ";"), statement);
+}
+
 static const char *draw_statement(Shape in)
 {
-    static const char *pointwise[] = {"relu", "relu", "sigmoid", "tanh", "leakyrelu", "leakyrelu 0.3", "leakyrelu -0.25",
-                                      "dropout", "dropout 0.2", "softmax", "flatten", "globalavgpool"};
+    static const char *pointwise[] = {"relu", "relu", "sigmoid", "tanh", "leakyrelu -0.25", "dropout 0.2", "softmax", "flatten"};
     switch (between(0, in.rank == 3 ? 18 : 8)) {
-    case 0: case 1: case 2: case 3: return pointwise[between(0, 11)];
+    case 0: return pointwise[between(0, 7)];
+    case 1: case 2: case 3: return draw_from_examples(ROLE_LAYER);
     case 4: return draw_normalize(in);
     case 5: return draw_fc();
     case 6: case 7: case 8: return in.rank == 3 ? draw_maxpool() : draw_fc();
@@ -197,7 +215,6 @@ static int power_of_two(int64_t n)
 /* A chain of layers, each drawn until one fits on what comes before. */
 static void draw_chain(Case *c)
 {
-    static const char *losses[] = {"crossentropy", "bce", "mse"};
     int layers = between(1, c->whole ? 4 : MAX_LAYERS), batch = c->whole ? 1 << between(0, 3) : between(1, 9);
     c->text = between(0, 5) ? format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch)
                             : format("input %d; batch %d", draw_size(), batch);
@@ -217,7 +234,7 @@ static void draw_chain(Case *c)
     if (c->whole && power_of_two(c->net ? c->net->targets : 0) < 0)
         longer.text = format("%s; fc %d", c->text, 1 << between(0, 4));
     else if (!c->whole && between(0, 1))
-        longer.text = format("%s; loss %s", c->text, losses[between(0, 2)]);
+        longer.text = format("%s; %s", c->text, draw_from_examples(ROLE_LOSS));
     if (understand(&longer))
         *c = longer;
 }
@@ -547,7 +564,40 @@ static const char *const edges[] = {
     "input 1x4x16; batch 2; conv 2 k1; relu; avgpool 2; tanh; fc 2; loss bce",
 };
 
-enum { EDGES = sizeof edges / sizeof *edges };
+enum { EDGES = sizeof edges / sizeof *edges, MAX_EXAMPLES = 300 };
+
+/* Every example of every kind, behind a layer with weights, once in each of two combinations; another run takes others. */
+static void examples_of_kinds(void)
+{
+    Case cases[2 * MAX_EXAMPLES];
+    int n = 0, first = between(0, 4 * NTARGETS - 1);
+    failures = 0;
+    for (int i = 0; i < nkinds; i++)
+        for (const char *rest = kinds[i]->examples; rest && *rest; rest += strcspn(rest, "|"), rest += *rest == '|') {
+            int c, h, w, length = (int)strcspn(rest, "|"), input = (int)strcspn(rest, ";");
+            bool image = sscanf(rest, " input %dx%dx%d", &c, &h, &w) == 3;
+            if (!image && sscanf(rest, " input %d", &c) != 1)
+                bug("`%s` does not begin with its input", rest);
+            const char *text = format("%.*s; batch 3; %s %d%s%.*s", input, rest, image ? "conv" : "fc", c, image ? " k1" : "",
+                                      length - input, rest + input);
+            for (int k = 0; k < 2 && n < 2 * MAX_EXAMPLES; k++, n++) {
+                cases[n] = (Case){.text = text, .prefix = format("net%03d", n), .cc = compilers[(n + first) / 2 % 2],
+                                  .options = {.unroll = (Unroll)((n + first) % 4), .target = (TargetName)((n / 4 + first) % NTARGETS)}};
+                bool fits = understand(&cases[n]);
+                if (!fits && cases[n].options.unroll == UNROLL_FULL) {
+                    cases[n].options.unroll = UNROLL_TILE;
+                    fits = understand(&cases[n]);
+                }
+                if (!fits)
+                    report(&cases[n], NULL, "is too large or does not compile");
+            }
+        }
+    CU_ASSERT_FATAL(failures == 0 && n < 2 * MAX_EXAMPLES);
+    for (int i = 0; i < 2; i++)
+        build_and_check("examples", compilers[i], cases, n, check_both_counts);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
 
 static void check_examples(bool worked)
 {
@@ -809,6 +859,7 @@ void add_generated_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"worked example", worked_example},       {"shapes at the edges", edge_shapes},
+        {"examples of kinds", examples_of_kinds},
         {"random networks", random_networks},     {"whole numbers, exactly", whole_numbers},
         {"sanitizers", sanitizers},               {"straight-line code has no loops", straight_line},
         {"inference only", inference},            {"two networks in C++", cplusplus},

@@ -1,4 +1,4 @@
-/* test_math.c: exp, tanh, sigmoid, log and log1p as they are printed into net.c.
+/* test_math.c: exp, tanh, sigmoid, log, log1p and erf as they are printed into net.c.
  *
  * A program around the printed functions is built with each compiler and instruction set that there is, and run. It
  * takes floats from all over, every so manyth bit pattern from a random one on, and all around those where something
@@ -20,8 +20,9 @@
 
 static const struct { const char *name; unsigned set; } functions[] = {
     {"exp", MATH_EXP}, {"tanh", MATH_TANH}, {"sigmoid", MATH_SIGMOID}, {"log", MATH_LOG}, {"log1p", MATH_LOG1P},
+    {"erf", MATH_ERF},
 };
-enum { FUNCTIONS = sizeof functions / sizeof *functions, EVERYTHING = 31 };
+enum { FUNCTIONS = sizeof functions / sizeof *functions, EVERYTHING = 63 };
 
 /* ---- The program ---------------------------------------------------------------------------------------- */
 
@@ -44,7 +45,7 @@ static const char program[] =
     "        add((bits + i - 20) | 0x80000000);\n"
     "    }\n"
     "}\n\n"
-    "static float special[] = {0, 0x1p-126f, 0x1p-24f, 0x1p-12f, 0x1p-13f, 0.346573591f, 0.5f, 0.55f, 0.549306154f,\n"
+    "static float special[] = {0, 0x1p-126f, 0x1p-24f, 0x1p-12f, 0x1p-13f, 0.346573591f, 0.5f, 0.55f, 0.549306154f, 0.9f, 4,\n"
     "    0.707106781f, 0.292893219f, 0.414213562f, 0.693147182f, 1, 1.41421354f, 2, 9.01091385f, 10, 16.635532f,\n"
     "    17.3286800f, 87.3365479f, 88.7228394f, 89, 103.278931f, 103.972084f, 104, 0x1p23f, 0x1p24f, 0x1p31f,\n"
     "    0x1p126f, 0x1p127f, 0x1.6a09e6p127f, 0x1.fffffep127f};\n\n"
@@ -120,9 +121,9 @@ static const char program[] =
     "    add_all((uint32_t)strtoul(argv[1], NULL, 10), (uint32_t)strtoul(argv[2], NULL, 10));\n"
     "#ifdef ACCURACY\n"
     "    CHECK(exp, exp);\n    CHECK(tanh, tanh);\n    CHECK(sigmoid, true_sigmoid);\n"
-    "    CHECK(log, log);\n    CHECK(log1p, log1p);\n"
+    "    CHECK(log, log);\n    CHECK(log1p, log1p);\n    CHECK(erf, erf);\n"
     "#endif\n"
-    "    SUM(exp);\n    SUM(tanh);\n    SUM(sigmoid);\n    SUM(log);\n    SUM(log1p);\n"
+    "    SUM(exp);\n    SUM(tanh);\n    SUM(sigmoid);\n    SUM(log);\n    SUM(log1p);\n    SUM(erf);\n"
     "    return !ok;\n"
     "}\n";
 

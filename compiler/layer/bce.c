@@ -1,45 +1,79 @@
 /* bce: BCEWithLogitsLoss, the mean over all elements of
  *
- *     max(z, 0) - z t + log(1 + exp(-|z|))       d_z = (sigmoid(z) - t) / count
+ *     (1 - t) z + (1 + (p - 1) t) (max(-z, 0) + log(1 + exp(-|z|)))
+ *     d_z = ((1 + (p - 1) t) sigmoid(z) - p t) / count
  *
- * After sigmoid it takes sigmoid's input and so is BCELoss without its overflow. */
+ * with p the posweight, which without it is 1. After sigmoid it takes sigmoid's input and so is BCELoss without its
+ * overflow. */
 #include "../nnc.h"
 
-static const Param params[] = {{0}};
+static const Param params[] = {
+    {"posweight", PARAM_NUMBERS, false, "1", 0, 1e30, NULL, "weight of the positive answers"},
+    {0},
+};
 
 static bool shape(Net *net, Layer *layer)
 {
+    const Arg *weight = arg_of(layer, "posweight");
+    int64_t channels = layer->in->shape.c;
+    if (weight->n != 1 && weight->n != channels) {
+        error_at(weight->loc, "posweight has %d numbers, but %lld channel%s come%s in: give one number, or one for each channel",
+                 weight->n, (long long)channels, channels == 1 ? "" : "s", channels == 1 ? "s" : "");
+        return false;
+    }
     net->targets = shape_count(layer->in->shape);
     return true;
+}
+
+static Expr *posweight(Prog *prog, const Layer *layer, Affine channel)
+{
+    const Arg *weight = arg_of(layer, "posweight");
+    int64_t n = weight->n;
+    if (n == 1)
+        return constant(weight->list[0]);
+    Tensor *table = prog->backward ? find_part(prog, "posweight") : constant_tensor(prog, "posweight", 1, &n, weight->list);
+    return load(access_at(table, channel));
+}
+
+/* 1 + (p - 1) t */
+static Expr *weight_of(Expr *p, Expr *t)
+{
+    return expr_is(p, 1) ? p : add(constant(1), mul(p->op == OP_CONSTANT ? constant(p->value - 1) : sub(p, constant(1)), t));
 }
 
 static void lower_bce(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
-    Expr *z = load(in), *t = load(same_place(in, prog->t));
+    Expr *z = load(in), *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, in.at[0]);
     Expr *rest = unary(OP_LOG1P, unary(OP_EXP, sub(constant(0), unary(OP_ABS, z))));
-    Expr *loss = add(sub(if_le(z, constant(0), constant(0), z), mul(z, t)), rest);
-    add_to_loss(prog, s, loss);
+    if (expr_is(p, 1)) {
+        add_to_loss(prog, s, add(sub(if_le(z, constant(0), constant(0), z), mul(z, t)), rest));
+        return;
+    }
+    Expr *below = if_le(z, constant(0), sub(constant(0), z), constant(0));
+    add_to_loss(prog, s, add(mul(sub(constant(1), t), z), mul(weight_of(p, t), add(below, rest))));
 }
 
 static void gradient(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
+    Expr *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, in.at[0]);
     add_to_adjoint(prog, s, in,
-                   mul(sub(unary(OP_SIGMOID, load(in)), load(same_place(in, prog->t))), share_of_mean(prog)));
+                   mul(sub(mul(weight_of(p, t), unary(OP_SIGMOID, load(in))), mul(p, t)), share_of_mean(prog)));
 }
 
 const Kind kind_bce = {
     .name = "bce",
     .role = ROLE_LOSS,
-    .syntax = "loss bce",
+    .syntax = "loss bce [posweight=P[,P...]]",
     .help = "BCELoss; the default after sigmoid; takes logits after any other layer (BCEWithLogitsLoss)",
     .params = params,
     .shape = shape,
     .lower = lower_bce,
     .gradient = gradient,
     .absorbs = "sigmoid",
-    .examples = "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce",
+    .examples = "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce|"
+                "input 5; loss bce posweight=2|input 3x2x3; sigmoid; loss bce posweight=0.5,3,1|input 1; loss bce posweight=0",
 };

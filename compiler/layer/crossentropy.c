@@ -2,17 +2,34 @@
  *
  *     nll = log(sum over c of exp(in[c] - max)) + max - in[target]       d_in[c] = (softmax(in)[c] - (c == target)) / count
  *
+ * With weights and smoothing each class has a share of the target, which need not sum to 1,
+ *
+ *     q[c] = weight[c] ((1 - smooth) (c == target) + smooth / C)         nll = sum over c of q[c] (log(...) + max - in[c])
+ *
+ * d_in[c] = (softmax(in)[c] sum of q - q[c]) / count, and count is the sum of the targets' weights, not their number.
+ *
  * After softmax it takes softmax's input, where p - t is exact and nothing overflows. A label that names no
  * class makes the loss NaN. */
 #include <math.h>
 
 #include "../nnc.h"
 
-static const Param params[] = {{0}};
+static const Param params[] = {
+    {"smooth", PARAM_NUMBER, false, "0", 0, 1, NULL, "share of the target that all classes get alike"},
+    {"weights", PARAM_NUMBERS, false, "", 0, 1e30, NULL, "weight of each class"},
+    {0},
+};
 
 static bool shape(Net *net, Layer *layer)
 {
     Shape in = layer->in->shape;
+    const Arg *weights = arg_of(layer, "weights");
+    if (weights->n && weights->n != in.c) {
+        error_at(weights->loc, "weights has %d number%s, but there are %lld classes: give one for each", weights->n,
+                 weights->n == 1 ? "" : "s", (long long)in.c);
+        return false;
+    }
+    net->class_weights = weights->list;
     net->targets = in.h * in.w;
     net->int_targets = true;
     return true;
@@ -23,12 +40,51 @@ static Expr *label(Prog *prog, Access of_position)
     return load(same_place(of_position, prog->t));
 }
 
+static Expr *if_target(Prog *prog, Access each, Expr *then, Expr *otherwise)
+{
+    return if_eq(label(prog, without_channel(each, prog->t)), index_value(each.at[0]), then, otherwise);
+}
+
+static bool is_plain(const Layer *layer)
+{
+    return !arg_of(layer, "weights")->n && arg_of(layer, "smooth")->list[0] == 0;
+}
+
+/* weight[c] */
+static Expr *weight(Prog *prog, const Layer *layer, Affine c)
+{
+    const Arg *weights = arg_of(layer, "weights");
+    int64_t n = weights->n;
+    if (!n)
+        return constant(1);
+    Tensor *table = prog->backward ? find_part(prog, "weights") : constant_tensor(prog, "weights", 1, &n, weights->list);
+    return load(access_at(table, c));
+}
+
+/* A statement for each class: q[c] times a factor, in a form that leaves out what smooth = 0 makes needless. */
+static Expr *share_of(Prog *prog, const Layer *layer, Access each, Expr *factor)
+{
+    double smooth = arg_of(layer, "smooth")->list[0], rest = smooth / (double)layer->in->shape.c;
+    factor = mul(weight(prog, layer, each.at[0]), factor);
+    if (smooth == 0)
+        return if_target(prog, each, factor, constant(0));
+    return mul(factor, if_target(prog, each, constant(1 - smooth + rest), constant(rest)));
+}
+
+/* For each position a number that is 0, or NaN where the label names no class. */
+static Expr *check_label(Prog *prog, const Layer *layer, Access position, Expr *value)
+{
+    return if_le(constant(0), label(prog, position),
+                 if_le(label(prog, position), constant((double)(layer->in->shape.c - 1)), value, constant(NAN)), constant(NAN));
+}
+
 static void lower_crossentropy(Prog *prog, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in);
     Tensor *max = part_of(prog, "max", in->rank - 1, in->dim + 1);
     Tensor *power = part_of(prog, "exp", in->rank, in->dim);
     Tensor *sum = part_of(prog, "sum", in->rank - 1, in->dim + 1);
+    Tensor *whole = is_plain(layer) ? NULL : part_of(prog, "whole", in->rank - 1, in->dim + 1);
     Tensor *nll = part_of(prog, "nll", in->rank - 1, in->dim + 1);
 
     Statement *s = new_statement(prog);
@@ -47,40 +103,68 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     store(prog, s, STORE_ADD, without_channel(each, sum), load(each));
 
     s = new_statement(prog);
-    Access here = element(s, nll);
-    Expr *whole = add(unary(OP_LOG, load(same_place(here, sum))), load(same_place(here, max)));
-    store(prog, s, STORE_SET, here,
-          if_le(constant(0), label(prog, here),
-                if_le(label(prog, here), constant((double)(in->dim[0] - 1)), whole, constant(NAN)), constant(NAN)));
+    Access here = element(s, whole ? whole : nll);
+    Expr *logarithm = add(unary(OP_LOG, load(same_place(here, sum))), load(same_place(here, max)));
+    store(prog, s, STORE_SET, here, whole ? logarithm : check_label(prog, layer, here, logarithm));
+
+    if (whole) {
+        s = new_statement(prog);
+        here = element(s, nll);
+        store(prog, s, STORE_SET, here, check_label(prog, layer, here, constant(0)));
+    }
 
     s = new_statement(prog);
     each = element(s, in);
     store(prog, s, STORE_ADD, without_channel(each, nll),
-          if_eq(label(prog, without_channel(each, nll)), index_value(each.at[0]), sub(constant(0), load(each)), constant(0)));
+          whole ? share_of(prog, layer, each, sub(load(without_channel(each, whole)), load(each)))
+                : if_target(prog, each, sub(constant(0), load(each)), constant(0)));
 
     s = new_statement(prog);
     add_to_loss(prog, s, load(element(s, nll)));
 }
 
+/* The sum of q at each position. */
+static Tensor *total_share(Prog *prog, const Layer *layer, Tensor *in)
+{
+    const Arg *weights = arg_of(layer, "weights");
+    double smooth = arg_of(layer, "smooth")->list[0], all = 0;
+    for (int c = 0; c < weights->n; c++)
+        all += weights->list[c];
+    Tensor *total = part_of(prog, "share", in->rank - 1, in->dim + 1);
+    Statement *s = new_statement(prog);
+    store(prog, s, STORE_SET, element(s, total), constant(all * smooth / (double)in->dim[0]));
+    s = new_statement(prog);
+    Access each = element(s, in);
+    store(prog, s, STORE_ADD, without_channel(each, total),
+          if_target(prog, each, mul(weight(prog, layer, each.at[0]), constant(1 - smooth)), constant(0)));
+    return total;
+}
+
 static void gradient(Prog *prog, const Layer *layer)
 {
+    Tensor *in = tensor_of(prog, layer->in);
+    Tensor *total = arg_of(layer, "weights")->n ? total_share(prog, layer, in) : NULL;
     Statement *s = new_statement(prog);
-    Access each = element(s, tensor_of(prog, layer->in));
+    Access each = element(s, in);
     Tensor *power = find_part(prog, "exp"), *sum = find_part(prog, "sum");
     Expr *p = divide(load(same_place(each, power)), load(without_channel(each, sum)));
-    Expr *t = if_eq(label(prog, without_channel(each, sum)), index_value(each.at[0]), constant(1), constant(0));
-    add_to_adjoint(prog, s, each, mul(sub(p, t), share_of_mean(prog)));
+    if (total)
+        p = mul(p, load(without_channel(each, total)));
+    Expr *q = is_plain(layer) ? if_target(prog, each, constant(1), constant(0)) : share_of(prog, layer, each, constant(1));
+    add_to_adjoint(prog, s, each, mul(sub(p, q), share_of_mean(prog)));
 }
 
 const Kind kind_crossentropy = {
     .name = "crossentropy",
     .role = ROLE_LOSS,
-    .syntax = "loss crossentropy",
+    .syntax = "loss crossentropy [smooth=0] [weights=W[,W...]]",
     .help = "CrossEntropyLoss; the default after softmax; takes logits after any other layer",
     .params = params,
     .shape = shape,
     .lower = lower_crossentropy,
     .gradient = gradient,
     .absorbs = "softmax",
-    .examples = "input 5; loss crossentropy|input 5; softmax|input 3x2x4; loss crossentropy|input 3x2x4; softmax|input 1; softmax",
+    .examples = "input 5; loss crossentropy|input 5; softmax|input 3x2x4; loss crossentropy|input 3x2x4; softmax|input 1; softmax|"
+                "input 5; loss crossentropy smooth=0.1|input 3x2x3; loss crossentropy weights=1,0.5,3|"
+                "input 3; softmax; loss crossentropy smooth=0.3 weights=0.5,2,1|input 2x3x2; loss crossentropy smooth=1 weights=1,4",
 };

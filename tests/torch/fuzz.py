@@ -117,6 +117,7 @@ def letter(r, name, value):
 def draw_statement(r, shape, sizes):
     """The words of a random layer that may or may not fit on shape."""
     kinds = ["relu", "relu", "leakyrelu", "sigmoid", "tanh", "tanh", "flatten", "dropout", "softmax", "normalize"]
+    kinds += ["relu6", "elu", "gelu", "silu", "softplus", "hardsigmoid", "hardswish"]
     kinds += ["conv"] * 16 + ["maxpool"] * 5 + ["avgpool"] * 5 + ["globalavgpool", "fc"] if len(shape) == 3 else ["fc"] * 7
     kind = r.choice(kinds)
     if kind == "conv":
@@ -154,6 +155,10 @@ def draw_statement(r, shape, sizes):
         return [kind] + words
     if kind == "leakyrelu":
         return [kind] + maybe(r, 0.7, r.choice(["0", "0.2", "1", "1e-3", "1.5", "0.01"]))
+    if kind == "elu":
+        return [kind] + maybe(r, 0.7, r.choice(["0", "0.2", "1", "-0.5", "2"]))
+    if kind == "gelu":
+        return [kind] + maybe(r, 0.5, "tanh=" + r.choice(["true", "false"]))
     if kind == "dropout":
         return [kind] + maybe(r, 0.7, r.choice(["0", "0.3", "0.5", "0.9"]))
     if kind == "normalize":
@@ -201,7 +206,7 @@ class Case:
                         break
             if not self.statements or self.ambiguous():
                 continue
-            self.loss = r.choice([None, None, "mse", "bce", "crossentropy"])
+            self.loss = r.choice([None, None, "mse", "bce", "crossentropy", "l1", "huber", "huber 0.5", "crossentropy smooth=0.1", "bce posweight=2"])
             names = r.sample(LABELS, len(self.statements))
             self.labels = [name if r.random() < 0.15 else None for name in names]
             break

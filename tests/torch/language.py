@@ -89,7 +89,7 @@ def one_of(**values):
 
 boolean = one_of(true=True, false=False)
 modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular")
-losses = one_of(crossentropy="crossentropy", bce="bce", mse="mse")
+losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber")})
 
 # kind: (the argument without a name, how it reads, its default), (arguments with names). REQUIRED has no default.
 REQUIRED = object()
@@ -97,7 +97,6 @@ WINDOW = {"s": (positive, None), "p": (pair, (0, 0))}
 KINDS = {
     "input": (("size", size, REQUIRED), {}),
     "batch": (("n", count, REQUIRED), {}),
-    "loss": (("name", losses, REQUIRED), {}),
     "conv": (("channels", channels, REQUIRED),
              {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "d": (positive, (1, 1)),
               "g": (count, 1), "bias": (boolean, True), "pad": (modes, "zeros")}),
@@ -106,9 +105,19 @@ KINDS = {
     "avgpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "countpad": (boolean, True)}),
     "relu": (None, {}), "sigmoid": (None, {}), "tanh": (None, {}), "flatten": (None, {}), "softmax": (None, {}),
     "globalavgpool": (None, {}),
+    "relu6": (None, {}), "silu": (None, {}), "softplus": (None, {}), "hardsigmoid": (None, {}), "hardswish": (None, {}),
+    "elu": (("alpha", number, 1.0), {}),
+    "gelu": (None, {"tanh": (boolean, False)}),
     "leakyrelu": (("slope", number, 0.01), {}),
     "dropout": (("p", number, 0.5), {}),
     "normalize": (None, {"mean": (numbers, REQUIRED), "std": (numbers, REQUIRED)}),
+}
+# What follows the name of a loss.
+LOSSES = {
+    "crossentropy": (None, {"smooth": (number, 0.0), "weights": (numbers, None)}),
+    "bce": (None, {"posweight": (numbers, [1.0])}),
+    "mse": (None, {}), "l1": (None, {}),
+    "huber": (("delta", number, 1.0), {}),
 }
 
 
@@ -121,9 +130,14 @@ def statements(text):
         match = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*:\s*)?([A-Za-z_]\w*)((?:\s+\S+)*)", line)
         need(match, f"not a statement: {line}")
         label, kind, words = match[1], match[2], match[3].split()
-        need(kind in KINDS, f"no such layer: {kind}")
-        positional, named = KINDS[kind]
         values = {}
+        if kind == "loss":
+            need(words, "loss lacks its name")
+            values["name"] = losses(words.pop(0))
+            positional, named = LOSSES[values["name"]]
+        else:
+            need(kind in KINDS, f"no such layer: {kind}")
+            positional, named = KINDS[kind]
         for word in words:
             if match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", word) or re.fullmatch(r"([a-z])(\d.*)", word):
                 name, rest = match[1], match[2]
@@ -176,12 +190,14 @@ def build(kind, a, shape):
         return lambda x: ((x - mean) / std).to(x.dtype)
     return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "flatten": nn.Flatten,
             "softmax": lambda: nn.Softmax(1), "leakyrelu": lambda: nn.LeakyReLU(a["slope"]),
+            "relu6": nn.ReLU6, "silu": nn.SiLU, "softplus": nn.Softplus, "hardsigmoid": nn.Hardsigmoid, "hardswish": nn.Hardswish,
+            "elu": lambda: nn.ELU(a["alpha"]), "gelu": lambda: nn.GELU("tanh" if a["tanh"] else "none"),
             "dropout": lambda: nn.Dropout(a["p"])}[kind]()
 
 
 class Network:
     def __init__(self, text, input=None, batch=None):
-        self.layers, self.parameters, self.loss_name = [], [], None    # layers: (kind, function)
+        self.layers, self.parameters, self.loss_name, self.loss_arguments = [], [], None, {}    # layers: (kind, function)
         self.shape, self.batch = input, batch
         seen, labels, per_kind, x = {}, set(), {}, None
         for label, kind, a in statements(text):
@@ -196,7 +212,7 @@ class Network:
                 need(a["n"] > 0, "batch must be at least 1")
                 self.batch = batch or a["n"]
             elif kind == "loss":
-                self.loss_name = a["name"]
+                self.loss_name, self.loss_arguments = a["name"], a
             else:
                 need(self.shape, "input is missing")
                 need("loss" not in seen, "loss comes last")
@@ -222,6 +238,12 @@ class Network:
         self.loss_name = self.loss_name or {"softmax": "crossentropy", "sigmoid": "bce"}.get(last, "mse")
         self.from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"))
         self.int_targets = self.loss_name == "crossentropy"
+        a = self.loss_arguments
+        classes = self.output_shape[0]
+        need(a.get("weights") is None or len(a["weights"]) == classes, "one weight for each class")
+        need(len(a.get("posweight", [1])) in (1, classes), "one number, or one for each channel")
+        need(0 <= a.get("smooth", 0) <= 1 and a.get("delta", 1) > 0, "out of range")
+        need(all(w >= 0 for w in (a.get("weights") or []) + a.get("posweight", [])), "a negative weight")
         self.target_shape = self.output_shape[1:] if self.int_targets else self.output_shape
 
     def to(self, dtype):
@@ -243,7 +265,16 @@ class Network:
 
     def loss(self, x, t):
         y = self.run(x, self.layers[:-1] if self.from_logits else self.layers, True)
-        return {"crossentropy": F.cross_entropy, "bce": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}[self.loss_name](y, t)
+        a = self.loss_arguments
+        if self.loss_name == "crossentropy":
+            weights = torch.tensor(a["weights"], dtype=y.dtype) if a.get("weights") else None
+            return F.cross_entropy(y, t, weight=weights, label_smoothing=a.get("smooth", 0.0))
+        if self.loss_name == "bce":
+            weights = torch.tensor(a.get("posweight", [1.0]), dtype=y.dtype).reshape((-1,) + (1,) * (y.dim() - 2))
+            return F.binary_cross_entropy_with_logits(y, t, pos_weight=weights)
+        if self.loss_name == "huber":
+            return F.huber_loss(y, t, delta=a["delta"])
+        return {"mse": F.mse_loss, "l1": F.l1_loss}[self.loss_name](y, t)
 
     def draw_targets(self, generator, n):
         shape = (n, *self.target_shape)

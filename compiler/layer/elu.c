@@ -1,0 +1,43 @@
+/* elu: x above 0, alpha (exp(x) - 1) below (ELU).
+ *
+ * Near 0 that difference would lose its digits, so it is written tanh(x/2) (exp(x) + 1). The gradient below 0 is
+ * alpha exp(x) = out + alpha. */
+#include "../nnc.h"
+
+static const Param params[] = {
+    {"ALPHA", PARAM_NUMBER, true, "1", -1e30, 1e30, NULL, "alpha"},
+    {0},
+};
+
+static Expr *elu(Expr *in, const Layer *layer)
+{
+    Expr *below = mul(unary(OP_TANH, mul(in, constant(0.5))), add(unary(OP_EXP, in), constant(1)));
+    return if_le(in, constant(0), mul(below, constant(layer->arg[0].list[0])), in);
+}
+
+static void lower_elu(Prog *prog, const Layer *layer)
+{
+    lower_pointwise(prog, layer, elu);
+}
+
+static void gradient(Prog *prog, const Layer *layer)
+{
+    double alpha = layer->arg[0].list[0];
+    Statement *s = new_statement(prog);
+    Access out = element(s, tensor_of(prog, layer->out)), in = same_place(out, tensor_of(prog, layer->in));
+    Access sign = alpha >= 0 ? out : in; /* so that the input need not be kept */
+    Expr *d_out = adjoint_at(prog, out);
+    add_to_adjoint(prog, s, in, if_le(load(sign), constant(0), mul(d_out, add(load(out), constant(alpha))), d_out));
+}
+
+const Kind kind_elu = {
+    .name = "elu",
+    .role = ROLE_LAYER,
+    .syntax = "elu [1]",
+    .help = "x above 0, alpha times (exp(x) - 1) below (ELU)",
+    .params = params,
+    .shape = same_shape,
+    .lower = lower_elu,
+    .gradient = gradient,
+    .examples = "input 2x3x4; elu|input 9; elu 0.3|input 5; elu -0.5|input 5; elu 0",
+};
