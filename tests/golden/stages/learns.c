@@ -4,7 +4,7 @@
  * layer        output      parameters       MACs  forward                backward
  * fc1          3                    9          6  loops                  loops
  * sigmoid1     3                    0          0  loops                  loops
- * fc2          2                    8          6  loops                  loops
+ * fc2          2                    8          6  loops                  loops; loops
  * softmax1     2                    0          0  loops                  -
  */
 #include "learns.h"
@@ -251,31 +251,39 @@ static NOINLINE void loss_backward(const float fc2_out[restrict 2],
 }
 
 /* fc 2, backward
- * 3 -> 2: loops, 14 points
+ * 3 -> 2: loops, 8 points
  *
  *     d_fc2.weight[o, i] += d_fc2.out[o] * sigmoid1.out[i]   for o<2 i<3
- *     d_sigmoid1.out[c] = 0   for c<3
- *     d_sigmoid1.out[i] += d_fc2.out[o] * fc2.weight[o, i]   for i<3 o<2
  *     d_fc2.bias[o] += d_fc2.out[o]   for o<2
  */
-static NOINLINE void fc2_backward(const float d_fc2_out[restrict 2],
-                                  const float sigmoid1_out[restrict 3],
-                                  const float fc2_weight[restrict 2][3],
-                                  float d_fc2_weight[restrict 2][3],
-                                  float d_sigmoid1_out[restrict 3],
-                                  float d_fc2_bias[restrict 2])
+static NOINLINE void fc2_backward_weights(const float d_fc2_out[restrict 2],
+                                          const float sigmoid1_out[restrict 3],
+                                          float d_fc2_weight[restrict 2][3],
+                                          float d_fc2_bias[restrict 2])
 {
     for (int o = 0; o < 2; o++)
         for (int i = 0; i < 3; i++)
             d_fc2_weight[o][i] += d_fc2_out[o] * sigmoid1_out[i];
+    for (int o = 0; o < 2; o++)
+        d_fc2_bias[o] += d_fc2_out[o];
+}
+
+/* fc 2, backward
+ * 3 -> 2: loops, 6 points
+ *
+ *     d_sigmoid1.out[c] = 0   for c<3
+ *     d_sigmoid1.out[i] += d_fc2.out[o] * fc2.weight[o, i]   for i<3 o<2
+ */
+static NOINLINE void fc2_backward_input(const float d_fc2_out[restrict 2],
+                                        const float fc2_weight[restrict 2][3],
+                                        float d_sigmoid1_out[restrict 3])
+{
     for (int i = 0; i < 3; i++) {
         float sum = 0.0f;
         for (int o = 0; o < 2; o++)
             sum += d_fc2_out[o] * fc2_weight[o][i];
         d_sigmoid1_out[i] = sum;
     }
-    for (int o = 0; o < 2; o++)
-        d_fc2_bias[o] += d_fc2_out[o];
 }
 
 /* sigmoid, backward
@@ -297,10 +305,10 @@ static NOINLINE void sigmoid1_backward(const float d_sigmoid1_out[restrict 3],
  *     d_fc1.weight[o, i] += d_fc1.out[o] * input[i]   for o<3 i<2
  *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
  */
-static NOINLINE void fc1_backward(const float d_fc1_out[restrict 3],
-                                  const float input[restrict 2],
-                                  float d_fc1_weight[restrict 3][2],
-                                  float d_fc1_bias[restrict 3])
+static NOINLINE void fc1_backward_weights(const float d_fc1_out[restrict 3],
+                                          const float input[restrict 2],
+                                          float d_fc1_weight[restrict 3][2],
+                                          float d_fc1_bias[restrict 3])
 {
     for (int o = 0; o < 3; o++)
         for (int i = 0; i < 2; i++)
@@ -349,9 +357,10 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
         fc2_forward(p->fc2_weight, sigmoid1_out, p->fc2_bias, fc2_out);
         loss_forward(fc2_out, loss_max, target, loss_sum, loss_nll, &loss, mean);
         loss_backward(fc2_out, loss_max, loss_sum, target, d_fc2_out, mean);
-        fc2_backward(d_fc2_out, sigmoid1_out, p->fc2_weight, g->fc2_weight, d_sigmoid1_out, g->fc2_bias);
+        fc2_backward_weights(d_fc2_out, sigmoid1_out, g->fc2_weight, g->fc2_bias);
+        fc2_backward_input(d_fc2_out, p->fc2_weight, d_sigmoid1_out);
         sigmoid1_backward(d_sigmoid1_out, sigmoid1_out, d_fc1_out);
-        fc1_backward(d_fc1_out, input, g->fc1_weight, g->fc1_bias);
+        fc1_backward_weights(d_fc1_out, input, g->fc1_weight, g->fc1_bias);
     }
     return loss;
 }
