@@ -178,8 +178,10 @@ static bool read_value(const Kind *kind, const Param *param, const AstArg *given
             if (!read_number(param, i ? rest_of(given->value[i], 0) : first, what, &arg->list[i]))
                 return false;
         return true;
+    case PARAM_LABELS:
+        break;
     }
-    return false;
+    bug("%s cannot be read", what);
 }
 
 /* ---- Which parameter ------------------------------------------------------------------------------ */
@@ -224,7 +226,10 @@ static const Param *choose(const Kind *kind, const AstArg *given, const Layer *l
             unknown_argument(kind, given->name.text, given->name.loc);
         return p;
     }
-    bool word = given->form == ARG_PLAIN && isalpha((unsigned char)text[0]);
+    bool word = given->form == ARG_PLAIN && (isalpha((unsigned char)text[0]) || text[0] == '_');
+    for (const Param *p = kind->params; word && p->name; p++)
+        if (p->type == PARAM_LABELS)
+            return p;
     if (word && text[1] && !isalpha((unsigned char)text[1]) && text[1] != '_') {
         const Param *p = named(kind, text, 1);
         *begin = 1;
@@ -254,6 +259,29 @@ static const Param *choose(const Kind *kind, const AstArg *given, const Layer *l
     return NULL;
 }
 
+/* One more of the names that the statement consists of. */
+static void add_label(const Kind *kind, const Param *param, const AstArg *given, Arg *arg)
+{
+    if (given->form != ARG_PLAIN || !is_identifier(given->value[0].text)) {
+        error_at(given->loc, "%s takes names of labels, not %s", kind->name,
+                 given->form == ARG_ARROW ? "channels" : format("'%s'", given->value[0].text));
+        show_syntax(kind, given->loc);
+        return;
+    }
+    if (arg->n >= (int)param->most) {
+        error_at(given->loc, "%s takes at most %d label%s", kind->name, (int)param->most, param->most > 1 ? "s" : "");
+        show_syntax(kind, given->loc);
+        return;
+    }
+    Token *label = NEW_ARRAY(Token, arg->n + 1);
+    if (arg->n)
+        memcpy(label, arg->label, (size_t)arg->n * sizeof *label);
+    label[arg->n++] = given->value[0];
+    arg->label = label;
+    arg->given = true;
+    arg->loc = given->loc;
+}
+
 bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *layer)
 {
     int errors = error_count();
@@ -268,6 +296,10 @@ bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *laye
         if (!param)
             continue;
         Arg *arg = &layer->arg[param - kind->params];
+        if (param->type == PARAM_LABELS) {
+            add_label(kind, param, given, arg);
+            continue;
+        }
         if (arg->given) {
             error_at(given->loc, "%s is given twice", describe(kind, param));
             note_at(arg->loc, "the first time here");

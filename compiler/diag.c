@@ -35,6 +35,7 @@ static const struct {
     [WARN_UNROLL] = {"unroll", "--unroll=full predicted to be unreasonably large or slow to compile"},
     [WARN_PADDING] = {"padding", "a window that covers nothing but padding"},
     [WARN_LOSS] = {"loss", "a loss that takes probabilities for logits"},
+    [WARN_UNUSED] = {"unused", "a branch whose output nobody uses"},
 };
 
 static bool warning_off[NWARNINGS];

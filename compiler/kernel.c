@@ -976,6 +976,8 @@ static bool ends_in_padding(const Writer *w, const Access *access)
     Affine only = affine(access->at[d].constant);
     only.coefficient[w->lane] = access->at[d].coefficient[w->lane];
     int64_t end = access->at[d].constant + w->s->extent[w->lane];
+    if (access->at[d].constant % w->width) /* the last part of a tensor that is written in parts */
+        return false;
     return affine_equal(&only, &access->at[d]) && only.coefficient[w->lane] == 1 && end == t->dim[d]
            && (end + w->width - 1) / w->width * w->width <= t->room[d] - t->before[d] && !t->before[d];
 }

@@ -44,6 +44,7 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_UNROLL,       /* --unroll=full predicted to be unreasonable */
     WARN_PADDING,      /* a window that covers nothing but padding */
     WARN_LOSS,         /* a loss that takes probabilities for logits */
+    WARN_UNUSED,       /* a branch whose output nobody uses */
     NWARNINGS
 } Warning;
 
@@ -72,7 +73,7 @@ typedef struct AstArg {
 typedef struct AstStatement {
     Loc loc;             /* from the kind's first letter to the last argument's last */
     Token label;         /* text NULL: none */
-    Token kind;
+    Token kind;          /* text NULL: the label stands alone */
     AstArg *args;
     struct AstStatement *next;
 } AstStatement;
@@ -99,7 +100,8 @@ typedef enum ParamType {
     PARAM_FLAG,          /* true or false: i[0] */
     PARAM_CHOICE,        /* one of the words in choices: i[0] is its number */
     PARAM_CHANNELS,      /* 16 or 3->16: i[0] is I or -1, i[1] is O */
-    PARAM_SIZE           /* 3x32x32 or 784: n sizes in i[] */
+    PARAM_SIZE,          /* 3x32x32 or 784: n sizes in i[] */
+    PARAM_LABELS         /* names of tensors, all the rest of the statement: label[0..n); `most` of them */
 } ParamType;
 
 /* One argument that a kind takes; a table of these ends with name NULL. */
@@ -120,11 +122,13 @@ typedef struct Arg {
     int64_t i[3];
     int n;
     double *list;
+    const Token *label;
 } Arg;
 
 typedef enum Role {
     ROLE_SETTING,        /* input, batch: says something of the network, computes nothing */
     ROLE_LAYER,
+    ROLE_FLOW,           /* from, freeze: computes nothing, but what follows starts from elsewhere, or what came learns not */
     ROLE_LOSS_STATEMENT, /* `loss`: its first word names the kind that does the work */
     ROLE_LOSS
 } Role;
@@ -181,11 +185,12 @@ typedef struct Weight {
 struct Layer {
     const Kind *kind;
     const char *name;    /* its label, or kind and number */
-    bool labelled;
     Loc loc;
     const char *text;    /* the statement as written, one line */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
-    Value *in, *out;     /* one of each in the basic language */
+    Value *in, *out;
+    Value **more;        /* further inputs, for those that name some: add, concat, mul */
+    int nmore;
     Weight *weight[4];
     int nweights;
     Layer *next;
@@ -203,7 +208,6 @@ struct Net {
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
-    bool labels;         /* some layer has one */
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;
     int64_t nparams;
@@ -515,6 +519,24 @@ void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
 bool is_identifier(const char *);
 
+/* ---- names.c: what layers and labels are called -------------------------------------------------------- */
+
+typedef struct Names Names;                                /* all names of a network */
+typedef struct Scope {   /* where a label can be seen */
+    Names *names;
+    int id;
+    const struct Scope *outer; /* whose labels can be seen too; NULL: none */
+    const char *prefix;  /* of the names in it: "", "stem." */
+    bool repeated;       /* labels stand in it several times: they get numbers as well */
+} Scope;
+
+Names *new_names(void);
+Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated);
+/* The next name for a label, or where its text is NULL for a word: "conv2". NULL after an error: it is taken. */
+const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
+void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
+Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
+
 /* ---- kinds.c and layer/: the table --------------------------------------------------------------------- */
 
 extern const Kind *const kinds[];
@@ -540,6 +562,7 @@ bool pool_shape(Net *, Layer *);                           /* out has the channe
 bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
+void say_where_from(const Value *);                        /* a note: which layer gives it, and its shape */
 /* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */
 bool slide_window(const Layer *, int64_t *h, int64_t *w);
 

@@ -128,9 +128,7 @@ void syntax_error(Parse *parse, Loc loc)
     if (loc.length == 0)
         loc.length = 1;
 
-    if (before == ':' && found == END)
-        error_at(loc, "a label needs a statement after it, on the same line");
-    else if (before == END || before == ':')
+    if (before == END || before == ':')
         error_at(loc, "a statement begins with the name of a layer, such as conv, not with %s", found_text);
     else if (before == ARROW || before == '=' || before == ',')
         error_at(loc, "expected a value after %s, found %s", before_text, found_text);
@@ -250,12 +248,16 @@ static void check_spaces(const AstStatement *statement)
     }
 }
 
-/* Appends a statement to the Ast; label's text is NULL where there is none. */
+/* Appends a statement to the Ast; label's text is NULL where there is none, statement where the label stands alone. */
 void add_ast_statement(Parse *parse, Token label, AstStatement *statement)
 {
     if (label.text && !is_identifier(label.text))
         error_at(label.loc, "a label consists of letters, digits and '_'");
-    check_spaces(statement);
+    if (!statement) {
+        statement = NEW(AstStatement);
+        statement->loc = label.loc;
+    } else
+        check_spaces(statement);
     statement->label = label;
     if (parse->last)
         parse->last->next = statement;
@@ -308,8 +310,8 @@ void dump_ast(FILE *file, const Ast *ast)
     for (const AstStatement *s = ast->statements; s; s = s->next) {
         fprintf(file, "%d:%d ", s->loc.line, s->loc.column);
         if (s->label.text)
-            fprintf(file, "%s: ", s->label.text);
-        fprintf(file, "%s\n", s->kind.text);
+            fprintf(file, "%s:%s", s->label.text, s->kind.text ? " " : "");
+        fprintf(file, "%s\n", s->kind.text ? s->kind.text : "");
         for (const AstArg *arg = s->args; arg; arg = arg->next) {
             fprintf(file, "    %d:%d ", arg->loc.line, arg->loc.column);
             if (arg->form == ARG_PLAIN)
@@ -364,6 +366,11 @@ void verify_ast(const Ast *ast)
     for (const AstStatement *s = ast->statements; s; s = s->next) {
         if (s->label.text)
             verify_token(&cursor, &s->label);
+        if (!s->kind.text) {
+            if (!s->label.text || s->args)
+                bug("verify_ast: a statement without a kind is more or less than a label");
+            continue;
+        }
         verify_token(&cursor, &s->kind);
         Loc last = s->kind.loc;
         for (const AstArg *arg = s->args; arg; arg = arg->next) {

@@ -1,6 +1,6 @@
 /* nnc.y: tokens to Ast.
  *
- * What comes in: the tokens of nnc.l. What goes out: the list of statements, `[label:] word argument...`.
+ * What comes in: the tokens of nnc.l. What goes out: the list of statements, `[label:] word argument...` or `label:` alone.
  *
  * The one idea: the grammar knows no kinds of layers. It says what a statement looks like; the table of kinds
  * says what it means. The actions only call the builders of parse.c. After an error the rest of the statement
@@ -87,6 +87,7 @@ text:
   | text END
   | text statement END              { add_ast_statement(parse, (Token){0}, $statement); }
   | text WORD ':' statement END     { add_ast_statement(parse, $WORD, $statement); }
+  | text WORD ':' END               { add_ast_statement(parse, $WORD, NULL); }
   | text error END                  { yyerrok; }
   ;
 

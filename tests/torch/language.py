@@ -108,15 +108,20 @@ KINDS = {
     "globalavgpool": (None, {}),
     "leakyrelu": (("slope", number, 0.01), {}),
     "dropout": (("p", number, 0.5), {}),
+    "from": (("labels", str, REQUIRED), {}), "add": (("labels", str, REQUIRED), {}),
+    "concat": (("labels", str, REQUIRED), {}), "mul": (("labels", str, REQUIRED), {}),
     "normalize": (None, {"mean": (numbers, REQUIRED), "std": (numbers, REQUIRED)}),
 }
 
 
 def statements(text):
-    """Yields (label or None, kind, {argument: value}) for each statement."""
+    """Yields (label or None, kind, {argument: value}) for each statement; kind None: a label alone."""
     for line in re.split(r"[;\n]", re.sub(r"#[^\n]*", "", text)):
         line = re.sub(r"\s*->\s*", "->", line.strip())
         if not line:
+            continue
+        if match := re.fullmatch(r"([A-Za-z_]\w*)\s*:", line):
+            yield match[1], None, {}
             continue
         match = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*:\s*)?([A-Za-z_]\w*)((?:\s+\S+)*)", line)
         need(match, f"not a statement: {line}")
@@ -124,6 +129,10 @@ def statements(text):
         need(kind in KINDS, f"no such layer: {kind}")
         positional, named = KINDS[kind]
         values = {}
+        if positional and positional[0] == "labels":
+            need(words and all(re.fullmatch(r"[A-Za-z_]\w*", word) for word in words), f"{kind} takes labels")
+            need(len(words) == 1 or kind in ("add", "concat"), f"{kind} takes one label")
+            values["labels"], words = words, []
         for word in words:
             if match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", word) or re.fullmatch(r"([a-z])(\d.*)", word):
                 name, rest = match[1], match[2]
@@ -179,11 +188,27 @@ def build(kind, a, shape):
             "dropout": lambda: nn.Dropout(a["p"])}[kind]()
 
 
+def join(kind, shapes):
+    """The function of several tensors."""
+    if kind == "add":
+        need(len(set(shapes)) == 1, "add needs equal shapes")
+        return lambda *x: sum(x[1:], x[0])
+    if kind == "concat":
+        need(len({len(s) for s in shapes}) == 1, "concat needs images or flat numbers")
+        return lambda *x: torch.cat(x, 1)
+    a, b = shapes
+    if a != b:      # a factor for each channel
+        gate, image = (a, b) if (len(b), torch.Size(a).numel()) == (3, b[0]) else (b, a)
+        need(len(image) == 3 and gate in (image[:1], image[:1] + (1, 1)), "mul needs equal shapes or C")
+    deep = max(len(a), len(b))
+    return lambda *x: torch.mul(*(v.reshape(*v.shape, *[1] * (deep + 1 - v.dim())) for v in x))
+
+
 class Network:
     def __init__(self, text, input=None, batch=None):
-        self.layers, self.parameters, self.loss_name = [], [], None    # layers: (kind, function)
+        self.layers, self.parameters, self.loss_name = [], [], None    # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch = input, batch
-        seen, labels, per_kind, x = {}, set(), {}, None
+        seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
         for label, kind, a in statements(text):
             if kind in ("input", "batch", "loss"):
                 need(kind not in seen, f"second {kind}")
@@ -200,27 +225,45 @@ class Network:
             else:
                 need(self.shape, "input is missing")
                 need("loss" not in seen, "loss comes last")
-                per_kind[kind] = per_kind.get(kind, 0) + 1
-                name = label or f"{kind}{per_kind[kind]}"
-                need(name not in labels, f"two layers named {name}")
-                labels.add(name)
-                x = torch.zeros(1, *self.shape) if x is None else x
-                try:
-                    layer = build(kind, a, tuple(x.shape[1:]))
-                    x = layer(x)
-                except (RuntimeError, ValueError) as error:
-                    raise LanguageError(str(error))
-                need(x.numel(), "an empty output")
-                self.layers.append((kind, layer))
-                if isinstance(layer, nn.Module):
-                    self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+                if not values:
+                    values = [torch.zeros(1, *self.shape)]
+                name, more = label, []
+                for other in a.get("labels", []):
+                    need(other in labels, f"no label {other}")
+                    more.append(labels[other])
+                if kind not in (None, "from"):
+                    per_kind[kind] = per_kind.get(kind, 0) + 1
+                    name = label or f"{kind}{per_kind[kind]}"
+                need(name not in names, f"two things named {name}")
+                names |= {name} - {None}
+                if kind == "from":
+                    current = more[0]
+                elif kind:
+                    reads = [current] + more
+                    shapes = [tuple(values[i].shape[1:]) for i in reads]
+                    try:
+                        layer = join(kind, shapes) if more else build(kind, a, shapes[0])
+                        x = layer(*(values[i] for i in reads))
+                    except (RuntimeError, ValueError) as error:
+                        raise LanguageError(str(error))
+                    need(x.numel(), "an empty output")
+                    self.layers.append((kind, layer, reads))
+                    values.append(x)
+                    current = len(self.layers)
+                    if isinstance(layer, nn.Module):
+                        self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+                if label:
+                    labels[label] = current
         need(self.shape, "input is missing")
         need(self.layers, "no layers")
+        need(current, "the answer is the input")
+        self.answer = current
         self.batch = self.batch or DEFAULT_BATCH
-        self.shape, self.output_shape = tuple(self.shape), tuple(x.shape[1:])
-        last = self.layers[-1][0]
+        self.shape, self.output_shape = tuple(self.shape), tuple(values[current].shape[1:])
+        last, _, reads = self.layers[current - 1]
         self.loss_name = self.loss_name or {"softmax": "crossentropy", "sigmoid": "bce"}.get(last, "mse")
-        self.from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"))
+        from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"))
+        self.loss_of = reads[0] if from_logits else current
         self.int_targets = self.loss_name == "crossentropy"
         self.target_shape = self.output_shape[1:] if self.int_targets else self.output_shape
 
@@ -230,19 +273,21 @@ class Network:
             parameter.grad = None
         return self
 
-    def run(self, x, layers, training):
-        for kind, layer in layers:
+    def run(self, x, wanted, training):
+        """The value with that number: 0 is the input, i what layer i gives (the first is 1)."""
+        values = [x]
+        for kind, layer, reads in self.layers[:wanted]:
             if isinstance(layer, nn.Module):
                 layer.train(training)
-            x = layer(x)
-        return x
+            values.append(layer(*(values[i] for i in reads)))
+        return values[wanted]
 
     def forward(self, x):
         with torch.no_grad():
-            return self.run(x, self.layers, False)
+            return self.run(x, self.answer, False)
 
     def loss(self, x, t):
-        y = self.run(x, self.layers[:-1] if self.from_logits else self.layers, True)
+        y = self.run(x, self.loss_of, True)
         return {"crossentropy": F.cross_entropy, "bce": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}[self.loss_name](y, t)
 
     def draw_targets(self, generator, n):
