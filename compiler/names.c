@@ -117,7 +117,10 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
         name->what = what;
         return full;
     }
-    if (label->text)
+    if (strcmp(taken->name, full) && strcmp(c_name(taken->name), full) && !strcmp(c_name(taken->name), c_name(full)))
+        error_at(label->text ? label->loc : loc, "'%s' and '%s' would be one name in C: give one of them another label", full,
+                 taken->name);
+    else if (label->text)
         error_at(label->loc, "the name '%s' is taken", label->text);
     else
         error_at(loc, "this %s would be called '%s', but that name is taken: give it a label", what, full);
@@ -153,18 +156,25 @@ static void unknown_label(const Scope *scope, const Token *label)
         return;
     }
     int n = 0;
+    const Name *hidden = NULL;
     for (const Name *name = names->first; name; name = name->next)
         n += name->scope != NULL;
     const char **visible = NEW_ARRAY(const char *, n + 1);
     n = 0;
-    for (const Name *name = names->first; name; name = name->next)
+    for (const Name *name = names->first; name; name = name->next) {
         if (name->scope && is_visible(scope, name->scope))
             visible[n++] = name->name;
+        else if (name->scope && !strcmp(name->name, label->text))
+            hidden = name;
+    }
     const char *near = closest(label->text, visible, n);
     const Name *layer = find(names, c_name(format("%s%s", scope->prefix, label->text)));
     if (layer) {
         error_at(label->loc, "%s has no label: write one before it, as in 'x: conv 16 k3', and name that", label->text);
         note_at(layer->loc, "%s is this %s", label->text, layer->what);
+    } else if (hidden) {
+        error_at(label->loc, "the label '%s' cannot be seen from here", label->text);
+        note_at(hidden->loc, "it stands here; a block has labels of its own, and so has each round of a repeat");
     } else if (near)
         error_at(label->loc, "there is no label '%s' before this; did you mean %s?", label->text, near);
     else

@@ -34,6 +34,14 @@ typedef struct Loc {
     int line, column, length;
 } Loc;
 
+/* Where a piece of the network is used that stands elsewhere in the text, as a block does. */
+typedef struct Use {
+    Loc loc;
+    const char *what;        /* "block down" */
+    const struct Use *up;    /* and where that is used; NULL: in the network */
+    const void *definition;
+} Use;
+
 typedef struct Source {
     const char *name;    /* as diagnostics print it: "net.nn", "<stdin>" */
     const char *text;    /* NUL-terminated, without a byte order mark */
@@ -71,10 +79,15 @@ typedef struct AstArg {
 } AstArg;
 
 typedef struct AstStatement {
-    Loc loc;             /* from the kind's first letter to the last argument's last */
+    Loc loc;             /* from the kind's first letter to the last argument's last, or to the ')' */
     Token label;         /* text NULL: none */
     Token kind;          /* text NULL: the label stands alone */
     AstArg *args;
+    bool listed;         /* a list in parentheses follows: list[0..nlist) */
+    Token *list;
+    int nlist;
+    bool braced;         /* statements in braces follow: body */
+    struct AstStatement *body;
     struct AstStatement *next;
 } AstStatement;
 
@@ -128,6 +141,7 @@ typedef struct Arg {
 typedef enum Role {
     ROLE_SETTING,        /* input, batch: says something of the network, computes nothing */
     ROLE_LAYER,
+    ROLE_STRUCTURE,      /* repeat, block: gone once expand has written the network out */
     ROLE_FLOW,           /* from, freeze: computes nothing, but what follows starts from elsewhere, or what came learns not */
     ROLE_LOSS_STATEMENT, /* `loss`: its first word names the kind that does the work */
     ROLE_LOSS
@@ -186,7 +200,8 @@ struct Layer {
     const Kind *kind;
     const char *name;    /* its label, or kind and number */
     Loc loc;
-    const char *text;    /* the statement as written, one line */
+    const Use *use;      /* of the block that it stands in; NULL: none */
+    const char *text;    /* the statement as written, one line, with arguments put in */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
     Value *in, *out;
     Value **more;        /* further inputs, for those that name some: add, concat, mul */
@@ -479,6 +494,7 @@ const char *closest_warning(const char *name);             /* or NULL */
 
 void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
 void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
+void diag_inside(const Use *);                                   /* messages from now on are about the text inside; NULL: none */
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
 void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
@@ -519,16 +535,31 @@ void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
 bool is_identifier(const char *);
 
+/* ---- expand.c: repeats written out, blocks in the place of their calls ---------------------------------- */
+
+typedef struct Scope Scope;
+typedef struct Written { /* a statement of the network */
+    const AstStatement *statement; /* arguments put in */
+    const AstStatement *origin;    /* as it was written */
+    const char *text;
+    const Scope *scope;
+    const Use *use;      /* NULL: it stands in the network itself */
+    bool end_of_call;    /* none: here ends a call, whose label this is */
+    Layer *layer;        /* once read; NULL: a label alone */
+} Written;
+
+Written *expand(const Ast *, const Scope *, int *count);   /* what there is after errors, too */
+
 /* ---- names.c: what layers and labels are called -------------------------------------------------------- */
 
 typedef struct Names Names;                                /* all names of a network */
-typedef struct Scope {   /* where a label can be seen */
+struct Scope {           /* where a label can be seen */
     Names *names;
     int id;
     const struct Scope *outer; /* whose labels can be seen too; NULL: none */
     const char *prefix;  /* of the names in it: "", "stem." */
     bool repeated;       /* labels stand in it several times: they get numbers as well */
-} Scope;
+};
 
 Names *new_names(void);
 Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated);

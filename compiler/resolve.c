@@ -208,42 +208,9 @@ static const Kind *kind_of_role(const Token *name, Role role, Role other)
     return NULL;
 }
 
-/* A statement as it stands in the network, and where. */
-typedef struct Written {
-    const AstStatement *statement;
-    const Scope *scope;
-    Layer *layer;        /* NULL: a label alone */
-} Written;
-
-typedef struct Lines {
-    const char **begin;  /* of each line, from 1 */
-} Lines;
-
-static Lines lines_of(const Source *source)
+static Layer *read_statement(const Written *written)
 {
-    int n = 1;
-    for (const char *c = source->text; (c = strchr(c, '\n')); c++)
-        n++;
-    Lines lines = {NEW_ARRAY(const char *, n + 2)};
-    const char *c = source->text;
-    for (int line = 1; line <= n; line++) {
-        lines.begin[line] = c;
-        c = strchr(c, '\n') ? strchr(c, '\n') + 1 : c;
-    }
-    return lines;
-}
-
-static const char *text_of(const Lines *lines, Loc loc)
-{
-    char *text = copy_text(lines->begin[loc.line] + loc.column - 1, (size_t)loc.length);
-    for (char *t = text; *t; t++)
-        if (*t == '\t')
-            *t = ' ';
-    return text;
-}
-
-static Layer *read_statement(const AstStatement *statement, const Lines *lines)
-{
+    const AstStatement *statement = written->statement;
     const Kind *kind = kind_of_role(&statement->kind, ROLE_LAYER, ROLE_SETTING);
     if (kind && kind->role == ROLE_LOSS_STATEMENT) {
         const AstArg *first = statement->args;
@@ -258,7 +225,8 @@ static Layer *read_statement(const AstStatement *statement, const Lines *lines)
     Layer *layer = NEW(Layer);
     layer->kind = kind;
     layer->loc = statement->loc;
-    layer->text = text_of(lines, statement->loc);
+    layer->use = written->use;
+    layer->text = written->text;
     return read_arguments(statement, kind, layer) ? layer : NULL;
 }
 
@@ -359,10 +327,11 @@ static bool follow(Net *net, const Written *written)
         if (!find_inputs(written->scope, layer) || !layer->kind->shape(net, layer))
             return false;
     }
-    if (label->text && !is_layer && !take_name(written->scope, label, "", "label", label->loc))
+    if (label->text && !is_layer && !written->end_of_call && !take_name(written->scope, label, "", "label", label->loc))
         return false;
     if (label->text)
-        set_label(written->scope, label, is_layer ? "layer" : "label", net->out, is_layer ? layer->loc : label->loc);
+        set_label(written->scope, label, is_layer ? "layer" : written->end_of_call ? "block" : "label", net->out,
+                  is_layer ? layer->loc : label->loc);
     return true;
 }
 
@@ -388,10 +357,13 @@ static void warn_of_unused(const Net *net)
         }
     }
     for (int i = 0; i < n; i++)
-        if (!needed[layers[i]->out->id] && !read[layers[i]->out->id])
+        if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
+            diag_inside(layers[i]->use);
             warning_at(WARN_UNUSED, layers[i]->loc,
                        "nothing uses the output of %s: it is not computed, and what leads to it alone does not learn",
                        layers[i]->name);
+        }
+    diag_inside(NULL);
 }
 
 /* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else mse. */
@@ -425,27 +397,48 @@ static bool follow_loss(Net *net, Layer *loss)
     return loss->kind->shape(net, loss);
 }
 
-/* Reads the kinds and arguments of all statements; those that compute something go to written. */
-static int read_statements(const Ast *ast, const Scope *scope, Written *written, Layer *settings[3], bool *misplaced)
+/* The same text can be wrong only once, however often it is used. */
+static bool failed_before(const Written *written, const AstStatement **failed, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (failed[i] == written->origin)
+            return true;
+    return false;
+}
+
+/* Reads the kinds and arguments of all statements. Those that compute something stay in written; gives their number. */
+static int read_statements(Written *written, int count, const Scope *scope, Layer *settings[3], bool *misplaced)
 {
     Layer **input = &settings[0], **batch = &settings[1], **loss = &settings[2];
-    int n = 0;
-    Lines lines = lines_of(ast->source);
-    for (const AstStatement *s = ast->statements; s; s = s->next) {
-        Layer *layer = s->kind.text ? read_statement(s, &lines) : NULL;
-        if (s->kind.text && !layer)
+    const AstStatement **failed = NEW_ARRAY(const AstStatement *, count + 1);
+    int n = 0, nfailed = 0;
+    for (int i = 0; i < count; i++) {
+        Written *w = &written[i];
+        const AstStatement *s = w->statement;
+        diag_inside(w->use);
+        bool computes = s->kind.text && !w->end_of_call;
+        bool again = w->scope != scope && failed_before(w, failed, nfailed);
+        w->layer = computes && !again ? read_statement(w) : NULL;
+        if (computes && !w->layer) {
+            failed[nfailed++] = w->origin;
             continue;
+        }
         if (*loss) {
             error_at(s->loc, "nothing may follow the loss");
             note_at((*loss)->loc, "the loss is here");
             continue;
         }
-        if (!layer || layer->kind->role == ROLE_LAYER || layer->kind->role == ROLE_FLOW) {
-            written[n++] = (Written){s, scope, layer};
+        if (!w->layer || w->layer->kind->role == ROLE_LAYER || w->layer->kind->role == ROLE_FLOW) {
+            written[n++] = *w;
             continue;
         }
         const char *name = s->kind.text;
-        Layer **slot = layer->kind->role == ROLE_LOSS ? loss : !strcmp(name, "input") ? input : batch;
+        Layer **slot = w->layer->kind->role == ROLE_LOSS ? loss : !strcmp(name, "input") ? input : batch;
+        if (w->scope != scope) {
+            error_at(s->loc, "%s stands outside of blocks and repeats", name);
+            failed[nfailed++] = w->origin;
+            continue;
+        }
         if (s->label.text)
             error_at(s->label.loc, "%s takes no label", name);
         if (*slot) {
@@ -456,8 +449,9 @@ static int read_statements(const Ast *ast, const Scope *scope, Written *written,
             error_at(s->loc, "input must be the first statement");
             *misplaced = true;
         }
-        *slot = layer;
+        *slot = w->layer;
     }
+    diag_inside(NULL);
     return n;
 }
 
@@ -472,13 +466,13 @@ Net *resolve(const Ast *ast, const Options *options)
 
     const Scope *scope = new_scope(new_names(), NULL, "", false);
     Loc end = {1, 1, 0};
-    int n = 0;
-    for (const AstStatement *s = ast->statements; s; s = s->next, n++)
+    int n;
+    for (const AstStatement *s = ast->statements; s; s = s->next)
         end = s->loc;
-    Written *written = NEW_ARRAY(Written, n + 1);
+    Written *written = expand(ast, scope, &n);
     Layer *settings[3] = {NULL};
     bool misplaced = false;
-    n = read_statements(ast, scope, written, settings, &misplaced);
+    n = read_statements(written, n, scope, settings, &misplaced);
     if (error_count() > errors)
         return NULL;
     Layer *input = settings[0], *batch = settings[1], *loss = settings[2];
@@ -495,9 +489,14 @@ Net *resolve(const Ast *ast, const Options *options)
         return NULL;
     net->in = net->out = new_value(net, NULL);
     net->in->shape = net->input;
-    for (int i = 0; i < n; i++)
-        if (!follow(net, &written[i]))
-            return NULL;
+    bool good = true;
+    for (int i = 0; i < n && good; i++) {
+        diag_inside(written[i].use);
+        good = follow(net, &written[i]);
+    }
+    diag_inside(NULL);
+    if (!good)
+        return NULL;
     if (!net->layers) {
         error_at(end, "the network has no layers");
         return NULL;

@@ -560,12 +560,11 @@ static const char *const edges[] = {
     "input 1x6x12; batch 2; conv 2 k1; relu; dropout 0.4; fc 2",
     "input 1x15x15; batch 1; conv 2 k1; relu; fc 1",
     "input 1x4x16; batch 2; conv 2 k1; relu; avgpool 2; tanh; fc 2; loss bce",
-    "input 1x2x11; batch 5; conv 1 k2x1 s2x4 p1 pad=replicate; conv 2 k3x1 p1x0; conv 3 k1 p6 bias=false pad=replicate; "
-    "conv 6 k2 s3x4 g3; fc 4; relu; relu; loss crossentropy",
+    "input 1x2x4; batch 3; conv 2 k1; conv 3 k1 p0x6 pad=replicate; fc 2",
     "input 2x4x3; batch 2; conv 11 k4x3 bias=false; l0: dropout; concat l0; l1:; concat l0; l2:; add l2",
-    "input 2x5x5; batch 3; x:; conv 9 k3 s2 p1; relu; conv 9 k3 p1; y:; from x; conv 9 k1 s2; add y; relu; fc 3; softmax",
-    "input 2x4x4; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5; softmax",
-    "input 3x4x4; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 5 k3 p1; relu; concat b a; conv 4 k3 p1; fc 3; loss mse",
+    "input 2x3x3; batch 3; x:; conv 9 k3 s2 p1; relu; conv 9 k1; y:; from x; conv 9 k1 s2; add y; relu; fc 3; softmax",
+    "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5; softmax",
+    "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
 };
 
 enum { EDGES = sizeof edges / sizeof *edges };

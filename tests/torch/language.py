@@ -114,23 +114,85 @@ KINDS = {
 }
 
 
+def expand(text):
+    """The same network without blocks and repeats. Names are written out: stem.conv1."""
+    def parse():
+        nodes = []
+        while pieces:
+            head = pieces.pop(0).strip()
+            sign = pieces.pop(0) if pieces else ""
+            body = parse() if sign == "{" else None
+            if head or body is not None:
+                nodes.append((head, body))
+            if sign == "}":
+                break
+        return nodes
+
+    def name_of(label, word, prefix, repeated):
+        def next_number(word):
+            numbers[prefix, word] = numbers.get((prefix, word), 0) + 1
+            return numbers[prefix, word]
+        number = next_number(word) if word else 0
+        return prefix + (f"{word}{number}" if not label else f"{label}{next_number(label)}" if repeated else label)
+
+    def walk(nodes, prefix, scopes, arguments, repeated):
+        for head, body in nodes:
+            head = re.sub(r"\$([A-Za-z_]\w*)", lambda m: arguments[m[1]], head)
+            label, rest = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*:)?\s*(.*)", head).groups()
+            word = rest.split()[0] if rest else None
+            if word == "block":
+                continue
+            if word == "repeat":
+                for _ in range(count(rest.split()[1])):
+                    walk(body, prefix, scopes + [{}], arguments, True)
+            elif call := re.fullmatch(r"(\w+)\s*\((.*)\)", rest):
+                need(call[1] in blocks, f"no block {call[1]}")
+                names, inner = blocks[call[1]]
+                values = [v.strip() for v in call[2].split(",")] if call[2].strip() else []
+                need(len(names) == len(values), "wrong number of arguments")
+                name = name_of(label, call[1], prefix, repeated)
+                walk(inner, name + ".", [{}], dict(zip(names, values)), False)
+                if label:
+                    lines.append(f"{name}:")
+                    scopes[-1][label] = name
+            else:
+                if word in ("from", "add", "concat", "mul"):
+                    see = {k: v for scope in scopes for k, v in scope.items()}
+                    need(all(w in see for w in rest.split()[1:]), "no such label")
+                    rest = " ".join([word] + [see[w] for w in rest.split()[1:]])
+                layer = word not in (None, "from", "input", "batch", "loss")
+                name = name_of(label, word if layer else None, prefix, repeated) if layer or label else None
+                lines.append(f"{name}: {rest}" if name else rest)
+                if label:
+                    scopes[-1][label] = name
+
+    pieces = re.split(r"([;\n{}])", re.sub(r"#[^\n]*", "", text))
+    nodes, blocks, numbers, lines = parse(), {}, {}, []
+    for head, body in nodes:
+        if match := re.fullmatch(r"block\s+(\w+)\s*\((.*)\)", head):
+            blocks[match[1]] = [v.strip() for v in match[2].split(",") if v.strip()], body
+    walk(nodes, "", [{}], {}, False)
+    return "\n".join(lines)
+
+
 def statements(text):
     """Yields (label or None, kind, {argument: value}) for each statement; kind None: a label alone."""
+    text = expand(text) if "{" in text else text
     for line in re.split(r"[;\n]", re.sub(r"#[^\n]*", "", text)):
         line = re.sub(r"\s*->\s*", "->", line.strip())
         if not line:
             continue
-        if match := re.fullmatch(r"([A-Za-z_]\w*)\s*:", line):
+        if match := re.fullmatch(r"([A-Za-z_][\w.]*)\s*:", line):
             yield match[1], None, {}
             continue
-        match = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*:\s*)?([A-Za-z_]\w*)((?:\s+\S+)*)", line)
+        match = re.fullmatch(r"(?:([A-Za-z_][\w.]*)\s*:\s*)?([A-Za-z_]\w*)((?:\s+\S+)*)", line)
         need(match, f"not a statement: {line}")
         label, kind, words = match[1], match[2], match[3].split()
         need(kind in KINDS, f"no such layer: {kind}")
         positional, named = KINDS[kind]
         values = {}
         if positional and positional[0] == "labels":
-            need(words and all(re.fullmatch(r"[A-Za-z_]\w*", word) for word in words), f"{kind} takes labels")
+            need(words and all(re.fullmatch(r"[A-Za-z_][\w.]*", word) for word in words), f"{kind} takes labels")
             need(len(words) == 1 or kind in ("add", "concat"), f"{kind} takes one label")
             values["labels"], words = words, []
         for word in words:

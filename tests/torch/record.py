@@ -206,6 +206,11 @@ BRANCHED = [
     ("unused_end", "input 5; batch 2; fc 4; tanh; y: fc 3; fc 2; softmax; from y", 2),
     ("answer_in_the_middle", "input 5; batch 2; fc 4; tanh; fc 3; y: softmax; fc 2; from y", 2),
     ("two_readers_of_flatten", "input 2x3x3; batch 2; conv 3 k2; x: tanh; flatten; f: ; fc 12; tanh; add f; fc 2", 2),
+    ("blocks", "input 2x8x8; batch 2; block unit(c, s, act) { conv $c k3 p1 s=$s bias=false; $act }; block down(c) { x:; unit($c, 2, relu); "
+               "last: unit($c, 1, tanh); from x; conv $c k1 s2; add last; relu }; stem: down(3); down(4); s: down(5); fc 2; softmax", 2),
+    ("block_output", "input 4; batch 3; block two(n) { fc $n; tanh; fc $n }; x: two(3); tanh; two(3); add x; fc 2", 3),
+    ("repeat", "input 2x4x4; batch 2; conv 3 k1; repeat 3 { x:; conv 3 k3 p1; y: tanh; conv 3 k1; add x y }; fc 2; softmax", 2),
+    ("repeat_blocks", "input 5; batch 3; block res(n, b) { x:; repeat 2 { fc $n bias=$b; tanh }; fc 5; add x }; repeat 2 { res(4, false); last: fc 5 }; fc 2", 3),
     ("pools_of_one", "input 2x6x6; batch 2; conv 3 k1; x: tanh; maxpool 2; a:; from x; avgpool 2; concat a; fc 2", 2),
 ]
 
