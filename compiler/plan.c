@@ -885,9 +885,11 @@ static Statement **gradients_first(Statement **begin, Statement *end)
         *to = &s->next;
     }
     *last_rest = end;
+    if (!gradients)
+        return begin;
     *last = rest ? rest : end;
-    *begin = gradients ? gradients : rest;
-    return gradients ? last : begin;
+    *begin = gradients;
+    return last;
 }
 
 static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
