@@ -196,8 +196,10 @@ static const Param *named(const Kind *kind, const char *name, size_t length)
 
 static void unknown_argument(const Kind *kind, const char *name, Loc loc)
 {
-    const char *names[MAX_ARGS];
+    const char *names[MAX_ARGS + 1];
     int n = 0;
+    if (kind->role == ROLE_LAYER)
+        names[n++] = "freeze";
     for (const Param *p = kind->params; p->name; p++)
         if (p->name[1] && !isupper((unsigned char)p->name[0]))
             names[n++] = p->name;
@@ -259,6 +261,14 @@ static const Param *choose(const Kind *kind, const AstArg *given, const Layer *l
     return NULL;
 }
 
+static const Param freeze_param = {"freeze", PARAM_FLAG, false, "false", 0, 1, NULL, "keeps the weights as they are"};
+
+/* Of no kind in particular. */
+static bool is_freeze(const Kind *kind, const AstArg *given)
+{
+    return kind->role == ROLE_LAYER && given->form == ARG_NAMED && !strcmp(given->name.text, "freeze");
+}
+
 /* One more of the names that the statement consists of. */
 static void add_label(const Kind *kind, const Param *param, const AstArg *given, Arg *arg)
 {
@@ -289,13 +299,13 @@ bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *laye
     if (find_kind(statement->kind.text)->role == ROLE_LOSS_STATEMENT && given)
         given = given->next; /* the name of the loss itself */
     for (; given; given = given->next) {
-        int begin;
-        const Param *param = choose(kind, given, layer, &begin);
+        int begin = 0;
+        const Param *param = is_freeze(kind, given) ? &freeze_param : choose(kind, given, layer, &begin);
         if (!param && begins_statement(given->value[0].text))
             break; /* what follows belongs to the statement that it was meant to begin */
         if (!param)
             continue;
-        Arg *arg = &layer->arg[param - kind->params];
+        Arg *arg = param == &freeze_param ? &layer->freeze : &layer->arg[param - kind->params];
         if (param->type == PARAM_LABELS) {
             add_label(kind, param, given, arg);
             continue;

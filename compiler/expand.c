@@ -13,7 +13,7 @@
 
 #include "nnc.h"
 
-enum { MOST_WRITTEN = 100000 };
+enum { MOST_WRITTEN = 100000, LONGEST = 1000 };
 
 typedef struct Block {
     const AstStatement *definition;
@@ -109,6 +109,10 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
                 value = place->call->list[i].text;
         if (!value)
             return unknown_argument(place, name, loc);
+        if (strlen(value) > LONGEST) { /* each block may double it */
+            error_at(loc, "what '$%s' stands for has more than %d letters", name, LONGEST);
+            return false;
+        }
         result = format("%s%.*s%s", result, (int)(dollar - text), text, value);
         text = dollar + 1 + length;
     }

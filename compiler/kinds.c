@@ -9,7 +9,7 @@
     row(conv) row(fc) row(maxpool) row(avgpool) row(globalavgpool) \
     row(relu) row(leakyrelu) row(sigmoid) row(tanh) row(softmax) \
     row(flatten) row(dropout) row(normalize) \
-    row(from) row(add) row(concat) row(mul) row(repeat) row(block) \
+    row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) \
     row(loss) row(crossentropy) row(bce) row(mse)
 
 #define DECLARE(name) extern const Kind kind_##name;

@@ -190,6 +190,7 @@ typedef struct Weight {
     int64_t dim[4];
     int64_t count;
     double low, high;    /* PyTorch's default initialisation: uniform in [low, high) */
+    bool frozen;         /* does not learn: its gradient stays 0 */
     /* Where it lies in net_params, set by plan: its axes in PyTorch's order, each with its stride. */
     int64_t offset, axis[4], stride[4];
     const Tensor *array; /* the tensor as it lies there */
@@ -203,6 +204,7 @@ struct Layer {
     const Use *use;      /* of the block that it stands in; NULL: none */
     const char *text;    /* the statement as written, one line, with arguments put in */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
+    Arg freeze;          /* freeze=true, which every layer with weights takes */
     Value *in, *out;
     Value **more;        /* further inputs, for those that name some: add, concat, mul */
     int nmore;

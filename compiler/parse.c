@@ -52,10 +52,10 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
     parse->found_token = token;
     parse->ended = type == END;
     if (start)
-        parse->reported = parse->labelled = false;
+        parse->reported = parse->labelled = parse->in_list = false;
     if (parse->before == ':')
         parse->labelled = true;
-    if (type == '(' || type == ')' || type == END)
+    if (type == '(' || type == ')')
         parse->in_list = type == '(';
     if (parse->before == '}' && parse->braces)
         parse->braces = parse->braces->outer;

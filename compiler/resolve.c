@@ -300,6 +300,12 @@ static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
     layer->out = new_value(net, layer);
     if (!layer->kind->shape(net, layer))
         return false;
+    if (layer->freeze.given && !layer->nweights) {
+        error_at(layer->freeze.loc, "%s has no weights that could be frozen", layer->kind->name);
+        return false;
+    }
+    for (int i = 0; i < layer->nweights; i++)
+        layer->weight[i]->frozen = layer->freeze.given && layer->freeze.i[0];
     if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
         error_at(layer->loc, "%s is too large: a tensor may have %d elements", layer->kind->name, MOST_ELEMENTS);
         return false;
@@ -535,7 +541,7 @@ void dump_net(FILE *f, const Net *net)
             fprintf(f, "      %s [", w->name);
             for (int k = 0; k < w->rank; k++)
                 fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
-            fprintf(f, "] in [%.6g, %.6g)\n", w->low, w->high);
+            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high, w->frozen ? ", frozen" : "");
         }
     }
     fprintf(f, "  loss %s of %s, %lld %s target%s\n", net->loss->kind->name,

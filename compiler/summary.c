@@ -28,6 +28,11 @@ void print_summary(FILE *f, const Plan *plan)
     fprintf(f, "%-*s %-12s %12lld %14lld %12lld\n", width, "total", "", (long long)net->nparams, (long long)total_macs,
             (long long)total_bytes);
     fprintf(f, "\nloss %s; batch %lld\n", net->loss->kind->name, (long long)net->batch);
+    int64_t frozen = 0;
+    for (const Weight *w = net->weights; w; w = w->next)
+        frozen += w->frozen ? w->count : 0;
+    if (frozen)
+        fprintf(f, "%lld parameters are frozen\n", (long long)frozen);
     fprintf(f, "weights %lld bytes; scratch memory %lld bytes for inference", 4 * (long long)plan->floats,
             4 * (long long)plan->forward.arena);
     if (plan->training.prog)

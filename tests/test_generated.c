@@ -220,6 +220,8 @@ static void draw_chain(Case *c)
         const char *next = nlabels && between(0, 1) ? draw_join(nlabels, c->whole)
                            : c->whole ? draw_whole_statement(shape, &bits) : draw_statement(shape);
         bool label = branches && between(0, 3);
+        if (between(0, 9) == 0) /* refused where there are no weights */
+            next = format("%s%s", next, between(0, 1) ? " freeze=true" : "; freeze");
         longer.text = format("%s%s; %s%s", c->text, from, next, label ? format("; l%d:", nlabels) : "");
         if (!understand(&longer))
             continue;
@@ -561,6 +563,8 @@ static const char *const edges[] = {
     "input 1x15x15; batch 1; conv 2 k1; relu; fc 1",
     "input 1x4x16; batch 2; conv 2 k1; relu; avgpool 2; tanh; fc 2; loss bce",
     "input 1x2x4; batch 3; conv 2 k1; conv 3 k1 p0x6 pad=replicate; fc 2",
+    "input 3; batch 2; fc 4; tanh; fc 2; freeze; softmax",
+    "input 2x4x4; batch 2; x: conv 3 k3 p1 freeze=true; relu; conv 3 k3 p1 bias=false; add x; freeze; tanh; globalavgpool; fc 3; softmax",
     "input 2x4x3; batch 2; conv 11 k4x3 bias=false; l0: dropout; concat l0; l1:; concat l0; l2:; add l2",
     "input 2x3x3; batch 3; x:; conv 9 k3 s2 p1; relu; conv 9 k1; y:; from x; conv 9 k1 s2; add y; relu; fc 3; softmax",
     "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5; softmax",

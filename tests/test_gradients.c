@@ -207,10 +207,10 @@ static Verdict compare(Trial *t)
             largest = fmax(largest, fabs(b->gradients[w->id][i]));
         for (int64_t i = 0; i < w->count; i++) {
             double *at = &b->weights[w->id][i], d = b->gradients[w->id][i];
-            double expected = difference(t, at, STEP), error = TOLERANCE * largest + ROUNDING * (1 + fabs(loss));
+            double expected = w->frozen ? 0 : difference(t, at, STEP), error = TOLERANCE * largest + ROUNDING * (1 + fabs(loss));
             if (fabs(d - expected) <= error)
                 continue;
-            double wide = difference(t, at, 2 * STEP);
+            double wide = w->frozen ? 0 : difference(t, at, 2 * STEP);
             if (!(fabs(wide - expected) <= error / 2))
                 return KINK;
             report(t->text, "n %d: the gradient of %s[%" PRId64 "] is %.10g, by differences %.10g", b->n, w->name, i, d,
@@ -355,6 +355,8 @@ static const char *draw_network(void)
             continue;
         const char *from = nlabels && below(3) == 0 ? format("; from l%d", below(nlabels)) : "";
         const char *longer = format("%s%s; %s", text, from, draw_statement(kind, shape));
+        if (below(8) == 0) /* refused where there are no weights */
+            longer = format("%s%s", longer, below(2) ? " freeze=true" : "; freeze");
         if (branches && below(3))
             longer = format("%s; l%d:", longer, nlabels);
         const Net *net = network_of(longer);

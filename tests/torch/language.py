@@ -100,8 +100,9 @@ KINDS = {
     "loss": (("name", losses, REQUIRED), {}),
     "conv": (("channels", channels, REQUIRED),
              {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "d": (positive, (1, 1)),
-              "g": (count, 1), "bias": (boolean, True), "pad": (modes, "zeros")}),
-    "fc": (("channels", channels, REQUIRED), {"bias": (boolean, True)}),
+              "g": (count, 1), "bias": (boolean, True), "pad": (modes, "zeros"), "freeze": (boolean, False)}),
+    "fc": (("channels", channels, REQUIRED), {"bias": (boolean, True), "freeze": (boolean, False)}),
+    "freeze": (None, {}),
     "maxpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "d": (positive, (1, 1))}),
     "avgpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "countpad": (boolean, True)}),
     "relu": (None, {}), "sigmoid": (None, {}), "tanh": (None, {}), "flatten": (None, {}), "softmax": (None, {}),
@@ -160,7 +161,7 @@ def expand(text):
                     see = {k: v for scope in scopes for k, v in scope.items()}
                     need(all(w in see for w in rest.split()[1:]), "no such label")
                     rest = " ".join([word] + [see[w] for w in rest.split()[1:]])
-                layer = word not in (None, "from", "input", "batch", "loss")
+                layer = word not in (None, "from", "freeze", "input", "batch", "loss")
                 name = name_of(label, word if layer else None, prefix, repeated) if layer or label else None
                 lines.append(f"{name}: {rest}" if name else rest)
                 if label:
@@ -293,13 +294,17 @@ class Network:
                 for other in a.get("labels", []):
                     need(other in labels, f"no label {other}")
                     more.append(labels[other])
-                if kind not in (None, "from"):
+                if kind not in (None, "from", "freeze"):
                     per_kind[kind] = per_kind.get(kind, 0) + 1
                     name = label or f"{kind}{per_kind[kind]}"
                 need(name not in names, f"two things named {name}")
                 names |= {name} - {None}
                 if kind == "from":
                     current = more[0]
+                elif kind == "freeze":
+                    need(self.parameters, "nothing to freeze")
+                    for _, parameter in self.parameters:
+                        parameter.requires_grad_(False)
                 elif kind:
                     reads = [current] + more
                     shapes = [tuple(values[i].shape[1:]) for i in reads]
@@ -313,6 +318,8 @@ class Network:
                     values.append(x)
                     current = len(self.layers)
                     if isinstance(layer, nn.Module):
+                        if a.get("freeze"):
+                            layer.requires_grad_(False)
                         self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
                 if label:
                     labels[label] = current

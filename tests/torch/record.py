@@ -211,6 +211,10 @@ BRANCHED = [
     ("block_output", "input 4; batch 3; block two(n) { fc $n; tanh; fc $n }; x: two(3); tanh; two(3); add x; fc 2", 3),
     ("repeat", "input 2x4x4; batch 2; conv 3 k1; repeat 3 { x:; conv 3 k3 p1; y: tanh; conv 3 k1; add x y }; fc 2; softmax", 2),
     ("repeat_blocks", "input 5; batch 3; block res(n, b) { x:; repeat 2 { fc $n bias=$b; tanh }; fc 5; add x }; repeat 2 { res(4, false); last: fc 5 }; fc 2", 3),
+    ("freeze", "input 2x5x5; batch 2; conv 3 k3; tanh; conv 3 k2; relu; freeze; fc 4; tanh; fc 2; softmax", 2),
+    ("freeze_one", "input 5; batch 3; fc 4; tanh; fc 6 freeze=true; tanh; fc 2; softmax", 3),
+    ("freeze_branch", "input 2x4x4; batch 2; x: conv 3 k3 p1; freeze; tanh; y:; from x; conv 3 k1; add y; tanh; fc 2", 2),
+    ("freeze_all", "input 4; batch 2; fc 3; tanh; fc 2; freeze", 2),
     ("pools_of_one", "input 2x6x6; batch 2; conv 3 k1; x: tanh; maxpool 2; a:; from x; avgpool 2; concat a; fc 2", 2),
 ]
 
