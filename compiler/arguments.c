@@ -178,8 +178,10 @@ static bool read_value(const Kind *kind, const Param *param, const AstArg *given
             if (!read_number(param, i ? rest_of(given->value[i], 0) : first, what, &arg->list[i]))
                 return false;
         return true;
+    case PARAM_LABELS:
+        break;
     }
-    return false;
+    bug("%s cannot be read", what);
 }
 
 /* ---- Which parameter ------------------------------------------------------------------------------ */
@@ -194,8 +196,10 @@ static const Param *named(const Kind *kind, const char *name, size_t length)
 
 static void unknown_argument(const Kind *kind, const char *name, Loc loc)
 {
-    const char *names[MAX_ARGS];
+    const char *names[MAX_ARGS + 1];
     int n = 0;
+    if (kind->role == ROLE_LAYER)
+        names[n++] = "freeze";
     for (const Param *p = kind->params; p->name; p++)
         if (p->name[1] && !isupper((unsigned char)p->name[0]))
             names[n++] = p->name;
@@ -224,7 +228,10 @@ static const Param *choose(const Kind *kind, const AstArg *given, const Layer *l
             unknown_argument(kind, given->name.text, given->name.loc);
         return p;
     }
-    bool word = given->form == ARG_PLAIN && isalpha((unsigned char)text[0]);
+    bool word = given->form == ARG_PLAIN && (isalpha((unsigned char)text[0]) || text[0] == '_');
+    for (const Param *p = kind->params; word && p->name; p++)
+        if (p->type == PARAM_LABELS)
+            return p;
     if (word && text[1] && !isalpha((unsigned char)text[1]) && text[1] != '_') {
         const Param *p = named(kind, text, 1);
         *begin = 1;
@@ -254,6 +261,37 @@ static const Param *choose(const Kind *kind, const AstArg *given, const Layer *l
     return NULL;
 }
 
+static const Param freeze_param = {"freeze", PARAM_FLAG, false, "false", 0, 1, NULL, "keeps the weights as they are"};
+
+/* Of no kind in particular. */
+static bool is_freeze(const Kind *kind, const AstArg *given)
+{
+    return kind->role == ROLE_LAYER && given->form == ARG_NAMED && !strcmp(given->name.text, "freeze");
+}
+
+/* One more of the names that the statement consists of. */
+static void add_label(const Kind *kind, const Param *param, const AstArg *given, Arg *arg)
+{
+    if (given->form != ARG_PLAIN || !is_identifier(given->value[0].text)) {
+        error_at(given->loc, "%s takes names of labels, not %s", kind->name,
+                 given->form == ARG_ARROW ? "channels" : format("'%s'", given->value[0].text));
+        show_syntax(kind, given->loc);
+        return;
+    }
+    if (arg->n >= (int)param->most) {
+        error_at(given->loc, "%s takes at most %d label%s", kind->name, (int)param->most, param->most > 1 ? "s" : "");
+        show_syntax(kind, given->loc);
+        return;
+    }
+    Token *label = NEW_ARRAY(Token, arg->n + 1);
+    if (arg->n)
+        memcpy(label, arg->label, (size_t)arg->n * sizeof *label);
+    label[arg->n++] = given->value[0];
+    arg->label = label;
+    arg->given = true;
+    arg->loc = given->loc;
+}
+
 bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *layer)
 {
     int errors = error_count();
@@ -261,13 +299,17 @@ bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *laye
     if (find_kind(statement->kind.text)->role == ROLE_LOSS_STATEMENT && given)
         given = given->next; /* the name of the loss itself */
     for (; given; given = given->next) {
-        int begin;
-        const Param *param = choose(kind, given, layer, &begin);
+        int begin = 0;
+        const Param *param = is_freeze(kind, given) ? &freeze_param : choose(kind, given, layer, &begin);
         if (!param && begins_statement(given->value[0].text))
             break; /* what follows belongs to the statement that it was meant to begin */
         if (!param)
             continue;
-        Arg *arg = &layer->arg[param - kind->params];
+        Arg *arg = param == &freeze_param ? &layer->freeze : &layer->arg[param - kind->params];
+        if (param->type == PARAM_LABELS) {
+            add_label(kind, param, given, arg);
+            continue;
+        }
         if (arg->given) {
             error_at(given->loc, "%s is given twice", describe(kind, param));
             note_at(arg->loc, "the first time here");

@@ -35,6 +35,7 @@ static const struct {
     [WARN_UNROLL] = {"unroll", "--unroll=full predicted to be unreasonably large or slow to compile"},
     [WARN_PADDING] = {"padding", "a window that covers nothing but padding"},
     [WARN_LOSS] = {"loss", "a loss that takes probabilities for logits"},
+    [WARN_UNUSED] = {"unused", "a branch whose output nobody uses"},
 };
 
 static bool warning_off[NWARNINGS];
@@ -46,6 +47,8 @@ static bool colored;
 static int errors, printed;
 static bool last_was_hidden;     /* the message before was not shown: nor are its notes */
 static Loc last_place;           /* of the message before: a note at the same place need not repeat the line */
+static const Use *inside;        /* what messages are about */
+static const Use *pending;       /* of the message before: to be said once its own notes are */
 
 static FILE *out(void)
 {
@@ -71,6 +74,7 @@ void diag_start(FILE *file, const Source *source, Color color)
     errors = printed = 0;
     last_was_hidden = false;
     last_place = (Loc){0};
+    inside = pending = NULL;
 }
 
 /* What stands behind -W: NAME, no-NAME, all, no-all, error, no-error. False: unknown. */
@@ -274,12 +278,29 @@ static void report_error(Loc loc, const char *message, const char *suffix)
     }
 }
 
+/* Where the text of the message before is used. */
+static void say_where_used(void)
+{
+    const Use *use = pending;
+    pending = NULL;
+    for (; use; use = use->up)
+        note_at(use->loc, "in %s, used here", use->what);
+}
+
+void diag_inside(const Use *use)
+{
+    say_where_used();
+    inside = use;
+}
+
 void error_at(Loc loc, const char *fmt, ...)
 {
+    say_where_used();
     va_list list;
     va_start(list, fmt);
     report_error(loc, vformat(fmt, list), "");
     va_end(list);
+    pending = inside;
 }
 
 void note_at(Loc loc, const char *fmt, ...)
@@ -294,6 +315,7 @@ void note_at(Loc loc, const char *fmt, ...)
 
 void warning_at(Warning warning, Loc loc, const char *fmt, ...)
 {
+    say_where_used();
     last_was_hidden = warning_off[warning];
     if (last_was_hidden)
         return;
@@ -306,6 +328,7 @@ void warning_at(Warning warning, Loc loc, const char *fmt, ...)
         report_error(loc, message, format(" [-Werror=%s]", name));
     else
         print_message(loc, "warning", "1;35", message, format(" [-W%s]", name));
+    pending = inside;
 }
 
 /* Errors since diag_start, shown or not. */

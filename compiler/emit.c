@@ -81,7 +81,7 @@ static void put_prototypes(FILE *f, const Plan *plan)
     fprintf(f, "/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */\n"
                "void %s_init(%s_params *p, uint64_t seed);\n\n", p, p);
     fprintf(f, "/* Inference for n samples, 1 <= n <= %s_BATCH: x is n x %s_INPUT, y gets n x %s_OUTPUT", P, P, P);
-    fprintf(f, "%s.\n * x and y must not overlap. */\n", !strcmp(plan->net->last->kind->name, "softmax") ? " probabilities" : "");
+    fprintf(f, "%s.\n * x and y must not overlap. */\n", !strcmp(plan->net->out->producer->kind->name, "softmax") ? " probabilities" : "");
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y);\n\n", p, p, p);
     if (!plan->training.prog)
         return;

@@ -10,6 +10,7 @@
     row(relu) row(relu6) row(leakyrelu) row(elu) row(gelu) row(silu) row(softplus) \
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
     row(flatten) row(dropout) row(normalize) \
+    row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) \
     row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber)
 
 #define DECLARE(name) extern const Kind kind_##name;

@@ -34,6 +34,14 @@ typedef struct Loc {
     int line, column, length;
 } Loc;
 
+/* Where a piece of the network is used that stands elsewhere in the text, as a block does. */
+typedef struct Use {
+    Loc loc;
+    const char *what;        /* "block down" */
+    const struct Use *up;    /* and where that is used; NULL: in the network */
+    const void *definition;
+} Use;
+
 typedef struct Source {
     const char *name;    /* as diagnostics print it: "net.nn", "<stdin>" */
     const char *text;    /* NUL-terminated, without a byte order mark */
@@ -44,6 +52,7 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_UNROLL,       /* --unroll=full predicted to be unreasonable */
     WARN_PADDING,      /* a window that covers nothing but padding */
     WARN_LOSS,         /* a loss that takes probabilities for logits */
+    WARN_UNUSED,       /* a branch whose output nobody uses */
     NWARNINGS
 } Warning;
 
@@ -70,10 +79,15 @@ typedef struct AstArg {
 } AstArg;
 
 typedef struct AstStatement {
-    Loc loc;             /* from the kind's first letter to the last argument's last */
+    Loc loc;             /* from the kind's first letter to the last argument's last, or to the ')' */
     Token label;         /* text NULL: none */
-    Token kind;
+    Token kind;          /* text NULL: the label stands alone */
     AstArg *args;
+    bool listed;         /* a list in parentheses follows: list[0..nlist) */
+    Token *list;
+    int nlist;
+    bool braced;         /* statements in braces follow: body */
+    struct AstStatement *body;
     struct AstStatement *next;
 } AstStatement;
 
@@ -99,7 +113,8 @@ typedef enum ParamType {
     PARAM_FLAG,          /* true or false: i[0] */
     PARAM_CHOICE,        /* one of the words in choices: i[0] is its number */
     PARAM_CHANNELS,      /* 16 or 3->16: i[0] is I or -1, i[1] is O */
-    PARAM_SIZE           /* 3x32x32 or 784: n sizes in i[] */
+    PARAM_SIZE,          /* 3x32x32 or 784: n sizes in i[] */
+    PARAM_LABELS         /* names of tensors, all the rest of the statement: label[0..n); `most` of them */
 } ParamType;
 
 /* One argument that a kind takes; a table of these ends with name NULL. */
@@ -120,11 +135,14 @@ typedef struct Arg {
     int64_t i[3];
     int n;
     double *list;
+    const Token *label;
 } Arg;
 
 typedef enum Role {
     ROLE_SETTING,        /* input, batch: says something of the network, computes nothing */
     ROLE_LAYER,
+    ROLE_STRUCTURE,      /* repeat, block: gone once expand has written the network out */
+    ROLE_FLOW,           /* from, freeze: computes nothing, but what follows starts from elsewhere, or what came learns not */
     ROLE_LOSS_STATEMENT, /* `loss`: its first word names the kind that does the work */
     ROLE_LOSS
 } Role;
@@ -172,6 +190,7 @@ typedef struct Weight {
     int64_t dim[4];
     int64_t count;
     double low, high;    /* PyTorch's default initialisation: uniform in [low, high) */
+    bool frozen;         /* does not learn: its gradient stays 0 */
     /* Where it lies in net_params, set by plan: its axes in PyTorch's order, each with its stride. */
     int64_t offset, axis[4], stride[4];
     const Tensor *array; /* the tensor as it lies there */
@@ -181,11 +200,14 @@ typedef struct Weight {
 struct Layer {
     const Kind *kind;
     const char *name;    /* its label, or kind and number */
-    bool labelled;
     Loc loc;
-    const char *text;    /* the statement as written, one line */
+    const Use *use;      /* of the block that it stands in; NULL: none */
+    const char *text;    /* the statement as written, one line, with arguments put in */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
-    Value *in, *out;     /* one of each in the basic language */
+    Arg freeze;          /* freeze=true, which every layer with weights takes */
+    Value *in, *out;
+    Value **more;        /* further inputs, for those that name some: add, concat, mul */
+    int nmore;
     Weight *weight[4];
     int nweights;
     Layer *next;
@@ -204,7 +226,6 @@ struct Net {
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
     const double *class_weights; /* crossentropy's, one for each class; or NULL */
-    bool labels;         /* some layer has one */
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;
     int64_t nparams;
@@ -478,6 +499,7 @@ const char *closest_warning(const char *name);             /* or NULL */
 
 void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
 void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
+void diag_inside(const Use *);                                   /* messages from now on are about the text inside; NULL: none */
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
 void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
@@ -518,6 +540,39 @@ void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
 bool is_identifier(const char *);
 
+/* ---- expand.c: repeats written out, blocks in the place of their calls ---------------------------------- */
+
+typedef struct Scope Scope;
+typedef struct Written { /* a statement of the network */
+    const AstStatement *statement; /* arguments put in */
+    const AstStatement *origin;    /* as it was written */
+    const char *text;
+    const Scope *scope;
+    const Use *use;      /* NULL: it stands in the network itself */
+    bool end_of_call;    /* none: here ends a call, whose label this is */
+    Layer *layer;        /* once read; NULL: a label alone */
+} Written;
+
+Written *expand(const Ast *, const Scope *, int *count);   /* what there is after errors, too */
+
+/* ---- names.c: what layers and labels are called -------------------------------------------------------- */
+
+typedef struct Names Names;                                /* all names of a network */
+struct Scope {           /* where a label can be seen */
+    Names *names;
+    int id;
+    const struct Scope *outer; /* whose labels can be seen too; NULL: none */
+    const char *prefix;  /* of the names in it: "", "stem." */
+    bool repeated;       /* labels stand in it several times: they get numbers as well */
+};
+
+Names *new_names(void);
+Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated);
+/* The next name for a label, or where its text is NULL for a word: "conv2". NULL after an error: it is taken. */
+const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
+void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
+Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
+
 /* ---- kinds.c and layer/: the table --------------------------------------------------------------------- */
 
 extern const Kind *const kinds[];
@@ -543,6 +598,7 @@ bool pool_shape(Net *, Layer *);                           /* out has the channe
 bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
+void say_where_from(const Value *);                        /* a note: which layer gives it, and its shape */
 /* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */
 bool slide_window(const Layer *, int64_t *h, int64_t *w);
 

@@ -35,20 +35,35 @@ void scan_newline(Parse *parse)
     parse->column = 1;
 }
 
+/* Is the next token the first of a statement? */
+static bool starts_statement(int before)
+{
+    return before == END || before == '{';
+}
+
 /* Makes a token of the given type, remembers it for error messages, and returns the type. */
 int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text, int length, int type)
 {
     Token token = {copy_text(text, (size_t)length), *loc};
-    bool start = parse->found == END;
+    bool start = starts_statement(parse->found);
     parse->before = parse->found;
     parse->before_token = parse->found_token;
     parse->found = type;
     parse->found_token = token;
     parse->ended = type == END;
     if (start)
-        parse->reported = parse->labelled = false;
+        parse->reported = parse->labelled = parse->in_list = false;
     if (parse->before == ':')
         parse->labelled = true;
+    if (type == '(' || type == ')')
+        parse->in_list = type == '(';
+    if (parse->before == '}' && parse->braces)
+        parse->braces = parse->braces->outer;
+    if (type == '{') {
+        Brace *brace = NEW(Brace);
+        *brace = (Brace){*loc, parse->braces};
+        parse->braces = brace;
+    }
     value->token = token;
     return type;
 }
@@ -57,11 +72,7 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
 static const struct {
     const char *stray, *instead;
 } slips[] = {
-    {"{", "blocks of statements are not in this version of nnc"},
-    {"}", "blocks of statements are not in this version of nnc"},
-    {"$", "blocks of statements are not in this version of nnc"},
-    {"(", "arguments stand apart by spaces, as in 'conv 3->16 k3'"},
-    {")", "arguments stand apart by spaces, as in 'conv 3->16 k3'"},
+    {"$", "it stands before the name of a block's argument, as in '$c'"},
     {"[", "the brackets in the documentation only mark what may be left out"},
     {"]", "the brackets in the documentation only mark what may be left out"},
     {"\"", "words need no quotes"},
@@ -88,7 +99,7 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
         place.length = length;
     parse->column = place.column + place.length;
 
-    bool start = parse->found == END;
+    bool start = starts_statement(parse->found);
     parse->found = STRAY;
     parse->ended = false;
     if (!start && parse->reported)
@@ -128,9 +139,25 @@ void syntax_error(Parse *parse, Loc loc)
     if (loc.length == 0)
         loc.length = 1;
 
-    if (before == ':' && found == END)
-        error_at(loc, "a label needs a statement after it, on the same line");
-    else if (before == END || before == ':')
+    if (found == YYEOF) {
+        if (error_count() == 0 && parse->braces)
+            error_at(parse->braces->loc, "this '{' is never closed");
+    } else if (found == '}') {
+        if (!parse->braces && error_count() == 0)
+            error_at(loc, "there is no '{' that this '}' closes");
+        else if (parse->braces)
+            error_at(loc, "expected a value after %s, found '}'", before_text);
+    } else if (before == '}')
+        error_at(loc, "expected ';' or a new line after '}', found %s", found_text);
+    else if (found == '{' && starts_statement(before))
+        error_at(loc, "a '{' stands behind its repeat or block, on the same line");
+    else if (found == ')' && !parse->in_list && before != '(')
+        error_at(loc, "')' cannot stand here: arguments stand apart by spaces, as in 'conv 3->16 k3'");
+    else if (parse->in_list || found == ')')
+        error_at(loc, "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s", found_text);
+    else if (before == ')')
+        error_at(loc, "expected ';' or a new line after ')', found %s", found_text);
+    else if (starts_statement(before) || before == ':')
         error_at(loc, "a statement begins with the name of a layer, such as conv, not with %s", found_text);
     else if (before == ARROW || before == '=' || before == ',')
         error_at(loc, "expected a value after %s, found %s", before_text, found_text);
@@ -219,12 +246,29 @@ TokenList add_token(TokenList list, Token token)
     return list;
 }
 
-AstStatement *new_ast_statement(Token kind, ArgList args)
+/* Tokens that touch are a slip: `conv 3-16` is not 3 and -16. */
+static void check_spaces(const AstStatement *statement)
+{
+    Loc before = statement->kind.loc;
+    for (const AstArg *arg = statement->args; arg; arg = arg->next) {
+        if (arg->loc.column == before.column + before.length)
+            error_at(arg->loc, "a space is missing before this argument (channels in and out are written 3->16)");
+        before = arg->loc;
+    }
+}
+
+AstStatement *new_ast_statement(Token kind, ArgList args, ValueList list, StatementList body)
 {
     AstStatement *statement = NEW(AstStatement);
     statement->kind = kind;
     statement->args = args.first;
-    statement->loc = args.last ? span(kind.loc, args.last->loc) : kind.loc;
+    statement->listed = list.given;
+    statement->list = list.values.token;
+    statement->nlist = list.values.count;
+    statement->braced = body.given;
+    statement->body = body.first;
+    statement->loc = list.given ? span(kind.loc, list.close) : args.last ? span(kind.loc, args.last->loc) : kind.loc;
+    check_spaces(statement);
     return statement;
 }
 
@@ -239,29 +283,26 @@ bool is_identifier(const char *text)
     return true;
 }
 
-/* Tokens that touch are a slip: `conv 3-16` is not 3 and -16. */
-static void check_spaces(const AstStatement *statement)
+AstStatement *with_label(Token label, AstStatement *statement)
 {
-    Loc before = statement->kind.loc;
-    for (const AstArg *arg = statement->args; arg; arg = arg->next) {
-        if (arg->loc.column == before.column + before.length)
-            error_at(arg->loc, "a space is missing before this argument (channels in and out are written 3->16)");
-        before = arg->loc;
+    if (!is_identifier(label.text))
+        error_at(label.loc, "a label consists of letters, digits and '_'");
+    if (!statement) {
+        statement = NEW(AstStatement);
+        statement->loc = label.loc;
     }
+    statement->label = label;
+    return statement;
 }
 
-/* Appends a statement to the Ast; label's text is NULL where there is none. */
-void add_ast_statement(Parse *parse, Token label, AstStatement *statement)
+StatementList add_statement(StatementList list, AstStatement *statement)
 {
-    if (label.text && !is_identifier(label.text))
-        error_at(label.loc, "a label consists of letters, digits and '_'");
-    check_spaces(statement);
-    statement->label = label;
-    if (parse->last)
-        parse->last->next = statement;
+    if (list.last)
+        list.last->next = statement;
     else
-        parse->ast->statements = statement;
-    parse->last = statement;
+        list.first = statement;
+    list.last = statement;
+    return list;
 }
 
 /* ---- The stage ---------------------------------------------------------------------------------------------- */
@@ -302,16 +343,15 @@ Ast *parse(const Source *source)
     return error_count() > errors_before ? NULL : ast;
 }
 
-/* One line for each statement, indented ones for its arguments, each with line:column. */
-void dump_ast(FILE *file, const Ast *ast)
+static void dump_statements(FILE *file, const AstStatement *s, int in)
 {
-    for (const AstStatement *s = ast->statements; s; s = s->next) {
-        fprintf(file, "%d:%d ", s->loc.line, s->loc.column);
+    for (; s; s = s->next) {
+        fprintf(file, "%*s%d:%d ", in, "", s->loc.line, s->loc.column);
         if (s->label.text)
-            fprintf(file, "%s: ", s->label.text);
-        fprintf(file, "%s\n", s->kind.text);
+            fprintf(file, "%s:%s", s->label.text, s->kind.text ? " " : "");
+        fprintf(file, "%s\n", s->kind.text ? s->kind.text : "");
         for (const AstArg *arg = s->args; arg; arg = arg->next) {
-            fprintf(file, "    %d:%d ", arg->loc.line, arg->loc.column);
+            fprintf(file, "%*s    %d:%d ", in, "", arg->loc.line, arg->loc.column);
             if (arg->form == ARG_PLAIN)
                 fprintf(file, "%s", arg->value[0].text);
             else if (arg->form == ARG_ARROW)
@@ -322,7 +362,24 @@ void dump_ast(FILE *file, const Ast *ast)
                 fprintf(file, "%s %s", i > 0 ? "," : "", arg->value[i].text);
             fputc('\n', file);
         }
+        if (s->listed)
+            fprintf(file, "%*s    (", in, "");
+        for (int i = 0; i < s->nlist; i++)
+            fprintf(file, "%s%d:%d %s", i > 0 ? ", " : "", s->list[i].loc.line, s->list[i].loc.column, s->list[i].text);
+        if (s->listed)
+            fprintf(file, ")\n");
+        if (s->braced) {
+            fprintf(file, "%*s    {\n", in, "");
+            dump_statements(file, s->body, in + 8);
+            fprintf(file, "%*s    }\n", in, "");
+        }
     }
+}
+
+/* One line for each statement, indented ones for its arguments, each with line:column. */
+void dump_ast(FILE *file, const Ast *ast)
+{
+    dump_statements(file, ast->statements, 0);
 }
 
 /* ---- The verifier --------------------------------------------------------------------------------------------- */
@@ -355,16 +412,17 @@ static void verify_token(Cursor *cursor, const Token *token)
         bug("verify_ast: '%.40s' is not what stands at its place", token->text);
 }
 
-/* Every token is what stands at its place, and every argument has what its form says. */
-void verify_ast(const Ast *ast)
+static void verify_statements(Cursor *cursor, const AstStatement *s)
 {
-    if (!ast->source)
-        bug("verify_ast: no source");
-    Cursor cursor = {ast->source, 1, 0};
-    for (const AstStatement *s = ast->statements; s; s = s->next) {
+    for (; s; s = s->next) {
         if (s->label.text)
-            verify_token(&cursor, &s->label);
-        verify_token(&cursor, &s->kind);
+            verify_token(cursor, &s->label);
+        if (!s->kind.text) {
+            if (!s->label.text || s->args || s->listed || s->braced)
+                bug("verify_ast: a statement without a kind is more or less than a label");
+            continue;
+        }
+        verify_token(cursor, &s->kind);
         Loc last = s->kind.loc;
         for (const AstArg *arg = s->args; arg; arg = arg->next) {
             bool good = arg->form == ARG_PLAIN ? arg->nvalues == 1 && !arg->name.text
@@ -373,14 +431,28 @@ void verify_ast(const Ast *ast)
             if (!good)
                 bug("verify_ast: an argument of '%.40s' does not have its form", s->kind.text);
             if (arg->name.text)
-                verify_token(&cursor, &arg->name);
+                verify_token(cursor, &arg->name);
             for (int i = 0; i < arg->nvalues; i++)
-                verify_token(&cursor, &arg->value[i]);
+                verify_token(cursor, &arg->value[i]);
             last = arg->value[arg->nvalues - 1].loc;
             if (arg->loc.column + arg->loc.length != last.column + last.length)
                 bug("verify_ast: an argument of '%.40s' does not end with its last value", s->kind.text);
         }
-        if (s->loc.column != s->kind.loc.column || s->loc.column + s->loc.length != last.column + last.length)
+        if ((s->nlist && !s->listed) || (s->body && !s->braced))
+            bug("verify_ast: '%.40s' has a list without parentheses, or statements without braces", s->kind.text);
+        for (int i = 0; i < s->nlist; i++)
+            verify_token(cursor, &s->list[i]);
+        if (s->loc.column != s->kind.loc.column || (!s->listed && s->loc.column + s->loc.length != last.column + last.length))
             bug("verify_ast: '%.40s' does not reach from its kind to its last argument", s->kind.text);
+        verify_statements(cursor, s->body);
     }
+}
+
+/* Every token is what stands at its place, and every statement and argument has what its form says. */
+void verify_ast(const Ast *ast)
+{
+    if (!ast->source)
+        bug("verify_ast: no source");
+    Cursor cursor = {ast->source, 1, 0};
+    verify_statements(&cursor, ast->statements);
 }

@@ -20,18 +20,69 @@ static bool is_move(const Statement *s)
            && from->tensor->per_sample && from->tensor->floats == s->out.tensor->floats;
 }
 
-/* A tensor that one statement defines, as another tensor's elements in the same order, is that tensor. */
+static bool same_form(const Tensor *a, const Tensor *b)
+{
+    bool same = a->rank == b->rank;
+    for (int d = 0; same && d < a->rank; d++)
+        same = a->dim[d] == b->dim[d] && a->room[d] == b->room[d] && a->before[d] == b->before[d];
+    return same;
+}
+
+static void read_instead(Expr *e, const Tensor *copy, Tensor *from)
+{
+    if (e->op == OP_LOAD && e->access.tensor == copy)
+        e->access.tensor = from;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        read_instead(e->arg[i], copy, from);
+}
+
+static void note_member(const Access *access, void *touched)
+{
+    ((bool *)touched)[access->tensor->id] = true;
+}
+
+/* Would a layer, in one direction, get the same memory under two names? Then C may not promise that they are apart. */
+static bool meets_itself(const Pass *pass, const Statement *move)
+{
+    const Tensor *copy = move->out.tensor, *root = pass->root[move->rhs->access.tensor->id];
+    for (const Statement *s = pass->prog->statements, *end; s; s = end) {
+        bool *touched = NEW_ARRAY(bool, pass->prog->ntensors);
+        for (end = s; end && end->layer == s->layer && end->backward == s->backward; end = end->next)
+            if (end != move) {
+                note_member(&end->out, touched);
+                visit_loads(end->rhs, note_member, touched);
+            }
+        if (!touched[copy->id])
+            continue;
+        for (const Tensor *t = pass->prog->tensors; t; t = t->next)
+            if (touched[t->id] && t != copy && pass->root[t->id] == root)
+                return true;
+    }
+    return false;
+}
+
+/* A tensor that one statement defines, as another tensor's elements in the same order, is that tensor. Where it has the
+ * same form, too, what reads it reads the other; else the two share memory. */
 void share_moves(Pass *pass)
 {
-    const Prog *prog = pass->prog;
+    Prog *prog = pass->prog;
     int *definitions = NEW_ARRAY(int, prog->ntensors);
     pass->root = NEW_ARRAY(Tensor *, prog->ntensors);
     for (Tensor *t = prog->tensors; t; t = t->next)
         pass->root[t->id] = t;
     for (const Statement *s = prog->statements; s; s = s->next)
         definitions[s->out.tensor->id]++;
+    for (Statement **link = &prog->statements; *link;) {
+        const Statement *s = *link;
+        if (is_move(s) && definitions[s->out.tensor->id] == 1 && same_form(s->out.tensor, s->rhs->access.tensor)) {
+            *link = s->next;
+            for (Statement *reader = s->next; reader; reader = reader->next)
+                read_instead(reader->rhs, s->out.tensor, s->rhs->access.tensor);
+        } else
+            link = &(*link)->next;
+    }
     for (const Statement *s = prog->statements; s; s = s->next)
-        if (is_move(s) && definitions[s->out.tensor->id] == 1)
+        if (is_move(s) && definitions[s->out.tensor->id] == 1 && !meets_itself(pass, s))
             pass->root[s->out.tensor->id] = pass->root[s->rhs->access.tensor->id];
 }
 

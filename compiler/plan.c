@@ -501,6 +501,8 @@ static bool inputs_ready(const Fusion *fusion)
     for (const Tensor *t = fusion->pass->prog->tensors; t; t = t->next) {
         if (t == fusion->value || !reading_of(s, t).times)
             continue;
+        if (has_alias(fusion->pass, t)) /* the other name may be known there */
+            return false;
         const Tensor *root = fusion->pass->root[t->id];
         for (Function *f = fusion->into; f != fusion->from->next; f = f->next)
             for (Kernel *k = f->kernels; k; k = k->next)
@@ -808,7 +810,7 @@ static bool is_taken(const Plan *plan, const Pass *pass, const char *name)
 /* The function's name in net.c; a label may ask for one that is taken. */
 static const char *function_name(const Plan *plan, const Pass *pass, const Function *f, const char *direction)
 {
-    const char *name = format("%s_%s", f->layer->name, direction);
+    const char *name = format("%s_%s", c_name(f->layer->name), direction);
     while (is_taken(plan, pass, name))
         name = format("%s_", name);
     return name;
@@ -897,9 +899,11 @@ static Statement **gradients_first(Statement **begin, Statement *end)
         *to = &s->next;
     }
     *last_rest = end;
+    if (!gradients)
+        return begin;
     *last = rest ? rest : end;
-    *begin = gradients ? gradients : rest;
-    return gradients ? last : begin;
+    *begin = gradients;
+    return last;
 }
 
 /* ---- Vectors that reach behind a value ---------------------------------------------------------------------------- */
@@ -1197,9 +1201,9 @@ static void verify_pass(const Plan *plan, const Pass *pass)
         for (int i = 0; i < f->nparams; i++) {
             if (pass->root[f->param[i]->id]->role == TENSOR_VALUE && !buffer_of(pass, f->param[i]))
                 bug("%s: %s has no buffer", f->name, f->param[i]->name);
-            /* Functions promise (restrict) that what they write is nothing else that they are given. */
-            for (int k = 0; k < f->nparams; k++)
-                if (k != i && f->param_written[i] && pass->root[f->param[i]->id] == pass->root[f->param[k]->id])
+            /* Functions promise (restrict) that what they are given is apart. */
+            for (int k = 0; k < i; k++)
+                if (pass->root[f->param[i]->id] == pass->root[f->param[k]->id])
                     bug("%s: %s and %s share memory", f->name, f->param[i]->name, f->param[k]->name);
         }
     for (const Function *f = pass->functions; f; f = f->next)

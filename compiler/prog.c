@@ -343,7 +343,7 @@ Tensor *weight_view(Prog *prog, const Weight *weight, int rank, const int64_t *d
     if (!*slot) {
         *slot = new_tensor(prog, TENSOR_WEIGHT, weight->name, false, rank, dim);
         (*slot)->weight = weight;
-        (*slot)->active = true;
+        (*slot)->active = !weight->frozen;
     }
     return *slot;
 }

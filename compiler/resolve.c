@@ -1,6 +1,6 @@
 /* resolve.c: Ast to Net.
  *
- * In: statements as written. Out: layers in order, each with its kind, its checked arguments, its name, the
+ * In: statements as written. Out: layers in an order in which each comes behind those that it reads, each with its kind, its checked arguments, its name, the
  * shape that comes in and the shape that goes out, its weights. Whatever is wrong with a network is found here
  * and reported at its place in the text; later stages may rely on a Net being right.
  *
@@ -61,10 +61,10 @@ const Arg *arg_of(const Layer *layer, const char *name)
     return arg;
 }
 
-static void say_where_from(const Layer *layer)
+void say_where_from(const Value *value)
 {
-    if (layer->in->producer)
-        note_at(layer->in->producer->loc, "%s gives %s", layer->in->producer->name, shape_text(layer->in->shape));
+    if (value->producer)
+        note_at(value->producer->loc, "%s gives %s", value->producer->name, shape_text(value->shape));
 }
 
 bool same_shape(Net *net, Layer *layer)
@@ -80,7 +80,7 @@ bool want_image(const Layer *layer)
         return true;
     error_at(layer->loc, "%s needs CxHxW, but %s number%s without height and width come%s in", layer->kind->name,
              shape_text(layer->in->shape), layer->in->shape.c == 1 ? "" : "s", layer->in->shape.c == 1 ? "s" : "");
-    say_where_from(layer);
+    say_where_from(layer->in);
     return false;
 }
 
@@ -91,7 +91,7 @@ bool check_channels(const Layer *layer, int64_t come_in)
         return true;
     error_at(o->loc, "%s is told that %lld come in, but there are %lld (%s)", layer->kind->name, (long long)o->i[0],
              (long long)come_in, shape_text(layer->in->shape));
-    say_where_from(layer);
+    say_where_from(layer->in);
     return false;
 }
 
@@ -160,7 +160,7 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
         if (room < 0) {
             error_at(layer->loc, "the window of %s is larger than the padded input: %s %lld against %lld", name, side,
                      (long long)field, (long long)(window.in[axis] + 2 * padding));
-            say_where_from(layer);
+            say_where_from(layer->in);
             return false;
         }
         *(axis ? w : h) = room / window.stride[axis] + 1;
@@ -208,25 +208,9 @@ static const Kind *kind_of_role(const Token *name, Role role, Role other)
     return NULL;
 }
 
-/* Where the last line asked for begins: statements are asked for in order. */
-typedef struct Lines {
-    const char *at;
-    int line;
-} Lines;
-
-static const char *text_of(Lines *lines, Loc loc)
+static Layer *read_statement(const Written *written)
 {
-    for (; lines->line < loc.line; lines->line++)
-        lines->at = strchr(lines->at, '\n') + 1;
-    char *text = copy_text(lines->at + loc.column - 1, (size_t)loc.length);
-    for (char *t = text; *t; t++)
-        if (*t == '\t')
-            *t = ' ';
-    return text;
-}
-
-static Layer *read_statement(const AstStatement *statement, Lines *lines)
-{
+    const AstStatement *statement = written->statement;
     const Kind *kind = kind_of_role(&statement->kind, ROLE_LAYER, ROLE_SETTING);
     if (kind && kind->role == ROLE_LOSS_STATEMENT) {
         const AstArg *first = statement->args;
@@ -241,7 +225,8 @@ static Layer *read_statement(const AstStatement *statement, Lines *lines)
     Layer *layer = NEW(Layer);
     layer->kind = kind;
     layer->loc = statement->loc;
-    layer->text = text_of(lines, statement->loc);
+    layer->use = written->use;
+    layer->text = written->text;
     return read_arguments(statement, kind, layer) ? layer : NULL;
 }
 
@@ -280,27 +265,6 @@ static Layer *read_option(Net *net, const char *kind_name, const char *text)
     return layer;
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------------ */
-
-/* Names that the grammar of names gives can only meet a label's, so without labels there is nothing to compare. */
-static bool name_layer(Net *net, Layer *layer, const Token *label, int number)
-{
-    layer->name = label->text ? label->text : format("%s%d", layer->kind->name, number);
-    layer->labelled = label->text;
-    for (const Layer *other = net->labels || label->text ? net->layers : NULL; other; other = other->next)
-        if ((other->labelled || label->text) && !strcmp(other->name, layer->name)) {
-            if (label->text)
-                error_at(label->loc, "the name '%s' is taken", layer->name);
-            else
-                error_at(layer->loc, "this layer would be called '%s', but that name is taken: give it a label",
-                         layer->name);
-            note_at(other->loc, "'%s' is this layer", layer->name);
-            return false;
-        }
-    net->labels |= label->text != NULL;
-    return true;
-}
-
 /* ---- The network ---------------------------------------------------------------------------------------------- */
 
 static Value *new_value(Net *net, Layer *producer)
@@ -311,12 +275,37 @@ static Value *new_value(Net *net, Layer *producer)
     return value;
 }
 
-static bool follow_layer(Net *net, Layer *layer)
+/* The tensors that the statement names. */
+static bool find_inputs(const Scope *scope, Layer *layer)
 {
+    const Arg *arg = NULL;
+    for (const Param *p = layer->kind->params; p->name; p++)
+        if (p->type == PARAM_LABELS)
+            arg = &layer->arg[p - layer->kind->params];
+    if (!arg)
+        return true;
+    layer->more = NEW_ARRAY(Value *, arg->n);
+    for (int i = 0; i < arg->n; i++)
+        if (!(layer->more[layer->nmore++] = find_label(scope, &arg->label[i])))
+            return false;
+    return true;
+}
+
+static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token *label)
+{
+    layer->name = take_name(scope, label, layer->kind->name, "layer", layer->loc);
+    if (!layer->name || !find_inputs(scope, layer))
+        return false;
     layer->in = net->out;
     layer->out = new_value(net, layer);
     if (!layer->kind->shape(net, layer))
         return false;
+    if (layer->freeze.given && !layer->nweights) {
+        error_at(layer->freeze.loc, "%s has no weights that could be frozen", layer->kind->name);
+        return false;
+    }
+    for (int i = 0; i < layer->nweights; i++)
+        layer->weight[i]->frozen = layer->freeze.given && layer->freeze.i[0];
     if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
         error_at(layer->loc, "%s is too large: a tensor may have %d elements", layer->kind->name, MOST_ELEMENTS);
         return false;
@@ -330,30 +319,146 @@ static bool follow_layer(Net *net, Layer *layer)
     return true;
 }
 
-/* The loss, given or by the rule: the one that absorbs the last layer, else mse. */
+/* A layer, a label alone, or a change of what is current. */
+static bool follow(Net *net, const Written *written)
+{
+    Layer *layer = written->layer;
+    const Token *label = &written->statement->label;
+    bool is_layer = layer && layer->kind->role == ROLE_LAYER;
+    if (is_layer) {
+        if (!follow_layer(net, layer, written->scope, label))
+            return false;
+    } else if (layer) {
+        layer->in = net->out;
+        if (!find_inputs(written->scope, layer) || !layer->kind->shape(net, layer))
+            return false;
+    }
+    if (label->text && !is_layer && !written->end_of_call && !take_name(written->scope, label, "", "label", label->loc))
+        return false;
+    if (label->text)
+        set_label(written->scope, label, is_layer ? "layer" : written->end_of_call ? "block" : "label", net->out,
+                  is_layer ? layer->loc : label->loc);
+    return true;
+}
+
+/* Layers on which neither the answer nor the loss depends are not computed. */
+static void warn_of_unused(const Net *net)
+{
+    int n = 0;
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        n++;
+    const Layer **layers = NEW_ARRAY(const Layer *, n + 1);
+    bool *needed = NEW_ARRAY(bool, net->nvalues), *read = NEW_ARRAY(bool, net->nvalues);
+    n = 0;
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        layers[n++] = layer;
+    needed[net->out->id] = true;
+    for (int i = n - 1; i >= 0; i--) {
+        bool used = needed[layers[i]->out->id];
+        needed[layers[i]->in->id] |= used;
+        read[layers[i]->in->id] = true;
+        for (int k = 0; k < layers[i]->nmore; k++) {
+            needed[layers[i]->more[k]->id] |= used;
+            read[layers[i]->more[k]->id] = true;
+        }
+    }
+    for (int i = 0; i < n; i++)
+        if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
+            diag_inside(layers[i]->use);
+            warning_at(WARN_UNUSED, layers[i]->loc,
+                       "nothing uses the output of %s: it is not computed, and what leads to it alone does not learn",
+                       layers[i]->name);
+        }
+    diag_inside(NULL);
+}
+
+/* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else mse. */
 static bool follow_loss(Net *net, Layer *loss)
 {
+    const Layer *last = net->out->producer;
     if (!loss) {
         loss = NEW(Layer);
         loss->kind = find_kind("mse");
         for (int i = 0; i < nkinds; i++)
-            if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, net->last->kind->name))
+            if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, last->kind->name))
                 loss->kind = kinds[i];
-        loss->name = "loss";
-        loss->loc = net->last->loc;
+        loss->loc = last->loc;
         loss->text = format("loss %s", loss->kind->name);
-        AstStatement none = {.kind = {"loss", net->last->loc}, .loc = net->last->loc};
+        AstStatement none = {.kind = {"loss", last->loc}, .loc = last->loc};
         if (!read_arguments(&none, loss->kind, loss))
             return false;
     }
-    bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, net->last->kind->name);
-    if (loss->kind->absorbs && !absorbs
-        && (!strcmp(net->last->kind->name, "softmax") || !strcmp(net->last->kind->name, "sigmoid")))
+    bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, last->kind->name);
+    if (loss->kind->absorbs && !absorbs && (!strcmp(last->kind->name, "softmax") || !strcmp(last->kind->name, "sigmoid")))
         warning_at(WARN_LOSS, loss->loc, "%s takes the probabilities of %s as logits; it is meant for %s or for logits",
-                   loss->kind->name, net->last->name, loss->kind->absorbs);
+                   loss->kind->name, last->name, loss->kind->absorbs);
     net->loss = loss;
-    net->loss_in = loss->in = absorbs ? net->last->in : net->out;
+    net->loss_in = loss->in = absorbs ? last->in : net->out;
+    loss->name = "loss"; /* its tensors are called by it, so no layer may be */
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        if (!strcmp(layer->name, loss->name)) {
+            loss->name = format("%s_", loss->name);
+            layer = net->layers;
+        }
     return loss->kind->shape(net, loss);
+}
+
+/* The same text can be wrong only once, however often it is used. */
+static bool failed_before(const Written *written, const AstStatement **failed, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (failed[i] == written->origin)
+            return true;
+    return false;
+}
+
+/* Reads the kinds and arguments of all statements. Those that compute something stay in written; gives their number. */
+static int read_statements(Written *written, int count, const Scope *scope, Layer *settings[3], bool *misplaced)
+{
+    Layer **input = &settings[0], **batch = &settings[1], **loss = &settings[2];
+    const AstStatement **failed = NEW_ARRAY(const AstStatement *, count + 1);
+    int n = 0, nfailed = 0;
+    for (int i = 0; i < count; i++) {
+        Written *w = &written[i];
+        const AstStatement *s = w->statement;
+        diag_inside(w->use);
+        bool computes = s->kind.text && !w->end_of_call;
+        bool again = w->scope != scope && failed_before(w, failed, nfailed);
+        w->layer = computes && !again ? read_statement(w) : NULL;
+        if (computes && !w->layer) {
+            failed[nfailed++] = w->origin;
+            continue;
+        }
+        if (*loss) {
+            error_at(s->loc, "nothing may follow the loss");
+            note_at((*loss)->loc, "the loss is here");
+            continue;
+        }
+        if (!w->layer || w->layer->kind->role == ROLE_LAYER || w->layer->kind->role == ROLE_FLOW) {
+            written[n++] = *w;
+            continue;
+        }
+        const char *name = s->kind.text;
+        Layer **slot = w->layer->kind->role == ROLE_LOSS ? loss : !strcmp(name, "input") ? input : batch;
+        if (w->scope != scope) {
+            error_at(s->loc, "%s stands outside of blocks and repeats", name);
+            failed[nfailed++] = w->origin;
+            continue;
+        }
+        if (s->label.text)
+            error_at(s->label.loc, "%s takes no label", name);
+        if (*slot) {
+            error_at(s->loc, "%s is given twice", name);
+            note_at((*slot)->loc, "the first time here");
+        }
+        if (slot == input && (n || *batch)) {
+            error_at(s->loc, "input must be the first statement");
+            *misplaced = true;
+        }
+        *slot = w->layer;
+    }
+    diag_inside(NULL);
+    return n;
 }
 
 Net *resolve(const Ast *ast, const Options *options)
@@ -365,95 +470,82 @@ Net *resolve(const Ast *ast, const Options *options)
     net->file = slash ? slash + 1 : ast->source->name;
     net->batch = 32;
 
-    Layer *input = NULL, *batch = NULL, *loss = NULL;
-    Layer **layers;
-    const AstStatement **written;
-    int n = 0;
-    for (const AstStatement *s = ast->statements; s; s = s->next)
-        n++;
-    layers = NEW_ARRAY(Layer *, n + 1);
-    written = NEW_ARRAY(const AstStatement *, n + 1);
-    n = 0;
+    const Scope *scope = new_scope(new_names(), NULL, "", false);
     Loc end = {1, 1, 0};
-    bool misplaced = false;
-    Lines lines = {ast->source->text, 1};
-    for (const AstStatement *s = ast->statements; s; s = s->next) {
-        Layer *layer = read_statement(s, &lines);
+    int n;
+    for (const AstStatement *s = ast->statements; s; s = s->next)
         end = s->loc;
-        if (!layer)
-            continue;
-        const char *name = s->kind.text;
-        if (loss) {
-            error_at(s->loc, "nothing may follow the loss");
-            note_at(loss->loc, "the loss is here");
-            continue;
-        }
-        if (layer->kind->role == ROLE_SETTING || layer->kind->role == ROLE_LOSS) {
-            Layer **slot = layer->kind->role == ROLE_LOSS ? &loss : !strcmp(name, "input") ? &input : &batch;
-            if (s->label.text)
-                error_at(s->label.loc, "%s takes no label", name);
-            if (*slot) {
-                error_at(s->loc, "%s is given twice", name);
-                note_at((*slot)->loc, "the first time here");
-            }
-            if (slot == &input && (n || batch))
-                error_at(s->loc, "input must be the first statement"), misplaced = true;
-            *slot = layer;
-        } else {
-            written[n] = s;
-            layers[n++] = layer;
-        }
-    }
+    Written *written = expand(ast, scope, &n);
+    Layer *settings[3] = {NULL};
+    bool misplaced = false;
+    n = read_statements(written, n, scope, settings, &misplaced);
     if (error_count() > errors)
         return NULL;
+    Layer *input = settings[0], *batch = settings[1], *loss = settings[2];
     if (options->input_size)
         input = read_option(net, "input", options->input_size);
     if (options->batch_size)
         batch = read_option(net, "batch", options->batch_size);
     if (!input && !misplaced) {
-        error_at(n ? written[0]->loc : end, "the network has no input: begin with `input CxHxW`, or give --input=CxHxW");
-        return NULL;
-    }
-    if (!n) {
-        error_at(end, "the network has no layers");
+        error_at(n ? written[0].statement->loc : end,
+                 "the network has no input: begin with `input CxHxW`, or give --input=CxHxW");
         return NULL;
     }
     if (!input->kind->shape(net, input) || (batch && !batch->kind->shape(net, batch)))
         return NULL;
     net->in = net->out = new_value(net, NULL);
     net->in->shape = net->input;
-    int *number = NEW_ARRAY(int, nkinds);
-    for (int i = 0; i < n; i++) {
-        int kind = 0;
-        while (kinds[kind] != layers[i]->kind)
-            kind++;
-        if (!name_layer(net, layers[i], &written[i]->label, ++number[kind]) || !follow_layer(net, layers[i]))
-            return NULL;
+    bool good = true;
+    for (int i = 0; i < n && good; i++) {
+        diag_inside(written[i].use);
+        good = follow(net, &written[i]);
     }
-    if (loss)
-        loss->name = "loss";
+    diag_inside(NULL);
+    if (!good)
+        return NULL;
+    if (!net->layers) {
+        error_at(end, "the network has no layers");
+        return NULL;
+    }
+    if (net->out == net->in) {
+        error_at(end, "the network's answer is its input: no layer comes after this");
+        return NULL;
+    }
+    warn_of_unused(net);
     return follow_loss(net, loss) ? net : NULL;
 }
 
 /* ---- The dump and the verifier ------------------------------------------------------------------------------------- */
 
+static const char *value_name(const Value *value)
+{
+    return value->producer ? value->producer->name : "input";
+}
+
 void dump_net(FILE *f, const Net *net)
 {
+    const Value *before = net->in;
     fprintf(f, "net %s\n  input %s, batch %lld, %lld parameters\n", net->file, shape_text(net->input),
             (long long)net->batch, (long long)net->nparams);
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        fprintf(f, "  %-12s %s -> %s   # %s\n", layer->name, shape_text(layer->in->shape),
-                shape_text(layer->out->shape), layer->text);
+        fprintf(f, "  %-12s %s -> %s   # %s", layer->name, shape_text(layer->in->shape), shape_text(layer->out->shape),
+                layer->text);
+        if (layer->nmore || layer->in != before) /* no chain here */
+            fprintf(f, "   <- %s", value_name(layer->in));
+        for (int i = 0; i < layer->nmore; i++)
+            fprintf(f, ", %s", value_name(layer->more[i]));
+        fputc('\n', f);
+        before = layer->out;
         for (int i = 0; i < layer->nweights; i++) {
             const Weight *w = layer->weight[i];
             fprintf(f, "      %s [", w->name);
             for (int k = 0; k < w->rank; k++)
                 fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
-            fprintf(f, "] in [%.6g, %.6g)\n", w->low, w->high);
+            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high, w->frozen ? ", frozen" : "");
         }
     }
     fprintf(f, "  loss %s of %s, %lld %s target%s\n", net->loss->kind->name,
-            net->loss_in->producer ? net->loss_in->producer->name : "input", (long long)net->targets,
+            value_name(net->loss_in), (long long)net->targets,
             net->int_targets ? "int" : "float", net->targets == 1 ? "" : "s");
 }
 
@@ -469,10 +561,13 @@ void verify_net(const Net *net)
             bug("%s is flat and has a height", layer->name);
         if (layer->out->producer != layer || !layer->kind->lower)
             bug("%s is not connected", layer->name);
+        for (int i = -1; i < layer->nmore; i++)
+            if ((i < 0 ? layer->in : layer->more[i])->id >= layer->out->id)
+                bug("%s reads what comes after it", layer->name);
         for (int i = 0; i < layer->nweights; i++, weights++)
             params += layer->weight[i]->count;
     }
     if (params != net->nparams || weights != net->nweights || !net->loss || !net->last
-        || net->out != net->last->out || net->batch < 1)
+        || !net->out->producer || net->batch < 1)
         bug("the network's totals are wrong");
 }

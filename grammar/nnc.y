@@ -1,6 +1,8 @@
 /* nnc.y: tokens to Ast.
  *
- * What comes in: the tokens of nnc.l. What goes out: the list of statements, `[label:] word argument...`.
+ * What comes in: the tokens of nnc.l. What goes out: the list of statements: `label:` alone, or
+ *
+ *     [label:] word argument... [( value, ... )] [{ statements }]
  *
  * The one idea: the grammar knows no kinds of layers. It says what a statement looks like; the table of kinds
  * says what it means. The actions only call the builders of parse.c. After an error the rest of the statement
@@ -19,11 +21,16 @@
 %code requires {
 #include "nnc.h"
 
+/* The braces that are open. */
+typedef struct Brace {
+    Loc loc;
+    struct Brace *outer;
+} Brace;
+
 /* What the scanner and the parser share while they read one text. */
 typedef struct Parse {
     const Source *source;
     Ast *ast;
-    AstStatement *last;      /* of the Ast's statements */
     int line, column;        /* where the scanner stands */
     bool reported;           /* this statement had its error */
     bool labelled;           /* it has a label */
@@ -31,16 +38,22 @@ typedef struct Parse {
     int before;              /* the type of the token before the last one, END at a statement's start */
     int found;               /* and of the last one */
     Token before_token, found_token;
+    Brace *braces;
+    bool in_list;            /* between parentheses */
 } Parse;
 
 typedef struct ArgList { AstArg *first, *last; } ArgList;
 typedef struct TokenList { Token *token; int count, room; } TokenList;
+typedef struct ValueList { TokenList values; Loc close; bool given; } ValueList;
+typedef struct StatementList { AstStatement *first, *last; bool given; } StatementList;
 
 typedef union ParseValue {
     Token token;
     AstArg *arg;
     ArgList args;
     TokenList tokens;
+    ValueList list;
+    StatementList statements;
     AstStatement *statement;
 } ParseValue;
 }
@@ -58,8 +71,9 @@ AstArg *arrow_arg(Token from, Token to);
 AstArg *named_arg(Token name, TokenList values);
 ArgList add_arg(ArgList, AstArg *);
 TokenList add_token(TokenList, Token);
-AstStatement *new_ast_statement(Token kind, ArgList);
-void add_ast_statement(Parse *, Token label, AstStatement *);
+AstStatement *new_ast_statement(Token kind, ArgList, ValueList, StatementList);
+AstStatement *with_label(Token label, AstStatement *); /* NULL: the label stands alone */
+StatementList add_statement(StatementList, AstStatement *);
 void syntax_error(Parse *, Loc);
 }
 
@@ -74,7 +88,9 @@ static void yyerror(Loc *, void *scanner, Parse *, const char *message);
 %token <token> WORD NUMBER
 %token END ARROW
 
-%type <statement> statement
+%type <statements> statements body
+%type <statement> labelled statement
+%type <list> list
 %type <args> args
 %type <arg> arg
 %type <token> value
@@ -83,15 +99,36 @@ static void yyerror(Loc *, void *scanner, Parse *, const char *message);
 %%
 
 text:
-    %empty
-  | text END
-  | text statement END              { add_ast_statement(parse, (Token){0}, $statement); }
-  | text WORD ':' statement END     { add_ast_statement(parse, $WORD, $statement); }
-  | text error END                  { yyerrok; }
+    statements                      { parse->ast->statements = $1.first; }
+  ;
+
+statements:
+    %empty                          { $$ = (StatementList){0}; }
+  | statements END
+  | statements labelled END         { $$ = add_statement($1, $labelled); }
+  | statements error END            { yyerrok; $$ = $1; }
+  ;
+
+labelled:
+    statement
+  | WORD ':' statement              { $$ = with_label($WORD, $3); }
+  | WORD ':'                        { $$ = with_label($WORD, NULL); }
   ;
 
 statement:
-    WORD args                       { $$ = new_ast_statement($WORD, $args); }
+    WORD args list body             { $$ = new_ast_statement($WORD, $args, $list, $body); }
+  ;
+
+list:
+    %empty                          { $$ = (ValueList){0}; }
+  | '(' ')'                         { $$ = (ValueList){.close = @2, .given = true}; }
+  | '(' values ')'                  { $$ = (ValueList){$values, @3, true}; }
+  ;
+
+body:
+    %empty                          { $$ = (StatementList){0}; }
+  | '{' statements '}'              { $$ = $2; $$.given = true; }
+  | '{' statements labelled '}'     { $$ = add_statement($2, $labelled); $$.given = true; }
   ;
 
 args:

@@ -130,6 +130,15 @@ static const char *draw_from_examples(Role role)
     return format("%.*s", (int)strcspn(statement, ";"), statement);
 }
 
+/* Brings the branch at hand together with labelled tensors, l0 and on. */
+static const char *draw_join(int labels, bool whole)
+{
+    const char *text = format("%s l%d", between(0, 2) ? "add" : whole || between(0, 1) ? "concat" : "mul", between(0, labels - 1));
+    while (text[0] != 'm' && between(0, 3) == 0)
+        text = format("%s l%d", text, between(0, labels - 1));
+    return text;
+}
+
 static const char *draw_statement(Shape in)
 {
     static const char *pointwise[] = {"relu", "relu", "sigmoid", "tanh", "leakyrelu -0.25", "dropout 0.2", "softmax", "flatten"};
@@ -212,10 +221,12 @@ static int power_of_two(int64_t n)
     return -1;
 }
 
-/* A chain of layers, each drawn until one fits on what comes before. */
+/* Layers, each drawn until one fits on what comes before: a chain, or branches that leave labelled tensors and come
+ * together again. */
 static void draw_chain(Case *c)
 {
-    int layers = between(1, c->whole ? 4 : MAX_LAYERS), batch = c->whole ? 1 << between(0, 3) : between(1, 9);
+    bool branches = between(0, 1);
+    int nlabels = 0, layers = branches + between(1, c->whole ? 4 : MAX_LAYERS), batch = c->whole ? 1 << between(0, 3) : between(1, 9);
     c->text = between(0, 5) ? format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch)
                             : format("input %d; batch %d", draw_size(), batch);
     c->bits = 0;
@@ -223,9 +234,16 @@ static void draw_chain(Case *c)
     Shape shape = image_shape(1, 1, 1);
     for (int tries = 0; layers > 0 && tries < 60; tries++) {
         int bits = 0;
-        longer.text = format("%s; %s", c->text, c->whole ? draw_whole_statement(shape, &bits) : draw_statement(shape));
+        const char *from = nlabels && between(0, 2) == 0 ? format("; from l%d", between(0, nlabels - 1)) : "";
+        const char *next = nlabels && between(0, 1) ? draw_join(nlabels, c->whole)
+                           : c->whole ? draw_whole_statement(shape, &bits) : draw_statement(shape);
+        bool label = branches && between(0, 3);
+        if (between(0, 9) == 0) /* refused where there are no weights */
+            next = format("%s%s", next, between(0, 1) ? " freeze=true" : "; freeze");
+        longer.text = format("%s%s; %s%s", c->text, from, next, label ? format("; l%d:", nlabels) : "");
         if (!understand(&longer))
             continue;
+        nlabels += label;
         shape = longer.net->out->shape;
         longer.bits += bits;
         *c = longer;
@@ -508,6 +526,7 @@ static void check_random(bool whole)
     Case *cases = NEW_ARRAY(Case, NETWORKS);
     failures = 0;
     warning_option("error");  /* windows that cover nothing but padding give -inf */
+    warning_option("no-unused");
     for (int i = 0; i < NETWORKS; i++) {
         cases[i] = new_case(i, whole);
         do
@@ -562,6 +581,13 @@ static const char *const edges[] = {
     "input 1x6x12; batch 2; conv 2 k1; relu; dropout 0.4; fc 2",
     "input 1x15x15; batch 1; conv 2 k1; relu; fc 1",
     "input 1x4x16; batch 2; conv 2 k1; relu; avgpool 2; tanh; fc 2; loss bce",
+    "input 1x2x4; batch 3; conv 2 k1; conv 3 k1 p0x6 pad=replicate; fc 2",
+    "input 3; batch 2; fc 4; tanh; fc 2; freeze; softmax",
+    "input 2x4x4; batch 2; x: conv 3 k3 p1 freeze=true; relu; conv 3 k3 p1 bias=false; add x; freeze; tanh; globalavgpool; fc 3; softmax",
+    "input 2x4x3; batch 2; conv 11 k4x3 bias=false; l0: dropout; concat l0; l1:; concat l0; l2:; add l2",
+    "input 2x3x3; batch 3; x:; conv 9 k3 s2 p1; relu; conv 9 k1; y:; from x; conv 9 k1 s2; add y; relu; fc 3; softmax",
+    "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5; softmax",
+    "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
 };
 
 enum { EDGES = sizeof edges / sizeof *edges, MAX_EXAMPLES = 300 };

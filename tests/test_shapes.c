@@ -271,7 +271,7 @@ static void losses(void)
                 check(!strcmp(net->loss->kind->name, name), text, "the loss is %s", net->loss->kind->name);
                 check(net->int_targets == labels && net->targets == (labels ? places : elements), text,
                       "%" PRId64 " targets, int: %d", net->targets, net->int_targets);
-                check(net->loss_in == (absorbs ? net->last->in : net->out), text, "the loss reads the wrong value");
+                check(net->loss_in == (absorbs ? net->out->producer->in : net->out), text, "the loss reads the wrong value");
                 bool warned = strstr(said, "warning") != NULL, doubtful = i < 2 && !absorbs && j < 2;
                 check(warned == doubtful, text, warned ? "an unwanted warning" : "no warning");
             }

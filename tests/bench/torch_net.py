@@ -28,7 +28,7 @@ class Chain(nn.Module):
 def plain(layers, shape):
     """Without the flattening that a flat value does not need."""
     result, x = [], torch.zeros(1, *shape)
-    for kind, f in layers:
+    for kind, f, *_ in layers:
         if kind == "fc" and x.dim() == 2:
             f = f[1]
         x = f(x)

@@ -173,7 +173,7 @@ def draw_statement(r, shape, sizes):
 def work(net):
     """Multiply-adds of one sample, roughly (pooling counted by what comes out)."""
     x, total = torch.zeros(1, *net.shape), 0
-    for kind, layer in net.layers:
+    for kind, layer, _ in net.layers:
         x = layer(x)
         weights = [p for p in layer.parameters() if p.dim() > 1] if isinstance(layer, torch.nn.Module) else []
         total += sum(p.numel() for p in weights) * x[0, 0].numel() + x.numel() * (9 if "pool" in kind else 1)

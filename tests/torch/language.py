@@ -99,8 +99,9 @@ KINDS = {
     "batch": (("n", count, REQUIRED), {}),
     "conv": (("channels", channels, REQUIRED),
              {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "d": (positive, (1, 1)),
-              "g": (count, 1), "bias": (boolean, True), "pad": (modes, "zeros")}),
-    "fc": (("channels", channels, REQUIRED), {"bias": (boolean, True)}),
+              "g": (count, 1), "bias": (boolean, True), "pad": (modes, "zeros"), "freeze": (boolean, False)}),
+    "fc": (("channels", channels, REQUIRED), {"bias": (boolean, True), "freeze": (boolean, False)}),
+    "freeze": (None, {}),
     "maxpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "d": (positive, (1, 1))}),
     "avgpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "countpad": (boolean, True)}),
     "relu": (None, {}), "sigmoid": (None, {}), "tanh": (None, {}), "flatten": (None, {}), "softmax": (None, {}),
@@ -110,6 +111,8 @@ KINDS = {
     "gelu": (None, {"tanh": (boolean, False)}),
     "leakyrelu": (("slope", number, 0.01), {}),
     "dropout": (("p", number, 0.5), {}),
+    "from": (("labels", str, REQUIRED), {}), "add": (("labels", str, REQUIRED), {}),
+    "concat": (("labels", str, REQUIRED), {}), "mul": (("labels", str, REQUIRED), {}),
     "normalize": (None, {"mean": (numbers, REQUIRED), "std": (numbers, REQUIRED)}),
 }
 # What follows the name of a loss.
@@ -121,13 +124,78 @@ LOSSES = {
 }
 
 
+def expand(text):
+    """The same network without blocks and repeats. Names are written out: stem.conv1."""
+    def parse():
+        nodes = []
+        while pieces:
+            head = pieces.pop(0).strip()
+            sign = pieces.pop(0) if pieces else ""
+            body = parse() if sign == "{" else None
+            if head or body is not None:
+                nodes.append((head, body))
+            if sign == "}":
+                break
+        return nodes
+
+    def name_of(label, word, prefix, repeated):
+        def next_number(word):
+            numbers[prefix, word] = numbers.get((prefix, word), 0) + 1
+            return numbers[prefix, word]
+        number = next_number(word) if word else 0
+        return prefix + (f"{word}{number}" if not label else f"{label}{next_number(label)}" if repeated else label)
+
+    def walk(nodes, prefix, scopes, arguments, repeated):
+        for head, body in nodes:
+            head = re.sub(r"\$([A-Za-z_]\w*)", lambda m: arguments[m[1]], head)
+            label, rest = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*:)?\s*(.*)", head).groups()
+            word = rest.split()[0] if rest else None
+            if word == "block":
+                continue
+            if word == "repeat":
+                for _ in range(count(rest.split()[1])):
+                    walk(body, prefix, scopes + [{}], arguments, True)
+            elif call := re.fullmatch(r"(\w+)\s*\((.*)\)", rest):
+                need(call[1] in blocks, f"no block {call[1]}")
+                names, inner = blocks[call[1]]
+                values = [v.strip() for v in call[2].split(",")] if call[2].strip() else []
+                need(len(names) == len(values), "wrong number of arguments")
+                name = name_of(label, call[1], prefix, repeated)
+                walk(inner, name + ".", [{}], dict(zip(names, values)), False)
+                if label:
+                    lines.append(f"{name}:")
+                    scopes[-1][label] = name
+            else:
+                if word in ("from", "add", "concat", "mul"):
+                    see = {k: v for scope in scopes for k, v in scope.items()}
+                    need(all(w in see for w in rest.split()[1:]), "no such label")
+                    rest = " ".join([word] + [see[w] for w in rest.split()[1:]])
+                layer = word not in (None, "from", "freeze", "input", "batch", "loss")
+                name = name_of(label, word if layer else None, prefix, repeated) if layer or label else None
+                lines.append(f"{name}: {rest}" if name else rest)
+                if label:
+                    scopes[-1][label] = name
+
+    pieces = re.split(r"([;\n{}])", re.sub(r"#[^\n]*", "", text))
+    nodes, blocks, numbers, lines = parse(), {}, {}, []
+    for head, body in nodes:
+        if match := re.fullmatch(r"block\s+(\w+)\s*\((.*)\)", head):
+            blocks[match[1]] = [v.strip() for v in match[2].split(",") if v.strip()], body
+    walk(nodes, "", [{}], {}, False)
+    return "\n".join(lines)
+
+
 def statements(text):
-    """Yields (label or None, kind, {argument: value}) for each statement."""
+    """Yields (label or None, kind, {argument: value}) for each statement; kind None: a label alone."""
+    text = expand(text) if "{" in text else text
     for line in re.split(r"[;\n]", re.sub(r"#[^\n]*", "", text)):
         line = re.sub(r"\s*->\s*", "->", line.strip())
         if not line:
             continue
-        match = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*:\s*)?([A-Za-z_]\w*)((?:\s+\S+)*)", line)
+        if match := re.fullmatch(r"([A-Za-z_][\w.]*)\s*:", line):
+            yield match[1], None, {}
+            continue
+        match = re.fullmatch(r"(?:([A-Za-z_][\w.]*)\s*:\s*)?([A-Za-z_]\w*)((?:\s+\S+)*)", line)
         need(match, f"not a statement: {line}")
         label, kind, words = match[1], match[2], match[3].split()
         values = {}
@@ -138,6 +206,10 @@ def statements(text):
         else:
             need(kind in KINDS, f"no such layer: {kind}")
             positional, named = KINDS[kind]
+        if positional and positional[0] == "labels":
+            need(words and all(re.fullmatch(r"[A-Za-z_][\w.]*", word) for word in words), f"{kind} takes labels")
+            need(len(words) == 1 or kind in ("add", "concat"), f"{kind} takes one label")
+            values["labels"], words = words, []
         for word in words:
             if match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", word) or re.fullmatch(r"([a-z])(\d.*)", word):
                 name, rest = match[1], match[2]
@@ -195,11 +267,28 @@ def build(kind, a, shape):
             "dropout": lambda: nn.Dropout(a["p"])}[kind]()
 
 
+def join(kind, shapes):
+    """The function of several tensors."""
+    if kind == "add":
+        need(len(set(shapes)) == 1, "add needs equal shapes")
+        return lambda *x: sum(x[1:], x[0])
+    if kind == "concat":
+        need(len({len(s) for s in shapes}) == 1, "concat needs images or flat numbers")
+        return lambda *x: torch.cat(x, 1)
+    a, b = shapes
+    if a != b:      # a factor for each channel
+        gate, image = (a, b) if (len(b), torch.Size(a).numel()) == (3, b[0]) else (b, a)
+        need(len(image) == 3 and gate in (image[:1], image[:1] + (1, 1)), "mul needs equal shapes or C")
+    deep = max(len(a), len(b))
+    return lambda *x: torch.mul(*(v.reshape(*v.shape, *[1] * (deep + 1 - v.dim())) for v in x))
+
+
 class Network:
     def __init__(self, text, input=None, batch=None):
-        self.layers, self.parameters, self.loss_name, self.loss_arguments = [], [], None, {}    # layers: (kind, function)
+        self.layers, self.parameters, self.loss_name, self.loss_arguments = [], [], None, {}
+        # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch = input, batch
-        seen, labels, per_kind, x = {}, set(), {}, None
+        seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
         for label, kind, a in statements(text):
             if kind in ("input", "batch", "loss"):
                 need(kind not in seen, f"second {kind}")
@@ -216,27 +305,51 @@ class Network:
             else:
                 need(self.shape, "input is missing")
                 need("loss" not in seen, "loss comes last")
-                per_kind[kind] = per_kind.get(kind, 0) + 1
-                name = label or f"{kind}{per_kind[kind]}"
-                need(name not in labels, f"two layers named {name}")
-                labels.add(name)
-                x = torch.zeros(1, *self.shape) if x is None else x
-                try:
-                    layer = build(kind, a, tuple(x.shape[1:]))
-                    x = layer(x)
-                except (RuntimeError, ValueError) as error:
-                    raise LanguageError(str(error))
-                need(x.numel(), "an empty output")
-                self.layers.append((kind, layer))
-                if isinstance(layer, nn.Module):
-                    self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+                if not values:
+                    values = [torch.zeros(1, *self.shape)]
+                name, more = label, []
+                for other in a.get("labels", []):
+                    need(other in labels, f"no label {other}")
+                    more.append(labels[other])
+                if kind not in (None, "from", "freeze"):
+                    per_kind[kind] = per_kind.get(kind, 0) + 1
+                    name = label or f"{kind}{per_kind[kind]}"
+                need(name not in names, f"two things named {name}")
+                names |= {name} - {None}
+                if kind == "from":
+                    current = more[0]
+                elif kind == "freeze":
+                    need(self.parameters, "nothing to freeze")
+                    for _, parameter in self.parameters:
+                        parameter.requires_grad_(False)
+                elif kind:
+                    reads = [current] + more
+                    shapes = [tuple(values[i].shape[1:]) for i in reads]
+                    try:
+                        layer = join(kind, shapes) if more else build(kind, a, shapes[0])
+                        x = layer(*(values[i] for i in reads))
+                    except (RuntimeError, ValueError) as error:
+                        raise LanguageError(str(error))
+                    need(x.numel(), "an empty output")
+                    self.layers.append((kind, layer, reads))
+                    values.append(x)
+                    current = len(self.layers)
+                    if isinstance(layer, nn.Module):
+                        if a.get("freeze"):
+                            layer.requires_grad_(False)
+                        self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+                if label:
+                    labels[label] = current
         need(self.shape, "input is missing")
         need(self.layers, "no layers")
+        need(current, "the answer is the input")
+        self.answer = current
         self.batch = self.batch or DEFAULT_BATCH
-        self.shape, self.output_shape = tuple(self.shape), tuple(x.shape[1:])
-        last = self.layers[-1][0]
+        self.shape, self.output_shape = tuple(self.shape), tuple(values[current].shape[1:])
+        last, _, reads = self.layers[current - 1]
         self.loss_name = self.loss_name or {"softmax": "crossentropy", "sigmoid": "bce"}.get(last, "mse")
-        self.from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"))
+        from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"))
+        self.loss_of = reads[0] if from_logits else current
         self.int_targets = self.loss_name == "crossentropy"
         a = self.loss_arguments
         classes = self.output_shape[0]
@@ -252,19 +365,21 @@ class Network:
             parameter.grad = None
         return self
 
-    def run(self, x, layers, training):
-        for kind, layer in layers:
+    def run(self, x, wanted, training):
+        """The value with that number: 0 is the input, i what layer i gives (the first is 1)."""
+        values = [x]
+        for kind, layer, reads in self.layers[:wanted]:
             if isinstance(layer, nn.Module):
                 layer.train(training)
-            x = layer(x)
-        return x
+            values.append(layer(*(values[i] for i in reads)))
+        return values[wanted]
 
     def forward(self, x):
         with torch.no_grad():
-            return self.run(x, self.layers, False)
+            return self.run(x, self.answer, False)
 
     def loss(self, x, t):
-        y = self.run(x, self.layers[:-1] if self.from_logits else self.layers, True)
+        y = self.run(x, self.loss_of, True)
         a = self.loss_arguments
         if self.loss_name == "crossentropy":
             weights = torch.tensor(a["weights"], dtype=y.dtype) if a.get("weights") else None

@@ -229,6 +229,40 @@ CASES = [
     ("labels", "input 1x5x5; batch 2; conv 2 k2; x: conv 2 k2; r: relu; conv 2 k2; out: fc 3; n: softmax", 2),
 ]
 
+# Networks that are no chains. Later cases stand behind the others, so that a new one leaves the file before it as it was.
+BRANCHED = [
+    ("residual", "input 3x6x6; batch 2; conv 4 k3 p1; x: relu; conv 4 k3 p1; relu; conv 4 k3 p1; add x; relu; globalavgpool; fc 3; softmax", 2),
+    ("residual_down", "input 2x7x7; batch 2; x:; conv 4 k3 s2 p1; tanh; conv 4 k3 p1; y:; from x; conv 4 k1 s2; add y; tanh; fc 3; softmax", 2),
+    ("residual_input", "input 5; batch 3; x:; fc 5; tanh; add x; fc 2", 3),
+    ("squeeze_excite", "input 2x5x4; batch 2; conv 6 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 6; sigmoid; mul x; conv 3 k3; fc 2; softmax", 2),
+    ("squeeze_excite_reverse", "input 2x4x4; batch 2; x: conv 3 k1; globalavgpool; fc 3; sigmoid; g:; from x; tanh; mul g; fc 2", 2),
+    ("squeeze_excite_1x1", "input 2x4x6; batch 2; conv 9 k1; x: tanh; avgpool k4x6; conv 9 k1; sigmoid; mul x; fc 2", 2),
+    ("mul_equal", "input 4; batch 3; fc 5; x: tanh; fc 5; sigmoid; mul x; fc 2", 3),
+    ("mul_self", "input 2x2x3; batch 2; conv 3 k1; x:; mul x; fc 2", 2),
+    ("gated", "input 3x4x4; batch 2; x:; conv 4 k3; tanh; t:; from x; conv 4 k3; sigmoid; mul t; fc 2; softmax", 2),
+    ("concat", "input 2x5x5; batch 2; x:; conv 3 k1; tanh; a:; from x; conv 5 k3 p1; tanh; b:; from x; avgpool 3 s1 p1; concat a b; conv 4 k1; tanh; fc 2", 2),
+    ("concat_flat", "input 6; batch 3; x:; fc 3; tanh; a:; from x; fc 9; tanh; concat a x; fc 2; softmax", 3),
+    ("concat_twice_the_same", "input 2x3x3; batch 2; conv 11 k1; x: tanh; concat x x; conv 2 k2; fc 2", 2),
+    ("concat_is_answer", "input 3x3x4; batch 2; a: conv 5 k1; conv 9 k3 p1; concat a", 2),
+    ("dense", "input 3x4x4; batch 2; a:; conv 4 k3 p1; relu; concat a; b:; conv 4 k3 p1; relu; concat b; conv 4 k3 p1; tanh; fc 3; softmax", 2),
+    ("read_three_times", "input 2x4x4; batch 2; x: conv 4 k3 p1; tanh; conv 4 k1; add x; tanh; conv 4 k3 p1; add x; tanh; mul x; fc 2", 2),
+    ("add_many", "input 7; batch 3; x:; fc 6; a: tanh; from x; fc 6; b: sigmoid; from x; fc 6; tanh; add a b a; fc 2", 3),
+    ("unused_branch", "input 2x4x4; batch 2; x: conv 3 k2; tanh; y:; conv 2 k2; relu; from y; fc 3; softmax", 2),
+    ("unused_end", "input 5; batch 2; fc 4; tanh; y: fc 3; fc 2; softmax; from y", 2),
+    ("answer_in_the_middle", "input 5; batch 2; fc 4; tanh; fc 3; y: softmax; fc 2; from y", 2),
+    ("two_readers_of_flatten", "input 2x3x3; batch 2; conv 3 k2; x: tanh; flatten; f: ; fc 12; tanh; add f; fc 2", 2),
+    ("blocks", "input 2x8x8; batch 2; block unit(c, s, act) { conv $c k3 p1 s=$s bias=false; $act }; block down(c) { x:; unit($c, 2, relu); "
+               "last: unit($c, 1, tanh); from x; conv $c k1 s2; add last; relu }; stem: down(3); down(4); s: down(5); fc 2; softmax", 2),
+    ("block_output", "input 4; batch 3; block two(n) { fc $n; tanh; fc $n }; x: two(3); tanh; two(3); add x; fc 2", 3),
+    ("repeat", "input 2x4x4; batch 2; conv 3 k1; repeat 3 { x:; conv 3 k3 p1; y: tanh; conv 3 k1; add x y }; fc 2; softmax", 2),
+    ("repeat_blocks", "input 5; batch 3; block res(n, b) { x:; repeat 2 { fc $n bias=$b; tanh }; fc 5; add x }; repeat 2 { res(4, false); last: fc 5 }; fc 2", 3),
+    ("freeze", "input 2x5x5; batch 2; conv 3 k3; tanh; conv 3 k2; relu; freeze; fc 4; tanh; fc 2; softmax", 2),
+    ("freeze_one", "input 5; batch 3; fc 4; tanh; fc 6 freeze=true; tanh; fc 2; softmax", 3),
+    ("freeze_branch", "input 2x4x4; batch 2; x: conv 3 k3 p1; freeze; tanh; y:; from x; conv 3 k1; add y; tanh; fc 2", 2),
+    ("freeze_all", "input 4; batch 2; fc 3; tanh; fc 2; freeze", 2),
+    ("pools_of_one", "input 2x6x6; batch 2; conv 3 k1; x: tanh; maxpool 2; a:; from x; avgpool 2; concat a; fc 2", 2),
+]
+
 DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
 VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
             "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
@@ -273,9 +307,9 @@ def answers(net, weights, x, t, dtype, noise=0.0):
         v.data = disturb(w)
     x = disturb(x)
     y, loss = net.forward(x), net.loss(x, t.long() if net.int_targets else t.to(dtype))
-    if net.parameters:
+    if loss.requires_grad:
         loss.backward()
-    return y, loss.detach(), [v.grad for _, v in net.parameters]
+    return y, loss.detach(), [torch.zeros_like(v) if v.grad is None else v.grad for _, v in net.parameters]
 
 
 def apart(a, b):
@@ -368,10 +402,12 @@ def main():
         lines += record(*case)
     for name, text, n, runs in TRAINED:
         lines += record(name, text, n, "", runs)
+    for case in BRANCHED:
+        lines += record(*case)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
-    print(f"{path}: {len(CASES) + len(TRAINED)} cases, {os.path.getsize(path)} bytes")
+    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED)} cases, {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":

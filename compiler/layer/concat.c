@@ -1,0 +1,55 @@
+/* concat: tensors one behind the other, along channels (features where they are flat). */
+#include "../nnc.h"
+
+static const Param params[] = {
+    {"L", PARAM_LABELS, true, NULL, 1, 48, NULL, "label"},
+    {0},
+};
+
+static bool shape(Net *net, Layer *layer)
+{
+    (void)net;
+    Shape sum = layer->in->shape;
+    for (int i = 0; i < layer->nmore; i++) {
+        Shape other = layer->more[i]->shape;
+        if (sum.rank == other.rank && sum.h == other.h && sum.w == other.w) {
+            sum.c += other.c;
+            continue;
+        }
+        const Token *label = &layer->arg[0].label[i];
+        error_at(label->loc, sum.rank == 1 || other.rank == 1
+                                 ? "concat needs images or flat numbers, not both, but %s comes in and %s is %s"
+                                 : "concat needs equal heights and widths, but %s comes in and %s is %s",
+                 shape_text(layer->in->shape), label->text, shape_text(other));
+        say_where_from(layer->in);
+        say_where_from(layer->more[i]);
+        return false;
+    }
+    layer->out->shape = sum;
+    return true;
+}
+
+static void lower_concat(Prog *prog, const Layer *layer)
+{
+    int64_t begin = 0;
+    for (int i = -1; i < layer->nmore; i++) {
+        const Value *part = i < 0 ? layer->in : layer->more[i];
+        Statement *s = new_statement(prog);
+        Access from = element(s, tensor_of(prog, part)), to = same_place(from, tensor_of(prog, layer->out));
+        to.at[0] = affine_add(to.at[0], affine(begin));
+        store(prog, s, STORE_SET, to, load(from));
+        begin += part->shape.c;
+    }
+}
+
+const Kind kind_concat = {
+    .name = "concat",
+    .role = ROLE_LAYER,
+    .syntax = "concat L...",
+    .help = "the current tensor, then those named, along channels",
+    .params = params,
+    .shape = shape,
+    .lower = lower_concat,
+    .examples = "input 2x3x4; x: tanh; conv 3 k1; concat x|input 5; x:; sigmoid; y: tanh; fc 3; concat y x|input 3; x: tanh; concat x x|"
+                "input 1x2x3; x: conv 8 k3 p1; y: conv 8 k1; from x; relu; concat y x; conv 2 k1",
+};

@@ -1,0 +1,22 @@
+/* from: a named tensor becomes the current one, so that what follows is a branch that starts there. */
+#include "../nnc.h"
+
+static const Param params[] = {
+    {"L", PARAM_LABELS, true, NULL, 1, 1, NULL, "label"},
+    {0},
+};
+
+static bool shape(Net *net, Layer *layer)
+{
+    net->out = layer->more[0];
+    return true;
+}
+
+const Kind kind_from = {
+    .name = "from",
+    .role = ROLE_FLOW,
+    .syntax = "from L",
+    .help = "what label L names is what the next statement takes",
+    .params = params,
+    .shape = shape,
+};

@@ -1,0 +1,20 @@
+/* repeat, block: how statements are put together; expand.c writes them out, so that no layer comes from them. */
+#include "../nnc.h"
+
+static const Param params[] = {{0}};
+
+const Kind kind_repeat = {
+    .name = "repeat",
+    .role = ROLE_STRUCTURE,
+    .syntax = "repeat N { ... }",
+    .help = "the statements N times",
+    .params = params,
+};
+
+const Kind kind_block = {
+    .name = "block",
+    .role = ROLE_STRUCTURE,
+    .syntax = "block NAME(a, b) { ... }",
+    .help = "a piece of network, used as NAME(32, 2), in which $a stands for 32",
+    .params = params,
+};

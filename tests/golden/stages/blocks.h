@@ -1,0 +1,87 @@
+/* The network of blocks.nn as C, made by nnc 0.1.0.
+ *
+ *     static blocks_params p;                         the weights
+ *     static blocks_work w;                           scratch memory; one per thread
+ *     blocks_init(&p, 1);                             or nn_load(&blocks_model, &p, "file.safetensors")
+ *     loss = blocks_backward(&p, &w, n, x, t, &g);    gradients of one batch
+ *     nn_step(&o, (float *)&p, (const float *)&g, state, BLOCKS_FLOATS);
+ *     blocks_forward(&p, &w, n, x, y);                answers
+ *
+ * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
+ * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+#ifndef BLOCKS_H
+#define BLOCKS_H
+
+#include "nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BLOCKS_INPUT   128        /* floats in one sample, C,H,W order */
+#define BLOCKS_OUTPUT  2          /* floats in one answer */
+#define BLOCKS_TARGETS 1          /* labels of one sample */
+#define BLOCKS_BATCH   2          /* the most samples a call may carry */
+#define BLOCKS_PARAMS  770        /* learnable parameters */
+#define BLOCKS_FLOATS  896        /* floats in the weights, padding (always 0) included */
+
+/* Weights, as plain arrays in this order. The gradients that blocks_backward writes have the same type, so an
+ * optimizer takes both as BLOCKS_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, BLOCKS_FLOATS). */
+typedef struct blocks_params {
+    NN_ALIGNED float stem_unit1_conv1_weight[3][2][3][3];   /* stem.unit1.conv1.weight [3, 2, 3, 3] */
+    float padding1[10];
+    float stem_last_conv1_weight[3][3][3][3];   /* stem.last.conv1.weight [3, 3, 3, 3] */
+    float padding2[15];
+    float stem_conv1_weight[3][2][1][1];   /* stem.conv1.weight [3, 2, 1, 1] */
+    float padding3[10];
+    float stem_conv1_bias[3];   /* stem.conv1.bias [3] */
+    float padding4[13];
+    float down2_unit1_conv1_weight[4][3][3][3];   /* down2.unit1.conv1.weight [4, 3, 3, 3] */
+    float padding5[4];
+    float down2_last_conv1_weight[4][4][3][3];   /* down2.last.conv1.weight [4, 4, 3, 3] */
+    float down2_conv1_weight[4][3][1][1];   /* down2.conv1.weight [4, 3, 1, 1] */
+    float padding6[4];
+    float down2_conv1_bias[4];   /* down2.conv1.bias [4] */
+    float padding7[12];
+    float conv1_weight[4][4][1][1];   /* conv1.weight [4, 4, 1, 1] */
+    float conv1_bias[4];   /* conv1.bias [4] */
+    float padding8[12];
+    float down3_unit1_conv1_weight[4][4][3][3];   /* down3.unit1.conv1.weight [4, 4, 3, 3] */
+    float down3_last_conv1_weight[4][4][3][3];   /* down3.last.conv1.weight [4, 4, 3, 3] */
+    float down3_conv1_weight[4][4][1][1];   /* down3.conv1.weight [4, 4, 1, 1] */
+    float down3_conv1_bias[4];   /* down3.conv1.bias [4] */
+    float padding9[12];
+    float conv2_weight[4][4][1][1];   /* conv2.weight [4, 4, 1, 1] */
+    float conv2_bias[4];   /* conv2.bias [4] */
+    float padding10[12];
+    float fc1_weight[2][4];   /* fc1.weight [2, 4] */
+    float padding11[8];
+    float fc1_bias[2];   /* fc1.bias [2] */
+    float padding12[14];
+} blocks_params;
+
+/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+typedef struct blocks_work {
+    NN_ALIGNED float arena[384];
+    uint64_t rng;   /* where dropout draws from */
+} blocks_work;
+
+extern const nn_model blocks_model;   /* names, sizes and functions, for the runtime */
+
+/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+void blocks_init(blocks_params *p, uint64_t seed);
+
+/* Inference for n samples, 1 <= n <= BLOCKS_BATCH: x is n x BLOCKS_INPUT, y gets n x BLOCKS_OUTPUT probabilities.
+ * x and y must not overlap. */
+void blocks_forward(const blocks_params *p, blocks_work *w, int n, const float *x, float *y);
+
+/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
+ * that loss. t: n class labels, 0 to 1.
+ * A label outside that range makes the loss NaN. */
+float blocks_backward(const blocks_params *p, blocks_work *w, int n, const float *x, const int *t, blocks_params *g);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
