@@ -1,10 +1,10 @@
 /* crossentropy: CrossEntropyLoss from logits and class labels, the mean over samples (and positions).
  *
- *     nll = log(sum over c of exp(in[c] - max)) + max - in[target]       d_in[c] = (softmax(in)[c] - (c == target)) / count
+ *     nll = log(sum over c of exp(in[c] - max)) + (max - in[target])       d_in[c] = (softmax(in)[c] - (c == target)) / count
  *
  * With weights and smoothing each class has a share of the target, which need not sum to 1,
  *
- *     q[c] = weight[c] ((1 - smooth) (c == target) + smooth / C)         nll = sum over c of q[c] (log(...) + max - in[c])
+ *     q[c] = weight[c] ((1 - smooth) (c == target) + smooth / C)         nll = sum over c of q[c] (log(...) + (max - in[c]))
  *
  * d_in[c] = (softmax(in)[c] sum of q - q[c]) / count, and count is the sum of the targets' weights, not their number.
  *
@@ -104,7 +104,7 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
 
     s = new_statement(prog);
     Access here = element(s, whole ? whole : nll);
-    Expr *logarithm = add(unary(OP_LOG, load(same_place(here, sum))), load(same_place(here, max)));
+    Expr *logarithm = unary(OP_LOG, load(same_place(here, sum)));
     store(prog, s, STORE_SET, here, whole ? logarithm : check_label(prog, layer, here, logarithm));
 
     if (whole) {
@@ -115,9 +115,10 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
 
     s = new_statement(prog);
     each = element(s, in);
+    Expr *below = sub(load(without_channel(each, max)), load(each)); /* max + log loses the digits of a small log */
     store(prog, s, STORE_ADD, without_channel(each, nll),
-          whole ? share_of(prog, layer, each, sub(load(without_channel(each, whole)), load(each)))
-                : if_target(prog, each, sub(constant(0), load(each)), constant(0)));
+          whole ? share_of(prog, layer, each, add(load(without_channel(each, whole)), below))
+                : if_target(prog, each, below, constant(0)));
 
     s = new_statement(prog);
     add_to_loss(prog, s, load(element(s, nll)));

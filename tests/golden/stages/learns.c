@@ -197,8 +197,8 @@ static NOINLINE void softmax1_forward(const float fc2_out[restrict 2],
  *     loss.exp[c] = exp((fc2.out[c] - loss.max))   for c<2
  *     loss.sum = 0
  *     loss.sum += loss.exp[c]   for c<2
- *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? (log(loss.sum) + loss.max) : nan) : nan)
- *     loss.nll += (target[0] == (c) ? (0 - fc2.out[c]) : 0)   for c<2
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(loss.sum) : nan) : nan)
+ *     loss.nll += (target[0] == (c) ? (loss.max - fc2.out[c]) : 0)   for c<2
  *     loss += loss.nll * 1/samples
  */
 static NOINLINE void loss_forward(const float fc2_out[restrict 2],
@@ -229,11 +229,11 @@ static NOINLINE void loss_forward(const float fc2_out[restrict 2],
     {
         const int v1 = target[0];
         const float v2 = loss_sum[0];
-        const float v3 = loss_max[0];
-        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) + v3 : NAN) : NAN;
+        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : NAN;
         for (int c = 0; c < 2; c++) {
+            const float v3 = loss_max[0];
             const float v4 = fc2_out[c];
-            sum += target[0] == c ? -v4 : 0.0f;
+            sum += target[0] == c ? v3 - v4 : 0.0f;
         }
         loss_nll[0] = sum;
     }
