@@ -583,10 +583,12 @@ static const char *const edges[] = {
     "input 1x4x16; batch 2; conv 2 k1; relu; avgpool 2; tanh; fc 2; loss bce",
     "input 1x2x4; batch 3; conv 2 k1; conv 3 k1 p0x6 pad=replicate; fc 2",
     "input 3; batch 2; fc 4; tanh; fc 2; freeze; softmax",
-    "input 2x4x4; batch 2; x: conv 3 k3 p1 freeze=true; relu; conv 3 k3 p1 bias=false; add x; freeze; tanh; globalavgpool; fc 3; softmax",
+    "input 2x4x4; batch 2; x: conv 3 k3 p1 freeze=true; relu; conv 3 k3 p1 bias=false; add x; freeze; tanh; globalavgpool; fc 3",
+    "input 5; batch 2; fc 4; tanh; loss: softmax; loss crossentropy",
+    "input 3x8x8; batch 2; conv 3 k1; avgpool 2; tanh; conv 2 k3 s2 p1; tanh; fc 2",
     "input 2x4x3; batch 2; conv 11 k4x3 bias=false; l0: dropout; concat l0; l1:; concat l0; l2:; add l2",
-    "input 2x3x3; batch 3; x:; conv 9 k3 s2 p1; relu; conv 9 k1; y:; from x; conv 9 k1 s2; add y; relu; fc 3; softmax",
-    "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5; softmax",
+    "input 2x3x3; batch 3; x:; conv 9 k3 s2 p1; relu; conv 9 k1; y:; from x; conv 9 k1 s2; add y; relu; fc 3",
+    "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5",
     "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
 };
 
