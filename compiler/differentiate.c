@@ -106,6 +106,8 @@ static Expr *derivative(const Expr *e, const Access *u, const Statement *s)
         return mul(derivative(a, u, s), mul(value, sub(constant(1), value)));
     case OP_ERF: /* 2 / sqrt(pi) exp(-a^2) */
         return mul(derivative(a, u, s), mul(constant(1.12837916709551257), unary(OP_EXP, sub(constant(0), mul(a, a)))));
+    case OP_SQRT:
+        return divide(mul(derivative(a, u, s), constant(0.5)), value);
     case OP_ABS:
         return mul(derivative(a, u, s),
                    if_le(a, constant(0), if_eq(a, constant(0), constant(0), constant(-1)), constant(1)));

@@ -72,6 +72,7 @@ static double evaluate(const Expr *e, const Run *run)
     case OP_TANH: return tanh(v[0]);
     case OP_SIGMOID: return 1 / (1 + exp(-v[0]));
     case OP_ERF: return erf(v[0]);
+    case OP_SQRT: return sqrt(v[0]);
     case OP_ABS: return fabs(v[0]);
     case OP_IF_LE: return v[0] <= v[1] ? v[2] : v[3];
     case OP_IF_EQ: return v[0] == v[1] ? v[2] : v[3];

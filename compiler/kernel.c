@@ -402,6 +402,7 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
     case OP_TANH: put_math(w, t, e, "tanh", MATH_TANH); break;
     case OP_SIGMOID: put_math(w, t, e, "sigmoid", MATH_SIGMOID); break;
     case OP_ERF: put_math(w, t, e, "erf", MATH_ERF); break;
+    case OP_SQRT: put_math(w, t, e, "sqrt", MATH_SQRT); break;
     case OP_ABS:
         w->uses->absolute |= varies(w, e);
         put_function(w, t, varies(w, e) ? "ABS" : "fabsf", e->arg[0]);

@@ -1,7 +1,8 @@
-/* math.c: prints exp, tanh, sigmoid, log, log1p and erf into net.c, for floats and for vectors of them.
+/* math.c: prints exp, tanh, sigmoid, log, log1p, erf and sqrt into net.c, for floats and for vectors of them.
  *
  * The C library has these for single numbers only, and rounds them differently from machine to machine. Ours are
- * polynomials without branches, within 2 units in the last place for every float, denormal results included; NaN
+ * polynomials without branches (but for sqrt, which the library rounds rightly everywhere), within 2 units in the last
+ * place for every float, denormal results included; NaN
  * gives NaN (some NaN). Otherwise each gives the same bits wherever float arithmetic is IEEE's, with every compiler,
  * alone or in any lane:
  *
@@ -23,7 +24,8 @@
  * times_@  a product that is rounded before anything else is done with it
  * bits_@   the bits of a REAL; real_@ is its inverse
  * each_@   a constant
- * pick_@   the second where the first, a comparison, holds, else the third */
+ * pick_@   the second where the first, a comparison, holds, else the third
+ * root_@   the square root */
 
 static const char float_vocabulary[] =
     "/* A product that is rounded, whatever becomes of it: no compiler may fuse it with a sum. That way the functions\n"
@@ -89,6 +91,14 @@ static void put_vec_vocabulary(FILE *f, int lanes)
                "#define each_v(x) ((vec){0} + (x))\n"
                "#define pick_v(where, a, b) real_v((bits_v(where) & bits_v(a)) | (~bits_v(where) & bits_v(b)))\n\n",
             4 * lanes);
+}
+
+static void put_vec_root(FILE *f, int lanes)
+{
+    fprintf(f, "#define root_v(x) ((vec){");
+    for (int i = 0; i < lanes; i++)
+        fprintf(f, "%ssqrtf((x)[%d])", !i ? "" : i % 4 ? ", " : ", \\\n    ", i);
+    fprintf(f, "})\n\n");
 }
 
 /* ---- The functions -----------------------------------------------------------------------------------------------
@@ -161,6 +171,8 @@ static const MathFunction functions[] = {
      "    REAL power = real_@(bits_@(t) << 23), above = 1.0f - power * (1.0f + v);\n"
      "    REAL y = real_@(bits_@(pick_@(size < 0.9f, below, above)) | sign);\n"},
 
+    {MATH_SQRT, "sqrt", "the C library's", "    REAL y = root_@(x);\n"},
+
     /* 0x3f3504f3 is sqrt(1/2). 0x4b000000 is 2^23, whose low bits n + 127 becomes. */
     {MATH_LOG, "log", "x = 2^n (1 + f), 1 + f from sqrt(1/2) to sqrt(2)",
      "    REAL shift = pick_@(x < 0x1p-126f, each_@(25.0f), each_@(0.0f));\n"
@@ -220,14 +232,19 @@ static void put_vec_function(FILE *f, const MathFunction *function)
 void emit_math(FILE *f, int lanes, unsigned scalar_set, unsigned vector_set)
 {
     size_t count = sizeof functions / sizeof *functions;
-    if (scalar_set)
+    if (scalar_set & ~(unsigned)MATH_SQRT) /* sqrt needs none of it, and a compiler may mention what isn't needed */
         fputs(float_vocabulary, f);
+    if (scalar_set & MATH_SQRT)
+        fprintf(f, "#define root_f(x) sqrtf(x)\n\n");
     for (size_t i = 0; i < count; i++)
         if (functions[i].in & scalar_set)
             put_float_function(f, &functions[i]);
     if (lanes == 1 || !vector_set)
         return;
-    put_vec_vocabulary(f, lanes);
+    if (vector_set & ~(unsigned)MATH_SQRT)
+        put_vec_vocabulary(f, lanes);
+    if (vector_set & MATH_SQRT)
+        put_vec_root(f, lanes);
     for (size_t i = 0; i < count; i++)
         if (functions[i].in & vector_set)
             put_vec_function(f, &functions[i]);

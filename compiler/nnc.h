@@ -288,7 +288,7 @@ typedef enum Op {
     OP_RANDOM,           /* uniform number in [0,1), number index of the sample's draws */
     OP_MEAN,             /* 1 / samples of the call; with class_weights 1 / sum of those of the call's targets */
     OP_ADD, OP_SUB, OP_MUL, OP_DIV,
-    OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ERF, OP_ABS,
+    OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ERF, OP_SQRT, OP_ABS,
     OP_IF_LE,            /* a <= b ? c : d */
     OP_IF_EQ,            /* a == b ? c : d */
     NOPS
@@ -736,9 +736,9 @@ void emit_function(FILE *, const Plan *, const Function *, bool *tables, Uses *)
 const char *c_name(const char *);                          /* "conv1.weight" as an identifier */
 const char *c_float(double);                               /* a literal that reads back exactly */
 
-/* ---- math.c: exp, tanh, sigmoid, log, log1p and erf for net.c ------------------------------------------------------------ */
+/* ---- math.c: exp, tanh, sigmoid, log, log1p, erf and sqrt for net.c ------------------------------------------------------------ */
 
-enum { MATH_EXP = 1, MATH_TANH = 2, MATH_SIGMOID = 4, MATH_LOG = 8, MATH_LOG1P = 16, MATH_ERF = 32 };
+enum { MATH_EXP = 1, MATH_TANH = 2, MATH_SIGMOID = 4, MATH_LOG = 8, MATH_LOG1P = 16, MATH_ERF = 32, MATH_SQRT = 64 };
 
 /* Prints those of exp_f, tanh_f, ... (on float) that are in scalar_set and those of exp_v, tanh_v, ... (on `vec`, a
  * vector of `lanes` floats; macros that evaluate x once) that are in vector_set, with what they need; nothing for 0.

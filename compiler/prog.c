@@ -32,6 +32,7 @@ const OpInfo op_info[NOPS] = {
     [OP_TANH] = {"tanh", 1, "tanh(%)"},
     [OP_SIGMOID] = {"sigmoid", 1, "sigmoid(%)"},
     [OP_ERF] = {"erf", 1, "erf(%)"},
+    [OP_SQRT] = {"sqrt", 1, "sqrt(%)"},
     [OP_ABS] = {"abs", 1, "abs(%)"},
     [OP_IF_LE] = {"if_le", 4, "(% <= % ? % : %)"},
     [OP_IF_EQ] = {"if_eq", 4, "(% == % ? % : %)"},

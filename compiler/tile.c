@@ -98,7 +98,7 @@ double expr_cycles(const Expr *e, int width)
 {
     static const double cycles[NOPS] = {
         [OP_LOAD] = 0.5, [OP_ADD] = 0.5, [OP_SUB] = 0.5, [OP_MUL] = 0.5, [OP_DIV] = 4, [OP_EXP] = 12, [OP_LOG] = 16,
-        [OP_LOG1P] = 20, [OP_TANH] = 20, [OP_SIGMOID] = 16, [OP_ERF] = 20, [OP_ABS] = 0.5, [OP_IF_LE] = 1.5, [OP_IF_EQ] = 1.5,
+        [OP_LOG1P] = 20, [OP_TANH] = 20, [OP_SIGMOID] = 16, [OP_ERF] = 20, [OP_SQRT] = 6, [OP_ABS] = 0.5, [OP_IF_LE] = 1.5, [OP_IF_EQ] = 1.5,
         [OP_RANDOM] = 8,
     };
     double sum = cycles[e->op];

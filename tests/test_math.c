@@ -1,4 +1,4 @@
-/* test_math.c: exp, tanh, sigmoid, log, log1p and erf as they are printed into net.c.
+/* test_math.c: exp, tanh, sigmoid, log, log1p, erf and sqrt as they are printed into net.c.
  *
  * A program around the printed functions is built with each compiler and instruction set that there is, and run. It
  * takes floats from all over, every so manyth bit pattern from a random one on, and all around those where something
@@ -20,9 +20,9 @@
 
 static const struct { const char *name; unsigned set; } functions[] = {
     {"exp", MATH_EXP}, {"tanh", MATH_TANH}, {"sigmoid", MATH_SIGMOID}, {"log", MATH_LOG}, {"log1p", MATH_LOG1P},
-    {"erf", MATH_ERF},
+    {"erf", MATH_ERF}, {"sqrt", MATH_SQRT},
 };
-enum { FUNCTIONS = sizeof functions / sizeof *functions, EVERYTHING = 63 };
+enum { FUNCTIONS = sizeof functions / sizeof *functions, EVERYTHING = 127 };
 
 /* ---- The program ---------------------------------------------------------------------------------------- */
 
@@ -121,9 +121,9 @@ static const char program[] =
     "    add_all((uint32_t)strtoul(argv[1], NULL, 10), (uint32_t)strtoul(argv[2], NULL, 10));\n"
     "#ifdef ACCURACY\n"
     "    CHECK(exp, exp);\n    CHECK(tanh, tanh);\n    CHECK(sigmoid, true_sigmoid);\n"
-    "    CHECK(log, log);\n    CHECK(log1p, log1p);\n    CHECK(erf, erf);\n"
+    "    CHECK(log, log);\n    CHECK(log1p, log1p);\n    CHECK(erf, erf);\n    CHECK(sqrt, sqrt);\n"
     "#endif\n"
-    "    SUM(exp);\n    SUM(tanh);\n    SUM(sigmoid);\n    SUM(log);\n    SUM(log1p);\n    SUM(erf);\n"
+    "    SUM(exp);\n    SUM(tanh);\n    SUM(sigmoid);\n    SUM(log);\n    SUM(log1p);\n    SUM(erf);\n    SUM(sqrt);\n"
     "    return !ok;\n"
     "}\n";
 

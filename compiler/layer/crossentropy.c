@@ -61,7 +61,7 @@ static Expr *weight(Prog *prog, const Layer *layer, Affine c)
     return load(access_at(table, c));
 }
 
-/* A statement for each class: q[c] times a factor, in a form that leaves out what smooth = 0 makes needless. */
+/* q[c] times a factor; without smoothing, that of the target alone. */
 static Expr *share_of(Prog *prog, const Layer *layer, Access each, Expr *factor)
 {
     double smooth = arg_of(layer, "smooth")->list[0], rest = smooth / (double)layer->in->shape.c;
@@ -71,7 +71,7 @@ static Expr *share_of(Prog *prog, const Layer *layer, Access each, Expr *factor)
     return mul(factor, if_target(prog, each, constant(1 - smooth + rest), constant(rest)));
 }
 
-/* For each position a number that is 0, or NaN where the label names no class. */
+/* The value, or NaN where the label names no class. */
 static Expr *check_label(Prog *prog, const Layer *layer, Access position, Expr *value)
 {
     return if_le(constant(0), label(prog, position),

@@ -118,6 +118,9 @@ def draw_statement(r, shape, sizes):
     """The words of a random layer that may or may not fit on shape."""
     kinds = ["relu", "relu", "leakyrelu", "sigmoid", "tanh", "tanh", "flatten", "dropout", "softmax", "normalize"]
     kinds += ["relu6", "elu", "gelu", "silu", "softplus", "hardsigmoid", "hardswish"]
+    kinds += ["layernorm", "groupnorm"]
+    if len(shape) == 3:
+        kinds += ["convtranspose"] * 5 + ["upsample"] * 2 + ["adaptiveavgpool"] * 2
     kinds += ["conv"] * 16 + ["maxpool"] * 5 + ["avgpool"] * 5 + ["globalavgpool", "fc"] if len(shape) == 3 else ["fc"] * 7
     kind = r.choice(kinds)
     if kind == "conv":
@@ -137,6 +140,22 @@ def draw_statement(r, shape, sizes):
         words += maybe(r, 0.3, "bias=" + r.choice(["true", "false", "false"])) + maybe(r, 0.8 if mode != "zeros" else 0.2, f"pad={mode}")
         r.shuffle(words)
         return ["conv", f"{channels}->{outputs}" if r.random() < 0.3 else f"{outputs}"] + words
+    if kind == "convtranspose":
+        groups = r.choice([g for g in range(1, shape[0] + 1) if shape[0] % g == 0] + [1] * 4)
+        outputs = groups * r.choice([1, 1, 2, 3, 5])
+        words = [letter(r, "k", draw_pair(r, [1, 2, 3, 3, 4]))] + maybe(r, 0.6, letter(r, "s", draw_pair(r, [1, 2, 2, 3])))
+        words += maybe(r, 0.5, letter(r, "p", draw_pair(r, [0, 1, 1, 2]))) + maybe(r, 0.3, letter(r, "o", draw_pair(r, [0, 1, 1, 2])))
+        words += maybe(r, 0.9 if groups > 1 else 0.2, letter(r, "g", groups)) + maybe(r, 0.3, "bias=" + r.choice(["true", "false"]))
+        r.shuffle(words)
+        return [kind, f"{shape[0]}->{outputs}" if r.random() < 0.3 else f"{outputs}"] + words
+    if kind == "upsample":
+        return [kind, draw_pair(r, [1, 2, 2, 3, 4])] + maybe(r, 0.7, "mode=" + r.choice(["nearest", "bilinear", "bilinear"]))
+    if kind == "adaptiveavgpool":
+        return [kind, draw_pair(r, [1, 2, 3, 4, 5, 7])]
+    if kind == "groupnorm":
+        return [kind, f"{r.choice([g for g in range(1, shape[0] + 1) if shape[0] % g == 0])}"] + maybe(r, 0.3, "eps=0.01")
+    if kind == "layernorm":
+        return [kind] + maybe(r, 0.3, r.choice(["eps=0.01", "eps=1e-3"]))
     if kind == "fc":
         inputs = math.prod(shape)
         outputs = r.choice(sizes)

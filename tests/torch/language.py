@@ -106,6 +106,13 @@ KINDS = {
     "avgpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "countpad": (boolean, True)}),
     "relu": (None, {}), "sigmoid": (None, {}), "tanh": (None, {}), "flatten": (None, {}), "softmax": (None, {}),
     "globalavgpool": (None, {}),
+    "adaptiveavgpool": (("size", positive, REQUIRED), {}),
+    "upsample": (("factor", positive, REQUIRED), {"mode": (one_of(nearest="nearest", bilinear="bilinear"), "nearest")}),
+    "convtranspose": (("channels", channels, REQUIRED),
+                      {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "o": (pair, (0, 0)),
+                       "g": (count, 1), "bias": (boolean, True)}),
+    "layernorm": (None, {"eps": (number, 1e-5)}),
+    "groupnorm": (("groups", count, REQUIRED), {"eps": (number, 1e-5)}),
     "relu6": (None, {}), "silu": (None, {}), "softplus": (None, {}), "hardsigmoid": (None, {}), "hardswish": (None, {}),
     "elu": (("alpha", number, 1.0), {}),
     "gelu": (None, {"tanh": (boolean, False)}),
@@ -234,14 +241,18 @@ def statements(text):
 def build(kind, a, shape):
     """The torch module (or function) of one layer; shape is that of one incoming sample."""
     flat = len(shape) == 1
-    if kind in ("conv", "maxpool", "avgpool", "globalavgpool"):
+    if kind in ("conv", "convtranspose", "maxpool", "avgpool", "globalavgpool", "adaptiveavgpool", "upsample"):
         need(not flat, f"{kind} needs CxHxW")
-    if kind in ("conv", "fc"):
+    if kind in ("conv", "convtranspose", "fc"):
         inputs, outputs = a["channels"]
-        incoming = shape[0] if kind == "conv" else torch.Size(shape).numel()
+        incoming = shape[0] if kind != "fc" else torch.Size(shape).numel()
         need(inputs in (None, incoming), f"{inputs} channels declared, {incoming} come in")
         if kind == "fc":
             return nn.Sequential(nn.Flatten(), nn.Linear(incoming, outputs, bias=a["bias"]))
+        if kind == "convtranspose":
+            need(all(o < s for o, s in zip(a["o"], a["s"])), "output padding must be below the stride")
+            return nn.ConvTranspose2d(incoming, outputs, a["k"], stride=a["s"], padding=a["p"], output_padding=a["o"],
+                                      groups=a["g"], bias=a["bias"])
         return nn.Conv2d(incoming, outputs, a["k"], stride=a["s"], padding=a["p"], dilation=a["d"], groups=a["g"],
                          bias=a["bias"], padding_mode=a["pad"])
     if kind == "maxpool":
@@ -251,6 +262,15 @@ def build(kind, a, shape):
         return pool
     if kind == "avgpool":
         return nn.AvgPool2d(a["k"], stride=a["s"], padding=a["p"], count_include_pad=a["countpad"])
+    if kind == "adaptiveavgpool":
+        return nn.AdaptiveAvgPool2d(a["size"])
+    if kind == "upsample":
+        return nn.Upsample(scale_factor=a["factor"], mode=a["mode"], align_corners=None if a["mode"] == "nearest" else False)
+    if kind == "layernorm":
+        return nn.LayerNorm(shape, eps=a["eps"])
+    if kind == "groupnorm":
+        need(a["groups"] > 0 and shape[0] % a["groups"] == 0, "channels that groups don't divide")
+        return nn.GroupNorm(a["groups"], shape[0], eps=a["eps"])
     if kind == "globalavgpool":
         return lambda x: x.mean((2, 3))
     if kind == "normalize":
