@@ -53,7 +53,7 @@ def main():
     torch.set_num_threads(1)
     net = language.read(open(sys.argv[1]).read())
     layers = plain(net.layers, net.shape)
-    logits = layers[:-1] if net.from_logits else layers
+    logits = layers[:net.loss_of]    # without the softmax that crossentropy contains
     x, t = torch.rand(net.batch, *net.shape), net.draw_targets(torch.Generator().manual_seed(1), net.batch)
     trains, infers = [], []
     for last in (False, True) if len(net.shape) == 3 else (False,):
