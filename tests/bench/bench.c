@@ -391,7 +391,7 @@ int main(int argc, char **argv)
     char **nets = argv + 9;
     has_torch = system("/usr/bin/python3 -c 'import torch' >/dev/null 2>&1") == 0;
     if (!has_torch)
-        fprintf(stderr, "PyTorch is not installed (Debian: python3-torch); its columns stay empty\n");
+        fprintf(stderr, "PyTorch is not installed (Debian: python3-torch libopenblas0); its columns stay empty\n");
     run(text("mkdir -p %s && %s %s -DLANES=%d %s/peak.c -o %s/peak", folder, cc, cflags, lanes > 1 ? lanes : 4, source, folder));
     Child peak = start(text("%s/peak", folder));
     double gflops = ask(&peak, "peak");

@@ -1,9 +1,14 @@
 """Times one network in PyTorch, one thread, under the protocol of net.c: `train SECONDS`, `infer SECONDS`.
 
 The best of the ways that PyTorch offers is taken: eager or traced, channels first or last; it is found before the
-first request is answered."""
+first request is answered. Which library multiplies matrices is the system's affair; Debian's plain one (libblas3) is
+some thirty times slower than libopenblas0."""
+import os
 import sys
 import time
+
+for library in "OPENBLAS", "OMP", "MKL", "BLIS":
+    os.environ[library + "_NUM_THREADS"] = "1"    # each is asked when it is loaded
 
 import torch
 import torch.nn.functional as F
