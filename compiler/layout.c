@@ -325,12 +325,6 @@ static void copy_input(Prog *prog, const Statement *reader, Tensor *x, Tensor **
     copies[x->id] = copy;
 }
 
-/* Channels that lie innermost have whole vectors of room, which is no halo. */
-static bool pads_vectors(const Tensor *t, int dimension)
-{
-    return dimension == t->rank - 1 && t->axis[dimension] == 0;
-}
-
 /* Zeros around t, before its first value is written: slabs, along each dimension two. */
 static void fill_halo(Prog *prog, Statement **link, Tensor *t)
 {
@@ -344,7 +338,7 @@ static void fill_halo(Prog *prog, Statement **link, Tensor *t)
     static const char *const names[] = {"y", "x", "c"};
     for (int d = t->rank - 1; d >= 0; d--) {
         int64_t inner_begin = begin[d], inner_end = end[d];
-        bool padding_only = pads_vectors(t, d) && !t->before[d];
+        bool padding_only = d == t->rank - 1 && !t->before[d]; /* whole vectors, not a halo */
         for (int side = 0; side < 2 && !padding_only; side++) {
             begin[d] = side ? inner_end : -t->before[d];
             end[d] = side ? t->room[d] - t->before[d] : inner_begin;
@@ -369,7 +363,7 @@ static void fill_halo(Prog *prog, Statement **link, Tensor *t)
 static bool has_halo(const Tensor *t)
 {
     for (int d = 0; d < t->rank; d++)
-        if (t->before[d] || (!pads_vectors(t, d) && t->room[d] > t->dim[d]))
+        if (t->before[d] || (d < t->rank - 1 && t->room[d] > t->dim[d]))
             return true;
     return false;
 }

@@ -19,6 +19,7 @@
 
 enum { MOST_ROUNDS = 51, MOST_FUNCTIONS = 200, MOST_RESULTS = 2000 };
 static const double regression = 0.9;
+static const double least_cycles = 30; /* what reading the clock takes can't be told from shorter functions */
 
 static const char *nnc, *cc, *target, *folder, *source;
 static const char *cflags;
@@ -284,7 +285,7 @@ static void measure_layers(const char *net, const char *only, Child *peak)
     for (int i = 0; i < n; i++) {
         const Figures *f = &functions[i];
         double took = median(f->took, f->n), share = f->macs > 0 ? median(f->share, f->n) : NAN;
-        if (!f->n || (only && strncmp(f->name, only, strlen(only))))
+        if (!f->n || (only && strncmp(f->name, only, strlen(only))) || took < least_cycles * cycle)
             continue;
         printf("| %s | %s | %s | %.0f | %.0f | %s | %s |\n", net, f->name, number(1e6 * took), took / cycle, f->cycles,
                isnan(share) ? "-" : text("%.0f %%", 100 * share),
