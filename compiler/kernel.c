@@ -582,7 +582,7 @@ static void put_zero(Writer *w, const Access *out)
 
 static bool is_zero_fill(const Kernel *k)
 {
-    return !k->body && expr_is(k->first->rhs, 0) && covers_tensor(k->first, &k->first->out);
+    return !k->body && !k->nthen && expr_is(k->first->rhs, 0) && covers_tensor(k->first, &k->first->out);
 }
 
 static char *access_text(Writer *w, const Access *access)

@@ -576,6 +576,7 @@ static void check_worked(const Case *c, const nn_model *m)
 
 /* Shapes at the edges, each under each mode and target: what a random network meets too seldom. */
 static const char *const edges[] = {
+    "input 2x3x7; batch 8; conv 6 k3 s3x2; relu; conv 3 k1x2 s3x1 p2x0 g3; relu; fc 2", /* sees nothing but padding */
     "input 1; batch 1; fc 1",
     "input 2; batch 5; fc 3; sigmoid; fc 2; softmax",
     "input 1x1x1; batch 3; conv 1 k1; relu; maxpool 1; avgpool 1; globalavgpool",
