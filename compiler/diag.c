@@ -36,6 +36,7 @@ static const struct {
     [WARN_PADDING] = {"padding", "a window that covers nothing but padding"},
     [WARN_LOSS] = {"loss", "a loss that takes probabilities for logits"},
     [WARN_UNUSED] = {"unused", "a branch whose output nobody uses"},
+    [WARN_BATCH] = {"batch", "a batch too small for its statistics"},
 };
 
 static bool warning_off[NWARNINGS];

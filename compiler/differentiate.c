@@ -85,6 +85,7 @@ static Expr *derivative(const Expr *e, const Access *u, const Statement *s)
     case OP_INDEX:
     case OP_RANDOM:
     case OP_MEAN:
+    case OP_SAMPLES:
         return constant(0);
     case OP_ADD:
         return add(derivative(a, u, s), derivative(b, u, s));
@@ -217,7 +218,8 @@ static void need(const Access *access, void *needed)
 
 static bool is_result(const Tensor *tensor)
 {
-    return tensor->role == TENSOR_OUTPUT || tensor->role == TENSOR_LOSS || tensor->role == TENSOR_GRADIENT;
+    return tensor->role == TENSOR_OUTPUT || tensor->role == TENSOR_LOSS || tensor->role == TENSOR_GRADIENT
+           || tensor->role == TENSOR_WEIGHT; /* a statistic that training keeps */
 }
 
 void remove_unused(Prog *prog)

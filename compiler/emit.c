@@ -39,6 +39,24 @@ static const char *weight_arrays(const Weight *w)
 
 /* ---- net.h ------------------------------------------------------------------------------------------ */
 
+static const Weight *next_weight(const Weight *w, bool statistic)
+{
+    while (w && w->statistic != statistic)
+        w = w->next;
+    return w;
+}
+
+/* net_backward writes to the weights it is given where it keeps statistics. */
+static const char *const_of_params(const Pass *pass, const Plan *plan)
+{
+    return pass->prog->training && next_weight(plan->net->weights, true) ? "" : "const ";
+}
+
+static const char *backward_const(const Plan *plan)
+{
+    return const_of_params(&plan->training, plan);
+}
+
 static void put_params_struct(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
@@ -49,19 +67,25 @@ static void put_params_struct(FILE *f, const Plan *plan)
     else
         fprintf(f, "/* Weights, as plain arrays in this order. */\n");
     fprintf(f, "typedef struct %s_params {\n", p);
-    int64_t at = 0;
     int padding = 0;
     const char *align = "NN_ALIGNED ";
-    for (const Weight *w = plan->net->weights; w; w = w->next) {
-        fprintf(f, "    %sfloat %s%s;   /* %s %s */\n", align, c_name(w->name), weight_arrays(w), w->name, weight_shape(w));
+    for (int statistics = 0; statistics < 2; statistics++) {
+        const Weight *w = next_weight(plan->net->weights, statistics);
+        if (statistics && w)
+            fprintf(f, "    /* Statistics of the data, which %s_backward keeps and no optimizer touches: */\n", p);
+        for (const Weight *next; w; w = next) {
+            next = next_weight(w->next, statistics);
+            fprintf(f, "    %sfloat %s%s;   /* %s %s */\n", align, c_name(w->name), weight_arrays(w), w->name, weight_shape(w));
+            align = "";
+            int64_t at = w->offset + w->array->floats;
+            int64_t end = next ? next->offset : statistics ? plan->all_floats : plan->floats;
+            if (end > at)
+                fprintf(f, "    float padding%d[%lld];\n", ++padding, (long long)(end - at));
+        }
+        if (!statistics && !next_weight(plan->net->weights, false))
+            fprintf(f, "    %sfloat padding%d[%lld];   /* the network has no parameters */\n", align, ++padding, (long long)plan->floats);
         align = "";
-        at = w->offset + w->array->floats;
-        int64_t next = w->next ? w->next->offset : plan->floats;
-        if (next > at)
-            fprintf(f, "    float padding%d[%lld];\n", ++padding, (long long)(next - at));
     }
-    if (!plan->net->weights)
-        fprintf(f, "    %sfloat padding%d[%lld];   /* the network has no weights */\n", align, ++padding, (long long)plan->floats);
     fprintf(f, "} %s_params;\n\n", p);
 }
 
@@ -89,8 +113,10 @@ static void put_prototypes(FILE *f, const Plan *plan)
                " * that loss. t: %s.%s%s */\n", target_text(plan),
             plan->net->int_targets ? "\n * A label outside that range makes the loss NaN." : "",
             plan->training.prog->draws ? "\n * Dropout draws from w->rng, which the caller sets once; each call moves it on." : "");
-    fprintf(f, "float %s_backward(const %s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g);\n\n",
-            p, p, p, plan->net->int_targets ? "int" : "float", p);
+    if (!*backward_const(plan))
+        fprintf(f, "/* It also moves the running statistics in p towards those of the batch. */\n");
+    fprintf(f, "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g);\n\n",
+            p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
 }
 
 void emit_header(FILE *f, const Plan *plan)
@@ -192,11 +218,8 @@ static void put_head(FILE *f, const Plan *plan)
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n *\n", plan->target->cflags);
     fprintf(f, " * %-12s %-11s %10s %10s  %-22s %s\n", "layer", "output", "parameters", "MACs", "forward", "backward");
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        int64_t params = 0;
-        for (int i = 0; i < layer->nweights; i++)
-            params += layer->weight[i]->count;
         const Function *forward = function_of(&plan->forward, layer, false);
-        fprintf(f, " * %-12s %-11s %10lld %10lld  %-22s %s\n", layer->name, shape_text(layer->out->shape), (long long)params,
+        fprintf(f, " * %-12s %-11s %10lld %10lld  %-22s %s\n", layer->name, shape_text(layer->out->shape), (long long)parameters_of(layer),
                 (long long)(forward ? forward->macs : 0), how(&plan->forward, layer, false), how(&plan->training, layer, true));
     }
     fprintf(f, " */\n");
@@ -309,7 +332,7 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         fprintf(f, "/* %s%s\n * %s: %s, %lld points\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
                 how_function(fn), (long long)fn->terms);
         for (const Statement *s = pass->prog->statements; s; s = s->next)
-            if (s->layer == layer && s->backward == fn->backward && s->per_sample != fn->per_call && does(fn, s)) {
+            if (s->layer == layer && s->backward == fn->backward && s->per_sample != fn->per_call && s->phase == fn->phase && does(fn, s)) {
                 fprintf(f, " *     ");
                 dump_statement(f, s);
             }
@@ -320,33 +343,57 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
 
 /* ---- net_forward, net_backward --------------------------------------------------------------------------------- */
 
+/* One loop over the samples of a call, or over chunks of them: its functions are those from begin on, up to but not end. */
+typedef struct Loop {
+    const Plan *plan;
+    const Pass *pass;
+    const Function *begin, *end;
+    bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
+} Loop;
+
+/* Where the first sample of the call or of the chunk lies. */
+static const char *all_samples(const Loop *loop, const Tensor *root)
+{
+    const Buffer *b = buffer_of(loop->pass, root);
+    if (b && b->whole_batch && loop->chunks)
+        return format("(all_%s + (size_t)first * %lld)", c_name(root->name), (long long)b->tensor->floats);
+    if (b || loop->chunks)
+        return format("all_%s", c_name(root->name));
+    return root->role == TENSOR_INPUT ? "x" : root->role == TENSOR_OUTPUT ? "y" : "t";
+}
+
 /* What a function is called with. Buffers are void pointers and fit every parameter; of the others those that
  * the callee sees with other dimensions need a cast. A function that takes a chunk of samples gets the first. */
-static void put_argument(FILE *f, const Pass *pass, const Function *fn, int i)
+static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
 {
-    const Tensor *tensor = fn->param[i], *root = pass->root[tensor->id];
+    const Tensor *tensor = fn->param[i], *root = loop->pass->root[tensor->id];
     bool flat = fn->unroll == UNROLL_FULL || tensor->rank < 2;
     const char *type = tensor->is_int ? "int" : "float";
-    const Buffer *b = buffer_of(pass, tensor);
+    const Buffer *b = buffer_of(loop->pass, tensor);
     switch (root->role) {
     case TENSOR_WEIGHT:
-    case TENSOR_GRADIENT:
-        fprintf(f, "%s%s->%s", !flat || tensor->rank < 2 ? "" : fn->param_written[i] ? "(float *)" : "(const float *)",
+    case TENSOR_GRADIENT: {
+        const char *cast = fn->param_written[i] ? "(float *)" : "(const float *)";
+        /* ISO C makes no pointer to const rows out of one to rows. */
+        bool adds_const = root->role == TENSOR_WEIGHT && !*const_of_params(loop->pass, loop->plan);
+        fprintf(f, "%s%s->%s", tensor->rank < 2 ? "" : flat ? cast : adds_const ? "(void *)" : "",
                 root->role == TENSOR_WEIGHT ? "p" : "g", c_name(tensor->weight->name));
         break;
+    }
     case TENSOR_INPUT:
     case TENSOR_TARGET:
         if (!flat)
             fprintf(f, "(const %s (*)%s)", type, dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
-        fprintf(f, "%s%s", fn->batched ? "all_" : "", c_name(root->name));
+        fprintf(f, "%s", fn->batched ? all_samples(loop, root) : c_name(root->name));
         break;
     case TENSOR_LOSS:
         fprintf(f, "&loss");
         break;
     default:
-        if (fn->batched && (!b || b->samples > 1))
-            fprintf(f, "%sall_", flat ? "" : "(void *)");
-        fprintf(f, "%s", c_name(root->name));
+        if (fn->batched && root->per_sample)
+            fprintf(f, "%s%s", !flat && (!b || b->samples > 1) ? "(void *)" : "", all_samples(loop, root));
+        else
+            fprintf(f, "%s", c_name(root->name));
     }
 }
 
@@ -360,7 +407,7 @@ static bool touches(const Pass *pass, TensorRole role)
     return false;
 }
 
-static void put_call(FILE *f, const Pass *pass, const Function *fn, int depth, const char *samples)
+static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
 {
     int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
     const char *separator = "";
@@ -370,7 +417,7 @@ static void put_call(FILE *f, const Pass *pass, const Function *fn, int depth, c
         FILE *memory = open_memstream(&text, &size);
         if (!memory)
             fail("out of memory");
-        put_argument(memory, pass, fn, i);
+        put_argument(memory, loop, fn, i);
         fclose(memory);
         bool wrap = column + (int)size > 114;
         column = wrap ? 4 * depth + 4 + (int)size : column + (int)size + 2;
@@ -382,8 +429,10 @@ static void put_call(FILE *f, const Pass *pass, const Function *fn, int depth, c
         fprintf(f, "%s rng", separator), separator = ",";
     if (fn->uses_mean)
         fprintf(f, "%s mean", separator), separator = ",";
+    if (fn->uses_samples)
+        fprintf(f, "%s samples", separator), separator = ",";
     if (fn->batched)
-        fprintf(f, "%s %s", separator, samples);
+        fprintf(f, "%s %s", separator, loop->chunks ? "m" : "n");
     fprintf(f, ");\n");
 }
 
@@ -414,69 +463,84 @@ static bool group_draws(const Function *begin, const Function *end)
     return false;
 }
 
-/* The loop over samples for a run of functions that take one. `all`: where a chunk's samples begin. */
-static void put_sample_loop(FILE *f, const Plan *plan, const Pass *pass, const Function *begin, const Function *end, int depth,
-                            const char *samples, const char *first)
+/* The loop over samples for a run of functions that take one. */
+static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, const Function *end, int depth)
 {
-    const char *P = plan->PREFIX;
+    const Pass *pass = loop->pass;
+    const char *P = loop->plan->PREFIX;
     const int in = 4 * depth + 4;
-    const char *all = pass->chunk ? "all_" : "";
-    fprintf(f, "%*sfor (int s = 0; s < %s; s++) {\n", 4 * depth, "", samples);
+    fprintf(f, "%*sfor (int s = 0; s < %s; s++) {\n", 4 * depth, "", loop->chunks ? "m" : "n");
     if (group_touches_role(pass, begin, end, TENSOR_INPUT))
-        fprintf(f, "%*sconst float *const input = %s + (size_t)s * %s_INPUT;\n", in, "", *all ? "all_input" : "x", P);
+        fprintf(f, "%*sconst float *const input = %s + (size_t)s * %s_INPUT;\n", in, "", all_samples(loop, pass->prog->x), P);
     if (group_touches_role(pass, begin, end, TENSOR_OUTPUT))
         fprintf(f, "%*svoid *const %s = %s + (size_t)s * %s_OUTPUT;\n", in, "", c_name(pass->prog->y->name),
-                *all ? format("all_%s", c_name(pass->prog->y->name)) : "y", P);
+                all_samples(loop, pass->prog->y), P);
     if (group_touches_role(pass, begin, end, TENSOR_TARGET))
-        fprintf(f, "%*sconst %s *const target = %s + (size_t)s * %s_TARGETS;\n", in, "", plan->net->int_targets ? "int" : "float",
-                *all ? "all_target" : "t", P);
+        fprintf(f, "%*sconst %s *const target = %s + (size_t)s * %s_TARGETS;\n", in, "", loop->plan->net->int_targets ? "int" : "float",
+                all_samples(loop, pass->prog->t), P);
+    const char *number = loop->chunks ? "(first + s)" : "s";
     if (group_draws(begin, end))
-        fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", *first ? format("(%s + s)", first) : "s",
-                (long long)pass->prog->draws);
+        fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number, (long long)pass->prog->draws);
     for (const Buffer *b = pass->buffers; b; b = b->next)
-        if (b->samples > 1 && group_touches(pass, begin, end, b->tensor))
-            fprintf(f, "%*svoid *const %s = all_%s + (size_t)s * %lld;\n", in, "", c_name(b->tensor->name), c_name(b->tensor->name),
-                    (long long)b->tensor->floats);
+        if ((b->samples > 1 || b->whole_batch) && group_touches(pass, begin, end, b->tensor))
+            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", c_name(b->tensor->name), c_name(b->tensor->name),
+                    b->whole_batch ? number : "s", (long long)b->tensor->floats);
     for (const Function *fn = begin; fn != end; fn = fn->next)
-        put_call(f, pass, fn, depth + 1, samples);
+        put_call(f, loop, fn, depth + 1);
     fprintf(f, "%*s}\n", 4 * depth, "");
 }
 
-static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
+/* Opens the loop over chunks; x, y and t of the chunk at hand get names. */
+static void open_chunks(FILE *f, const Loop *loop)
 {
-    const Function *fn = pass->functions;
-    for (; fn && fn->per_call; fn = fn->next)
-        put_call(f, pass, fn, 1, "n");
-    bool chunks = pass->chunk && pass->chunk < plan->net->batch;
-    int depth = 1 + chunks;
-    const char *samples = chunks ? "m" : "n", *first = chunks ? "first" : "", *P = plan->PREFIX;
-    if (chunks) {
-        fprintf(f, "    for (int first = 0; first < n; first += %lld) {\n", (long long)pass->chunk);
-        fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->chunk, (long long)pass->chunk);
-    }
-    if (pass->chunk) {
-        const char *from = chunks ? format(" + (size_t)first * %s_", P) : "";
-        if (touches(pass, TENSOR_INPUT))
-            fprintf(f, "%*sconst float *const all_input = x%s%s;\n", 4 * depth, "", from, chunks ? "INPUT" : "");
-        if (touches(pass, TENSOR_OUTPUT))
-            fprintf(f, "%*sfloat *const all_%s = y%s%s;\n", 4 * depth, "", c_name(pass->prog->y->name), from, chunks ? "OUTPUT" : "");
-        if (touches(pass, TENSOR_TARGET))
-            fprintf(f, "%*sconst %s *const all_target = t%s%s;\n", 4 * depth, "", plan->net->int_targets ? "int" : "float", from,
-                    chunks ? "TARGETS" : "");
-    }
-    while (fn) {
-        const Function *end = fn;
-        while (end && end->batched == fn->batched)
+    const Pass *pass = loop->pass;
+    const char *P = loop->plan->PREFIX, *type = loop->plan->net->int_targets ? "int" : "float";
+    fprintf(f, "    for (int first = 0; first < n; first += %lld) {\n", (long long)pass->chunk);
+    fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->chunk, (long long)pass->chunk);
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
+        fprintf(f, "        const float *const all_input = x + (size_t)first * %s_INPUT;\n", P);
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_OUTPUT))
+        fprintf(f, "        float *const all_%s = y + (size_t)first * %s_OUTPUT;\n", c_name(pass->prog->y->name), P);
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
+        fprintf(f, "        const %s *const all_target = t + (size_t)first * %s_TARGETS;\n", type, P);
+}
+
+static void put_loop(FILE *f, Loop *loop)
+{
+    const Pass *pass = loop->pass;
+    for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
+        loop->chunks |= fn->batched && pass->chunk < loop->plan->net->batch;
+    if (loop->chunks)
+        open_chunks(f, loop);
+    int depth = 1 + loop->chunks;
+    for (const Function *fn = loop->begin, *end; fn != loop->end; fn = end) {
+        for (end = fn; end != loop->end && end->batched == fn->batched;)
             end = end->next;
         if (fn->batched)
             for (; fn != end; fn = fn->next)
-                put_call(f, pass, fn, depth, samples);
+                put_call(f, loop, fn, depth);
         else
-            put_sample_loop(f, plan, pass, fn, end, depth, samples, first);
-        fn = end;
+            put_sample_loop(f, loop, fn, end, depth);
     }
-    if (chunks)
+    if (loop->chunks)
         fprintf(f, "    }\n");
+}
+
+/* Phase by phase: what is done once, then the loop over the samples. */
+static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
+{
+    for (const Function *fn = pass->functions; fn;) {
+        Loop loop = {plan, pass, fn, fn, false};
+        for (; fn && fn->per_call; fn = fn->next)
+            put_call(f, &loop, fn, 1);
+        loop.begin = fn;
+        int phase = fn ? fn->phase : 0;
+        while (fn && !fn->per_call && fn->phase == phase)
+            fn = fn->next;
+        loop.end = fn;
+        if (loop.begin != loop.end)
+            put_loop(f, &loop);
+    }
 }
 
 static void put_buffers(FILE *f, const Pass *pass)
@@ -484,7 +548,7 @@ static void put_buffers(FILE *f, const Pass *pass)
     for (const Buffer *b = pass->buffers; b; b = b->next) {
         const Tensor *t = b->tensor;
         const char *dims = t->rank ? dims_text(t->rank, t->room, "", "x", "") : "1";
-        if (b->samples > 1)
+        if (b->samples > 1 || b->whole_batch)
             fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name), (long long)b->offset,
                     (long long)b->samples, dims);
         else
@@ -520,6 +584,14 @@ static bool uses_mean(const Pass *pass)
     return false;
 }
 
+static bool uses_samples(const Pass *pass)
+{
+    for (const Function *f = pass->functions; f; f = f->next)
+        if (f->uses_samples)
+            return true;
+    return false;
+}
+
 /* What a mean over the call divides by: its samples, or what the weights of their targets sum to. */
 static void put_mean(FILE *f, const Net *net)
 {
@@ -540,11 +612,13 @@ static void put_backward(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
     const Pass *pass = &plan->training;
-    fprintf(f, "float %s_backward(const %s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g)\n{\n", p, p, p,
-            plan->net->int_targets ? "int" : "float", p);
+    fprintf(f, "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g)\n{\n", p,
+            backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
     put_buffers(f, pass);
     if (uses_mean(pass))
         put_mean(f, plan->net);
+    if (uses_samples(pass))
+        fprintf(f, "    const float samples = (float)n;\n");
     fprintf(f, "    float loss = 0.0f;\n");
     put_unused(f, pass, pass->prog->draws > 0);
     fprintf(f, "    memset(g, 0, sizeof *g);\n");

@@ -62,6 +62,7 @@ static double evaluate(const Expr *e, const Run *run)
         return nn_uniform_at(run->binding->rng,
                              (uint64_t)(run->sample * run->prog->draws + value_of(&e->index, run)));
     case OP_MEAN: return run->mean;
+    case OP_SAMPLES: return run->binding->n;
     case OP_ADD: return v[0] + v[1];
     case OP_SUB: return v[0] - v[1];
     case OP_MUL: return v[0] * v[1];
@@ -155,7 +156,7 @@ void interpret(const Prog *prog, Binding *b)
     /* A maximum begins at -inf, its position at -1: no point. */
     for (const Statement *s = prog->statements; s; s = s->next)
         if (s->store == STORE_MAX)
-            for (int64_t i = 0; i < s->out.tensor->count * b->n; i++) {
+            for (int64_t i = 0; i < s->out.tensor->count * (s->out.tensor->per_sample ? b->n : 1); i++) {
                 run.memory[s->out.tensor->id][i] = -INFINITY;
                 if (s->position)
                     run.memory[s->position->id][i] = -1;

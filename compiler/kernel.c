@@ -77,8 +77,8 @@ typedef struct Writer {
     const Plan *plan;
     const Function *function;
     Text body, term;     /* statements so far; one term of a sum */
-    bool *used, used_rng, used_mean;    /* by number of the parameter: occurs in this part */
-    bool *ever, ever_rng, ever_mean;    /* in some part before */
+    bool *used, used_rng, used_mean, used_samples; /* by number of the parameter: occurs in this part */
+    bool *ever, ever_rng, ever_mean, ever_samples; /* in some part before */
     int parts;
     int64_t terms;       /* in this part */
     bool *tables;
@@ -392,6 +392,10 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         w->used_mean = true;
         put(t, "mean");
         break;
+    case OP_SAMPLES:
+        w->used_samples = true;
+        put(t, "samples");
+        break;
     case OP_ADD: put_operator(w, t, e, "+", SUM, SUM); break;
     case OP_SUB: put_operator(w, t, e, "-", SUM, PRODUCT); break;
     case OP_MUL: put_operator(w, t, e, "*", PRODUCT, PRODUCT); break;
@@ -525,6 +529,10 @@ static void put_params(Writer *w, FILE *f, int column, bool only_used)
         fprintf(f, "%s%sfloat mean", separator, *separator ? " " : "");
         separator = ",";
     }
+    if (only_used ? w->used_samples : function->uses_samples) {
+        fprintf(f, "%s%sfloat samples", separator, *separator ? " " : "");
+        separator = ",";
+    }
     if (function->batched) {
         fprintf(f, "%s%sint m", separator, *separator ? " " : "");
         separator = ",";
@@ -545,8 +553,12 @@ static void put_used_arguments(Writer *w, Text *t)
         put(t, "%srng", separator);
         separator = ", ";
     }
-    if (w->used_mean)
+    if (w->used_mean) {
         put(t, "%smean", separator);
+        separator = ", ";
+    }
+    if (w->used_samples)
+        put(t, "%ssamples", separator);
 }
 
 /* Closes a part once it is long enough; `calls` gathers how the whole calls it. */
@@ -567,7 +579,8 @@ static void end_part(Writer *w, Text *calls)
     }
     w->ever_rng |= w->used_rng;
     w->ever_mean |= w->used_mean;
-    w->used_rng = w->used_mean = false;
+    w->ever_samples |= w->used_samples;
+    w->used_rng = w->used_mean = w->used_samples = false;
     w->body.length = 0;
     w->terms = 0;
 }
@@ -1473,6 +1486,8 @@ static void put_unused(Writer *w)
         fprintf(w->file, "    (void)rng;\n");
     if (f->uses_mean && !w->used_mean && !w->ever_mean)
         fprintf(w->file, "    (void)mean;\n");
+    if (f->uses_samples && !w->used_samples && !w->ever_samples)
+        fprintf(w->file, "    (void)samples;\n");
 }
 
 void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables, Uses *uses)

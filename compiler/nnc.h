@@ -53,6 +53,7 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_PADDING,      /* a window that covers nothing but padding */
     WARN_LOSS,         /* a loss that takes probabilities for logits */
     WARN_UNUSED,       /* a branch whose output nobody uses */
+    WARN_BATCH,        /* a batch too small for its statistics */
     NWARNINGS
 } Warning;
 
@@ -191,6 +192,7 @@ typedef struct Weight {
     int64_t count;
     double low, high;    /* PyTorch's default initialisation: uniform in [low, high) */
     bool frozen;         /* does not learn: its gradient stays 0 */
+    bool statistic;      /* no parameter, but what training keeps of the data: lies behind the first NET_FLOATS floats */
     /* Where it lies in net_params, set by plan: its axes in PyTorch's order, each with its stride. */
     int64_t offset, axis[4], stride[4];
     const Tensor *array; /* the tensor as it lies there */
@@ -218,6 +220,7 @@ struct Net {
     const char *file;    /* base name of the source file */
     Shape input;
     int64_t batch;
+    bool inference;      /* nobody trains it here */
     Value *in, *out;     /* the network's input and its answer */
     int nvalues;
     Layer *layers, *last;
@@ -287,6 +290,7 @@ typedef enum Op {
     OP_INDEX,            /* the number index, an affine form */
     OP_RANDOM,           /* uniform number in [0,1), number index of the sample's draws */
     OP_MEAN,             /* 1 / samples of the call; with class_weights 1 / sum of those of the call's targets */
+    OP_SAMPLES,          /* samples of the call */
     OP_ADD, OP_SUB, OP_MUL, OP_DIV,
     OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ERF, OP_SQRT, OP_ABS,
     OP_IF_LE,            /* a <= b ? c : d */
@@ -332,6 +336,7 @@ struct Statement {
     Tensor *position;    /* STORE_MAX: see above, same shape as out; or NULL */
     Expr *rhs;
     bool per_sample;
+    int phase;           /* which of the loops over samples it runs in, or before: see phases.c */
     Statement *next;
 };
 
@@ -437,8 +442,9 @@ typedef struct Function {
     bool *param_written;
     int nparams;
     Unroll unroll;       /* FULL, TILE or NONE */
-    bool uses_random, uses_mean;
-    bool per_call;       /* runs once, before the samples */
+    bool uses_random, uses_mean, uses_samples;
+    bool per_call;       /* runs once, before the samples of its phase */
+    int phase;
     bool batched;        /* takes all samples of a chunk at once */
     bool brief;          /* so short that the C compiler may inline it */
     bool gone;           /* all it did is done by others */
@@ -452,7 +458,8 @@ typedef struct Function {
 typedef struct Buffer {  /* an interval of the arena, for one tensor (and those that share it) */
     Tensor *tensor;
     int64_t offset, size;/* floats; of all its samples */
-    int64_t samples;     /* how many samples' it holds: 1, or the pass's chunk */
+    int64_t samples;     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
+    bool whole_batch;
     int begin, end;      /* first and last call that touches it */
     struct Buffer *next;
 } Buffer;
@@ -463,6 +470,7 @@ typedef struct Pass {    /* net_forward, or net_backward */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
     Buffer *buffers;
     int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
+    int64_t batch;       /* the most samples of a call */
     int64_t arena;       /* floats */
 } Pass;
 
@@ -472,7 +480,8 @@ typedef struct Plan {
     const Target *target;
     const char *prefix, *PREFIX;
     Pass forward, training;
-    int64_t floats;      /* of net_params */
+    int64_t floats;      /* of net_params, without the statistics behind them */
+    int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */
 } Plan;
 
@@ -596,6 +605,8 @@ const Arg *arg_of(const Layer *, const char *param);
 bool same_shape(Net *, Layer *);                           /* out is as in: a whole shape function */
 bool pool_shape(Net *, Layer *);                           /* out has the channels of in and a window's h and w */
 bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
+int64_t parameters_of(const Layer *);                       /* that are learnt */
+bool add_statistic(Net *, Layer *, const char *name, double start, int rank, const int64_t *dim);
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
 void say_where_from(const Value *);                        /* a note: which layer gives it, and its shape */
@@ -623,6 +634,7 @@ Tensor *tensor_of(Prog *, const Value *);                  /* the tensor that ho
 Tensor *weight_tensor(Prog *, const Weight *);
 Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim); /* its numbers under another shape */
 Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
+Tensor *shared_part_of(Prog *, const char *part, int rank, const int64_t *dim); /* one for all samples of the call */
 Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
 Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
 int shape_dims(Shape, int64_t dim[MAX_RANK]);              /* C,H,W or N; gives the rank */
@@ -659,6 +671,7 @@ Expr *load(Access);
 Expr *index_value(Affine);
 Expr *random_value(Affine);
 Expr *mean_value(void);
+Expr *samples_value(void);
 Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target), or OP_MEAN */
 Expr *unary(Op, Expr *);
 Expr *binary(Op, Expr *, Expr *);
@@ -679,6 +692,10 @@ void differentiate(Prog *);
 Expr *adjoint_at(Prog *, Access);
 void add_to_adjoint(Prog *, Statement *, Access of, Expr *rhs);
 void remove_unused(Prog *);                                /* statements whose result nobody reads */
+
+/* ---- phases.c: which statements may run in one loop over the samples --------------------------------------------- */
+
+void order_phases(Prog *);                                 /* sets phase, sorts the statements by it */
 
 /* ---- interpret.c: the oracle -------------------------------------------------------------------------------------- */
 
@@ -719,7 +736,7 @@ int64_t region_volume(const Region *, const Statement *);
 bool depends_on(const Access *, int index);
 int64_t stride_of(const Access *, int index);              /* in elements, row-major */
 void share_moves(Pass *);                                  /* place.c: moves that change nothing share memory */
-void place(Pass *, int lanes);                                    /* place.c: an offset for each buffer */
+void place(Pass *, int lanes);                             /* place.c: an offset for each buffer */
 const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the arena */
 
 /* ---- emit.c, kernel.c: Plan to C ----------------------------------------------------------------------------- */

@@ -124,9 +124,11 @@ static int64_t lowest_offset(Buffer *const *placed, int n, const Buffer *buffer,
 
 /* Calls that are made sample by sample form a group, and so do those that take a chunk of samples each. What passes from one
  * group to another is kept for all samples of the chunk. A group of the first kind begins again for each
- * sample, so such a buffer lives through the whole of it. */
+ * sample, so such a buffer lives through the whole of it. What passes from one phase to another is kept for all samples of
+ * the call, and lives through the whole loops of both. */
 typedef struct Group {
     int begin, end;      /* its first and last call */
+    int loop, loop_end;  /* first and last call of the loop over samples that it is part of; of calls made once, its own */
     bool batched;
 } Group;
 
@@ -136,28 +138,30 @@ static Group *find_groups(const Pass *pass)
     for (const Function *f = pass->functions; f; f = f->next)
         n++;
     Group *group_of = NEW_ARRAY(Group, n + 1); /* by call */
-    int begin = 0;
+    int begin = 0, loop = 0;
     const Function *before = NULL;
     for (const Function *f = pass->functions; f; before = f, f = f->next, call++) {
-        if (!before || before->batched != f->batched || before->per_call != f->per_call)
+        bool apart = !before || before->per_call != f->per_call || before->phase != f->phase;
+        if (apart || before->batched != f->batched)
             begin = call;
-        group_of[call].batched = f->batched || f->per_call;
-        group_of[call].begin = begin;
+        if (apart || f->per_call)
+            loop = call;
+        group_of[call] = (Group){.begin = begin, .loop = loop, .batched = f->batched || f->per_call};
         for (int i = begin; i <= call; i++)
             group_of[i].end = call;
+        for (int i = loop; i <= call; i++)
+            group_of[i].loop_end = call;
     }
     return group_of;
 }
 
 void place(Pass *pass, int lanes)
 {
-    int ntensors = pass->prog->ntensors, n = 0, call = 0, calls = 0;
+    int ntensors = pass->prog->ntensors, n = 0, call = 0;
     Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors);
     Buffer **end = &pass->buffers;
     const Buffer **alive = NEW_ARRAY(const Buffer *, ntensors);
     const Group *group_of = find_groups(pass);
-    for (const Function *f = pass->functions; f; f = f->next)
-        calls++;
     for (const Function *f = pass->functions; f; f = f->next, call++)
         for (int i = 0; i < f->nparams; i++) {
             Tensor *root = pass->root[f->param[i]->id];
@@ -172,13 +176,16 @@ void place(Pass *pass, int lanes)
                 b->samples = 1;
             }
             b->end = call;
+            b->whole_batch |= root->per_sample && group_of[call].loop != group_of[b->begin].loop;
             if (root->per_sample && pass->chunk && (group_of[call].batched || group_of[call].begin != group_of[b->begin].begin))
                 b->samples = pass->chunk;
         }
     for (int i = 0; i < n; i++) {
         Buffer *b = order[i];
-        if (!b->tensor->per_sample) { /* made once a call */
-            b->end = calls - 1;
+        if (b->whole_batch || !b->tensor->per_sample) {
+            b->samples = b->whole_batch ? pass->batch : 1;
+            b->begin = group_of[b->begin].loop;
+            b->end = group_of[b->end].loop_end;
         } else if (b->samples > 1) {
             if (!group_of[b->begin].batched)
                 b->begin = group_of[b->begin].begin;

@@ -256,6 +256,7 @@ static void collect_params(Function *f)
             visit_loads(s->rhs, add_kernel_read, &reads);
             f->uses_random |= uses_op(s->rhs, OP_RANDOM);
             f->uses_mean |= uses_op(s->rhs, OP_MEAN);
+            f->uses_samples |= uses_op(s->rhs, OP_SAMPLES);
         }
     }
     for (Kernel *k = f->kernels; k; k = k->next)
@@ -322,6 +323,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->layer = begin->layer;
     f->backward = begin->backward;
     f->per_call = !begin->per_sample;
+    f->phase = begin->phase;
     Unroll wish = plan->options->unroll;
     f->unroll = wish == UNROLL_AUTO ? UNROLL_TILE : wish;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, plan->target);
@@ -817,16 +819,16 @@ static bool is_taken(const Plan *plan, const Pass *pass, const char *name)
 /* The function's name in net.c; a label may ask for one that is taken. */
 static const char *function_name(const Plan *plan, const Pass *pass, const Function *f, const char *direction)
 {
-    const char *name = format("%s_%s", c_name(f->layer->name), direction);
-    while (is_taken(plan, pass, name))
-        name = format("%s_", name);
+    const char *first = format("%s_%s", c_name(f->layer->name), direction), *name = first;
+    for (int number = 2; is_taken(plan, pass, name); number++)
+        name = format("%s%d", first, number);
     return name;
 }
 
 static const Function *same_layer(const Pass *forward, const Function *f)
 {
     for (const Function *other = forward ? forward->functions : NULL; other && !f->backward; other = other->next)
-        if (other->layer == f->layer)
+        if (other->layer == f->layer && !other->per_call)
             return other;
     return NULL;
 }
@@ -857,6 +859,29 @@ static const char *part_name(const Function *f)
     return gradients && !others ? "backward_weights" : f->layer->nweights && !gradients ? "backward_input" : "backward";
 }
 
+/* Does it do nothing but add up what all samples share? Gradients don't count: they are what a pass is for. */
+static bool adds_up(const Function *f)
+{
+    bool sums = false;
+    for (int i = 0; i < f->nparams; i++) {
+        const Tensor *t = f->param[i];
+        if (f->param_written[i] && t->role == TENSOR_VALUE)
+            sums |= !t->per_sample && !t->of;
+    }
+    return sums;
+}
+
+/* Of what is done around the loops over samples. */
+static const char *purpose_name(const Function *f)
+{
+    bool moves = f->per_call, fills = f->per_call;
+    for (const Kernel *k = f->kernels; k; k = k->next) {
+        moves &= k->form == FORM_MOVE;
+        fills &= k->form == FORM_FILL;
+    }
+    return moves ? "transpose" : format("%s%s", f->backward ? "backward_" : "", fills ? "clear" : f->per_call ? "once" : "sums");
+}
+
 static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
 {
     Function *all = pass->functions, **last = &pass->functions;
@@ -869,7 +894,8 @@ static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
         if (!f->twin)
             f->twin = same_code(pass, f);
         bool forward_too = !f->per_call && same_layer(forward, f);
-        const char *direction = f->per_call ? "transpose" : f->backward ? part_name(f) : forward_too ? "training" : "forward";
+        const char *direction = f->per_call || adds_up(f) ? purpose_name(f)
+                                : f->backward ? part_name(f) : forward_too ? "training" : "forward";
         f->name = f->twin ? f->twin->name : function_name(plan, pass, f, direction);
         *last = f;
         last = &f->next;
@@ -960,13 +986,14 @@ static void note_overruns(const Pass *pass, const Function *f)
 static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
 {
     Prog *prog = lay_out(meaning, plan->target, plan->options->unroll);
-    Pass pass = {.prog = prog};
+    order_phases(prog);
+    Pass pass = {.prog = prog, .batch = plan->net->batch};
     share_moves(&pass);
     Function **last = &pass.functions;
     for (Statement **link = &prog->statements, *end; *link;) {
         const Statement *first = *link;
         for (end = *link; end && end->layer == first->layer && end->backward == first->backward
-                          && end->per_sample == first->per_sample;)
+                          && end->per_sample == first->per_sample && end->phase == first->phase;)
             end = end->next;
         Statement **middle = gradients_first(link, end), *parts[] = {*link, *middle, end};
         for (int i = 0; i < 2; i++) {
@@ -994,12 +1021,15 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
     return pass;
 }
 
-/* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say. */
-static int64_t layout_params(const Plan *plan)
+enum { LINE = 16 };      /* floats in a line of the cache */
+
+/* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say: the parameters,
+ * or behind them the statistics. `floats` lie before them; the result says how many then. */
+static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
 {
-    enum { LINE = 16 };
-    int64_t floats = 0;
     for (Weight *w = plan->net->weights; w; w = w->next) {
+        if (w->statistic != statistics)
+            continue;
         const Tensor *t = plan->forward.prog->weight[w->id];
         int64_t stride = 1;
         for (int d = 0; d < 4; d++) {
@@ -1015,7 +1045,7 @@ static int64_t layout_params(const Plan *plan)
         w->offset = floats;
         floats = (floats + t->floats + LINE - 1) / LINE * LINE;
     }
-    return floats ? floats : LINE;
+    return floats;
 }
 
 static void warn_if_unreasonable(const Plan *plan)
@@ -1109,7 +1139,10 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
     choose_lanes(plan, forward, training);
-    plan->floats = layout_params(plan);
+    plan->floats = layout_params(plan, false, 0);
+    if (!plan->floats)
+        plan->floats = LINE;
+    plan->all_floats = layout_params(plan, true, plan->floats);
     plan->arena = plan->forward.arena > plan->training.arena ? plan->forward.arena : plan->training.arena;
     if (options->unroll == UNROLL_FULL)
         warn_if_unreasonable(plan);
@@ -1173,7 +1206,11 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
     if (pass->chunk)
         fprintf(f, ", up to %lld samples together", (long long)pass->chunk);
     fputc('\n', f);
+    int phase = 0;
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
+        if (fn->phase && (fn == pass->functions || fn->phase != phase))
+            fprintf(f, "  phase %d\n", fn->phase);
+        phase = fn->phase;
         fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", fn->name, unroll_name(fn->unroll), (long long)fn->macs,
                 fn->cycles, fn->why, fn->per_call ? ", once a call" : "",
                 fn->batched ? ", samples together" : "", fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
@@ -1228,9 +1265,14 @@ static void verify_pass(const Plan *plan, const Pass *pass)
 
 void verify_plan(const Plan *plan)
 {
-    for (const Weight *w = plan->net->weights; w; w = w->next)
-        if (w->offset + w->array->floats > (w->next ? w->next->offset : plan->floats))
-            bug("%s overlaps the next weight", w->name);
+    for (const Weight *w = plan->net->weights; w; w = w->next) {
+        int64_t end = w->offset + w->array->floats;
+        if (w->offset < (w->statistic ? plan->floats : 0) || end > (w->statistic ? plan->all_floats : plan->floats))
+            bug("%s lies outside its part of the parameters", w->name);
+        for (const Weight *other = w->next; other; other = other->next)
+            if (w->offset < other->offset + other->array->floats && other->offset < end)
+                bug("%s and %s overlap", w->name, other->name);
+    }
     verify_pass(plan, &plan->forward);
     if (plan->training.prog)
         verify_pass(plan, &plan->training);

@@ -7,7 +7,8 @@
  *
  * Two rules keep them simple. A point of the box where some access falls outside its tensor is left out,
  * which says zero padding, -inf padding and leftover rows in one way, forward and backward. And the sample
- * is no index: a per-sample tensor is only ever accessed at the sample at hand.
+ * is no index: a per-sample tensor is only ever accessed at the sample at hand. What the samples add up in a tensor
+ * that all share is there once all of them have: only a statement that runs once for the call may read it (phases.c).
  *
  * An index of extent 1 is never made (index_of gives the constant 0), so later stages see no empty loops.
  */
@@ -22,6 +23,7 @@ const OpInfo op_info[NOPS] = {
     [OP_INDEX] = {"index", 0, ""},
     [OP_RANDOM] = {"random", 0, ""},
     [OP_MEAN] = {"mean", 0, "1/samples"},
+    [OP_SAMPLES] = {"samples", 0, "samples"},
     [OP_ADD] = {"add", 2, "(% + %)"},
     [OP_SUB] = {"sub", 2, "(% - %)"},
     [OP_MUL] = {"mul", 2, "% * %"},
@@ -186,6 +188,11 @@ Expr *mean_value(void)
     return new_expr(OP_MEAN);
 }
 
+Expr *samples_value(void)
+{
+    return new_expr(OP_SAMPLES);
+}
+
 Expr *share_of_mean(const Prog *prog)
 {
     return prog->net->class_weights ? mean_value() : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
@@ -344,7 +351,7 @@ Tensor *weight_view(Prog *prog, const Weight *weight, int rank, const int64_t *d
     if (!*slot) {
         *slot = new_tensor(prog, TENSOR_WEIGHT, weight->name, false, rank, dim);
         (*slot)->weight = weight;
-        (*slot)->active = !weight->frozen;
+        (*slot)->active = !weight->frozen && !weight->statistic;
     }
     return *slot;
 }
@@ -352,6 +359,11 @@ Tensor *weight_view(Prog *prog, const Weight *weight, int rank, const int64_t *d
 Tensor *part_of(Prog *prog, const char *part, int rank, const int64_t *dim)
 {
     return new_tensor(prog, TENSOR_VALUE, format("%s.%s", prog->layer->name, part), true, rank, dim);
+}
+
+Tensor *shared_part_of(Prog *prog, const char *part, int rank, const int64_t *dim)
+{
+    return new_tensor(prog, TENSOR_VALUE, format("%s.%s", prog->layer->name, part), false, rank, dim);
 }
 
 Tensor *find_part(Prog *prog, const char *part)
@@ -624,11 +636,17 @@ static void dump_expr(FILE *f, const Expr *e, const Statement *s)
         return;
     default: {
         int operand = 0;
-        for (const char *c = op_info[e->op].text; *c; c++)
-            if (*c == '%')
-                dump_expr(f, e->arg[operand++], s);
-            else
+        for (const char *c = op_info[e->op].text; *c; c++) {
+            if (*c != '%') {
                 fputc(*c, f);
+                continue;
+            }
+            const Expr *arg = e->arg[operand++];
+            bool divisor = e->op == OP_DIV && operand == 2 && (arg->op == OP_MUL || arg->op == OP_DIV);
+            fputs(divisor ? "(" : "", f);
+            dump_expr(f, arg, s);
+            fputs(divisor ? ")" : "", f);
+        }
     }
     }
 }
@@ -677,6 +695,7 @@ typedef struct Verification {
     const Prog *prog;
     const Statement *s;
     bool *defined;
+    bool *summed;        /* over the samples */
 } Verification;
 
 static void verify_access(const Access *access, const Verification *v)
@@ -701,13 +720,14 @@ static void verify_load(const Access *access, void *context)
         bug("%s: %s is read before it is written", v->s->layer->name, access->tensor->name);
     if (access->tensor == v->s->out.tensor)
         bug("%s: %s is read by the statement that writes it", v->s->layer->name, access->tensor->name);
-    if (access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS)
+    bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS || v->summed[access->tensor->id];
+    if (sums && v->s->per_sample)
         bug("%s: %s sums over samples and is read inside their loop", v->s->layer->name, access->tensor->name);
 }
 
 void verify_prog(const Prog *prog)
 {
-    Verification v = {prog, NULL, NEW_ARRAY(bool, prog->ntensors)};
+    Verification v = {prog, NULL, NEW_ARRAY(bool, prog->ntensors), NEW_ARRAY(bool, prog->ntensors)};
     for (const Statement *s = prog->statements; s; s = s->next) {
         v.s = s;
         Tensor *out = s->out.tensor;
@@ -716,12 +736,16 @@ void verify_prog(const Prog *prog)
         for (int i = 0; i < s->nindex; i++)
             if (s->extent[i] < 2 || (i >= output_indices(s) && occurs(&s->out, i)))
                 bug("%s: index %s is out of order", s->layer->name, s->index_name[i]);
-        if (out->role == TENSOR_INPUT || out->role == TENSOR_TARGET || out->role == TENSOR_WEIGHT
+        bool statistic = out->role == TENSOR_WEIGHT && out->weight->statistic && !s->per_sample;
+        if (out->role == TENSOR_INPUT || out->role == TENSOR_TARGET || (out->role == TENSOR_WEIGHT && !statistic)
             || out->role == TENSOR_CONSTANT)
             bug("%s: %s is written", s->layer->name, out->name);
         if (out->per_sample && !s->per_sample)
             bug("%s: %s is written for no sample", s->layer->name, out->name);
-        bool starts = s->store != STORE_ADD || out->role == TENSOR_GRADIENT || out->role == TENSOR_LOSS;
+        if (s->per_sample && !out->per_sample && s->store != STORE_ADD)
+            bug("%s: %s, which the samples share, is set for each of them", s->layer->name, out->name);
+        v.summed[out->id] |= s->per_sample && !out->per_sample;
+        bool starts = s->store != STORE_ADD || out->role == TENSOR_GRADIENT || out->role == TENSOR_LOSS || statistic;
         if (!starts && !v.defined[out->id])
             bug("%s: %s is added to before it is set", s->layer->name, out->name);
         if (s->position && s->store != STORE_MAX)

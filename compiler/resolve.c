@@ -121,6 +121,25 @@ bool add_weight(Net *net, Layer *layer, const char *name, int64_t fan_in, int ra
     return true;
 }
 
+bool add_statistic(Net *net, Layer *layer, const char *name, double start, int rank, const int64_t *dim)
+{
+    if (!add_weight(net, layer, name, 1, rank, dim))
+        return false;
+    Weight *weight = net->last_weight;
+    net->nparams -= weight->count;
+    weight->statistic = true;
+    weight->low = weight->high = start;
+    return true;
+}
+
+int64_t parameters_of(const Layer *layer)
+{
+    int64_t n = 0;
+    for (int i = 0; i < layer->nweights; i++)
+        n += layer->weight[i]->statistic ? 0 : layer->weight[i]->count;
+    return n;
+}
+
 static Window arguments_of_window(const Layer *layer)
 {
     Window w = {.in = {layer->in->shape.h, layer->in->shape.w}};
@@ -469,6 +488,7 @@ Net *resolve(const Ast *ast, const Options *options)
     const char *slash = strrchr(ast->source->name, '/');
     net->file = slash ? slash + 1 : ast->source->name;
     net->batch = 32;
+    net->inference = options->inference;
 
     const Scope *scope = new_scope(new_names(), NULL, "", false);
     Loc end = {1, 1, 0};
@@ -541,7 +561,7 @@ void dump_net(FILE *f, const Net *net)
             fprintf(f, "      %s [", w->name);
             for (int k = 0; k < w->rank; k++)
                 fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
-            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high, w->frozen ? ", frozen" : "");
+            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high, w->statistic ? ", a statistic" : w->frozen ? ", frozen" : "");
         }
     }
     fprintf(f, "  loss %s of %s, %lld %s target%s\n", net->loss->kind->name,
@@ -564,8 +584,8 @@ void verify_net(const Net *net)
         for (int i = -1; i < layer->nmore; i++)
             if ((i < 0 ? layer->in : layer->more[i])->id >= layer->out->id)
                 bug("%s reads what comes after it", layer->name);
-        for (int i = 0; i < layer->nweights; i++, weights++)
-            params += layer->weight[i]->count;
+        weights += layer->nweights;
+        params += parameters_of(layer);
     }
     if (params != net->nparams || weights != net->nweights || !net->loss || !net->last
         || !net->out->producer || net->batch < 1)

@@ -14,9 +14,7 @@ void print_summary(FILE *f, const Plan *plan)
     fprintf(f, "%-*s %-12s %12s %14s %12s\n", width, "layer", "output", "parameters", "MACs", "bytes");
     fprintf(f, "%-*s %-12s %12s %14s %12lld\n", width, "input", shape_text(net->input), "", "", 4 * (long long)shape_count(net->input));
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        int64_t params = 0, macs = 0, bytes = 4 * shape_count(layer->out->shape);
-        for (int i = 0; i < layer->nweights; i++)
-            params += layer->weight[i]->count;
+        int64_t params = parameters_of(layer), macs = 0, bytes = 4 * shape_count(layer->out->shape);
         for (const Function *fn = plan->forward.functions; fn; fn = fn->next)
             if (fn->layer == layer)
                 macs += fn->macs;
@@ -30,10 +28,10 @@ void print_summary(FILE *f, const Plan *plan)
     fprintf(f, "\nloss %s; batch %lld\n", net->loss->kind->name, (long long)net->batch);
     int64_t frozen = 0;
     for (const Weight *w = net->weights; w; w = w->next)
-        frozen += w->frozen ? w->count : 0;
+        frozen += w->frozen && !w->statistic ? w->count : 0;
     if (frozen)
         fprintf(f, "%lld parameters are frozen\n", (long long)frozen);
-    fprintf(f, "weights %lld bytes; scratch memory %lld bytes for inference", 4 * (long long)plan->floats,
+    fprintf(f, "weights %lld bytes; scratch memory %lld bytes for inference", 4 * (long long)plan->all_floats,
             4 * (long long)plan->forward.arena);
     if (plan->training.prog)
         fprintf(f, ", %lld bytes for training", 4 * (long long)plan->training.arena);
