@@ -9,7 +9,7 @@
     row(conv) row(convtranspose) row(fc) row(maxpool) row(avgpool) row(adaptiveavgpool) row(globalavgpool) row(upsample) \
     row(relu) row(relu6) row(leakyrelu) row(elu) row(gelu) row(silu) row(softplus) \
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
-    row(layernorm) row(groupnorm) \
+    row(batchnorm) row(layernorm) row(groupnorm) \
     row(flatten) row(dropout) row(normalize) \
     row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) \
     row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber)

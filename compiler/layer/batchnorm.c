@@ -1,0 +1,327 @@
+/* batchnorm: each channel to mean 0 and deviation 1, over the samples and positions of the batch.
+ *
+ *     n = (in - mean) scale        scale = 1 / sqrt(variance + eps)        out = n weight + bias
+ *
+ * In training mean and variance are those of the batch, and the running ones move towards them,
+ *
+ *     running_mean += momentum (mean - running_mean)         running_var likewise, to the variance over count - 1
+ *
+ * with count = samples x positions; in inference the running ones are taken (BatchNorm1d, BatchNorm2d). The variance is
+ * summed up in two parts, around each sample's own mean and of these around the batch's, so that no digits are lost where
+ * the mean is far from 0 and each sample is gone through while it is near. With d = d_out
+ *
+ *     d_in = weight scale (d - mean of d - n (mean of d n)) */
+#include "../nnc.h"
+
+static const Param params[] = {
+    {"eps", PARAM_NUMBER, false, "1e-5", 0, 1e30, NULL, "added to the variance"},
+    {"momentum", PARAM_NUMBER, false, "0.1", 0, 1, NULL, "share of the batch in the running statistics"},
+    {0},
+};
+
+enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
+
+static bool shape(Net *net, Layer *layer)
+{
+    int64_t channels = layer->in->shape.c;
+    if (net->batch * layer->in->shape.h * layer->in->shape.w == 1 && !net->inference)
+        warning_at(WARN_BATCH, layer->loc, "%s has one value of each channel in a batch of 1, which is its own mean: "
+                   "training needs a larger batch", layer->name);
+    for (int i = WEIGHT; i <= BIAS; i++) {
+        if (!add_weight(net, layer, i == BIAS ? "bias" : "weight", 1, 1, &channels))
+            return false;
+        layer->weight[i]->low = layer->weight[i]->high = i == BIAS ? 0 : 1;
+    }
+    return add_statistic(net, layer, "running_mean", 0, 1, &channels)
+           && add_statistic(net, layer, "running_var", 1, 1, &channels) && same_shape(net, layer);
+}
+
+static double positions(const Layer *layer)
+{
+    return (double)(layer->in->shape.h * layer->in->shape.w);
+}
+
+/* Elements of a channel in the batch. */
+static Expr *count(const Layer *layer)
+{
+    return mul(samples_value(), constant(positions(layer)));
+}
+
+/* ---- Accesses ----------------------------------------------------------------------------------------------- */
+
+static Expr *at(Tensor *tensor, Affine c)
+{
+    return load(access_at(tensor, c));
+}
+
+static Expr *part(Prog *prog, const char *name, Affine c)
+{
+    return at(find_part(prog, name), c);
+}
+
+static Expr *weight(Prog *prog, const Layer *layer, int number, Affine c)
+{
+    return at(weight_tensor(prog, layer->weight[number]), c);
+}
+
+/* Each element of the sample; its channel is the access's first index. */
+static Access each_element(Prog *prog, Statement *s, const Layer *layer)
+{
+    return element(s, tensor_of(prog, layer->in));
+}
+
+static Expr *centred(Prog *prog, Access in)
+{
+    return sub(load(in), part(prog, "mean", in.at[0]));
+}
+
+/* ---- Sums and what is worked out once a call --------------------------------------------------------------------- */
+
+static Tensor *zeros(Prog *prog, Tensor *tensor, int64_t channels)
+{
+    Statement *s = new_statement(prog);
+    store(prog, s, STORE_SET, access_at(tensor, index_of(s, "c", channels)), constant(0));
+    return tensor;
+}
+
+/* part[c] += term, over the samples and their positions. */
+static void sum_over_batch(Prog *prog, const Layer *layer, const char *name, Expr *(*term)(Prog *, const Layer *, Access in))
+{
+    int64_t channels = layer->in->shape.c;
+    Tensor *sum = zeros(prog, shared_part_of(prog, name, 1, &channels), channels);
+    Statement *s = new_statement(prog);
+    Access in = each_element(prog, s, layer);
+    store(prog, s, STORE_ADD, access_at(sum, in.at[0]), term(prog, layer, in));
+}
+
+/* to[c] (= | +=) value(c), once a call. */
+static void once(Prog *prog, const Layer *layer, Tensor *to, Store how, Expr *(*value)(Prog *, const Layer *, Affine c))
+{
+    Statement *s = new_statement(prog);
+    Affine c = index_of(s, "c", layer->in->shape.c);
+    store(prog, s, how, access_at(to, c), value(prog, layer, c));
+}
+
+static void new_part_once(Prog *prog, const Layer *layer, const char *name, Expr *(*value)(Prog *, const Layer *, Affine c))
+{
+    once(prog, layer, shared_part_of(prog, name, 1, &layer->in->shape.c), STORE_SET, value);
+}
+
+/* ---- The statistics of the batch ----------------------------------------------------------------------------------- */
+
+static Expr *term_of_mean(Prog *prog, const Layer *layer, Access in)
+{
+    (void)prog, (void)layer;
+    return load(in);
+}
+
+static Expr *mean(Prog *prog, const Layer *layer, Affine c)
+{
+    return divide(part(prog, "sum", c), count(layer));
+}
+
+static Expr *squared(Expr *e)
+{
+    return mul(e, e);
+}
+
+static Expr *square_around_mean(Prog *prog, const Layer *layer, Access in)
+{
+    (void)layer;
+    return squared(centred(prog, in));
+}
+
+static Expr *variance(Prog *prog, const Layer *layer, Affine c)
+{
+    return divide(part(prog, "squares", c), count(layer));
+}
+
+static Expr *scale(Prog *prog, const Layer *layer, Affine c)
+{
+    return divide(constant(1), unary(OP_SQRT, add(variance(prog, layer, c), constant(arg_of(layer, "eps")->list[0]))));
+}
+
+static Expr *slope(Prog *prog, const Layer *layer, Affine c)
+{
+    return mul(weight(prog, layer, WEIGHT, c), part(prog, "scale", c));
+}
+
+/* The batch's sums from those of each sample, which it makes first: sum, and what there is of squares within samples. */
+static void sum_samples(Prog *prog, const Layer *layer)
+{
+    int64_t channels = layer->in->shape.c;
+    Tensor *total = part_of(prog, "sample_sum", 1, &channels), *own = part_of(prog, "sample_mean", 1, &channels);
+    zeros(prog, total, channels);
+    Statement *s = new_statement(prog);
+    Access in = each_element(prog, s, layer);
+    store(prog, s, STORE_ADD, access_at(total, in.at[0]), load(in));
+
+    s = new_statement(prog);
+    Affine c = index_of(s, "c", channels);
+    store(prog, s, STORE_SET, access_at(own, c), mul(at(total, c), constant(1 / positions(layer))));
+
+    zeros(prog, shared_part_of(prog, "sum", 1, &channels), channels);
+    s = new_statement(prog);
+    c = index_of(s, "c", channels);
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "sum"), c), at(total, c));
+
+    zeros(prog, shared_part_of(prog, "squares", 1, &channels), channels);
+    s = new_statement(prog);
+    in = each_element(prog, s, layer);
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), in.at[0]), squared(sub(load(in), at(own, in.at[0]))));
+}
+
+/* And of squares between samples, once the mean is known. */
+static void add_squares_between(Prog *prog, const Layer *layer)
+{
+    Statement *s = new_statement(prog);
+    Affine c = index_of(s, "c", layer->in->shape.c);
+    Expr *distance = sub(part(prog, "sample_mean", c), part(prog, "mean", c));
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), c), mul(squared(distance), constant(positions(layer))));
+}
+
+static Expr *step_of_mean(Prog *prog, const Layer *layer, Affine c)
+{
+    return mul(sub(part(prog, "mean", c), weight(prog, layer, RUNNING_MEAN, c)), constant(arg_of(layer, "momentum")->list[0]));
+}
+
+/* The variance over count - 1; where there is but one element, 0. */
+static Expr *step_of_variance(Prog *prog, const Layer *layer, Affine c)
+{
+    Expr *others = if_le(count(layer), constant(1), constant(1), sub(count(layer), constant(1)));
+    return mul(sub(divide(part(prog, "squares", c), others), weight(prog, layer, RUNNING_VAR, c)),
+               constant(arg_of(layer, "momentum")->list[0]));
+}
+
+static Expr *mean_step(Prog *prog, const Layer *layer, Affine c)
+{
+    (void)layer;
+    return part(prog, "mean_step", c);
+}
+
+static Expr *variance_step(Prog *prog, const Layer *layer, Affine c)
+{
+    (void)layer;
+    return part(prog, "variance_step", c);
+}
+
+static void measure_batch(Prog *prog, const Layer *layer)
+{
+    bool one = layer->in->shape.h * layer->in->shape.w == 1;
+    if (one)
+        sum_over_batch(prog, layer, "sum", term_of_mean);
+    else
+        sum_samples(prog, layer);
+    new_part_once(prog, layer, "mean", mean);
+    if (one)
+        sum_over_batch(prog, layer, "squares", square_around_mean);
+    else
+        add_squares_between(prog, layer);
+    new_part_once(prog, layer, "mean_step", step_of_mean);
+    new_part_once(prog, layer, "variance_step", step_of_variance);
+    once(prog, layer, weight_tensor(prog, layer->weight[RUNNING_MEAN]), STORE_ADD, mean_step);
+    once(prog, layer, weight_tensor(prog, layer->weight[RUNNING_VAR]), STORE_ADD, variance_step);
+    new_part_once(prog, layer, "scale", scale);
+    new_part_once(prog, layer, "slope", slope);
+}
+
+/* ---- Forward ------------------------------------------------------------------------------------------------------ */
+
+static Expr *running_slope(Prog *prog, const Layer *layer, Affine c)
+{
+    Expr *spread = unary(OP_SQRT, add(weight(prog, layer, RUNNING_VAR, c), constant(arg_of(layer, "eps")->list[0])));
+    return divide(weight(prog, layer, WEIGHT, c), spread);
+}
+
+static Expr *running_shift(Prog *prog, const Layer *layer, Affine c)
+{
+    return sub(weight(prog, layer, BIAS, c), mul(weight(prog, layer, RUNNING_MEAN, c), part(prog, "slope", c)));
+}
+
+static Expr *around_batch(Prog *prog, const Layer *layer, Access in)
+{
+    return add(mul(centred(prog, in), part(prog, "slope", in.at[0])), weight(prog, layer, BIAS, in.at[0]));
+}
+
+static Expr *around_running(Prog *prog, const Layer *layer, Access in)
+{
+    (void)layer;
+    return add(mul(load(in), part(prog, "slope", in.at[0])), part(prog, "shift", in.at[0]));
+}
+
+static void lower_batchnorm(Prog *prog, const Layer *layer)
+{
+    if (prog->training)
+        measure_batch(prog, layer);
+    else {
+        new_part_once(prog, layer, "slope", running_slope);
+        new_part_once(prog, layer, "shift", running_shift);
+    }
+    Statement *s = new_statement(prog);
+    Access in = each_element(prog, s, layer);
+    store(prog, s, STORE_SET, same_place(in, tensor_of(prog, layer->out)),
+          prog->training ? around_batch(prog, layer, in) : around_running(prog, layer, in));
+}
+
+/* ---- Backward ------------------------------------------------------------------------------------------------------ */
+
+static Expr *adjoint(Prog *prog, const Layer *layer, Access in)
+{
+    return adjoint_at(prog, same_place(in, tensor_of(prog, layer->out)));
+}
+
+static Expr *adjoint_by_distance(Prog *prog, const Layer *layer, Access in)
+{
+    return mul(adjoint(prog, layer, in), centred(prog, in));
+}
+
+/* d_in = slope d + tilt (in - mean) + shift */
+static Expr *tilt(Prog *prog, const Layer *layer, Affine c)
+{
+    Expr *share = divide(mul(part(prog, "scale", c), part(prog, "d_weight", c)), count(layer));
+    return sub(constant(0), mul(part(prog, "slope", c), share));
+}
+
+static Expr *shift(Prog *prog, const Layer *layer, Affine c)
+{
+    return sub(constant(0), divide(mul(part(prog, "slope", c), part(prog, "d_sum", c)), count(layer)));
+}
+
+static Expr *gradient_of_weight(Prog *prog, const Layer *layer, Affine c)
+{
+    (void)layer;
+    return mul(part(prog, "d_distances", c), part(prog, "scale", c));
+}
+
+static void gradient(Prog *prog, const Layer *layer)
+{
+    sum_over_batch(prog, layer, "d_sum", adjoint);
+    sum_over_batch(prog, layer, "d_distances", adjoint_by_distance);
+    new_part_once(prog, layer, "d_weight", gradient_of_weight);
+    for (int i = WEIGHT; i <= BIAS; i++) {
+        Statement *s = new_statement(prog);
+        Affine c = index_of(s, "c", layer->in->shape.c);
+        add_to_adjoint(prog, s, access_at(weight_tensor(prog, layer->weight[i]), c), part(prog, i == BIAS ? "d_sum" : "d_weight", c));
+    }
+    new_part_once(prog, layer, "tilt", tilt);
+    new_part_once(prog, layer, "shift", shift);
+    Statement *s = new_statement(prog);
+    Access in = each_element(prog, s, layer);
+    Affine c = in.at[0];
+    add_to_adjoint(prog, s, in, add(add(mul(adjoint(prog, layer, in), part(prog, "slope", c)),
+                                        mul(centred(prog, in), part(prog, "tilt", c))), part(prog, "shift", c)));
+}
+
+const Kind kind_batchnorm = {
+    .name = "batchnorm",
+    .role = ROLE_LAYER,
+    .syntax = "batchnorm [eps=1e-5] [momentum=0.1]",
+    .help = "each channel to mean 0 and deviation 1 over the batch, in inference over what training has seen; then a weight and a "
+            "bias for each channel (BatchNorm1d, BatchNorm2d)",
+    .params = params,
+    .shape = shape,
+    .lower = lower_batchnorm,
+    .gradient = gradient,
+    .examples = "input 3x4x5; batchnorm|input 7; batchnorm|input 8x2x3; batchnorm eps=0.01 momentum=0.3|input 5x1x1; batchnorm|"
+                "input 1x3x3; batchnorm momentum=1",
+};

@@ -1,0 +1,80 @@
+/* The network of batchnorm.nn as C, made by nnc 0.1.0.
+ *
+ *     static batchnorm_params p;                         the weights
+ *     static batchnorm_work w;                           scratch memory; one per thread
+ *     batchnorm_init(&p, 1);                             or nn_load(&batchnorm_model, &p, "file.safetensors")
+ *     loss = batchnorm_backward(&p, &w, n, x, t, &g);    gradients of one batch
+ *     nn_step(&o, (float *)&p, (const float *)&g, state, BATCHNORM_FLOATS);
+ *     batchnorm_forward(&p, &w, n, x, y);                answers
+ *
+ * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
+ * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+#ifndef BATCHNORM_H
+#define BATCHNORM_H
+
+#include "nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BATCHNORM_INPUT   30         /* floats in one sample, C,H,W order */
+#define BATCHNORM_OUTPUT  3          /* floats in one answer */
+#define BATCHNORM_TARGETS 1          /* labels of one sample */
+#define BATCHNORM_BATCH   32         /* the most samples a call may carry */
+#define BATCHNORM_PARAMS  125        /* learnable parameters */
+#define BATCHNORM_FLOATS  208        /* floats in the weights, padding (always 0) included */
+
+/* Weights, as plain arrays in this order. The gradients that batchnorm_backward writes have the same type, so an
+ * optimizer takes both as BATCHNORM_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, BATCHNORM_FLOATS). */
+typedef struct batchnorm_params {
+    NN_ALIGNED float conv1_weight[3][3][2][4];   /* conv1.weight [4, 2, 3, 3] */
+    float padding1[8];
+    float batchnorm1_weight[4];   /* batchnorm1.weight [4] */
+    float padding2[12];
+    float batchnorm1_bias[4];   /* batchnorm1.bias [4] */
+    float padding3[12];
+    float fc1_weight[1][3][4][4];   /* fc1.weight [3, 12] */
+    float fc1_bias[4];   /* fc1.bias [3] */
+    float padding4[12];
+    float batchnorm2_weight[4];   /* batchnorm2.weight [3] */
+    float padding5[12];
+    float batchnorm2_bias[4];   /* batchnorm2.bias [3] */
+    float padding6[12];
+    /* Statistics of the data, which batchnorm_backward keeps and no optimizer touches: */
+    float batchnorm1_running_mean[4];   /* batchnorm1.running_mean [4] */
+    float padding7[12];
+    float batchnorm1_running_var[4];   /* batchnorm1.running_var [4] */
+    float padding8[12];
+    float batchnorm2_running_mean[4];   /* batchnorm2.running_mean [3] */
+    float padding9[12];
+    float batchnorm2_running_var[4];   /* batchnorm2.running_var [3] */
+    float padding10[12];
+} batchnorm_params;
+
+/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+typedef struct batchnorm_work {
+    NN_ALIGNED float arena[1616];
+    uint64_t rng;   /* where dropout draws from */
+} batchnorm_work;
+
+extern const nn_model batchnorm_model;   /* names, sizes and functions, for the runtime */
+
+/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+void batchnorm_init(batchnorm_params *p, uint64_t seed);
+
+/* Inference for n samples, 1 <= n <= BATCHNORM_BATCH: x is n x BATCHNORM_INPUT, y gets n x BATCHNORM_OUTPUT probabilities.
+ * x and y must not overlap. */
+void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, const float *x, float *y);
+
+/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
+ * that loss. t: n class labels, 0 to 2.
+ * A label outside that range makes the loss NaN. */
+/* It also moves the running statistics in p towards those of the batch. */
+float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
