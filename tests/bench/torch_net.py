@@ -18,26 +18,29 @@ sys.path.insert(0, sys.argv[2])
 import language
 
 
-class Chain(nn.Module):
+class Graph(nn.Module):
+    """layers: (function, numbers of the values it reads); value 0 is the input, i what layer i gives."""
+
     def __init__(self, layers):
         super().__init__()
-        self.functions = [f for _, f in layers]
-        self.modules_ = nn.ModuleList([f for f in self.functions if isinstance(f, nn.Module)])
+        self.layers = layers
+        self.modules_ = nn.ModuleList([f for f, _ in layers if isinstance(f, nn.Module)])
 
     def forward(self, x):
-        for f in self.functions:
-            x = f(x)
-        return x
+        values = [x]
+        for f, reads in self.layers:
+            values.append(f(*(values[i] for i in reads)))
+        return values[-1]
 
 
 def plain(layers, shape):
     """Without the flattening that a flat value does not need."""
-    result, x = [], torch.zeros(1, *shape)
-    for kind, f, *_ in layers:
-        if kind == "fc" and x.dim() == 2:
+    result, values = [], [torch.zeros(1, *shape)]
+    for kind, f, reads in layers:
+        if kind == "fc" and values[reads[0]].dim() == 2:
             f = f[1]
-        x = f(x)
-        result.append((kind, f))
+        values.append(f(*(values[i] for i in reads)))
+        result.append((f, reads))
     return result
 
 
@@ -65,7 +68,7 @@ def main():
         layout = torch.channels_last if last else torch.contiguous_format
         inputs = x.contiguous(memory_format=layout)
         for trace in (False, True):
-            model = Chain(logits).train().to(memory_format=layout)
+            model = Graph(logits).train().to(memory_format=layout)
             run = torch.jit.trace(model, inputs) if trace else model
             optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, momentum=0.9)
 
@@ -74,7 +77,7 @@ def main():
                 F.cross_entropy(run(inputs), t).backward()
                 optimizer.step()
 
-            whole, one = Chain(layers).eval().to(memory_format=layout), x[:1].contiguous(memory_format=layout)
+            whole, one = Graph(layers).eval().to(memory_format=layout), x[:1].contiguous(memory_format=layout)
             with torch.inference_mode():
                 answer = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(whole, one))) if trace else whole
 

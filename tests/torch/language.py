@@ -8,6 +8,7 @@ errors) by running each layer on one sample of zeros.
     net = read("input 3x8x8; conv 3->4 k3; relu; fc 5; softmax", batch=4)
     net.parameters          [("conv1.weight", tensor), ("conv1.bias", tensor), ("fc1.weight", ...), ...]
     net.forward(x)          inference: what the last layer gives (probabilities after softmax)
+    net.statistics          [("batchnorm1.running_mean", tensor), ...], which loss moves
     net.loss(x, t)          as in training: the mean loss, ready for .backward()
     net.draw_targets(g, n)  random targets of the right shape and type
 
@@ -111,6 +112,7 @@ KINDS = {
     "convtranspose": (("channels", channels, REQUIRED),
                       {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "o": (pair, (0, 0)),
                        "g": (count, 1), "bias": (boolean, True)}),
+    "batchnorm": (None, {"eps": (number, 1e-5), "momentum": (number, 0.1), "freeze": (boolean, False)}),
     "layernorm": (None, {"eps": (number, 1e-5)}),
     "groupnorm": (("groups", count, REQUIRED), {"eps": (number, 1e-5)}),
     "relu6": (None, {}), "silu": (None, {}), "softplus": (None, {}), "hardsigmoid": (None, {}), "hardswish": (None, {}),
@@ -266,6 +268,8 @@ def build(kind, a, shape):
         return nn.AdaptiveAvgPool2d(a["size"])
     if kind == "upsample":
         return nn.Upsample(scale_factor=a["factor"], mode=a["mode"], align_corners=None if a["mode"] == "nearest" else False)
+    if kind == "batchnorm":
+        return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(shape[0], eps=a["eps"], momentum=a["momentum"])
     if kind == "layernorm":
         return nn.LayerNorm(shape, eps=a["eps"])
     if kind == "groupnorm":
@@ -305,7 +309,7 @@ def join(kind, shapes):
 
 class Network:
     def __init__(self, text, input=None, batch=None):
-        self.layers, self.parameters, self.loss_name, self.loss_arguments = [], [], None, {}
+        self.layers, self.parameters, self.statistics, self.loss_name, self.loss_arguments = [], [], [], None, {}
         # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch = input, batch
         seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
@@ -347,6 +351,8 @@ class Network:
                     shapes = [tuple(values[i].shape[1:]) for i in reads]
                     try:
                         layer = join(kind, shapes) if more else build(kind, a, shapes[0])
+                        if kind == "batchnorm":
+                            layer.eval()    # a sample of zeros has no statistics
                         x = layer(*(values[i] for i in reads))
                     except (RuntimeError, ValueError) as error:
                         raise LanguageError(str(error))
@@ -358,6 +364,7 @@ class Network:
                         if a.get("freeze"):
                             layer.requires_grad_(False)
                         self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+                        self.statistics += [(f"{name}.{k}", v) for k, v in layer.named_buffers() if v.is_floating_point()]
                 if label:
                     labels[label] = current
         need(self.shape, "input is missing")
@@ -380,7 +387,7 @@ class Network:
         self.target_shape = self.output_shape[1:] if self.int_targets else self.output_shape
 
     def to(self, dtype):
-        for _, parameter in self.parameters:
+        for _, parameter in self.parameters + self.statistics:
             parameter.data = parameter.data.to(dtype)
             parameter.grad = None
         return self
