@@ -46,8 +46,8 @@ typedef struct run {        /* one optimizer over 20 steps */
 typedef struct torch_case {
     const char *name, *net;
     int         n;
-    array       weights[MAX_TENSORS], gradients[MAX_TENSORS];
-    int         nweights, ngradients;
+    array       weights[MAX_TENSORS], gradients[MAX_TENSORS], statistics[MAX_TENSORS];
+    int         nweights, ngradients, nstatistics;  /* weights include the statistics' first values */
     array       x, t, y;
     int         has_loss;
     double      loss;
@@ -178,6 +178,8 @@ static void read_line(char *line)
         c->loss = strtod(cursor, NULL), c->has_loss = 1;
     else if (!strcmp(key, "d"))
         c->gradients[c->ngradients++] = read_tensor(&cursor);
+    else if (!strcmp(key, "s") && c->nstatistics < MAX_TENSORS)
+        c->statistics[c->nstatistics++] = read_tensor(&cursor);
     else if (!strcmp(key, "train")) {
         r = &c->runs[c->nruns++];
         size_t length = strlen(cursor) + 1;
@@ -286,17 +288,20 @@ static int check_model(network *w)
     for (int i = 0; i < c->nweights; i++) {
         const nn_tensor *t = find_tensor(m, c->weights[i].name);
         size_t product = 1;
-        if (!t || t->count != c->weights[i].count || nn_place(t, t->count - 1) >= m->floats) {
+        if (!t || t->count != c->weights[i].count || nn_place(t, t->count - 1) >= m->params_bytes / sizeof(float)) {
             fail(w, "%s is not there, or has another size", c->weights[i].name);
             return 0;
         }
+        int statistic = strstr(t->name, ".running_") != NULL;
+        if (statistic != (t->offset >= m->floats))
+            fail(w, "%s lies on the wrong side of the first NET_FLOATS floats", t->name);
         for (int k = 0; k < t->ndim; k++)
             product *= (size_t)t->shape[k];
         if (product != t->count)
             fail(w, "%s: shape and count differ", t->name);
         if (t != &m->tensors[i])
             fail(w, "%s is not tensor %d", t->name, i);
-        params += t->count;
+        params += statistic ? 0 : t->count;
     }
     if (m->params != params)
         fail(w, "params is %zu, not %zu", m->params, params);
@@ -323,7 +328,7 @@ static void load_weights(network *w)
 /* Every float outside the tensors is exactly 0. */
 static void check_padding(network *w, const char *what, const float *values)
 {
-    char *used = calloc(w->model->floats + 1, 1);
+    char *used = calloc(w->model->params_bytes / sizeof(float) + 1, 1);
     for (int i = 0; i < w->model->ntensors; i++)
         for (size_t k = 0; k < w->model->tensors[i].count; k++)
             used[nn_place(&w->model->tensors[i], k)] = 1;
@@ -372,6 +377,9 @@ static void check_backward(network *w)
                 GRADIENT_TOLERANCE * largest(d) + CANCELLATION * all + 1e-9);
     }
     check_padding(w, "the gradients", w->gradients);
+    for (int i = 0; i < c->nstatistics; i++)
+        compare(w, "statistic", in_order(w, w->params, c->statistics[i].name), &c->statistics[i],
+                FORWARD_TOLERANCE * largest(&c->statistics[i]) + 1e-9);
 }
 
 static void check_run(network *w, const run *r)
@@ -422,6 +430,7 @@ static int check_network(const torch_case *c, const nn_model *model, const char 
     check_forward(&w);
     if (c->has_loss) {
         check_backward(&w);
+        load_weights(&w);        /* backward moves the statistics */
         check_forward(&w);       /* the same after training, in the same work */
         check_backward(&w);      /* and backward does not add to what was there */
     }

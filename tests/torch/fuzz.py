@@ -373,7 +373,7 @@ def compare(c, library):
              "output": (model.output, math.prod(net.output_shape)), "targets": (model.targets, math.prod(net.target_shape)),
              "int_targets": (model.int_targets, int(net.int_targets)), "params": (model.params, sum(v.numel() for _, v in net.parameters)),
              "tensors": ([(t.name.decode(), tuple(t.shape[:t.ndim])) for t in model.tensors[:model.ntensors]],
-                         [(k, tuple(v.shape)) for k, v in net.parameters])}
+                         [(k, tuple(v.shape)) for k, v in net.tensors])}
     for name, (ours, theirs) in facts.items():
         if ours != theirs:
             raise Difference(f"{name} is {ours}, PyTorch has {theirs}")
@@ -381,10 +381,13 @@ def compare(c, library):
     weights, x, t = record.draw(net, c.n, c.draw_seed, c.whole)
     params, gradients, scratch = Memory(model.params_bytes), Memory(model.params_bytes), Memory(model.work_bytes)
     batch_x, batch_y, batch_t = (Memory(4 * k * net.batch) for k in (model.input, model.output, model.targets))
-    places = [(k, t.place()) for (k, _), t in zip(net.parameters, model.tensors[:model.ntensors])]
-    padding = torch.ones(model.floats, dtype=torch.bool)
+    places = [(k, t.place()) for (k, _), t in zip(net.tensors, model.tensors[:model.ntensors])]
+    padding = torch.ones(model.params_bytes // 4, dtype=torch.bool)
     for _, place in places:
         padding[place] = False
+    padding = padding[:model.floats]
+    learnt = [(k, place) for k, place in places if not record.is_statistic(k)]
+    statistics = [(k, place) for k, place in places if record.is_statistic(k)]
 
     def load():
         params.floats[:model.params_bytes // 4] = 0
@@ -407,7 +410,7 @@ def compare(c, library):
         return torch.tensor(model.backward(params.address, scratch.address, c.n, batch_x.address, batch_t.address, gradients.address))
 
     cache = []
-    y, loss, d = record.answers(net, weights, x, t, torch.float64)
+    y, loss, d, moved = record.answers(net, weights, x, t, torch.float64)
 
     def others(pick):
         if not cache:
@@ -427,9 +430,12 @@ def compare(c, library):
             return
         hold(attempt + "loss", backward(), loss, FORWARD, lambda: others(lambda o: o[1]))
         largest = max((v.abs().max().item() for v in d), default=0)
-        for i, (name, place) in enumerate(places):
+        for i, (name, place) in enumerate(learnt):
             hold(attempt + f"gradient of {name}", gradients.floats[place].reshape(d[i].shape), d[i], GRADIENT,
                  lambda: others(lambda o: o[2][i]), largest / 100)
+        for i, (name, place) in enumerate(statistics):
+            hold(attempt + name, params.floats[place].reshape(moved[i].shape), moved[i], FORWARD, lambda: others(lambda o: o[3][i]))
+            params.floats[place] = dict(zip((k for k, _ in places), weights))[name].flatten()
         if gradients.floats[:model.floats][padding].ne(0).any():
             raise Difference("padding of the gradients is not 0")
     if not places:

@@ -8,7 +8,7 @@ errors) by running each layer on one sample of zeros.
     net = read("input 3x8x8; conv 3->4 k3; relu; fc 5; softmax", batch=4)
     net.parameters          [("conv1.weight", tensor), ("conv1.bias", tensor), ("fc1.weight", ...), ...]
     net.forward(x)          inference: what the last layer gives (probabilities after softmax)
-    net.statistics          [("batchnorm1.running_mean", tensor), ...], which loss moves
+    net.tensors             likewise, with the running statistics behind the parameters of their layer, which loss moves
     net.loss(x, t)          as in training: the mean loss, ready for .backward()
     net.draw_targets(g, n)  random targets of the right shape and type
 
@@ -309,7 +309,7 @@ def join(kind, shapes):
 
 class Network:
     def __init__(self, text, input=None, batch=None):
-        self.layers, self.parameters, self.statistics, self.loss_name, self.loss_arguments = [], [], [], None, {}
+        self.layers, self.parameters, self.tensors, self.loss_name, self.loss_arguments = [], [], [], None, {}
         # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch = input, batch
         seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
@@ -363,8 +363,9 @@ class Network:
                     if isinstance(layer, nn.Module):
                         if a.get("freeze"):
                             layer.requires_grad_(False)
-                        self.parameters += [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
-                        self.statistics += [(f"{name}.{k}", v) for k, v in layer.named_buffers() if v.is_floating_point()]
+                        own = [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+                        self.parameters += own
+                        self.tensors += own + [(f"{name}.{k}", v) for k, v in layer.named_buffers() if v.is_floating_point()]
                 if label:
                     labels[label] = current
         need(self.shape, "input is missing")
@@ -387,7 +388,7 @@ class Network:
         self.target_shape = self.output_shape[1:] if self.int_targets else self.output_shape
 
     def to(self, dtype):
-        for _, parameter in self.parameters + self.statistics:
+        for _, parameter in self.tensors:
             parameter.data = parameter.data.to(dtype)
             parameter.grad = None
         return self

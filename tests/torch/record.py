@@ -27,6 +27,7 @@ HEAD = """\
 #   case NAME                 net TEXT                      n SAMPLES
 #   w TENSOR COUNT VALUES     x COUNT VALUES                t COUNT VALUES
 #   y COUNT VALUES            loss VALUE                    d TENSOR COUNT VALUES
+#   s STATISTIC COUNT VALUES  (what the loss has made of it)
 #   train METHOD FIELD VALUE .. end                         losses COUNT VALUES      f TENSOR COUNT VALUES
 #
 # A case without loss is for inference alone. Fields are those of nn_optimizer.
@@ -303,6 +304,31 @@ BRANCHED = [
     ("pools_of_one", "input 2x6x6; batch 2; conv 3 k1; x: tanh; maxpool 2; a:; from x; avgpool 2; concat a; fc 2", 2),
 ]
 
+# Statistics of the batch.
+NORMALISED = [
+    ("batchnorm", "input 5; batch 6; fc 4 bias=false; batchnorm; tanh; fc 2", 6, ["sgd lr 0.1", "adam lr 0.01"]),
+    ("batchnorm_of_input", "input 7; batch 5; batchnorm; fc 3; softmax", 5, ["momentum lr 0.05 momentum 0.9"]),
+    ("batchnorm_of_image", "input 3x4x5; batch 4; batchnorm; conv 2 k3; tanh; fc 2; softmax", 4, ["sgd lr 0.1"]),
+    ("batchnorm_image", "input 2x5x4; batch 3; conv 5 k3 bias=false; batchnorm; relu; conv 3 k2; batchnorm; fc 2; softmax", 3, ["sgd lr 0.05"]),
+    ("batchnorm_one_sample", "input 2x5x4; batch 3; conv 9 k3 p1; batchnorm; tanh; fc 3", 1, []),
+    ("batchnorm_two_samples", "input 6; batch 3; fc 11; batchnorm; tanh; fc 3", 2, []),
+    ("batchnorm_one_channel", "input 1x3x3; batch 3; conv 1 k2; batchnorm; tanh; fc 2", 3, []),
+    ("batchnorm_1x1", "input 3x2x2; batch 5; conv 4 k2; batchnorm; tanh; fc 2", 5, []),
+    ("batchnorm_arguments", "input 2x4x4; batch 3; conv 3 k2; batchnorm eps=0.01 momentum=0.4; tanh; fc 2", 3, ["sgd lr 0.1"]),
+    ("batchnorm_momentum_one", "input 4; batch 5; fc 3; batchnorm momentum=1; fc 2", 5, ["sgd lr 0.1"]),
+    ("batchnorm_momentum_none", "input 4; batch 5; fc 3; batchnorm momentum=0; fc 2", 5, []),
+    ("batchnorm_frozen", "input 2x4x4; batch 3; conv 3 k2; tanh; batchnorm freeze=true; conv 2 k2; tanh; fc 2", 3, ["sgd lr 0.1"]),
+    ("batchnorm_behind_freeze", "input 2x4x4; batch 3; conv 3 k2; batchnorm; tanh; freeze; batchnorm; fc 2", 3, ["sgd lr 0.1"]),
+    ("batchnorm_weights", "input 4; batch 5; fc 6; batchnorm; tanh; fc 3; loss crossentropy weights=1,2,0.5", 5, []),
+    ("batchnorm_far_mean", "input 2x4x4; batch 4; normalize mean=-50 std=1; batchnorm; conv 3 k3; tanh; fc 2", 4, []),
+    ("batchnorm_residual", "input 3x6x6; batch 3; conv 4 k3 p1 bias=false; batchnorm; x: tanh; conv 4 k3 p1 bias=false; batchnorm; tanh; "
+                           "conv 4 k3 p1 bias=false; batchnorm; add x; tanh; globalavgpool; fc 3; softmax", 3, ["momentum lr 0.05 momentum 0.9"]),
+    ("batchnorm_down", "input 2x7x7; batch 3; x:; conv 4 k3 s2 p1 bias=false; batchnorm; tanh; conv 4 k3 p1 bias=false; batchnorm; y:; "
+                       "from x; conv 4 k1 s2 bias=false; batchnorm; add y; tanh; fc 3; batchnorm; softmax", 3, ["sgd lr 0.05"]),
+    ("batchnorm_concat", "input 2x5x5; batch 2; conv 3 k3 p1; batchnorm; a: tanh; conv 8 k3 p1; batchnorm; concat a; conv 4 k1; batchnorm; tanh; fc 2", 2, []),
+    ("batchnorm_eight_channels", "input 2x3x4; batch 9; conv 8 k2; batchnorm; tanh; conv 16 k1; batchnorm; tanh; fc 3; softmax", 9, []),
+]
+
 DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
 VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
             "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
@@ -328,41 +354,50 @@ def draw(net, n, seed, whole):
     """Weights, samples and targets: PyTorch-like sizes, or small whole numbers where ties are wanted."""
     g = torch.Generator().manual_seed(seed)
     if whole:
-        weights = [torch.randint(-1, 2, v.shape, generator=g).float() for _, v in net.parameters]
+        weights = [torch.randint(-1, 2, v.shape, generator=g).float() for _, v in net.tensors]
         return weights, torch.randint(-1, 3, (n, *net.shape), generator=g).float(), net.draw_targets(g, n).float().round()
     weights = []
-    for name, v in net.parameters:
+    for name, v in net.tensors:
         inputs = v[0].numel() if v.dim() > 1 else 4
-        weights.append(decimals((torch.rand(v.shape, generator=g) * 2 - 1) * (2 / inputs) ** 0.5 * 1.2))
+        if name.endswith("running_var"):
+            weights.append(decimals(torch.rand(v.shape, generator=g) + 0.5))
+        else:
+            weights.append(decimals((torch.rand(v.shape, generator=g) * 2 - 1) * (2 / inputs) ** 0.5 * 1.2))
     return weights, decimals(torch.randn((n, *net.shape), generator=g)), decimals(net.draw_targets(g, n).float())
 
 
+def is_statistic(name):
+    return name.split(".")[-1].startswith("running_")
+
+
 def answers(net, weights, x, t, dtype, noise=0.0):
-    """(y, loss, gradients) in dtype; noise disturbs weights and samples by that share of themselves."""
+    """(y, loss, gradients, statistics) in dtype; noise disturbs weights and samples by that share of themselves."""
     def disturb(v):
         return v.to(dtype) * (1 + noise * torch.randn(v.shape, generator=g, dtype=dtype))
     g = torch.Generator().manual_seed(1)
     net.to(dtype)
-    for (_, v), w in zip(net.parameters, weights):
+    for (_, v), w in zip(net.tensors, weights):
         v.data = disturb(w)
     x = disturb(x)
     y, loss = net.forward(x), net.loss(x, t.long() if net.int_targets else t.to(dtype))
     if loss.requires_grad:
         loss.backward()
-    return y, loss.detach(), [torch.zeros_like(v) if v.grad is None else v.grad for _, v in net.parameters]
+    return (y, loss.detach(), [torch.zeros_like(v) if v.grad is None else v.grad for _, v in net.parameters],
+            [v.clone() for k, v in net.tensors if is_statistic(k)])
 
 
-def apart(a, b):
+def apart(a, b, least=1e-6):
     """The largest difference, in shares of the largest value."""
-    return ((a - b).abs().max() / max(b.abs().max().item(), 1e-6)).item() if b.numel() else 0.0
+    return ((a - b).abs().max() / max(b.abs().max().item(), least, 1e-6)).item() if b.numel() else 0.0
 
 
 def stable(net, weights, x, t, whole):
-    y, loss, gradients = answers(net, weights, x, t, torch.float64)
+    y, loss, gradients, _ = answers(net, weights, x, t, torch.float64)
     others = [answers(net, weights, x, t, torch.float32)]
     if not whole:
         others += [answers(net, weights, x, t, torch.float64, noise) for noise in (1e-7, -1e-7)]
-    return all(apart(o[0], y) < 3e-6 and apart(o[1], loss) < 3e-6 and all(apart(a, b) < 3e-5 for a, b in zip(o[2], gradients))
+    least = 1e-2 * max((d.abs().max().item() for d in gradients), default=0)   # of a bias before a batchnorm nothing is left
+    return all(apart(o[0], y) < 3e-6 and apart(o[1], loss) < 3e-6 and all(apart(a, b, least) < 3e-5 for a, b in zip(o[2], gradients))
                for o in others)
 
 
@@ -386,7 +421,7 @@ def optimizer(words, parameters):
 def train(net, weights, x, t, words, dtype, steps=STEPS):
     """(losses, final weights) of steps steps."""
     net.to(dtype)
-    for (_, v), w in zip(net.parameters, weights):
+    for (_, v), w in zip(net.tensors, weights):
         v.data = w.to(dtype, copy=True)
     x, t = x.to(dtype), t.long() if net.int_targets else t.to(dtype)
     rule, losses = optimizer(words, [v for _, v in net.parameters]), []
@@ -396,7 +431,7 @@ def train(net, weights, x, t, words, dtype, steps=STEPS):
         loss.backward()
         rule.step()
         losses.append(loss.detach())
-    return torch.stack(losses), [v.detach().clone() for _, v in net.parameters]
+    return torch.stack(losses), [v.detach().clone() for _, v in net.tensors]
 
 
 def steady(net, weights, x, t, runs):
@@ -422,17 +457,18 @@ def record(name, text, n, how="", runs=()):
     else:
         raise SystemExit(f"{name}: no stable draw")
     lines = [f"case {name}", f"net {text}", f"n {n}"]
-    lines += [array(f"w {k}", w, "%.6g") for (k, _), w in zip(net.parameters, weights)]
+    lines += [array(f"w {k}", w, "%.6g") for (k, _), w in zip(net.tensors, weights)]
     lines += [array("x", x, "%.6g"), array("t", t, "%.6g")]
     if how == "inference":
         return lines[:-1] + [array("y", answers(net, weights, x, t, torch.float64)[0])]
-    y, loss, gradients = answers(net, weights, x, t, torch.float64)
+    y, loss, gradients, statistics = answers(net, weights, x, t, torch.float64)
     lines += [array("y", y), f"loss {loss.item():.9g}"]
     lines += [array(f"d {k}", d) for (k, _), d in zip(net.parameters, gradients)]
+    lines += [array(f"s {k}", v) for k, v in zip([k for k, _ in net.tensors if is_statistic(k)], statistics)]
     for run in runs:
         losses, final = train(net, weights, x, t, run, torch.float64)
         lines += [f"train {run} end", array("losses", losses)]
-        lines += [array(f"f {k}", f) for (k, _), f in zip(net.parameters, final)]
+        lines += [array(f"f {k}", f) for (k, _), f in zip(net.tensors, final)]
     return lines
 
 
@@ -444,10 +480,12 @@ def main():
         lines += record(name, text, n, "", runs)
     for case in BRANCHED:
         lines += record(*case)
+    for name, text, n, runs in NORMALISED:
+        lines += record(name, text, n, "", runs)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
-    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED)} cases, {os.path.getsize(path)} bytes")
+    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED) + len(NORMALISED)} cases, {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":
