@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MOST_ROUNDS = 51, MOST_FUNCTIONS = 200, MOST_RESULTS = 2000 };
+enum { MOST_ROUNDS = 51, MOST_FUNCTIONS = 1000, MOST_RESULTS = 2000 };
 static const double regression = 0.9;
 static const double least_cycles = 30; /* what reading the clock takes can't be told from shorter functions */
 

@@ -20,7 +20,7 @@ static double now(void)
 }
 
 #ifdef LAYERS
-enum { MOST_SLOTS = 200 };
+enum { MOST_SLOTS = 1000 };
 static struct slot { const char *name; double ticks, calls; } slots[MOST_SLOTS];
 static int nslots;
 
