@@ -49,6 +49,29 @@ Expr *adjoint_at(Prog *prog, Access access)
     return load(access);
 }
 
+typedef struct Bounds {
+    const Statement *s;
+    bool inside;
+} Bounds;
+
+static void note_bounds(const Access *access, void *context)
+{
+    Bounds *bounds = context;
+    for (int d = 0; d < access->tensor->rank; d++) {
+        int64_t least, most;
+        affine_range(&access->at[d], bounds->s, &least, &most);
+        bounds->inside &= least >= 0 && most < access->tensor->dim[d];
+    }
+}
+
+/* Is there no point of the box that is left out since rhs falls outside there? */
+static bool always_inside(const Statement *s, const Expr *rhs)
+{
+    Bounds bounds = {s, true};
+    visit_loads(rhs, note_bounds, &bounds);
+    return bounds.inside;
+}
+
 /* One contribution to the adjoint of the element `of`; s holds the indices. Dropped where no weight depends. */
 void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
 {
@@ -60,7 +83,7 @@ void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
         Access target = same_place(of, make_adjoint(prog, tensor));
         if (tensor->role == TENSOR_WEIGHT)
             ;
-        else if (covers_tensor(s, &target))
+        else if (covers_tensor(s, &target) && always_inside(s, rhs))
             how = STORE_SET;
         else {
             Statement *zero = new_statement(prog);

@@ -149,7 +149,11 @@ void interpret(const Prog *prog, Binding *b)
         case TENSOR_CONSTANT: m = (double *)t->data; break;
         case TENSOR_LOSS: m = &b->loss; break;
         case TENSOR_GRADIENT: m = b->gradients[t->weight->id]; break;
-        case TENSOR_VALUE: m = NEW_ARRAY(double, count); break;
+        case TENSOR_VALUE: /* what is read before it is set shows */
+            m = NEW_ARRAY(double, count);
+            for (size_t i = 0; i < count; i++)
+                m[i] = NAN;
+            break;
         }
         run.memory[t->id] = m;
     }

@@ -78,27 +78,29 @@ static void note_value(const Access *access, void *found)
 }
 
 typedef struct Touch {
-    int *next;           /* by tensor id: the phase of the next statement that touches it; -1: none */
+    int *first;          /* by tensor id: the first phase in which a later statement touches it; -1: none */
     int phase;
 } Touch;
 
 static void note_touch(const Access *access, void *context)
 {
     Touch *touch = context;
-    touch->next[access->tensor->id] = touch->phase;
+    int *first = &touch->first[access->tensor->id];
+    if (*first < 0 || touch->phase < *first)
+        *first = touch->phase;
 }
 
 static void delay_first_values(Statement **all, int n, int ntensors)
 {
     Touch touch = {NEW_ARRAY(int, ntensors + 1), 0};
     for (int i = 0; i < ntensors; i++)
-        touch.next[i] = -1;
+        touch.first[i] = -1;
     for (int i = n - 1; i >= 0; i--) {
         Statement *s = all[i];
         bool from_samples = s->store != STORE_SET || s->out.tensor->role != TENSOR_VALUE;
         visit_loads(s->rhs, note_value, &from_samples);
-        if (!from_samples && touch.next[s->out.tensor->id] > s->phase)
-            s->phase = touch.next[s->out.tensor->id];
+        if (!from_samples && touch.first[s->out.tensor->id] > s->phase)
+            s->phase = touch.first[s->out.tensor->id];
         touch.phase = s->phase;
         note_touch(&s->out, &touch);
         visit_loads(s->rhs, note_touch, &touch);

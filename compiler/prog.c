@@ -745,7 +745,7 @@ void verify_prog(const Prog *prog)
         if (s->per_sample && !out->per_sample && s->store != STORE_ADD)
             bug("%s: %s, which the samples share, is set for each of them", s->layer->name, out->name);
         v.summed[out->id] |= s->per_sample && !out->per_sample;
-        bool starts = s->store != STORE_ADD || out->role == TENSOR_GRADIENT || out->role == TENSOR_LOSS || statistic;
+        bool starts = s->store != STORE_ADD || out->role == TENSOR_GRADIENT || out->role == TENSOR_LOSS;
         if (!starts && !v.defined[out->id])
             bug("%s: %s is added to before it is set", s->layer->name, out->name);
         if (s->position && s->store != STORE_MAX)

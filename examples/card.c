@@ -6,8 +6,8 @@
  * the program's memory is the few static variables below.
  */
 #include "card_net.h" /* made from card.nn */
+#include "figures.h"
 
-#include <math.h>
 #include <stdio.h>
 
 enum { SIDE = 32, STEPS = 1500, REPORT = 150 };
@@ -17,30 +17,6 @@ static card_work   work;
 static float       state[NN_STATE_HEAD + 2 * CARD_FLOATS]; /* what Adam remembers */
 static float       pictures[CARD_BATCH][3][SIDE][SIDE];
 static int         labels[CARD_BATCH];
-
-/* Bands of width 1 and gaps of width 1, by turns. */
-static int band(float at)
-{
-    return at - 2 * floorf(at / 2) < 1;
-}
-
-/* Is the point x, y part of the figure? The first five lie within -1 .. 1, the others go on for ever. */
-static int inside(int figure, float x, float y)
-{
-    float ax = fabsf(x), ay = fabsf(y), rr = x * x + y * y;
-    switch (figure) {
-    case 0:  return rr < 1;                                       /* disc */
-    case 1:  return rr < 1 && rr > 0.4f;                          /* ring */
-    case 2:  return ax < 0.9f && ay < 0.9f;                       /* square */
-    case 3:  return ax < 1 && ay < 1 && (ax < 0.3f || ay < 0.3f); /* cross */
-    case 4:  return y < 0.8f && y > 2 * ax - 1;                   /* triangle */
-    case 5:  return band(4 * y);                                  /* stripes: across, */
-    case 6:  return band(4 * x);                                  /* upright, */
-    case 7:  return band(3 * (x + y));                            /* rising, */
-    case 8:  return band(3 * (x - y));                            /* falling */
-    default: return band(4 * x) != band(4 * y);                   /* checks */
-    }
-}
 
 static void paint(uint64_t *rng, int figure, float picture[3][SIDE][SIDE])
 {
@@ -54,7 +30,7 @@ static void paint(uint64_t *rng, int figure, float picture[3][SIDE][SIDE])
     }
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
-            int inked = inside(figure, ((float)x - cx) / size, ((float)y - cy) / size);
+            int inked = figure_covers(figure, ((float)x - cx) / size, ((float)y - cy) / size);
             for (int c = 0; c < 3; c++)
                 picture[c][y][x] = ground[c] + (inked ? ink[c] : 0) + 0.25f * nn_uniform(rng);
         }

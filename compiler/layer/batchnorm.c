@@ -4,7 +4,7 @@
  *
  * In training mean and variance are those of the batch, and the running ones move towards them,
  *
- *     running_mean += momentum (mean - running_mean)         running_var likewise, to the variance over count - 1
+ *     running_mean = (1 - momentum) running_mean + momentum mean         running_var likewise, with the variance over count - 1
  *
  * with count = samples x positions; in inference the running ones are taken (BatchNorm1d, BatchNorm2d). The variance is
  * summed up in two parts, around each sample's own mean and of these around the batch's, so that no digits are lost where
@@ -94,17 +94,17 @@ static void sum_over_batch(Prog *prog, const Layer *layer, const char *name, Exp
     store(prog, s, STORE_ADD, access_at(sum, in.at[0]), term(prog, layer, in));
 }
 
-/* to[c] (= | +=) value(c), once a call. */
-static void once(Prog *prog, const Layer *layer, Tensor *to, Store how, Expr *(*value)(Prog *, const Layer *, Affine c))
+/* to[c] = value(c), once a call. */
+static void once(Prog *prog, const Layer *layer, Tensor *to, Expr *(*value)(Prog *, const Layer *, Affine c))
 {
     Statement *s = new_statement(prog);
     Affine c = index_of(s, "c", layer->in->shape.c);
-    store(prog, s, how, access_at(to, c), value(prog, layer, c));
+    store(prog, s, STORE_SET, access_at(to, c), value(prog, layer, c));
 }
 
 static void new_part_once(Prog *prog, const Layer *layer, const char *name, Expr *(*value)(Prog *, const Layer *, Affine c))
 {
-    once(prog, layer, shared_part_of(prog, name, 1, &layer->in->shape.c), STORE_SET, value);
+    once(prog, layer, shared_part_of(prog, name, 1, &layer->in->shape.c), value);
 }
 
 /* ---- The statistics of the batch ----------------------------------------------------------------------------------- */
@@ -180,29 +180,35 @@ static void add_squares_between(Prog *prog, const Layer *layer)
     store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), c), mul(squared(distance), constant(positions(layer))));
 }
 
-static Expr *step_of_mean(Prog *prog, const Layer *layer, Affine c)
+/* A running statistic moves towards the batch's. */
+static Expr *moved(Prog *prog, const Layer *layer, int statistic, Expr *of_batch, Affine c)
 {
-    return mul(sub(part(prog, "mean", c), weight(prog, layer, RUNNING_MEAN, c)), constant(arg_of(layer, "momentum")->list[0]));
+    double momentum = arg_of(layer, "momentum")->list[0];
+    return add(mul(weight(prog, layer, statistic, c), constant(1 - momentum)), mul(of_batch, constant(momentum)));
+}
+
+static Expr *next_mean(Prog *prog, const Layer *layer, Affine c)
+{
+    return moved(prog, layer, RUNNING_MEAN, part(prog, "mean", c), c);
 }
 
 /* The variance over count - 1; where there is but one element, 0. */
-static Expr *step_of_variance(Prog *prog, const Layer *layer, Affine c)
+static Expr *next_variance(Prog *prog, const Layer *layer, Affine c)
 {
     Expr *others = if_le(count(layer), constant(1), constant(1), sub(count(layer), constant(1)));
-    return mul(sub(divide(part(prog, "squares", c), others), weight(prog, layer, RUNNING_VAR, c)),
-               constant(arg_of(layer, "momentum")->list[0]));
+    return moved(prog, layer, RUNNING_VAR, divide(part(prog, "squares", c), others), c);
 }
 
-static Expr *mean_step(Prog *prog, const Layer *layer, Affine c)
+static Expr *kept_mean(Prog *prog, const Layer *layer, Affine c)
 {
     (void)layer;
-    return part(prog, "mean_step", c);
+    return part(prog, "next_mean", c);
 }
 
-static Expr *variance_step(Prog *prog, const Layer *layer, Affine c)
+static Expr *kept_variance(Prog *prog, const Layer *layer, Affine c)
 {
     (void)layer;
-    return part(prog, "variance_step", c);
+    return part(prog, "next_var", c);
 }
 
 static void measure_batch(Prog *prog, const Layer *layer)
@@ -217,10 +223,10 @@ static void measure_batch(Prog *prog, const Layer *layer)
         sum_over_batch(prog, layer, "squares", square_around_mean);
     else
         add_squares_between(prog, layer);
-    new_part_once(prog, layer, "mean_step", step_of_mean);
-    new_part_once(prog, layer, "variance_step", step_of_variance);
-    once(prog, layer, weight_tensor(prog, layer->weight[RUNNING_MEAN]), STORE_ADD, mean_step);
-    once(prog, layer, weight_tensor(prog, layer->weight[RUNNING_VAR]), STORE_ADD, variance_step);
+    new_part_once(prog, layer, "next_mean", next_mean);
+    new_part_once(prog, layer, "next_var", next_variance);
+    once(prog, layer, weight_tensor(prog, layer->weight[RUNNING_MEAN]), kept_mean);
+    once(prog, layer, weight_tensor(prog, layer->weight[RUNNING_VAR]), kept_variance);
     new_part_once(prog, layer, "scale", scale);
     new_part_once(prog, layer, "slope", slope);
 }

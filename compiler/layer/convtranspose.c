@@ -101,5 +101,5 @@ const Kind kind_convtranspose = {
     .examples = "input 3x3x4; convtranspose 2 k3|input 2x3x2; convtranspose 2->3 k2 s2|input 2x3x4; convtranspose 3 k3x2 s2x3 p1 o1x2|"
                 "input 4x3x3; convtranspose 6 k3 s2 p1 o1 g2 bias=false|input 3x2x3; convtranspose 3 k2x3 s3 g3 bias=false|"
                 "input 2x1x5; convtranspose 1 k1x4 s1x2 p0x1|input 1x1x1; convtranspose 1 k1|input 2x2x2; convtranspose 2 k1 s3 o2|"
-                "input 1x4x3; convtranspose 2 k3 p2 bias=false",
+                "input 1x4x3; convtranspose 2 k3 p2 bias=false|input 2x1x3; convtranspose 2 k1 p0x1",
 };

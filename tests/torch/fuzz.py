@@ -118,7 +118,7 @@ def draw_statement(r, shape, sizes):
     """The words of a random layer that may or may not fit on shape."""
     kinds = ["relu", "relu", "leakyrelu", "sigmoid", "tanh", "tanh", "flatten", "dropout", "softmax", "normalize"]
     kinds += ["relu6", "elu", "gelu", "silu", "softplus", "hardsigmoid", "hardswish"]
-    kinds += ["layernorm", "groupnorm"]
+    kinds += ["batchnorm", "batchnorm", "layernorm", "groupnorm"]
     if len(shape) == 3:
         kinds += ["convtranspose"] * 5 + ["upsample"] * 2 + ["adaptiveavgpool"] * 2
     kinds += ["conv"] * 16 + ["maxpool"] * 5 + ["avgpool"] * 5 + ["globalavgpool", "fc"] if len(shape) == 3 else ["fc"] * 7
@@ -154,6 +154,8 @@ def draw_statement(r, shape, sizes):
         return [kind, draw_pair(r, [1, 2, 3, 4, 5, 7])]
     if kind == "groupnorm":
         return [kind, f"{r.choice([g for g in range(1, shape[0] + 1) if shape[0] % g == 0])}"] + maybe(r, 0.3, "eps=0.01")
+    if kind == "batchnorm":
+        return [kind] + maybe(r, 0.3, r.choice(["eps=0.01", "eps=1e-3"])) + maybe(r, 0.3, r.choice(["momentum=0.5", "momentum=1", "momentum=0"]))
     if kind == "layernorm":
         return [kind] + maybe(r, 0.3, r.choice(["eps=0.01", "eps=1e-3"]))
     if kind == "fc":
@@ -225,13 +227,16 @@ class Case:
                         break
             if not self.statements or self.ambiguous():
                 continue
+            whole = language.read(self.plain())
+            if whole.least_samples > whole.batch:
+                continue
             self.loss = r.choice([None, None, "mse", "bce", "crossentropy", "l1", "huber", "huber 0.5", "crossentropy smooth=0.1", "bce posweight=2"])
             names = r.sample(LABELS, len(self.statements))
             self.labels = [name if r.random() < 0.15 else None for name in names]
             break
         net = language.read(self.plain())
         self.work = work(net)
-        self.n = r.choice([1, net.batch, r.randint(1, net.batch)])
+        self.n = r.choice([net.least_samples, net.batch, r.randint(net.least_samples, net.batch)])
         self.unroll = r.choice(["none", "tile", "auto"] + ["full"] * (2 if self.work <= 3000 else 0))
         self.target = r.choice(["generic", "scalar"])
         self.cc = r.choice(["gcc", "clang"])
@@ -544,6 +549,8 @@ def shrink(c, message):
                 try:
                     net = language.read(text)
                 except language.LanguageError:
+                    continue
+                if min(n, net.batch) < net.least_samples:
                     continue
                 candidate = copy(text, min(n, net.batch))
                 tries += 1

@@ -18,6 +18,7 @@ Its subclass Unclear marks what PyTorch accepts although it has no meaning: nobo
 Two things are computed from what comes before the last layer, because only that is stable: crossentropy after
 softmax from the logits (as torch.nn.CrossEntropyLoss), bce after sigmoid likewise (as BCEWithLogitsLoss).
 """
+import math
 import re
 import torch
 from torch import nn
@@ -269,11 +270,15 @@ def build(kind, a, shape):
     if kind == "upsample":
         return nn.Upsample(scale_factor=a["factor"], mode=a["mode"], align_corners=None if a["mode"] == "nearest" else False)
     if kind == "batchnorm":
+        if not 0 <= a["momentum"] <= 1 or a["eps"] < 0:
+            raise Unclear("statistics that move away, or a negative eps")
         return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(shape[0], eps=a["eps"], momentum=a["momentum"])
     if kind == "layernorm":
         return nn.LayerNorm(shape, eps=a["eps"])
     if kind == "groupnorm":
         need(a["groups"] > 0 and shape[0] % a["groups"] == 0, "channels that groups don't divide")
+        if math.prod(shape) == a["groups"]:
+            raise Unclear("groups of one number, which PyTorch refuses for a single sample")
         return nn.GroupNorm(a["groups"], shape[0], eps=a["eps"])
     if kind == "globalavgpool":
         return lambda x: x.mean((2, 3))
@@ -310,6 +315,7 @@ def join(kind, shapes):
 class Network:
     def __init__(self, text, input=None, batch=None):
         self.layers, self.parameters, self.tensors, self.loss_name, self.loss_arguments = [], [], [], None, {}
+        self.least_samples = 1
         # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch = input, batch
         seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
@@ -353,6 +359,8 @@ class Network:
                         layer = join(kind, shapes) if more else build(kind, a, shapes[0])
                         if kind == "batchnorm":
                             layer.eval()    # a sample of zeros has no statistics
+                            if math.prod(shapes[0][1:]) == 1:
+                                self.least_samples = 2      # PyTorch refuses to train on one value a channel
                         x = layer(*(values[i] for i in reads))
                     except (RuntimeError, ValueError) as error:
                         raise LanguageError(str(error))

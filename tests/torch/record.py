@@ -218,6 +218,8 @@ CASES = [
     ("convtranspose_gaps", "input 2x2x3; batch 2; conv 2 k1; convtranspose 2 k2x1 s3x2; tanh; fc 2", 1),
     ("convtranspose_depthwise", "input 3x3x3; batch 2; conv 3 k1; convtranspose 3 k3 s2 g3; tanh; conv 2 k2", 2),
     ("convtranspose_cut", "input 1x4x3; batch 2; conv 2 k1; convtranspose 2 k3 p2; fc 2", 2),
+    ("convtranspose_cut_rows", "input 2x3x4; batch 2; conv 2 k1; convtranspose 2 k1x2 p1x0; fc 2", 2),
+    ("convtranspose_cut_columns", "input 1x1x1; batch 2; conv 9 k1 p0x1; convtranspose 8 k1 p0x1; fc 2", 2),
     ("convtranspose_channels", "input 2x3x3; batch 2; conv 9 k1; convtranspose 8 k4 s2 p1; relu; conv 2 k1", 2),
     ("convtranspose_one", "input 1x1x1; batch 2; convtranspose 1 k1; convtranspose 2 k3; fc 1", 2),
     ("unet", "input 2x6x6; batch 2; conv 4 k3 p1; groupnorm 2; silu; maxpool 2; conv 8 k3 p1; gelu; convtranspose 4 k2 s2; elu; "

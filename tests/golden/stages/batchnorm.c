@@ -675,21 +675,17 @@ static inline void batchnorm1_sums(const float conv1_out[1][3][4],
  * 4x1x3 -> 4x1x3: tile, 12 points
  *
  *     batchnorm1.mean[c] = batchnorm1.sum[c] / (samples * 3)   for c<4
- *     batchnorm1.mean_step[c] = (batchnorm1.mean[c] - batchnorm1.running_mean[c]) * 0.1   for c<4
- *     batchnorm1.running_mean[c] += batchnorm1.mean_step[c]   for c<4
+ *     batchnorm1.next_mean[c] = (batchnorm1.running_mean[c] * 0.9 + batchnorm1.mean[c] * 0.1)   for c<4
+ *     batchnorm1.running_mean[c] = batchnorm1.next_mean[c]   for c<4
  */
 static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
-                                      float batchnorm1_mean[restrict 4],
                                       float batchnorm1_running_mean[restrict 4],
-                                      float batchnorm1_mean_step[restrict 4], float samples)
+                                      float batchnorm1_mean[restrict 4],
+                                      float batchnorm1_next_mean[restrict 4], float samples)
 {
     STORE(batchnorm1_mean[0], LOAD(batchnorm1_sum[0]) / (samples * 3.0f));
-    STORE(batchnorm1_mean_step[0], (LOAD(batchnorm1_mean[0]) - LOAD(batchnorm1_running_mean[0])) * 0.1f);
-    {
-        vec sum = LOAD(batchnorm1_running_mean[0]);
-        sum += LOAD(batchnorm1_mean_step[0]);
-        STORE(batchnorm1_running_mean[0], sum);
-    }
+    STORE(batchnorm1_next_mean[0], LOAD(batchnorm1_running_mean[0]) * 0.9f + LOAD(batchnorm1_mean[0]) * 0.1f);
+    STORE(batchnorm1_running_mean[0], LOAD(batchnorm1_next_mean[0]));
 }
 
 /* batchnorm
@@ -711,24 +707,20 @@ static inline void batchnorm1_sums2(const float batchnorm1_sample_mean[4],
 /* batchnorm
  * 4x1x3 -> 4x1x3: tile, 16 points
  *
- *     batchnorm1.variance_step[c] = (batchnorm1.squares[c] / (samples * 3 <= 1 ? 1 : (samples * 3 - 1)) - batchnorm1.running_var[c]) * 0.1   for c<4
- *     batchnorm1.running_var[c] += batchnorm1.variance_step[c]   for c<4
+ *     batchnorm1.next_var[c] = (batchnorm1.running_var[c] * 0.9 + batchnorm1.squares[c] / (samples * 3 <= 1 ? 1 : (samples * 3 - 1)) * 0.1)   for c<4
+ *     batchnorm1.running_var[c] = batchnorm1.next_var[c]   for c<4
  *     batchnorm1.scale[c] = 1 / sqrt((batchnorm1.squares[c] / (samples * 3) + 1e-05))   for c<4
  *     batchnorm1.slope[c] = batchnorm1.weight[c] * batchnorm1.scale[c]   for c<4
  */
-static NOINLINE void batchnorm1_once3(const float batchnorm1_squares[restrict 4],
-                                      float batchnorm1_running_var[restrict 4],
-                                      float batchnorm1_variance_step[restrict 4],
+static NOINLINE void batchnorm1_once3(float batchnorm1_running_var[restrict 4],
+                                      const float batchnorm1_squares[restrict 4],
+                                      float batchnorm1_next_var[restrict 4],
                                       const float batchnorm1_weight[restrict 4],
                                       float batchnorm1_scale[restrict 4],
                                       float batchnorm1_slope[restrict 4], float samples)
 {
-    STORE(batchnorm1_variance_step[0], (LOAD(batchnorm1_squares[0]) / (samples * 3.0f <= 1.0f ? 1.0f : samples * 3.0f - 1.0f) - LOAD(batchnorm1_running_var[0])) * 0.1f);
-    {
-        vec sum = LOAD(batchnorm1_running_var[0]);
-        sum += LOAD(batchnorm1_variance_step[0]);
-        STORE(batchnorm1_running_var[0], sum);
-    }
+    STORE(batchnorm1_next_var[0], LOAD(batchnorm1_running_var[0]) * 0.9f + LOAD(batchnorm1_squares[0]) / (samples * 3.0f <= 1.0f ? 1.0f : samples * 3.0f - 1.0f) * 0.1f);
+    STORE(batchnorm1_running_var[0], LOAD(batchnorm1_next_var[0]));
     STORE(batchnorm1_scale[0], 1.0f / sqrt_v(LOAD(batchnorm1_squares[0]) / (samples * 3.0f) + 1e-05f));
     STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) * LOAD(batchnorm1_scale[0]));
 }
@@ -780,23 +772,19 @@ static inline void batchnorm2_sums(const float fc1_out[4],
  *
  *     batchnorm2.mean[c] = batchnorm2.sum[c] / samples   for c<3
  *     batchnorm2.squares[c] = 0   for c<3
- *     batchnorm2.mean_step[c] = (batchnorm2.mean[c] - batchnorm2.running_mean[c]) * 0.1   for c<3
- *     batchnorm2.running_mean[c] += batchnorm2.mean_step[c]   for c<3
+ *     batchnorm2.next_mean[c] = (batchnorm2.running_mean[c] * 0.9 + batchnorm2.mean[c] * 0.1)   for c<3
+ *     batchnorm2.running_mean[c] = batchnorm2.next_mean[c]   for c<3
  */
 static NOINLINE void batchnorm2_once2(const float batchnorm2_sum[restrict 4],
-                                      float batchnorm2_mean[restrict 4],
                                       float batchnorm2_running_mean[restrict 4],
-                                      float batchnorm2_mean_step[restrict 4],
+                                      float batchnorm2_mean[restrict 4],
+                                      float batchnorm2_next_mean[restrict 4],
                                       float batchnorm2_squares[restrict 4], float samples)
 {
     STORE(batchnorm2_mean[0], LOAD(batchnorm2_sum[0]) / samples);
     memset(batchnorm2_squares, 0, 4 * sizeof(float));
-    STORE(batchnorm2_mean_step[0], (LOAD(batchnorm2_mean[0]) - LOAD(batchnorm2_running_mean[0])) * 0.1f);
-    {
-        vec sum = LOAD(batchnorm2_running_mean[0]);
-        sum += LOAD(batchnorm2_mean_step[0]);
-        STORE(batchnorm2_running_mean[0], FIRST(3, sum));
-    }
+    STORE(batchnorm2_next_mean[0], LOAD(batchnorm2_running_mean[0]) * 0.9f + LOAD(batchnorm2_mean[0]) * 0.1f);
+    STORE(batchnorm2_running_mean[0], FIRST(3, LOAD(batchnorm2_next_mean[0])));
 }
 
 /* batchnorm eps=0.001
@@ -818,24 +806,20 @@ static inline void batchnorm2_sums2(const float fc1_out[4],
 /* batchnorm eps=0.001
  * 3 -> 3: tile, 12 points
  *
- *     batchnorm2.variance_step[c] = (batchnorm2.squares[c] / (samples <= 1 ? 1 : (samples - 1)) - batchnorm2.running_var[c]) * 0.1   for c<3
- *     batchnorm2.running_var[c] += batchnorm2.variance_step[c]   for c<3
+ *     batchnorm2.next_var[c] = (batchnorm2.running_var[c] * 0.9 + batchnorm2.squares[c] / (samples <= 1 ? 1 : (samples - 1)) * 0.1)   for c<3
+ *     batchnorm2.running_var[c] = batchnorm2.next_var[c]   for c<3
  *     batchnorm2.scale[c] = 1 / sqrt((batchnorm2.squares[c] / samples + 0.001))   for c<3
  *     batchnorm2.slope[c] = batchnorm2.weight[c] * batchnorm2.scale[c]   for c<3
  */
-static NOINLINE void batchnorm2_once3(const float batchnorm2_squares[restrict 4],
-                                      float batchnorm2_running_var[restrict 4],
-                                      float batchnorm2_variance_step[restrict 4],
+static NOINLINE void batchnorm2_once3(float batchnorm2_running_var[restrict 4],
+                                      const float batchnorm2_squares[restrict 4],
+                                      float batchnorm2_next_var[restrict 4],
                                       const float batchnorm2_weight[restrict 4],
                                       float batchnorm2_scale[restrict 4],
                                       float batchnorm2_slope[restrict 4], float samples)
 {
-    STORE(batchnorm2_variance_step[0], (LOAD(batchnorm2_squares[0]) / (samples <= 1.0f ? 1.0f : samples - 1.0f) - LOAD(batchnorm2_running_var[0])) * 0.1f);
-    {
-        vec sum = LOAD(batchnorm2_running_var[0]);
-        sum += LOAD(batchnorm2_variance_step[0]);
-        STORE(batchnorm2_running_var[0], FIRST(3, sum));
-    }
+    STORE(batchnorm2_next_var[0], LOAD(batchnorm2_running_var[0]) * 0.9f + LOAD(batchnorm2_squares[0]) / (samples <= 1.0f ? 1.0f : samples - 1.0f) * 0.1f);
+    STORE(batchnorm2_running_var[0], FIRST(3, LOAD(batchnorm2_next_var[0])));
     STORE(batchnorm2_scale[0], 1.0f / sqrt_v(LOAD(batchnorm2_squares[0]) / samples + 0.001f));
     STORE(batchnorm2_slope[0], LOAD(batchnorm2_weight[0]) * LOAD(batchnorm2_scale[0]));
 }
@@ -1352,17 +1336,17 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     void *const batchnorm1_sample_sum = w->arena + 544;   /* 4 */
     float *const all_batchnorm1_sample_mean = w->arena + 384;   /* 32x4 */
     void *const batchnorm1_mean = w->arena + 1456;   /* 4 */
-    void *const batchnorm1_mean_step = w->arena + 544;   /* 4 */
-    void *const batchnorm1_variance_step = w->arena + 384;   /* 4 */
+    void *const batchnorm1_next_mean = w->arena + 544;   /* 4 */
+    void *const batchnorm1_next_var = w->arena + 384;   /* 4 */
     void *const batchnorm1_scale = w->arena + 1472;   /* 4 */
     void *const batchnorm1_slope = w->arena + 1488;   /* 4 */
     void *const batchnorm2_sum = w->arena + 768;   /* 4 */
     float *const all_relu1_out = w->arena + 384;   /* 32x1x3x4 */
     float *const all_fc1_out = w->arena + 1152;   /* 32x4 */
     void *const batchnorm2_mean = w->arena + 1504;   /* 4 */
-    void *const batchnorm2_mean_step = w->arena + 784;   /* 4 */
+    void *const batchnorm2_next_mean = w->arena + 784;   /* 4 */
     void *const batchnorm2_squares = w->arena + 800;   /* 4 */
-    void *const batchnorm2_variance_step = w->arena + 768;   /* 4 */
+    void *const batchnorm2_next_var = w->arena + 768;   /* 4 */
     void *const batchnorm2_scale = w->arena + 784;   /* 4 */
     void *const batchnorm2_slope = w->arena + 1520;   /* 4 */
     void *const batchnorm2_d_sum = w->arena + 768;   /* 4 */
@@ -1398,12 +1382,12 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         batchnorm1_sums(conv1_out, batchnorm1_sample_sum, batchnorm1_sample_mean, batchnorm1_sum,
             batchnorm1_squares);
     }
-    batchnorm1_once2(batchnorm1_sum, batchnorm1_mean, p->batchnorm1_running_mean, batchnorm1_mean_step, samples);
+    batchnorm1_once2(batchnorm1_sum, p->batchnorm1_running_mean, batchnorm1_mean, batchnorm1_next_mean, samples);
     for (int s = 0; s < n; s++) {
         void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
         batchnorm1_sums2(batchnorm1_sample_mean, batchnorm1_mean, batchnorm1_squares);
     }
-    batchnorm1_once3(batchnorm1_squares, p->batchnorm1_running_var, batchnorm1_variance_step, p->batchnorm1_weight,
+    batchnorm1_once3(p->batchnorm1_running_var, batchnorm1_squares, batchnorm1_next_var, p->batchnorm1_weight,
         batchnorm1_scale, batchnorm1_slope, samples);
     batchnorm2_clear(batchnorm2_sum);
     for (int s = 0; s < n; s++) {
@@ -1414,13 +1398,13 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         fc1_forward((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
         batchnorm2_sums(fc1_out, batchnorm2_sum);
     }
-    batchnorm2_once2(batchnorm2_sum, batchnorm2_mean, p->batchnorm2_running_mean, batchnorm2_mean_step,
+    batchnorm2_once2(batchnorm2_sum, p->batchnorm2_running_mean, batchnorm2_mean, batchnorm2_next_mean,
         batchnorm2_squares, samples);
     for (int s = 0; s < n; s++) {
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
         batchnorm2_sums2(fc1_out, batchnorm2_mean, batchnorm2_squares);
     }
-    batchnorm2_once3(batchnorm2_squares, p->batchnorm2_running_var, batchnorm2_variance_step, p->batchnorm2_weight,
+    batchnorm2_once3(p->batchnorm2_running_var, batchnorm2_squares, batchnorm2_next_var, p->batchnorm2_weight,
         batchnorm2_scale, batchnorm2_slope, samples);
     batchnorm2_backward_clear(batchnorm2_d_sum, batchnorm2_d_distances);
     for (int s = 0; s < n; s++) {
