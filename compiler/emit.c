@@ -178,9 +178,13 @@ static const Function *host_of(const Pass *pass, const Layer *layer, bool backwa
 {
     for (const Function *f = pass->functions; f; f = f->next)
         for (const Kernel *k = f->kernels; k; k = k->next)
-            for (int i = 0; i < k->nthen; i++)
-                if (k->then[i]->layer == layer && k->then[i]->backward == backward)
+            for (const Kernel *each = k; each; each = each->window) {
+                if (each != k && each->body->layer == layer && each->body->backward == backward)
                     return f;
+                for (int i = 0; i < each->nthen; i++)
+                    if (each->then[i]->layer == layer && each->then[i]->backward == backward)
+                        return f;
+            }
     return NULL;
 }
 

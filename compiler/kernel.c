@@ -931,17 +931,22 @@ typedef struct Output {
     int64_t row, vector; /* number of the vector along the lane, and of the row among all others */
 } Output;
 
-static void move_to(Writer *w, const Nest *nest, Output *o)
+static void number_output(const Nest *nest, Output *o)
 {
-    int outputs = output_indices(w->s), lane = nest->tile.lane;
     o->row = o->vector = 0;
-    for (int i = 0; i < outputs; i++) {
-        w->offset[i] = o->base[i] + o->at[i] * (i == lane ? nest->tile.width : 1);
-        if (i == lane)
+    for (int i = 0; i < output_indices(statement_of(nest->kernel)); i++)
+        if (i == nest->tile.lane)
             o->vector = o->at[i];
         else
             o->row = o->row * nest->tile.factor[i] + o->at[i];
-    }
+}
+
+static void move_to(Writer *w, const Nest *nest, Output *o)
+{
+    int outputs = output_indices(w->s), lane = nest->tile.lane;
+    for (int i = 0; i < outputs; i++)
+        w->offset[i] = o->base[i] + o->at[i] * (i == lane ? nest->tile.width : 1);
+    number_output(nest, o);
     w->partial = lane >= 0 && nest->partial && o->at[lane] == nest->tile.factor[lane] - 1 ? nest->partial : 0;
 }
 
@@ -1087,6 +1092,17 @@ static void put_first_value(Writer *w, const Nest *nest, const char *name, int64
     w->nearly = 0;
 }
 
+/* Which of the points over which a statement takes the maximum is at hand. */
+static const char *number_of_point(Writer *w, bool vector)
+{
+    Expr number = {.op = OP_INDEX, .index = affine(0)};
+    for (int i = output_indices(w->s); i < w->s->nindex; i++) {
+        number.index = affine_scale(number.index, w->s->extent[i]);
+        number.index.coefficient[i] = 1;
+    }
+    return expr_text(w, &number, vector);
+}
+
 /* One accumulation at the point at hand. */
 static void put_accumulation(Writer *w, const Nest *nest, const char *name, int depth)
 {
@@ -1120,14 +1136,9 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
     put_expr(w, t, s->rhs, ANY, false);
     put(t, ";\n");
     if (s->position) {
-        Expr number = {.op = OP_INDEX, .index = affine(0)};
-        for (int i = output_indices(s); i < s->nindex; i++) {
-            number.index = affine_scale(number.index, s->extent[i]);
-            number.index.coefficient[i] = 1;
-        }
         indent(t, depth);
         put(t, vector ? "at%s = SELECT(GREATER(v%s, %s), %s, at%s);\n" : "at%s = GREATER(v%s, %s) ? %s : at%s;\n", suffix, suffix,
-            name, expr_text(w, &number, vector), suffix);
+            name, number_of_point(w, vector), suffix);
     }
     indent(t, depth);
     put(t, vector ? "%s = SELECT(GREATER(v%s, %s), v%s, %s);\n" : "%s = GREATER(v%s, %s) ? v%s : %s;\n", name, suffix, name, suffix,
@@ -1238,6 +1249,11 @@ static void put_reduction(Writer *w, const Nest *nest, Output *o, int depth)
         close_brace(w, inner - 1);
 }
 
+static const char *then_name(int number, const char *of)
+{
+    return number ? format("then%d_%s", number, of) : of;
+}
+
 /* What follows on a value while it is in a register, and its way to memory. */
 static void put_results(Writer *w, const Nest *nest, const char *name, int depth)
 {
@@ -1256,8 +1272,8 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
             put_early(w, k->then[i]->rhs, depth, false);
         const char *value = expr_text(w, k->then[i]->rhs, vector);
         w->nearly = 0;
-        if (i + 1 < k->nthen) {
-            name = format("then%d_%s", i + 1, first_name);
+        if (i + 1 < k->nthen || k->window) {
+            name = then_name(i + 1, first_name);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
             value = name;
@@ -1270,6 +1286,117 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
         w->made = k->then[i]->out;
     }
     w->made_name = NULL;
+}
+
+/* ---- Windows on a tile -----------------------------------------------------------------------------------------------
+ *
+ * The outputs of a tile are in registers; each window takes its own out of them. Its indices go with those of the tile,
+ * which count `step` times as fast. */
+
+/* The window's statement, whose loops are the tile's. */
+static Statement *in_loops_of(const Kernel *k)
+{
+    Statement *s = NEW(Statement);
+    *s = *k->window->body;
+    for (int i = 0; i < output_indices(s); i++) {
+        const char *name = statement_of(k)->index_name[k->along[i]];
+        s->index_name[i] = k->step[i] > 1 ? format("%s / %lld", name, (long long)k->step[i]) : name;
+    }
+    return s;
+}
+
+/* The register in which the point at hand of a window is. */
+static const char *point_name(const Writer *w, const Nest *nest, const Output *window)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = k->window->body;
+    const Access *value = s->rhs->op == OP_LOAD ? &s->rhs->access : &s->rhs->arg[0]->access;
+    Output o = {.row = 0};
+    for (int i = 0; i < output_indices(s); i++) {
+        o.at[k->along[i]] = window->at[i] * k->step[i];
+        for (int d = 0; d < value->tensor->rank; d++)
+            for (int tap = output_indices(s); value->at[d].coefficient[i] && tap < s->nindex; tap++)
+                if (value->at[d].coefficient[tap])
+                    o.at[k->along[i]] += w->offset[tap];
+    }
+    number_output(nest, &o);
+    return then_name(k->nthen, register_name(nest, &o, 0));
+}
+
+/* One point of a window, after the first. */
+static void put_window_point(Writer *w, const char *result, const char *point, const char *where, bool vector, int depth)
+{
+    bool maximum = w->s->store == STORE_MAX;
+    w->made_name = point;
+    const char *value = expr_text(w, w->s->rhs, vector);
+    w->made_name = NULL;
+    indent(&w->body, depth);
+    if (!maximum) {
+        put(&w->body, "%s += %s;\n", result, value);
+        return;
+    }
+    w->uses->greater = true;
+    w->uses->select |= vector;
+    if (w->s->position) {
+        put(&w->body, vector ? "%s = SELECT(GREATER(%s, %s), %s, %s);\n" : "%s = GREATER(%s, %s) ? %s : %s;\n", where, value, result,
+            number_of_point(w, vector), where);
+        indent(&w->body, depth);
+    }
+    put(&w->body, vector ? "%s = SELECT(GREATER(%s, %s), %s, %s);\n" : "%s = GREATER(%s, %s) ? %s : %s;\n", result, value, result,
+        value, result);
+}
+
+/* All points of the window at hand, then what follows on it. */
+static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Output *o, int depth)
+{
+    const Kernel *k = inner->kernel;
+    bool vector = is_vector(nest), maximum = w->s->store == STORE_MAX;
+    const char *type = vector ? "vec" : "float", *number = strpbrk(register_name(inner, o, 0), "0123456789");
+    const char *result = format("%s%s", maximum ? "most" : "total", number ? number : ""), *where = format("where%s", number ? number : "");
+    int outputs = output_indices(w->s);
+    w->made = w->s->rhs->op == OP_LOAD ? w->s->rhs->access : w->s->rhs->arg[0]->access;
+    for (int i = outputs; i < w->s->nindex; i++) {
+        w->fixed[i] = true;
+        w->offset[i] = 0;
+    }
+    if (w->s->position) {
+        w->uses->all |= vector;
+        indent(&w->body, depth);
+        put(&w->body, "%s %s = %s;\n", type, where, number_of_point(w, vector));
+    }
+    Expr *first = maximum || expr_is(k->first->rhs, 0) ? w->s->rhs : add(k->first->rhs, w->s->rhs);
+    w->made_name = point_name(w, nest, o);
+    const char *value = expr_text(w, first, vector);
+    w->made_name = NULL;
+    indent(&w->body, depth);
+    put(&w->body, "%s %s = %s;\n", type, result, value);
+    while (next_point(w, outputs, w->s->nindex))
+        put_window_point(w, result, point_name(w, nest, o), where, vector, depth);
+    put_results(w, inner, result, depth);
+    if (w->s->position) {
+        Access position = same_place(w->s->out, w->s->position);
+        indent(&w->body, depth);
+        put_store(w, inner, &position, where);
+    }
+}
+
+static void put_windows(Writer *w, const Nest *nest, const Output *outer, int depth)
+{
+    const Kernel *k = nest->kernel;
+    const Writer before = *w;
+    Nest inner = {.kernel = k->window, .tile = window_tile(k, &nest->tile), .partial = nest->partial};
+    at_statement(w, in_loops_of(k));
+    w->width = before.width;
+    w->lane = is_vector(nest) ? inner.tile.lane : -1;
+    Output o = {.row = 0};
+    for (int i = 0; i < output_indices(w->s); i++) {
+        w->fixed[i] = before.fixed[k->along[i]];
+        o.base[i] = outer->base[k->along[i]] / k->step[i];
+    }
+    first_output(w, &inner, &o);
+    do
+        put_window(w, nest, &inner, &o, depth);
+    while (next_output(w, &inner, &o));
 }
 
 /* Opens the loops over outputs: along the lane first where that keeps a slice of weights near. */
@@ -1306,7 +1433,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
     open_outputs(w, nest, &depth);
     Output o;
     memcpy(o.base, w->offset, sizeof o.base);
-    bool braces = early || k->nthen;
+    bool braces = early || k->nthen || k->window;
     if (braces) {
         open_brace(w, depth, 1);
         depth += depth == 1;
@@ -1317,7 +1444,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
             put_early(w, s->rhs, depth, false);
         const char *value = expr_text(w, s->rhs, vector);
         w->nearly = 0;
-        if (k->nthen) {
+        if (k->nthen || k->window) {
             const char *name = register_name(nest, &o, 0);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
@@ -1325,6 +1452,8 @@ static void emit_pointwise(Writer *w, const Nest *nest)
         }
         put_results(w, nest, value, depth);
     } while (next_output(w, nest, &o));
+    if (k->window)
+        put_windows(w, nest, &o, depth);
     if (braces)
         close_brace(w, depth - 1);
 }
@@ -1384,6 +1513,8 @@ static void emit_nest(Writer *w, const Nest *nest)
             put_store(w, nest, &position, format("at%s", name + strlen("best")));
         }
     } while (next_output(w, nest, &o));
+    if (k->window)
+        put_windows(w, nest, &o, depth);
     close_brace(w, depth - 1);
 }
 

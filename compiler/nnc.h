@@ -425,6 +425,9 @@ typedef struct Kernel {
     Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
     int nthen;
     bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
+    struct Kernel *window; /* a nest over windows on the last value, run where a tile of it is in registers; or NULL */
+    int along[MAX_INDEX]; /* for each of the window's outputs' indices: which of this nest's it goes with, */
+    int64_t step[MAX_INDEX]; /* and how many points of that one window takes */
     int samples;         /* the index that runs over the samples of a chunk, or -1 */
     double cycles;       /* predicted */
     struct Kernel *next;
@@ -730,7 +733,10 @@ Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; N
 bool split_regions(const Statement *, int lanes, Region **regions, bool *partition);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
-void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region */
+void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */
+bool set_window(Kernel *, Kernel *window);                 /* window.c: false where tiles can't hold whole windows */
+Region window_region(const Kernel *, const Region *);      /* what the window does where the kernel does that region */
+Tile window_tile(const Kernel *, const Tile *);
 Tile no_tile(void);
 bool is_contraction(const Statement *);                    /* out += u v */
 bool in_vectors(const Statement *, int lane);              /* tile.c: can that index lie in lanes? */

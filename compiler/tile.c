@@ -9,6 +9,7 @@
  *     two fused multiply-adds and two loads a cycle; a sum can take its next term after some five cycles
  *
  * which holds, closely enough to choose by, for x86-64 cores since 2013 and for the larger ARM cores. */
+#include <math.h>
 #include <string.h>
 
 #include "nnc.h"
@@ -78,6 +79,14 @@ bool in_vectors(const Statement *s, int lane)
            && expr_in_vectors(s->rhs, lane);
 }
 
+static bool window_in_vectors(const Kernel *k, int lane)
+{
+    for (int i = 0; k->window && i < output_indices(k->window->body); i++)
+        if (k->along[i] == lane)
+            return k->step[i] == 1 && in_vectors(k->window->body, i);
+    return !k->window;
+}
+
 static int choose_lane(const Kernel *k, const Region *box)
 {
     const Statement *s = k->body ? k->body : k->first;
@@ -86,6 +95,7 @@ static int choose_lane(const Kernel *k, const Region *box)
         bool fits = in_vectors(s, i) && (!k->first || !k->body || in_vectors(k->first, i));
         for (int n = 0; n < k->nthen; n++)
             fits &= in_vectors(k->then[n], i);
+        fits &= window_in_vectors(k, i);
         if (fits && i != k->samples && (best < 0 || box->count[i] > box->count[best]))
             best = i;
     }
@@ -149,6 +159,12 @@ static double distinct_loads(const Model *m, const Access *access, const Tile *t
     return reach / taps;
 }
 
+/* A point of a sum or a maximum: how long it takes where the operands are at hand. */
+static double window_cycles(const Statement *s, int width)
+{
+    return expr_cycles(s->rhs, width) + 0.5 + (s->store == STORE_MAX);
+}
+
 /* One tile with held[] outputs along each index: cycles for all its points. */
 static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
 {
@@ -166,7 +182,7 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
         loads = distinct_loads(m, &m->s->rhs->arg[0]->access, tile, held)
                 + distinct_loads(m, &m->s->rhs->arg[1]->access, tile, held);
     } else {
-        arithmetic = accumulators * (expr_cycles(m->s->rhs, tile->width) + 0.5 + (m->s->store == STORE_MAX));
+        arithmetic = accumulators * window_cycles(m->s, tile->width);
         loads = accumulators;
     }
     double ops = (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
@@ -179,6 +195,8 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     double ends = 2 * accumulators * (double)tile->parts, then = 0;
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
+    if (m->kernel->window)
+        then += window_cycles(m->kernel->window->body, tile->width);
     if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
         return step + accumulators * (then + 0.5) + 1.5;
     return steps * step + ends / 2 + accumulators * then + 4 + latency_cycles;
@@ -265,8 +283,19 @@ static bool is_wanted(const Model *m, const Tile *tile)
            || (rows == m->target->rows && (tile->lane < 0 || tile->factor[tile->lane] == m->target->vectors));
 }
 
+/* Do the tiles hold whole windows? */
+static bool holds_windows(const Model *m, const Tile *tile)
+{
+    for (int i = 0; m->kernel->window && i < output_indices(m->kernel->window->body); i++)
+        if (tile->factor[m->kernel->along[i]] % m->kernel->step[i])
+            return false;
+    return true;
+}
+
 static void consider(const Model *m, Tile *best, Tile *tile, bool main)
 {
+    if (!holds_windows(m, tile))
+        return;
     unroll_taps(m, tile, main);
     int loop = innermost_loop(m, tile);
     for (int64_t parts = 1; parts <= MOST_PARTS; parts *= 2) {
@@ -302,8 +331,12 @@ static Tile best_tile(const Model *m, int lane, bool main)
     tile.width = lane >= 0 ? m->target->lanes : 1;
     if (lane < 0 && m->outputs)
         tile.lane = -1;
+    int64_t least[MAX_INDEX];
+    for (int i = 0; m->kernel->window && i < output_indices(m->kernel->window->body); i++)
+        tile.factor[m->kernel->along[i]] = m->kernel->step[i];
+    memcpy(least, tile.factor, sizeof least);
     Tile best = tile;
-    best.cycles = 1e300;
+    best.cycles = INFINITY;
     consider(m, &best, &tile, main);
     if (!m->contraction && !(m->s->store == STORE_ADD && m->outputs < m->s->nindex))
         return best;
@@ -315,20 +348,20 @@ static Tile best_tile(const Model *m, int lane, bool main)
         for (int i = 0; m->contraction && i < m->outputs; i++) {
             if (i == lane)
                 continue;
-            for (int64_t f = 2; f <= most_factor(m, &tile, i, most); f++) {
+            for (int64_t f = least[i] + 1; f <= most_factor(m, &tile, i, most); f++) {
                 tile.factor[i] = f;
                 consider(m, &best, &tile, main);
                 for (int k = i + 1; k < m->outputs; k++) {
                     if (k == lane)
                         continue;
-                    for (int64_t g = 2; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->registers; g++) {
+                    for (int64_t g = least[k] + 1; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->registers; g++) {
                         tile.factor[k] = g;
                         consider(m, &best, &tile, main);
                     }
-                    tile.factor[k] = 1;
+                    tile.factor[k] = least[k];
                 }
             }
-            tile.factor[i] = 1;
+            tile.factor[i] = least[i];
         }
     }
     return best;
