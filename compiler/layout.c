@@ -375,6 +375,8 @@ static void fill_halo(Prog *prog, Statement **link, Tensor *t)
 
 static bool has_halo(const Tensor *t)
 {
+    if (t->spaced)
+        return false;
     for (int d = 0; d < t->rank; d++)
         if (t->before[d] || (d < t->rank - 1 && t->room[d] > t->dim[d]))
             return true;
@@ -496,9 +498,9 @@ Prog *lay_out(const Prog *old, const Target *target, const Options *options)
         order_sums(s);
     if (unroll == UNROLL_FULL)
         return prog;
-    use_winograd(prog, target, options);
-    add_halos(prog);
     if (target->lanes > 1)
         transpose_weights(prog, target->lanes);
+    use_winograd(prog, target, options);
+    add_halos(prog);
     return prog;
 }

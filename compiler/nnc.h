@@ -269,6 +269,7 @@ struct Tensor {
     int64_t before[MAX_RANK], room[MAX_RANK];
     int64_t floats;      /* product of room */
     bool overrun;        /* vectors that are read from it may reach behind its end: plan leaves room there */
+    bool spaced;         /* the room behind its rows means nothing: planes a power of two apart would share lines of the cache */
     int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
     const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
     const double *data;  /* TENSOR_CONSTANT */

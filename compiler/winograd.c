@@ -171,7 +171,7 @@ static bool is_convolution(Convolution *c, Statement *first, Statement *s)
         c->kernel = c->gives_kernel ? &s->out : other;
         c->result = c->gives_kernel ? other : &s->out;
         const Tensor *d = data->tensor, *k = c->kernel->tensor, *r = c->result->tensor;
-        bool roles = d->per_sample && r->per_sample && (k->role == TENSOR_WEIGHT || k->role == TENSOR_GRADIENT);
+        bool roles = d->per_sample && r->per_sample && !k->per_sample && k->role != TENSOR_CONSTANT;
         if (roles && d->rank == 3 && r->rank == 3 && k->rank == 4 && !c->kernel->padded && !c->result->padded && find_axes(c)) {
             c->first = !c->gives_kernel && sets_result(first, s) ? first : NULL;
             return true;
@@ -240,6 +240,7 @@ static Tensor *element_tensor(const Rewrite *r, const char *what, bool per_sampl
     const int64_t dim[] = {a * a, rows, channels};
     const char *of = (r->c->gives_kernel || !per_sample ? r->c->kernel : &r->c->s->out)->tensor->name;
     Tensor *t = new_tensor(r->prog, TENSOR_VALUE, format("%s.%s", of, what), per_sample, 3, dim);
+    t->spaced = true;
     t->room[1] += 1;
     t->room[2] = (channels + lanes - 1) / lanes * lanes;
     t->floats = t->room[0] * t->room[1] * t->room[2];
