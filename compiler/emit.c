@@ -205,8 +205,10 @@ static const char *how_function(const Function *f)
     if (f->unroll == UNROLL_FULL)
         return format("full, %.1f kB", (double)predicted_bytes(f) / 1000);
     for (const Kernel *k = f->kernels; k; k = k->next)
-        if (k->form == FORM_CONTRACTION && k->regions)
-            return tile_text(k->body, &k->regions->tile);
+        if (k->form == FORM_CONTRACTION && k->regions) {
+            const char *tile = tile_text(k->body, &k->regions->tile);
+            return k->body->method ? format("%s, %s", k->body->method, tile) : tile;
+        }
     return "tile";
 }
 

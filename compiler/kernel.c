@@ -1412,10 +1412,13 @@ static void open_outputs(Writer *w, const Nest *nest, int *depth)
         put(&w->body, "for (int %s0 = %lld; %s0 < %lld; %s0 += %lld)\n", name, (long long)nest->begin[i], name,
             (long long)(nest->begin[i] + nest->count[i]), name, (long long)nest->tile.block);
     }
+    for (int i = 0; i < outputs && lane_first; i++)
+        if (i != lane && is_batch(k->body, i))
+            open_loop(w, nest, i, depth);
     if (lane_first)
         open_loop(w, nest, lane, depth);
     for (int i = 0; i < outputs; i++)
-        if (!lane_first || i != lane)
+        if (!lane_first || (i != lane && !is_batch(k->body, i)))
             open_loop(w, nest, i, depth);
 }
 
@@ -1458,6 +1461,175 @@ static void emit_pointwise(Writer *w, const Nest *nest)
         close_brace(w, depth - 1);
 }
 
+/* ---- Transforms --------------------------------------------------------------------------------------------------------
+ *
+ * out[i, j] = first + the sum over k, l of P[i, k] Q[j, l] in[k, l], all of it in registers: what is read, then columns by
+ * P, then rows by Q. The matrices become sums of vectors in which nothing is multiplied by one or added that is zero, and
+ * two rows, or columns, of the same numbers with other signs share what they have in common. */
+
+enum { MOST_ENTRIES = 16 };
+
+/* Some of a matrix, and the names of what it is multiplied by; columns may be added. */
+typedef struct Sums {
+    double entry[MOST_ENTRIES][MOST_ENTRIES];
+    const char *in[MOST_ENTRIES];
+    const char *out[MOST_ENTRIES];
+    int rows, columns;
+} Sums;
+
+static Sums sums_of(const Nest *nest, int matrix)
+{
+    const Statement *s = nest->kernel->body;
+    const Access *m = &s->rhs->arg[0]->arg[matrix]->access;
+    int to = matrix_index(s, matrix, true), from = matrix_index(s, matrix, false);
+    Affine at = position_of(*m);
+    Sums sums = {.rows = (int)nest->count[to], .columns = (int)nest->count[from]};
+    if (sums.rows > MOST_ENTRIES / 2 || sums.columns > MOST_ENTRIES / 2)
+        bug("a matrix of %d x %d", sums.rows, sums.columns);
+    for (int row = 0; row < sums.rows; row++)
+        for (int column = 0; column < sums.columns; column++)
+            sums.entry[row][column] = m->tensor->data[at.constant + at.coefficient[to] * (nest->begin[to] + row)
+                                                      + at.coefficient[from] * (nest->begin[from] + column)];
+    return sums;
+}
+
+/* One sum of the row's products, terms without a minus first; of those with `sign` times what other says, if given. */
+static const char *sum_text(const Sums *s, const double *entry)
+{
+    const char *text = "";
+    double common = 0;
+    int n = 0;
+    for (int c = 0; c < s->columns; c++) {
+        if (!entry[c])
+            continue;
+        common = n++ && common != fabs(entry[c]) ? 1 : fabs(entry[c]);
+    }
+    if (n < 2)
+        common = 1;
+    for (int turn = 0; turn < 4; turn++) /* + x, + a x, - x, - a x */
+        for (int c = 0; c < s->columns; c++) {
+            double e = entry[c] / common;
+            if (!e || (turn >= 2) != (e < 0) || (turn & 1) != (fabs(e) != 1))
+                continue;
+            text = format("%s%s%s%s", text, *text ? e < 0 ? " - " : " + " : e < 0 ? "-" : "",
+                          fabs(e) != 1 ? format("%s * ", c_float(fabs(e))) : "", s->in[c]);
+        }
+    return common == 1 ? text : format("%s * (%s)", c_float(common), text);
+}
+
+static const char *put_value(Writer *w, const Nest *nest, const char *name, const char *text, int depth)
+{
+    indent(&w->body, depth);
+    put(&w->body, "const %s %s = %s;\n", is_vector(nest) ? "vec" : "float", name, *text ? text : is_vector(nest) ? "{0}" : "0.0f");
+    return name;
+}
+
+/* Two columns whose entries are alike but for their signs: their sum and their difference are columns instead. */
+static void share_columns(Writer *w, const Nest *nest, Sums *s, const char *suffix, int depth)
+{
+    for (int a = 0, columns = s->columns; a < columns; a++)
+        for (int b = a + 1; b < columns; b++) {
+            int same = 0, opposite = 0, other = 0;
+            for (int r = 0; r < s->rows; r++) {
+                double x = s->entry[r][a], y = s->entry[r][b];
+                same += x && x == y;
+                opposite += x && x == -y;
+                other += x != y && x != -y;
+            }
+            if (other || !same || !opposite || same + opposite < 3)
+                continue;
+            for (int sign = 0; sign < 2; sign++) {
+                int c = s->columns++;
+                s->in[c] = put_value(w, nest, format("%s%s", sign ? "minus" : "plus", format("%d%s", a, suffix)),
+                                     format("%s %c %s", s->in[a], sign ? '-' : '+', s->in[b]), depth);
+                for (int r = 0; r < s->rows; r++)
+                    s->entry[r][c] = s->entry[r][a] == (sign ? -1 : 1) * s->entry[r][b] ? s->entry[r][a] : 0;
+            }
+            for (int r = 0; r < s->rows; r++)
+                s->entry[r][a] = s->entry[r][b] = 0;
+        }
+}
+
+/* The sums of all rows, as texts; two rows that are alike but for signs share their two parts. */
+static void put_sums(Writer *w, const Nest *nest, Sums *s, const char *suffix, int depth)
+{
+    share_columns(w, nest, s, suffix, depth);
+    for (int a = 0; a < s->rows; a++) {
+        for (int b = a + 1; b < s->rows && !s->out[a]; b++) {
+            double part[2][MOST_ENTRIES] = {{0}};
+            int same = 0, opposite = 0, other = 0;
+            for (int c = 0; c < s->columns; c++) {
+                double x = s->entry[a][c], y = s->entry[b][c];
+                same += x && x == y;
+                opposite += x && x == -y;
+                other += x != y && x != -y;
+                part[x != y][c] = x;
+            }
+            if (other || !same || !opposite || same + opposite < 3)
+                continue;
+            const char *even = put_value(w, nest, format("even%d%s", a, suffix), sum_text(s, part[0]), depth);
+            const char *odd = put_value(w, nest, format("odd%d%s", a, suffix), sum_text(s, part[1]), depth);
+            s->out[a] = format("%s + %s", even, odd);
+            s->out[b] = format("%s - %s", even, odd);
+        }
+        if (!s->out[a])
+            s->out[a] = sum_text(s, s->entry[a]);
+    }
+}
+
+static void emit_transform(Writer *w, const Nest *nest)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = k->body;
+    int depth = 1, to[2], from[2];
+    w->uses->vectors |= is_vector(nest);
+    at_statement(w, s);
+    w->lane = is_vector(nest) ? nest->tile.lane : -1;
+    w->width = nest->tile.width;
+    open_outputs(w, nest, &depth);
+    Output o;
+    memcpy(o.base, w->offset, sizeof o.base);
+    open_brace(w, depth, 1);
+    depth += depth == 1;
+    first_output(w, nest, &o);
+    Sums matrix[2];
+    for (int m = 0; m < 2; m++) {
+        to[m] = matrix_index(s, m, true);
+        from[m] = matrix_index(s, m, false);
+        matrix[m] = sums_of(nest, m);
+        w->fixed[from[m]] = true;
+    }
+    const char *between[MOST_ENTRIES][MOST_ENTRIES];
+    for (int l = 0; l < nest->count[from[1]]; l++) {
+        Sums columns = matrix[0];
+        for (int c = 0; c < columns.columns; c++) {
+            w->offset[from[0]] = nest->begin[from[0]] + c;
+            w->offset[from[1]] = nest->begin[from[1]] + l;
+            columns.in[c] = put_value(w, nest, format("in%d%d", c, l), expr_text(w, s->rhs->arg[1], is_vector(nest)), depth);
+        }
+        put_sums(w, nest, &columns, format("%d", l), depth);
+        for (int i = 0; i < columns.rows; i++)
+            between[i][l] = put_value(w, nest, format("column%d%d", i, l), columns.out[i], depth);
+    }
+    for (int i = 0; i < nest->count[to[0]]; i++) {
+        Sums rows = matrix[1];
+        memcpy(rows.in, between[i], sizeof rows.in);
+        put_sums(w, nest, &rows, format("r%d", i), depth);
+        for (int j = 0; j < rows.rows; j++) {
+            o.at[to[0]] = i;
+            o.at[to[1]] = j;
+            move_to(w, nest, &o);
+            const char *name = format("s%d%d", i, j), *value = rows.out[j];
+            Expr old = {.op = OP_LOAD, .access = s->out};
+            const Expr *first = k->first ? k->first->rhs : &old;
+            if (!expr_is(first, 0))
+                value = format("%s%s%s", expr_text(w, first, is_vector(nest)), *value == '-' ? " - " : " + ", value + (*value == '-'));
+            put_results(w, nest, put_value(w, nest, name, value, depth), depth);
+        }
+    }
+    close_brace(w, depth - 1);
+}
+
 static void emit_nest(Writer *w, const Nest *nest)
 {
     const Kernel *k = nest->kernel;
@@ -1469,6 +1641,10 @@ static void emit_nest(Writer *w, const Nest *nest)
     }
     if (!k->body) {
         emit_pointwise(w, nest);
+        return;
+    }
+    if (!nest->guarded && is_transform(s)) {
+        emit_transform(w, nest);
         return;
     }
     int depth = 1;

@@ -63,6 +63,8 @@ Form form_of(const Statement *s)
                : s->store == STORE_SET && e->op == OP_LOAD ? FORM_MOVE : FORM_POINTWISE;
     if (is_contraction(s))
         return FORM_CONTRACTION;
+    if (is_transform(s))
+        return FORM_TRANSFORM;
     bool scaled = e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_CONSTANT;
     bool window = e->op == OP_LOAD ? e->access.padded : scaled && e->arg[0]->access.padded;
     return window ? FORM_WINDOW : FORM_REDUCTION;
@@ -70,7 +72,7 @@ Form form_of(const Statement *s)
 
 const char *form_name(Form form)
 {
-    static const char *const names[NFORMS] = {"fill", "move", "pointwise", "contraction", "window", "reduction"};
+    static const char *const names[NFORMS] = {"fill", "move", "pointwise", "contraction", "transform", "window", "reduction"};
     return names[form];
 }
 
@@ -140,6 +142,22 @@ static Kernel *finish_kernels(Kernel *kernels, Unroll unroll, const Target *targ
             ;
     }
     return result;
+}
+
+double predicted_cycles(const Statement *first, const Statement *body, const Target *target)
+{
+    Statement *copy[2] = {NULL, NULL};
+    for (int part = 0; part < 2; part++)
+        if (part ? body : first) {
+            copy[part] = NEW(Statement);
+            *copy[part] = *(part ? body : first);
+        }
+    Kernel *k = NEW(Kernel);
+    *k = (Kernel){.first = copy[0], .body = copy[1], .samples = -1};
+    double cycles = 0;
+    for (k = finish_kernel(k, UNROLL_TILE, target); k; k = k->next)
+        cycles += k->cycles;
+    return cycles;
 }
 
 /* Pairs a first value with the statement that accumulates onto it. */
@@ -363,7 +381,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         f->cycles = sum_cycles(f->kernels);
     for (const Statement *s = begin; s != end; s = s->next)
         if (is_contraction(s))
-            f->macs += box_volume(s);
+            f->macs += s->macs ? s->macs : box_volume(s);
     return f->kernels ? f : NULL;
 }
 
@@ -936,7 +954,7 @@ static const Function *same_code(const Pass *pass, const Function *f)
 
 static bool makes_gradient(const Statement *s)
 {
-    return s->out.tensor->role == TENSOR_GRADIENT;
+    return s->out.tensor->role == TENSOR_GRADIENT || (s->out.tensor->role == TENSOR_VALUE && s->out.tensor->weight);
 }
 
 /* "backward", or which half of it where there are two. */
@@ -958,7 +976,7 @@ static bool adds_up(const Function *f)
     for (int i = 0; i < f->nparams; i++) {
         const Tensor *t = f->param[i];
         if (f->param_written[i] && t->role == TENSOR_VALUE)
-            sums |= !t->per_sample && !t->of;
+            sums |= !t->per_sample && !t->of && !t->weight;
     }
     return sums;
 }
@@ -1087,7 +1105,7 @@ static void note_overruns(const Pass *pass, const Function *f)
 
 static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
 {
-    Prog *prog = lay_out(meaning, plan->target, plan->options->unroll);
+    Prog *prog = lay_out(meaning, plan->target, plan->options);
     order_phases(prog);
     Pass pass = {.prog = prog, .batch = plan->net->batch, .prepares = plan->options->inference};
     share_moves(&pass);
@@ -1316,6 +1334,9 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
         fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", fn->name, unroll_name(fn->unroll), (long long)fn->macs,
                 fn->cycles, fn->why, fn->per_call ? ", once a call" : "",
                 fn->batched ? ", samples together" : "", fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
+        for (const Kernel *k = fn->kernels; k; k = k->next)
+            if (k->body && k->body->method)
+                fprintf(f, "    %s, predicted to be %.2f times as fast as without\n", k->body->method, k->body->gain);
         for (const Kernel *k = fn->twin ? NULL : fn->kernels; k; k = k->next)
             dump_kernel(f, k);
     }

@@ -46,6 +46,23 @@ bool is_contraction(const Statement *s)
     return s->store == STORE_ADD && e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_LOAD;
 }
 
+bool is_transform(const Statement *s)
+{
+    const Expr *e = s->rhs;
+    if (s->store != STORE_ADD || e->op != OP_MUL || e->arg[0]->op != OP_MUL || e->arg[1]->op != OP_LOAD)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (e->arg[0]->arg[i]->op != OP_LOAD || e->arg[0]->arg[i]->access.tensor->role != TENSOR_CONSTANT)
+            return false;
+    return true;
+}
+
+bool is_batch(const Statement *s, int index)
+{
+    return is_contraction(s) && depends_on(&s->out, index) && depends_on(&s->rhs->arg[0]->access, index)
+           && depends_on(&s->rhs->arg[1]->access, index);
+}
+
 int64_t region_volume(const Region *r, const Statement *s)
 {
     int64_t volume = !r->empty;
@@ -292,6 +309,56 @@ static bool holds_windows(const Model *m, const Tile *tile)
     return true;
 }
 
+/* ---- Transforms ---------------------------------------------------------------------------------------------------
+ *
+ * All that is summed for a vector of channels is loaded, multiplied by one matrix and by the other, and stored: one
+ * body of straight-line code, in which additions of zero don't occur and multiplications by one cost nothing. */
+
+/* The index of the statement by which a matrix steps that occurs in out, or that does not. */
+int matrix_index(const Statement *s, int matrix, bool output)
+{
+    const Access *m = &s->rhs->arg[0]->arg[matrix]->access;
+    for (int i = 0; i < s->nindex; i++)
+        if (depends_on(m, i) && (i < output_indices(s)) == output)
+            return i;
+    bug("a matrix without an index");
+}
+
+/* Vector additions for one row of the operand. */
+static double matrix_operations(const Statement *s, int matrix)
+{
+    const Tensor *m = s->rhs->arg[0]->arg[matrix]->access.tensor;
+    double entries = 0;
+    for (int64_t i = 0; i < m->count; i++)
+        entries += m->data[i] != 0;
+    return 0.75 * (entries - (double)s->extent[matrix_index(s, matrix, true)]);
+}
+
+static Tile transform_tile(const Kernel *k, const Region *box, const Target *target, int lane)
+{
+    const Statement *s = k->body;
+    Tile tile = no_tile();
+    tile.lane = lane;
+    tile.width = lane >= 0 ? target->lanes : 1;
+    double times = 1, in = 1, out = 1, then = k->first && k->first->rhs->op == OP_CONSTANT ? 0 : 0.5;
+    for (int i = 0; i < s->nindex; i++)
+        times *= i == lane ? (double)((box->count[i] + tile.width - 1) / tile.width) : (double)box->count[i];
+    for (int matrix = 0; matrix < 2; matrix++) {
+        int to = matrix_index(s, matrix, true), from = matrix_index(s, matrix, false);
+        tile.factor[to] = box->count[to];
+        tile.unrolled[from] = true;
+        out *= (double)box->count[to];
+        in *= (double)box->count[from];
+    }
+    int rows = matrix_index(s, 0, true), columns = matrix_index(s, 1, false);
+    double between = (double)(box->count[rows] * box->count[columns]);
+    double operations = matrix_operations(s, 0) * (double)box->count[columns] + matrix_operations(s, 1) * (double)box->count[rows];
+    for (int n = 0; n < k->nthen; n++)
+        then += expr_cycles(k->then[n]->rhs, tile.width);
+    tile.cycles = times / in / out * (0.5 * operations + 0.5 * in + 0.5 * between + out * (1 + then) + 4);
+    return tile;
+}
+
 static void consider(const Model *m, Tile *best, Tile *tile, bool main)
 {
     if (!holds_windows(m, tile))
@@ -382,14 +449,15 @@ static void choose_block(const Model *m, Tile *tile)
         for (int d = 0; d < access->tensor->rank; d++) {
             int64_t span = 1;
             for (int k = 0; k < m->s->nindex; k++)
-                if (k != i)
+                if (k != i && !is_batch(m->s, k))
                     span += (access->at[d].coefficient[k] < 0 ? -1 : 1) * access->at[d].coefficient[k] * (m->box->count[k] - 1);
             touched *= span;
         }
         bytes += touched;
     }
     for (int k = 0; k < m->outputs; k++)
-        tiles *= (m->box->count[k] + tile->factor[k] - 1) / tile->factor[k];
+        if (!is_batch(m->s, k))
+            tiles *= (m->box->count[k] + tile->factor[k] - 1) / tile->factor[k];
     int64_t count = m->box->count[i], block = NEAR_CACHE / (bytes + 1);
     if (tiles < 3 || block >= count)
         return;
@@ -418,6 +486,11 @@ void choose_tiles(Kernel *k, const Target *target)
         Model m = {k, s, r, target, output_indices(s), k->body && is_contraction(k->body)};
         bool main = 4 * region_volume(r, s) >= largest;
         int lane = target->lanes > 1 ? choose_lane(k, r) : -1;
+        if (k->body && is_transform(s)) {
+            r->tile = transform_tile(k, r, target, lane);
+            k->cycles += r->tile.cycles;
+            continue;
+        }
         r->tile = best_tile(&m, lane, main);
         k->cycles += r->tile.cycles;
         if (k->samples >= 0 && k->samples < m.outputs && r->tile.factor[k->samples] > 1) {
