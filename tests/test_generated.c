@@ -226,21 +226,39 @@ static int power_of_two(int64_t n)
 }
 
 /* Two numbers, normed, are 1 and -1 whatever they were: their gradient is all but 0, and rounding is all of it. */
-static bool norms_few(const Layer *layer)
+static bool norms_few(const Net *net)
 {
-    bool group = !strcmp(layer->kind->name, "groupnorm");
-    int64_t groups = group ? arg_of(layer, "G")->i[0] : 1;
-    return (group || !strcmp(layer->kind->name, "layernorm")) && shape_count(layer->in->shape) / groups < 4;
+    for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        bool group = !strcmp(layer->kind->name, "groupnorm");
+        int64_t groups = group ? arg_of(layer, "G")->i[0] : 1;
+        if ((group || !strcmp(layer->kind->name, "layernorm")) && shape_count(layer->in->shape) / groups < 4)
+            return true;
+    }
+    return false;
+}
+
+/* The statement in braces: repeated, a block, or both; sometimes with what comes in added to what it gives. */
+static const char *wrap(const char *statement, int number)
+{
+    const char *body = between(0, 1) ? format("x:; %s; add x", statement) : statement;
+    switch (between(0, 3)) {
+    case 0: return format("repeat 2 { %s }", body);
+    case 1: return format("block b%d() { %s }; b%d()", number, body, number);
+    case 2: return format("block b%d(times) { repeat $times { %s } }; own%d: b%d(2)", number, body, number, number);
+    default: return format("block b%d() { %s }; repeat 2 { b%d() }", number, body, number);
+    }
 }
 
 /* Layers, each drawn until one fits on what comes before: a chain, or branches that leave labelled tensors and come
- * together again. */
+ * together again, some of them in blocks and repeats. */
 static void draw_chain(Case *c)
 {
     bool branches = between(0, 1);
     int nlabels = 0, layers = branches + between(1, c->whole ? 4 : MAX_LAYERS), batch = c->whole ? 1 << between(0, 3) : between(1, 9);
     c->text = between(0, 5) ? format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch)
                             : format("input %d; batch %d", draw_size(), batch);
+    if (branches && between(0, 1))
+        c->text = format("%s; l%d:", c->text, nlabels++);
     c->bits = 0;
     Case longer = *c;
     Shape shape = image_shape(1, 1, 1);
@@ -250,10 +268,14 @@ static void draw_chain(Case *c)
         const char *next = nlabels && between(0, 1) ? draw_join(nlabels, c->whole)
                            : c->whole ? draw_whole_statement(shape, &bits) : draw_statement(shape);
         bool label = branches && between(0, 3);
+        if (branches && between(0, 2) == 0 && !strstr(next, " l")) { /* labels outside are not seen in a block */
+            next = wrap(next, layers);
+            bits *= 2;
+        }
         if (between(0, 9) == 0) /* refused where there are no weights */
             next = format("%s%s", next, between(0, 1) ? " freeze=true" : "; freeze");
         longer.text = format("%s%s; %s%s", c->text, from, next, label ? format("; l%d:", nlabels) : "");
-        if (!understand(&longer) || norms_few(longer.net->last))
+        if (!understand(&longer) || norms_few(longer.net))
             continue;
         nlabels += label;
         shape = longer.net->out->shape;

@@ -191,11 +191,44 @@ def draw_statement(r, shape, sizes):
     return [kind]
 
 
+def draw_branch(r, shape, sizes, labels, fresh):
+    """[(label or None, words)]: a piece of network that leaves or joins branches. labels: those there are, with shapes;
+    fresh: names for new ones, taken from its end."""
+    alike = [l for l in labels if labels[l] == shape]
+    channels = [l for l in labels if len(labels[l]) == len(shape) and labels[l][1:] == shape[1:]]
+    what = r.choice(["add", "add", "concat", "mul", "from", "label", "residual", "gate", "fork", "freeze"])
+    if what == "label":
+        return [(fresh.pop(), [])]
+    if what == "freeze":
+        return [(None, ["freeze"])]
+    if what == "from" and labels:
+        return [(None, ["from", r.choice(list(labels))]), (None, draw_statement(r, shape, sizes))]
+    if what == "add" and alike:
+        return [(None, ["add"] + [r.choice(alike) for _ in range(r.choice([1, 1, 2, 3]))])]
+    if what == "concat" and channels:
+        return [(None, ["concat"] + [r.choice(channels) for _ in range(r.choice([1, 1, 2]))])]
+    if what == "mul" and alike:
+        return [(None, ["mul", r.choice(alike)])]
+    if what == "residual":         # something in between that leaves the shape as it is
+        name = fresh.pop()
+        middle = [["conv", f"{shape[0]}", "k3", "p1"], ["tanh"]] if len(shape) == 3 else [["fc", f"{shape[0]}"], ["silu"]]
+        return [(name, [])] + [(None, words) for words in middle + r.choice([[], [["batchnorm"]]])] + [(None, ["add", name])]
+    if what == "gate" and len(shape) == 3:
+        name, pool = fresh.pop(), r.choice([[["globalavgpool"], ["fc", f"{shape[0]}"]], [["adaptiveavgpool", "1"], ["conv", f"{shape[0]}", "k1"]]])
+        return [(name, [])] + [(None, words) for words in pool + [[r.choice(["sigmoid", "hardsigmoid", "tanh"])], ["mul", name]]]
+    if what == "fork":             # two ways from the same place, joined
+        start, one = fresh.pop(), fresh.pop()
+        a, b = draw_statement(r, shape, sizes), draw_statement(r, shape, sizes)
+        return [(start, []), (None, a), (one, []), (None, ["from", start]), (None, r.choice([a, a, b])), (None, [r.choice(["add", "concat", "mul"]), one])]
+    return [(fresh.pop(), draw_statement(r, shape, sizes))]
+
+
 def work(net):
     """Multiply-adds of one sample, roughly (pooling counted by what comes out)."""
-    x, total = torch.zeros(1, *net.shape), 0
-    for kind, layer, _ in net.layers:
-        x = layer(x)
+    values, total = [torch.zeros(1, *net.shape)], 0
+    for kind, layer, reads in net.layers:
+        x = layer(*(values[i] for i in reads))
+        values.append(x)
         weights = [p for p in layer.parameters() if p.dim() > 1] if isinstance(layer, torch.nn.Module) else []
         total += sum(p.numel() for p in weights) * x[0, 0].numel() + x.numel() * (9 if "pool" in kind else 1)
     return total
@@ -212,27 +245,35 @@ class Case:
             shape = (r.choice(sizes),) if r.random() < 0.25 else (r.choice(sizes[:14]), r.choice(sizes), r.choice(sizes))
             self.input, self.statements, self.labels = "x".join(map(str, shape)), [], []
             self.loss, self.batch = None, r.choice([None, 1, 2, 3, 4, 7, 8, 9, 16, 33])
+            fresh, branches, known = r.sample(LABELS, len(LABELS)), r.random() < 0.5, {}
             for _ in range(r.randint(1, 8)):
                 for _ in range(20):
-                    words = draw_statement(r, shape, sizes)
-                    if words[0] == "dropout" and not self.inference:
-                        words = ["dropout", r.choice(["0", "0", "0", "1"])]
+                    names = list(fresh)
+                    piece = draw_branch(r, shape, sizes, known, names) if branches and r.random() < 0.5 else [(None, draw_statement(r, shape, sizes))]
+                    for _, words in piece:
+                        if words[:1] == ["dropout"] and not self.inference:
+                            words[1:] = [r.choice(["0", "0", "0", "1"])]
+                    before = self.statements, self.labels
+                    self.statements = self.statements + [words for _, words in piece]
+                    self.labels = self.labels + [label or (names.pop() if words and words[0] not in ("from", "freeze") and r.random() < 0.15 else None)
+                                                 for label, words in piece]
                     try:
-                        net = language.read(self.plain(words))
+                        net = language.read(self.plain())
+                        if work(net) <= largest and len(names) > 10:
+                            known, fresh, shape = net.label_shapes(), names, net.output_shape
+                            break
                     except language.LanguageError:
-                        continue
-                    if work(net) <= largest:
-                        self.statements.append(words)
-                        shape = net.output_shape
-                        break
-            if not self.statements or self.ambiguous():
+                        pass
+                    self.statements, self.labels = before
+            if not self.statements:
                 continue
-            whole = language.read(self.plain())
-            if whole.least_samples > whole.batch:
+            try:
+                whole = language.read(self.plain())
+            except language.LanguageError:
+                continue
+            if whole.least_samples > whole.batch or self.ambiguous(whole):
                 continue
             self.loss = r.choice([None, None, "mse", "bce", "crossentropy", "l1", "huber", "huber 0.5", "crossentropy smooth=0.1", "bce posweight=2"])
-            names = r.sample(LABELS, len(self.statements))
-            self.labels = [name if r.random() < 0.15 else None for name in names]
             break
         net = language.read(self.plain())
         self.work = work(net)
@@ -242,32 +283,70 @@ class Case:
         self.cc = r.choice(["gcc", "clang"])
         self.flags = r.choice(["-O1", "-O2", "-O0", "-O2 -march=native", "-O1 -fsanitize=undefined "
                                + ("-fsanitize-undefined-trap-on-error" if self.cc == "gcc" else "-fsanitize-trap=undefined")])
-        self.whole = r.random() < 0.4 and all(s[0] in ("conv", "fc", "maxpool", "relu", "flatten") for s in self.statements)
+        self.whole = r.random() < 0.4 and all(s[0] in ("conv", "fc", "maxpool", "relu", "flatten") for s in self.statements if s)
         self.rule = draw_rule(r)
         self.options = ["--inference"] if self.inference and r.random() < 0.5 else []
         self.text = self.format(r)
 
-    def ambiguous(self):
+    @staticmethod
+    def ambiguous(net):
         """Which layer the loss follows is not for us to say when a flatten or dropout comes after softmax or sigmoid."""
-        kinds = [s[0] for s in self.statements if s[0] not in ("flatten", "dropout")]
-        return self.statements[-1][0] in ("flatten", "dropout") and kinds[-1:] in (["softmax"], ["sigmoid"])
+        at = net.answer
+        while at and net.layers[at - 1][0] in ("flatten", "dropout"):
+            at = net.layers[at - 1][2][0]
+        return at not in (0, net.answer) and net.layers[at - 1][0] in ("softmax", "sigmoid")
 
     def plain(self, *more):
         """The network without ornament, one statement to a line."""
         lines = [["input", self.input]] + ([["batch", str(self.batch)]] if self.batch else [])
-        lines += [([f"{label}:"] if label else []) + s for s, label in zip(self.statements, self.labels or [None] * len(self.statements))]
+        lines += [([f"{label}:"] if label else []) + s for s, label in zip(self.statements, self.labels)]
         return "\n".join(" ".join(words) for words in lines + list(more) + ([["loss", self.loss]] if self.loss else [])) + "\n"
+
+    def wrapped(self, r):
+        """plain(), but perhaps a piece of it is a block, and perhaps repeated."""
+        count, lines = len(self.statements), self.plain().strip().split("\n")
+        first = len(lines) - bool(self.loss) - count
+        i = r.randrange(count)
+        j = r.randint(i + 1, count)
+        piece = self.statements[i:j]
+        inside = {l for l in self.labels[i:j] if l}
+        needed = {l for words in piece if words[:1] in (["from"], ["add"], ["concat"], ["mul"]) for l in words[1:]}
+        outside = {l for words in self.statements[:i] + self.statements[j:] for l in words[1:]}
+        if r.random() < 0.5 or needed - inside or inside & outside or ["freeze"] in piece:
+            return lines
+        body = lines[first + i:first + j]
+        if r.random() < 0.5:
+            sizes = [w for words in piece if words[:1] == ["fc"] for w in words[1:2] if w.isdigit()]
+            if sizes and r.random() < 0.7:       # a number becomes an argument
+                body = [re.sub(rf"\bfc {sizes[0]}\b", "fc $size", line) for line in body]
+            arguments = ("size", sizes[0]) if any("$size" in line for line in body) else ("", "")
+            text = [f"block piece({arguments[0]}) {{"] + body + ["}"]
+            calls = [f"piece({arguments[1]})"]
+            if r.random() < 0.3:
+                calls = ["own: " + calls[0]]
+            elif r.random() < 0.3:
+                text += ["block around() {"] + calls + ["}"]
+                calls = ["around()"]
+            tried = text + lines[:first + i] + calls + lines[first + j:] if r.random() < 0.5 else lines[:first] + text + lines[first:first + i] + calls + lines[first + j:]
+        else:
+            tried = lines[:first + i] + ["repeat 2 {"] + body + ["}"] + lines[first + j:]
+        try:
+            net = language.read("\n".join(tried))
+        except language.LanguageError:
+            return lines
+        plain = language.read(self.plain())
+        return tried if net.target_shape == plain.target_shape and work(net) <= 3 * self.work and net.least_samples <= self.n else lines
 
     def format(self, r):
         """The same network as somebody else would type it."""
-        lines = self.plain().strip().split("\n")
-        if self.batch and r.random() < 0.3:        # batch may stand anywhere behind input
+        lines = self.wrapped(r)
+        if self.batch and lines[1].startswith("batch") and not any("{" in line for line in lines) and r.random() < 0.3:        # batch may stand anywhere behind input
             line = lines.pop(1)
             if r.random() < 0.3:
                 self.options.append("--" + line.replace(" ", "="))
             else:
                 lines.insert(r.randint(1, len(lines) - bool(self.loss)), line)
-        if r.random() < 0.15:
+        if lines[0].startswith("input") and r.random() < 0.15:
             self.options.append("--" + lines.pop(0).replace(" ", "="))
         text = "".join(r.choice(["", "", "\n", f"#{c}\n", " \t\n"]) for c in r.sample(COMMENTS, 1))
         for i, line in enumerate(lines):

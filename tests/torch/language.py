@@ -379,7 +379,7 @@ class Network:
         need(self.shape, "input is missing")
         need(self.layers, "no layers")
         need(current, "the answer is the input")
-        self.answer = current
+        self.answer, self.labels, self.shapes = current, labels, [tuple(v.shape[1:]) for v in values]
         self.batch = self.batch or DEFAULT_BATCH
         self.shape, self.output_shape = tuple(self.shape), tuple(values[current].shape[1:])
         last, _, reads = self.layers[current - 1]
@@ -394,6 +394,9 @@ class Network:
         need(0 <= a.get("smooth", 0) <= 1 and a.get("delta", 1) > 0, "out of range")
         need(all(w >= 0 for w in (a.get("weights") or []) + a.get("posweight", [])), "a negative weight")
         self.target_shape = self.output_shape[1:] if self.int_targets else self.output_shape
+
+    def label_shapes(self):
+        return {label: self.shapes[value] for label, value in self.labels.items()}
 
     def to(self, dtype):
         for _, parameter in self.tensors:

@@ -430,7 +430,11 @@ def train(net, weights, x, t, words, dtype, steps=STEPS):
     for _ in range(steps):
         rule.zero_grad()
         loss = net.loss(x, t)
-        loss.backward()
+        if loss.requires_grad:
+            loss.backward()
+        for _, v in net.parameters:      # what is frozen or not used has a gradient of 0
+            if v.grad is None:
+                v.grad = torch.zeros_like(v)
         rule.step()
         losses.append(loss.detach())
     return torch.stack(losses), [v.detach().clone() for _, v in net.tensors]
