@@ -7,8 +7,9 @@
  *       give lanes along W; x, y and t keep the order that the interface promises;
  *     - sums run over the indices that lie furthest apart first;
  *     - what scatters gathers (gather.c);
- *     - tensors that a contraction reads beyond their edge have a halo of zeros, which takes the place of a test;
- *     - an input gradient reads weights transposed once a call.
+ *     - an input gradient reads weights transposed once a call;
+ *     - tensors that a contraction reads beyond their edge have a halo of zeros, which takes the place of a test, where
+ *       that is no slower than borders of their own (split.c).
  *
  * Under --unroll=none and on targets without vectors nothing moves. */
 #include <stdlib.h>
@@ -273,19 +274,28 @@ static void gather_all(Prog *prog)
 
 /* ---- Halos ------------------------------------------------------------------------------------------------------ */
 
-/* Points of the box that multiply a zero cost time: so much more than without is still taken. */
-static const double most_waste = 2.2;
+/* Points of the box that multiply a zero cost time. Few of them are less than what a test or borders of their own take;
+ * where there are more, the prediction says which is faster. */
+static const double little_waste = 1.25, most_waste = 2.2;
 
-static bool worth_a_halo(const Statement *s)
+static bool worth_a_halo(const Statement *s, const Target *target)
 {
-    Region *regions;
+    Region *regions, *whole = NEW(Region);
     bool partition;
-    if (!split_regions(s, 1, &regions, &partition))
+    if (!split_regions(s, 1, 0, &regions, &partition))
         return false;
     int64_t inside = 0;
     for (const Region *r = regions; r; r = r->next)
         inside += region_volume(r, s);
-    return inside && (double)box_volume(s) <= most_waste * (double)inside;
+    if (!inside || (double)box_volume(s) > most_waste * (double)inside)
+        return false;
+    double apart = 0;
+    if ((double)box_volume(s) <= little_waste * (double)inside || !best_split(s, target, &partition, &apart))
+        return true;
+    memcpy(whole->count, s->extent, sizeof whole->count);
+    Kernel k = {.body = (Statement *)s, .regions = whole, .samples = -1};
+    choose_tiles(&k, target);
+    return k.cycles <= apart;
 }
 
 static void note_halo(const Statement *s, Access *access, Tensor *const *copies)
@@ -368,12 +378,12 @@ static bool has_halo(const Tensor *t)
     return false;
 }
 
-static void add_halos(Prog *prog)
+static void add_halos(Prog *prog, const Target *target)
 {
     int n = prog->ntensors;
     Tensor **copies = NEW_ARRAY(Tensor *, n);
     for (Statement *s = prog->statements; s; s = s->next) {
-        if (!is_contraction(s) || !needs_guard(s) || !worth_a_halo(s))
+        if (!is_contraction(s) || !needs_guard(s) || !worth_a_halo(s, target))
             continue;
         for (int i = 0; i < 2; i++) {
             Access *access = &s->rhs->arg[i]->access;
@@ -477,8 +487,8 @@ Prog *lay_out(const Prog *old, const Target *target, Unroll unroll)
         order_sums(s);
     if (unroll == UNROLL_FULL)
         return prog;
-    add_halos(prog);
     if (target->lanes > 1)
         transpose_weights(prog, target->lanes);
+    add_halos(prog, target);
     return prog;
 }

@@ -429,3 +429,33 @@ void choose_tiles(Kernel *k, const Target *target)
             choose_block(&m, &r->tile);
     }
 }
+
+/* What each output costs where regions add to it in memory: its first value, and what could have followed in a register. */
+static const double apart_cycles = 2;
+
+Region *best_split(const Statement *s, const Target *target, bool *partition, double *cycles)
+{
+    Region *best = NULL, *regions;
+    bool parts;
+    for (unsigned exchange = 0; split_regions(s, target->lanes, exchange, &regions, &parts); exchange++) {
+        int n = 0;
+        for (const Region *r = regions; r; r = r->next)
+            n++;
+        if (!regions || n > MOST_REGIONS || (!parts && s->store != STORE_ADD))
+            continue;
+        Kernel k = {.body = (Statement *)s, .regions = regions, .samples = -1};
+        choose_tiles(&k, target);
+        if (!parts) {
+            double outputs = 1;
+            for (int i = 0; i < output_indices(s); i++)
+                outputs *= (double)s->extent[i];
+            k.cycles += apart_cycles * outputs / target->lanes;
+        }
+        if (!best || k.cycles < 0.95 * *cycles) {
+            best = regions;
+            *partition = parts;
+            *cycles = k.cycles;
+        }
+    }
+    return best;
+}
