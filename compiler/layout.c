@@ -7,8 +7,9 @@
  *       give lanes along W; x, y and t keep the order that the interface promises;
  *     - sums run over the indices that lie furthest apart first;
  *     - what scatters gathers (gather.c);
- *     - tensors that a contraction reads beyond their edge have a halo of zeros, which takes the place of a test;
- *     - an input gradient reads weights transposed once a call.
+ *     - an input gradient reads weights transposed once a call;
+ *     - tensors that a contraction reads beyond their edge have a halo of zeros, which takes the place of a test, where
+ *       that is no slower than borders of their own (split.c).
  *
  * Under --unroll=none and on targets without vectors nothing moves. */
 #include <stdlib.h>
@@ -286,19 +287,28 @@ static int operands(Statement *s, Access *operand[2])
 
 /* ---- Halos ------------------------------------------------------------------------------------------------------ */
 
-/* Points of the box that multiply a zero cost time: so much more than without is still taken. */
-static const double most_waste = 2.2;
+/* Points of the box that multiply a zero cost time. Few of them are less than what a test or borders of their own take;
+ * where there are more, the prediction says which is faster. */
+static const double little_waste = 1.25, most_waste = 2.2;
 
-bool worth_a_halo(const Statement *s)
+bool worth_a_halo(const Statement *s, const Target *target)
 {
-    Region *regions;
+    Region *regions, *whole = NEW(Region);
     bool partition;
-    if (!split_regions(s, 1, &regions, &partition))
+    if (!split_regions(s, 1, 0, &regions, &partition))
         return false;
     int64_t inside = 0;
     for (const Region *r = regions; r; r = r->next)
         inside += region_volume(r, s);
-    return inside && (double)box_volume(s) <= most_waste * (double)inside;
+    if (!inside || (double)box_volume(s) > most_waste * (double)inside)
+        return false;
+    double apart = 0;
+    if ((double)box_volume(s) <= little_waste * (double)inside || !best_split(s, target, &partition, &apart))
+        return true;
+    memcpy(whole->count, s->extent, sizeof whole->count);
+    Kernel k = {.body = (Statement *)s, .regions = whole, .samples = -1};
+    choose_tiles(&k, target);
+    return k.cycles <= apart;
 }
 
 static void note_halo(const Statement *s, Access *access, Tensor *const *copies)
@@ -383,14 +393,14 @@ static bool has_halo(const Tensor *t)
     return false;
 }
 
-static void add_halos(Prog *prog)
+static void add_halos(Prog *prog, const Target *target)
 {
     int n = prog->ntensors;
     Tensor **copies = NEW_ARRAY(Tensor *, n);
     for (Statement *s = prog->statements; s; s = s->next) {
         Access *operand[2];
         int count = operands(s, operand);
-        if (!count || !needs_guard(s) || !worth_a_halo(s))
+        if (!count || !needs_guard(s) || !worth_a_halo(s, target))
             continue;
         for (int i = 0; i < count; i++) {
             Access *access = operand[i];
@@ -501,6 +511,6 @@ Prog *lay_out(const Prog *old, const Target *target, const Options *options)
     if (target->lanes > 1)
         transpose_weights(prog, target->lanes);
     use_winograd(prog, target, options);
-    add_halos(prog);
+    add_halos(prog, target);
     return prog;
 }

@@ -735,12 +735,16 @@ int64_t predicted_bytes(const Function *);                 /* of machine code, w
 double predicted_seconds(const Function *);                /* of gcc -O2 on that */
 
 Prog *lay_out(const Prog *, const Target *, const Options *); /* layout.c: a copy, with every tensor's place in memory */
-bool worth_a_halo(const Statement *);                       /* layout.c: few points more with zeros around what it reads */
+bool worth_a_halo(const Statement *, const Target *);       /* layout.c: few points more with zeros around what it reads */
 void use_winograd(Prog *, const Target *, const Options *);  /* winograd.c */
 double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* plan.c: as one kernel */
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
-/* split.c: false where it can't be; partition: each output belongs to exactly one region. */
-bool split_regions(const Statement *, int lanes, Region **regions, bool *partition);
+/* split.c: false where it can't be; partition: each output belongs to exactly one region. exchange has a bit for each
+ * condition of which the other index is to be cut; false behind the last. */
+bool split_regions(const Statement *, int lanes, unsigned exchange, Region **regions, bool *partition);
+enum { MOST_REGIONS = 64 };
+/* tile.c: the split that is predicted to be fastest; NULL: there is none of few regions. */
+Region *best_split(const Statement *, const Target *, bool *partition, double *cycles);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
 void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */

@@ -89,8 +89,6 @@ static bool same_outputs(const Statement *a, const Statement *b)
     return true;
 }
 
-enum { MOST_REGIONS = 64 };
-
 static Region *whole_box(const Statement *s)
 {
     Region *all = NEW(Region);
@@ -108,14 +106,13 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
     k->regions = NULL;
     Region *regions;
     bool partition = true;
-    int n = 0;
-    if (k->body && split_regions(k->body, target->lanes, &regions, &partition)) {
+    if (k->body && split_regions(k->body, target->lanes, 0, &regions, &partition)) {
+        double cycles = 0;
         k->terms = 0;
-        for (const Region *r = regions; r; r = r->next, n++)
+        for (const Region *r = regions; r; r = r->next)
             k->terms += region_volume(r, k->body);
-        bool whole = partition || k->body->store == STORE_ADD;
-        if (unroll == UNROLL_TILE && regions && n <= MOST_REGIONS && whole && gathers(k->body))
-            k->regions = regions;
+        if (unroll == UNROLL_TILE && gathers(k->body))
+            k->regions = best_split(k->body, target, &partition, &cycles);
     }
     if (!k->body && unroll == UNROLL_TILE && !needs_guard(k->first))
         k->regions = whole_box(k->first);
@@ -379,9 +376,9 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
                                    : format("tile %.0f, full %.0f", tile, straight);
     } else
         f->cycles = sum_cycles(f->kernels);
-    for (const Statement *s = begin; s != end; s = s->next)
-        if (is_contraction(s))
-            f->macs += s->macs ? s->macs : box_volume(s);
+    for (const Kernel *k = f->kernels; k; k = k->next)
+        if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
+            f->macs += k->body->macs ? k->body->macs : f->backward ? k->terms : box_volume(k->body);
     return f->kernels ? f : NULL;
 }
 

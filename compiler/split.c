@@ -5,7 +5,8 @@
  *
  * An access that can fall outside ties one or two indices together. Along the longer of the two, neighbours
  * with the same range of the other belong to one region: its taps are a whole range, so the borders become
- * code of their own and the interior has no test. */
+ * code of their own and the interior has no test. The caller may ask for the other index of a condition: where taps are
+ * cut, each has all outputs that it reaches, which are then summed up in memory. */
 #include "nnc.h"
 
 /* One condition 0 <= a i + b j + c < size; b is 0 where only one index takes part. */
@@ -17,6 +18,7 @@ typedef struct Condition {
 typedef struct Conditions {
     const Statement *s;
     int lanes;
+    unsigned exchange;   /* of these conditions, by number, the other index is cut */
     Condition list[MAX_INDEX];
     int n;
     bool possible;
@@ -93,6 +95,8 @@ static void find_conditions(const Access *access, void *context)
             c = exchanged(c);
         if (count == 2 && starves_lanes(s, c, conditions->lanes))
             c = exchanged(c);
+        if (count == 2 && conditions->exchange >> conditions->n & 1)
+            c = exchanged(c);
         for (int k = 0; k < conditions->n; k++) {
             const Condition *old = &conditions->list[k];
             if (old->i == c.i && old->j == c.j && old->a == c.a && old->b == c.b && old->c == c.c && old->size == c.size)
@@ -105,9 +109,9 @@ static void find_conditions(const Access *access, void *context)
     }
 }
 
-static Conditions conditions_of(const Statement *s, int lanes)
+static Conditions conditions_of(const Statement *s, int lanes, unsigned exchange)
 {
-    Conditions conditions = {.s = s, .lanes = lanes, .possible = true};
+    Conditions conditions = {.s = s, .lanes = lanes, .exchange = exchange, .possible = true};
     find_conditions(&s->out, &conditions);
     visit_loads(s->rhs, find_conditions, &conditions);
     return conditions;
@@ -115,7 +119,7 @@ static Conditions conditions_of(const Statement *s, int lanes)
 
 bool needs_guard(const Statement *s)
 {
-    Conditions conditions = conditions_of(s, 1);
+    Conditions conditions = conditions_of(s, 1, 0);
     return conditions.n || !conditions.possible;
 }
 
@@ -152,12 +156,12 @@ static Region *cut(Region *regions, const Statement *s, const Condition *c)
     return result;
 }
 
-bool split_regions(const Statement *s, int lanes, Region **regions, bool *partition)
+bool split_regions(const Statement *s, int lanes, unsigned exchange, Region **regions, bool *partition)
 {
-    Conditions conditions = conditions_of(s, lanes);
+    Conditions conditions = conditions_of(s, lanes, exchange);
     *regions = NULL;
     *partition = true;
-    if (!conditions.possible)
+    if (!conditions.possible || exchange >> conditions.n || (exchange && s->store != STORE_ADD))
         return false;
     Region *all = NEW(Region);
     for (int i = 0; i < s->nindex; i++)

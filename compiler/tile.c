@@ -17,7 +17,7 @@
 enum { MOST_TAPS = 32, MOST_UNROLLED = 400, SMALL = 8, MOST_VECTORS = 8, MOST_FACTOR = 12, MOST_PARTS = 8 };
 static const double load_share = 0.08; /* of a cycle that each load takes even where multiplications bound the step */
 static const double latency_cycles = 5.5;   /* before a sum can take its next term; measured, and more than the 4 of the data sheets */
-enum { NEAR_CACHE = 24 * 1024 }; /* bytes of operands that a block may touch: most of L1 */
+enum { NEAR_CACHE = 48 * 1024 }; /* bytes of operands that a block may touch: L1 and a little of L2, measured */
 
 bool depends_on(const Access *access, int index)
 {
@@ -501,4 +501,34 @@ void choose_tiles(Kernel *k, const Target *target)
         } else
             choose_block(&m, &r->tile);
     }
+}
+
+/* What each output costs where regions add to it in memory: its first value, and what could have followed in a register. */
+static const double apart_cycles = 2;
+
+Region *best_split(const Statement *s, const Target *target, bool *partition, double *cycles)
+{
+    Region *best = NULL, *regions;
+    bool parts;
+    for (unsigned exchange = 0; split_regions(s, target->lanes, exchange, &regions, &parts); exchange++) {
+        int n = 0;
+        for (const Region *r = regions; r; r = r->next)
+            n++;
+        if (!regions || n > MOST_REGIONS || (!parts && s->store != STORE_ADD))
+            continue;
+        Kernel k = {.body = (Statement *)s, .regions = regions, .samples = -1};
+        choose_tiles(&k, target);
+        if (!parts) {
+            double outputs = 1;
+            for (int i = 0; i < output_indices(s); i++)
+                outputs *= (double)s->extent[i];
+            k.cycles += apart_cycles * outputs / target->lanes;
+        }
+        if (!best || k.cycles < 0.95 * *cycles) {
+            best = regions;
+            *partition = parts;
+            *cycles = k.cycles;
+        }
+    }
+    return best;
 }

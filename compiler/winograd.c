@@ -465,7 +465,7 @@ static void in_halo(Expr *e)
 /* As one kernel, whose operands have the halo that they will get. */
 static double cycles_in_place(const Statement *first, const Statement *body, const Target *target)
 {
-    if (!body || !needs_guard(body) || !worth_a_halo(body))
+    if (!body || !needs_guard(body) || !worth_a_halo(body, target))
         return predicted_cycles(first, body, target);
     Affine same[MAX_INDEX] = {{0}};
     for (int i = 0; i < MAX_INDEX; i++)

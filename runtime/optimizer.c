@@ -24,7 +24,8 @@
 #include <string.h>
 
 #ifndef WIDTHS
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && (!defined(__clang__) || __clang_major__ >= 14)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) \
+    && (!defined(__clang__) || __clang_major__ >= 14)
 #define WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDTHS
