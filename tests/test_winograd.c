@@ -35,6 +35,7 @@ static Net *network_of(const char *text, const Options *options)
 /* ---- Numbers ------------------------------------------------------------------------------------------------- */
 
 typedef enum Hardness { RANDOM, LARGE_MEAN, MIXED, NHARDNESS } Hardness;
+static const char *const hardness_names[] = {"random", "large mean", "mixed magnitudes"};
 
 
 static double draw(Hardness hardness)
@@ -159,6 +160,99 @@ static void same_numbers(void)
     free_all();
 }
 
+/* ---- Errors ------------------------------------------------------------------------------------------------------ */
+
+/* The layer in question is the second, so that all three passes run; none of them is followed by anything that bends. */
+static const char *const shapes[] = {
+    "input 8x8x8; batch 4; conv 8 k1 bias=false; conv 8 k3 p1; loss mse",
+    "input 16x10x10; batch 2; conv 16 k1 bias=false; conv 16 k3; loss mse",
+    "input 3x14x14; batch 2; conv 24 k1 bias=false; conv 40 k3 p1; loss mse",
+    "input 32x16x16; batch 2; conv 32 k1 bias=false; conv 32 k3 p1; loss mse",
+    "input 64x8x8; batch 4; conv 64 k1 bias=false; conv 64 k3 p1; loss mse",
+    "input 16x32x32; batch 1; conv 16 k1 bias=false; conv 16 k3 p1; loss mse",
+    "input 128x6x6; batch 2; conv 128 k1 bias=false; conv 64 k3 p1; loss mse",
+    "input 32x7x7; batch 4; conv 32 k1 bias=false; conv 32 k3 p1; loss mse",
+};
+
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static float *floats_of(const double *v, int64_t count)
+{
+    float *f = generated_memory((size_t)count * sizeof *f);
+    for (int64_t i = 0; i < count; i++)
+        f[i] = (float)v[i];
+    return f;
+}
+
+/* What generated code answers to these numbers. */
+static Binding run(const Net *net, const nn_model *m, const Binding *numbers)
+{
+    Binding b = results_of(net, numbers);
+    int64_t answers = b.n * m->output;
+    float *x = floats_of(b.x, b.n * m->input), *t = floats_of(b.t, b.n * m->targets), *y = generated_memory((size_t)answers * 4);
+    void *params = generated_memory(m->params_bytes), *gradients = generated_memory(m->params_bytes), *work = generated_memory(m->work_bytes);
+    memset(params, 0, m->params_bytes);
+    for (const Weight *w = net->weights; w; w = w->next) {
+        float *values = floats_of(b.weights[w->id], w->count);
+        nn_set(&m->tensors[w->id], params, values);
+        free(values);
+    }
+    m->forward(params, work, b.n, x, y);
+    b.loss = m->backward(params, work, b.n, x, t, gradients);
+    for (int64_t i = 0; i < answers; i++)
+        b.y[i] = y[i];
+    for (const Weight *w = net->weights; w; w = w->next) {
+        float *values = generated_memory((size_t)w->count * sizeof *values);
+        nn_get(&m->tensors[w->id], gradients, values);
+        for (int64_t i = 0; i < w->count; i++)
+            b.gradients[w->id][i] = values[i];
+        free(values);
+    }
+    void *all[] = {x, t, y, params, gradients, work};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    return b;
+}
+
+static void errors(void)
+{
+    static const char *const math[] = {"direct", "winograd", "auto"};
+    generated nets[3 * SHAPES];
+    for (int i = 0; i < 3 * SHAPES; i++)
+        nets[i] = (generated){format("net%d", i), shapes[i / 3], format("--math=%s -Wno-all", math[i % 3]), GENERATED_GNU, NULL};
+    void *library = generated_build("build/tests/tmp/winograd", nets, 3 * SHAPES, NULL);
+    bool table = getenv("ERRORS");
+    const int draws = table ? 4 : 1;
+    rng = table ? test_seed() : 1;
+    if (table)
+        printf("\n| inputs | --math | forward | gradients |\n|---|---|---|---|\n");
+    for (int hardness = 0; hardness < NHARDNESS; hardness++) {
+        double forward[3] = {0}, backward[3] = {0};
+        for (int i = 0; i < 3 * SHAPES; i += 3)
+            for (int n = 0; n < draws; n++) {
+                const Options options = {.target = TARGET_GENERIC};
+                const Net *net = network_of(shapes[i / 3], &options);
+                Binding right = draw_numbers(net, (Hardness)hardness);
+                Prog *training = lower(net, true);
+                differentiate(training);
+                interpret(lower(net, false), &right);
+                interpret(training, &right);
+                for (int k = 0; k < 3; k++) {
+                    CU_ASSERT_FATAL(nets[i + k].model != NULL);
+                    Binding b = run(net, nets[i + k].model, &right);
+                    forward[k] = fmax(forward[k], error_of(right.y, b.y, right.n * shape_count(net->out->shape)));
+                    backward[k] = fmax(backward[k], gradient_error(net, &right, &b));
+                }
+            }
+        for (int k = 0; k < 3 && table; k++)
+            printf("| %s | %s | %.1e | %.1e |\n", hardness_names[hardness], math[k], forward[k], backward[k]);
+        for (int k = 0; k < 3; k++)
+            CU_ASSERT(forward[k] <= MOST_FORWARD && backward[k] <= MOST_BACKWARD);
+    }
+    generated_close(library);
+    free_all();
+}
+
 static int start(void)
 {
     nowhere = fopen("/dev/null", "w");
@@ -175,6 +269,7 @@ void add_winograd_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"the same numbers", same_numbers},
+        {"errors", errors},
         CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {
