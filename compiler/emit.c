@@ -72,7 +72,8 @@ static void put_params_struct(FILE *f, const Plan *plan)
     for (int statistics = 0; statistics < 2; statistics++) {
         const Weight *w = next_weight(plan->net->weights, statistics);
         if (statistics && w)
-            fprintf(f, "    /* Statistics of the data, which %s_backward keeps and no optimizer touches: */\n", p);
+            fprintf(f, "    /* Statistics of the data, which %s: */\n",
+                    plan->training.prog ? format("%s_backward keeps and no optimizer touches", p) : "training has kept");
         for (const Weight *next; w; w = next) {
             next = next_weight(w->next, statistics);
             fprintf(f, "    %sfloat %s%s;   /* %s %s */\n", align, c_name(w->name), weight_arrays(w), w->name, weight_shape(w));
@@ -86,6 +87,9 @@ static void put_params_struct(FILE *f, const Plan *plan)
             fprintf(f, "    %sfloat padding%d[%lld];   /* the network has no parameters */\n", align, ++padding, (long long)plan->floats);
         align = "";
     }
+    if (plan->forward.prepared)
+        fprintf(f, "    /* What %s_prepare works out of the weights above, and which weights these were. */\n"
+                   "    float prepared[%lld];\n    uint64_t prepared_for;\n", p, (long long)plan->forward.prepared);
     fprintf(f, "} %s_params;\n\n", p);
 }
 
@@ -104,6 +108,11 @@ static void put_prototypes(FILE *f, const Plan *plan)
     const char *p = plan->prefix, *P = plan->PREFIX;
     fprintf(f, "/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */\n"
                "void %s_init(%s_params *p, uint64_t seed);\n\n", p, p);
+    if (plan->forward.prepared)
+        fprintf(f, "/* Works out of the weights what %s_forward reads beside them. %s_init and nn_load have called it; call it after writing\n"
+                   " * weights in another way, as nn_set does, or else each %s_forward works them out anew, where it sees that they have\n"
+                   " * changed: it looks at the first and the last of each tensor. */\n"
+                   "void %s_prepare(%s_params *p);\n\n", p, p, p, p, p);
     fprintf(f, "/* Inference for n samples, 1 <= n <= %s_BATCH: x is n x %s_INPUT, y gets n x %s_OUTPUT", P, P, P);
     fprintf(f, "%s.\n * x and y must not overlap. */\n", !strcmp(plan->net->out->producer->kind->name, "softmax") ? " probabilities" : "");
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y);\n\n", p, p, p);
@@ -544,7 +553,8 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     for (const Function *fn = pass->functions; fn;) {
         Loop loop = {plan, pass, fn, fn, false};
         for (; fn && fn->per_call; fn = fn->next)
-            put_call(f, &loop, fn, 1);
+            if (!pass->prepares)
+                put_call(f, &loop, fn, 1);
         loop.begin = fn;
         int phase = fn ? fn->phase : 0;
         while (fn && !fn->per_call && fn->phase == phase)
@@ -555,11 +565,46 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     }
 }
 
+static void put_prepared(FILE *f, const Pass *pass, const char *type)
+{
+    for (const Buffer *b = pass->buffers; b; b = b->next)
+        if (b->prepared)
+            fprintf(f, "    %svoid *const %s = prepared + %lld;   /* %s */\n", type, c_name(b->tensor->name), (long long)b->offset,
+                    dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
+}
+
+/* What depends on the weights alone, once for all calls. */
+static void put_prepare(FILE *f, const Plan *plan)
+{
+    const char *p = plan->prefix;
+    const Pass *pass = &plan->forward;
+    fprintf(f, "static void %s_work_out(const %s_params *p, float *prepared)\n{\n", p, p);
+    put_prepared(f, pass, "");
+    Loop loop = {plan, pass, pass->functions, NULL, false};
+    for (const Function *fn = pass->functions; fn; fn = fn->next)
+        if (fn->per_call)
+            put_call(f, &loop, fn, 1);
+    fprintf(f, "}\n\nvoid %s_prepare(%s_params *p)\n{\n    %s_work_out(p, p->prepared);\n"
+               "    p->prepared_for = nn_stamp(&%s_model, p);\n}\n\n", p, p, p, p);
+}
+
+/* Where it has not been prepared for these weights, it is done now, in the arena. */
+static void use_prepared(FILE *f, const Plan *plan)
+{
+    const char *p = plan->prefix;
+    long long at = (long long)(plan->forward.arena - plan->forward.prepared);
+    fprintf(f, "    const float *prepared = p->prepared;\n    if (p->prepared_for != nn_stamp(&%s_model, p)) {\n"
+               "        %s_work_out(p, w->arena + %lld);\n        prepared = w->arena + %lld;\n    }\n", p, p, at, at);
+    put_prepared(f, &plan->forward, "const ");
+}
+
 static void put_buffers(FILE *f, const Pass *pass)
 {
     for (const Buffer *b = pass->buffers; b; b = b->next) {
         const Tensor *t = b->tensor;
         const char *dims = t->rank ? dims_text(t->rank, t->room, "", "x", "") : "1";
+        if (b->prepared)
+            continue;
         if (b->samples > 1 || b->whole_batch)
             fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name), (long long)b->offset,
                     (long long)b->samples, dims);
@@ -581,8 +626,12 @@ static void put_unused(FILE *f, const Pass *pass, bool uses_w)
 static void put_forward(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
+    if (plan->forward.prepared)
+        put_prepare(f, plan);
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, p, p);
     put_buffers(f, &plan->forward);
+    if (plan->forward.prepared)
+        use_prepared(f, plan);
     put_unused(f, &plan->forward, false);
     put_calls(f, plan, &plan->forward);
     fprintf(f, "}\n\n");
@@ -660,6 +709,8 @@ static void put_model(FILE *f, const Plan *plan)
         fprintf(f, "static float %s_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)\n"
                    "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
                    "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = rng;\n}\n\n", p, p, p, p);
+    if (plan->forward.prepared)
+        fprintf(f, "static void %s_model_prepare(void *params)\n{\n    %s_prepare(params);\n}\n\n", p, p);
     fprintf(f, "const nn_model %s_model = {\n    .name = \"%s\",\n", p, p);
     fprintf(f, "    .input_shape = {%lld, %lld, %lld},\n", (long long)net->input.c, (long long)net->input.h, (long long)net->input.w);
     fprintf(f, "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s_TARGETS,\n    .int_targets = %d,\n", P, P, P,
@@ -669,8 +720,9 @@ static void put_model(FILE *f, const Plan *plan)
     fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights,
             net->weights ? format("%s_tensors", p) : "NULL");
     bool trains = plan->training.prog;
-    fprintf(f, "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n};\n\n", p,
-            trains ? format("%s_model_backward", p) : "NULL", trains ? format("%s_model_set_rng", p) : "NULL");
+    fprintf(f, "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .prepare = %s,\n};\n\n", p,
+            trains ? format("%s_model_backward", p) : "NULL", trains ? format("%s_model_set_rng", p) : "NULL",
+            plan->forward.prepared ? format("%s_model_prepare", p) : "NULL");
     fprintf(f, "void %s_init(%s_params *p, uint64_t seed)\n{\n    nn_init(&%s_model, p, seed);\n}\n", p, p, p);
 }
 

@@ -155,6 +155,23 @@ static Group *find_groups(const Pass *pass)
     return group_of;
 }
 
+/* What is worked out of the weights lies one behind the other, in a block of its own. How many others there are. */
+static int set_prepared_apart(Pass *pass, Buffer **order, int n)
+{
+    int others = 0;
+    for (int i = 0; i < n; i++) {
+        Buffer *b = order[i];
+        b->prepared = pass->prepares && !b->tensor->per_sample;
+        if (!b->prepared) {
+            order[others++] = b;
+            continue;
+        }
+        b->offset = pass->prepared;
+        pass->prepared += b->size;
+    }
+    return others;
+}
+
 void place(Pass *pass, int lanes)
 {
     int ntensors = pass->prog->ntensors, n = 0, call = 0;
@@ -194,6 +211,7 @@ void place(Pass *pass, int lanes)
         }
         b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
+    n = set_prepared_apart(pass, order, n);
     for (int i = 1; i < n; i++) /* by size, the largest first; equals in order of birth */
         for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {
             Buffer *b = order[k];
@@ -205,4 +223,5 @@ void place(Pass *pass, int lanes)
         if (order[i]->offset + order[i]->size > pass->arena)
             pass->arena = order[i]->offset + order[i]->size;
     }
+    pass->arena += pass->prepared;
 }

@@ -803,7 +803,7 @@ static char *signature(const Function *f)
 static bool is_taken(const Plan *plan, const Pass *pass, const char *name)
 {
     static const char *const reserved[] = {"init", "forward", "backward", "model", "tensors", "model_forward",
-                                           "model_backward", "model_set_rng"};
+                                           "model_backward", "model_set_rng", "prepare", "work_out", "model_prepare"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (!strcmp(name, format("%s_%s", plan->prefix, reserved[i])))
             return true;
@@ -987,7 +987,7 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
 {
     Prog *prog = lay_out(meaning, plan->target, plan->options->unroll);
     order_phases(prog);
-    Pass pass = {.prog = prog, .batch = plan->net->batch};
+    Pass pass = {.prog = prog, .batch = plan->net->batch, .prepares = plan->options->inference};
     share_moves(&pass);
     Function **last = &pass.functions;
     for (Statement **link = &prog->statements, *end; *link;) {
@@ -1220,7 +1220,7 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
     fprintf(f, "  arena %lld floats\n", (long long)pass->arena);
     for (const Buffer *b = pass->buffers; b; b = b->next)
         fprintf(f, "    %8lld + %-8lld calls %d to %d  %s%s\n", (long long)b->offset, (long long)b->size, b->begin, b->end,
-                b->tensor->name, b->samples > 1 ? ", of all samples" : "");
+                b->tensor->name, b->samples > 1 ? ", of all samples" : b->prepared ? ", prepared" : "");
 }
 
 void dump_plan(FILE *f, const Plan *plan)
@@ -1234,10 +1234,11 @@ void dump_plan(FILE *f, const Plan *plan)
 static void verify_pass(const Plan *plan, const Pass *pass)
 {
     for (const Buffer *a = pass->buffers; a; a = a->next) {
-        if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > plan->arena)
+        int64_t room = a->prepared ? pass->prepared : plan->arena - pass->prepared;
+        if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > room)
             bug("%s lies outside the arena", a->tensor->name);
         for (const Buffer *b = a->next; b; b = b->next)
-            if (a->begin <= b->end && b->begin <= a->end && a->offset < b->offset + b->size
+            if (a->prepared == b->prepared && a->begin <= b->end && b->begin <= a->end && a->offset < b->offset + b->size
                 && b->offset < a->offset + a->size)
                 bug("%s and %s overlap", a->tensor->name, b->tensor->name);
     }

@@ -27,4 +27,6 @@ void nn_init(const nn_model *model, void *params, uint64_t seed)
         }
         k += tensor->count;
     }
+    if (model->prepare)
+        model->prepare(params);
 }

@@ -140,6 +140,7 @@ typedef struct nn_model {
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
                                       /* NULL under --inference */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
+    void  (*prepare)(void *params);             /* net_prepare; NULL where there is nothing to prepare */
 } nn_model;
 
 /* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a gradient. */
@@ -151,6 +152,9 @@ const nn_tensor *nn_find(const nn_model *model, const char *name);
 /* Copy a whole tensor (count floats in PyTorch's order) out of params or a gradient, and into params. */
 void nn_get(const nn_tensor *tensor, const void *params, float *to);
 void nn_set(const nn_tensor *tensor, void *params, const float *from);
+
+/* A number that tells weights from others: made from the first and the last element of each tensor, never 0. */
+uint64_t nn_stamp(const nn_model *model, const void *params);
 
 /* Fills params (model->params_bytes) with PyTorch's default initialisation: padding 0, each tensor drawn
  * from its own [low, high). The same seed gives the same weights on every machine. */

@@ -588,6 +588,8 @@ int nn_load(const nn_model *model, void *params, const char *path)
             memcpy((float *)params + nn_place(e->tensor, k), &bits, sizeof bits);
         }
     }
+    if (ok && model->prepare != NULL)
+        model->prepare(params);
     free(h.entries.items);
     free(h.text);
     free(data);

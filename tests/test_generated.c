@@ -478,6 +478,14 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
     m->forward(p, work, b->n, x, y);
     for (int64_t i = 0; i < outputs; i++)
         result.y[i] = (double)y[i];
+    if (m->prepare) { /* the same from what is worked out beforehand */
+        m->prepare(p);
+        memset(work, 0xff, m->work_bytes);
+        m->forward(p, work, b->n, x, y);
+        for (int64_t i = 0; i < outputs; i++)
+            if ((double)y[i] != result.y[i] && !(isnan(y[i]) && isnan(result.y[i])))
+                report(c, b, "output %" PRId64 " is %.9g, and %.9g once prepared", i, result.y[i], (double)y[i]);
+    }
     for (int64_t i = outputs; i < net->batch * shape_count(net->out->shape); i++)
         if (!isnan(y[i]))
             report(c, b, "forward wrote output %" PRId64 ", behind the samples of the call", i);
@@ -870,11 +878,17 @@ static void check_inference(const Case *c, const nn_model *m)
             report(c, NULL, "%s speaks of a backward pass", path);
         free(text);
     }
-    Binding result = run(c, m, shared_numbers);
     int64_t outputs = shared_numbers->n * shape_count(c->net->out->shape);
+    Binding result = run(c, m, shared_numbers), right = *shared_numbers;
+    right.y = NEW_ARRAY(double, outputs);
+    memcpy(right.y, shared_numbers->y, (size_t)outputs * sizeof *right.y);
+    if (c->options.inference) /* nothing has moved the statistics */
+        interpret(c->forward, &right);
     for (int64_t i = 0; i < outputs; i++)
-        if (!(fabs(result.y[i] - shared_numbers->y[i]) <= TOLERANCE * largest(shared_numbers->y, outputs)))
-            report(c, shared_numbers, "output %" PRId64 " is %.9g, not %.9g", i, result.y[i], shared_numbers->y[i]);
+        if (!(fabs(result.y[i] - right.y[i]) <= TOLERANCE * largest(right.y, outputs)))
+            report(c, shared_numbers, "output %" PRId64 " is %.9g, not %.9g", i, result.y[i], right.y[i]);
+    if (!m->prepare != !c->options.inference)
+        report(c, NULL, "statistics are prepared exactly under --inference");
 }
 
 /* The same network with and without its backward pass, side by side in one program. */
@@ -886,7 +900,7 @@ static void inference(void)
         cases[i] = new_case(i, false);
         cases[i].cc = "gcc";
         cases[i].options.inference = i / 8;
-        cases[i].text = "input 2x5x4; batch 3; conv 3 k3 p1; relu; maxpool 2; dropout; fc 6; softmax";
+        cases[i].text = "input 2x5x4; batch 3; conv 3 k3 p1; batchnorm; relu; maxpool 2; dropout; fc 6; batchnorm; softmax";
         CU_ASSERT_FATAL(understand(&cases[i]));
     }
     Binding b = draw_numbers(&cases[0], 3);

@@ -1493,6 +1493,7 @@ const nn_model batchnorm_model = {
     .forward = batchnorm_model_forward,
     .backward = batchnorm_model_backward,
     .set_rng = batchnorm_model_set_rng,
+    .prepare = NULL,
 };
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)

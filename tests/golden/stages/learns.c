@@ -409,6 +409,7 @@ const nn_model learns_model = {
     .forward = learns_model_forward,
     .backward = learns_model_backward,
     .set_rng = learns_model_set_rng,
+    .prepare = NULL,
 };
 
 void learns_init(learns_params *p, uint64_t seed)
