@@ -178,9 +178,13 @@ static const Function *host_of(const Pass *pass, const Layer *layer, bool backwa
 {
     for (const Function *f = pass->functions; f; f = f->next)
         for (const Kernel *k = f->kernels; k; k = k->next)
-            for (int i = 0; i < k->nthen; i++)
-                if (k->then[i]->layer == layer && k->then[i]->backward == backward)
+            for (const Kernel *each = k; each; each = each->window) {
+                if (each != k && each->body->layer == layer && each->body->backward == backward)
                     return f;
+                for (int i = 0; i < each->nthen; i++)
+                    if (each->then[i]->layer == layer && each->then[i]->backward == backward)
+                        return f;
+            }
     return NULL;
 }
 
@@ -201,8 +205,10 @@ static const char *how_function(const Function *f)
     if (f->unroll == UNROLL_FULL)
         return format("full, %.1f kB", (double)predicted_bytes(f) / 1000);
     for (const Kernel *k = f->kernels; k; k = k->next)
-        if (k->form == FORM_CONTRACTION && k->regions)
-            return tile_text(k->body, &k->regions->tile);
+        if (k->form == FORM_CONTRACTION && k->regions) {
+            const char *tile = tile_text(k->body, &k->regions->tile);
+            return k->body->method ? format("%s, %s", k->body->method, tile) : tile;
+        }
     return "tile";
 }
 

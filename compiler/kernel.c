@@ -931,17 +931,22 @@ typedef struct Output {
     int64_t row, vector; /* number of the vector along the lane, and of the row among all others */
 } Output;
 
-static void move_to(Writer *w, const Nest *nest, Output *o)
+static void number_output(const Nest *nest, Output *o)
 {
-    int outputs = output_indices(w->s), lane = nest->tile.lane;
     o->row = o->vector = 0;
-    for (int i = 0; i < outputs; i++) {
-        w->offset[i] = o->base[i] + o->at[i] * (i == lane ? nest->tile.width : 1);
-        if (i == lane)
+    for (int i = 0; i < output_indices(statement_of(nest->kernel)); i++)
+        if (i == nest->tile.lane)
             o->vector = o->at[i];
         else
             o->row = o->row * nest->tile.factor[i] + o->at[i];
-    }
+}
+
+static void move_to(Writer *w, const Nest *nest, Output *o)
+{
+    int outputs = output_indices(w->s), lane = nest->tile.lane;
+    for (int i = 0; i < outputs; i++)
+        w->offset[i] = o->base[i] + o->at[i] * (i == lane ? nest->tile.width : 1);
+    number_output(nest, o);
     w->partial = lane >= 0 && nest->partial && o->at[lane] == nest->tile.factor[lane] - 1 ? nest->partial : 0;
 }
 
@@ -1087,6 +1092,17 @@ static void put_first_value(Writer *w, const Nest *nest, const char *name, int64
     w->nearly = 0;
 }
 
+/* Which of the points over which a statement takes the maximum is at hand. */
+static const char *number_of_point(Writer *w, bool vector)
+{
+    Expr number = {.op = OP_INDEX, .index = affine(0)};
+    for (int i = output_indices(w->s); i < w->s->nindex; i++) {
+        number.index = affine_scale(number.index, w->s->extent[i]);
+        number.index.coefficient[i] = 1;
+    }
+    return expr_text(w, &number, vector);
+}
+
 /* One accumulation at the point at hand. */
 static void put_accumulation(Writer *w, const Nest *nest, const char *name, int depth)
 {
@@ -1120,14 +1136,9 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
     put_expr(w, t, s->rhs, ANY, false);
     put(t, ";\n");
     if (s->position) {
-        Expr number = {.op = OP_INDEX, .index = affine(0)};
-        for (int i = output_indices(s); i < s->nindex; i++) {
-            number.index = affine_scale(number.index, s->extent[i]);
-            number.index.coefficient[i] = 1;
-        }
         indent(t, depth);
         put(t, vector ? "at%s = SELECT(GREATER(v%s, %s), %s, at%s);\n" : "at%s = GREATER(v%s, %s) ? %s : at%s;\n", suffix, suffix,
-            name, expr_text(w, &number, vector), suffix);
+            name, number_of_point(w, vector), suffix);
     }
     indent(t, depth);
     put(t, vector ? "%s = SELECT(GREATER(v%s, %s), v%s, %s);\n" : "%s = GREATER(v%s, %s) ? v%s : %s;\n", name, suffix, name, suffix,
@@ -1238,6 +1249,11 @@ static void put_reduction(Writer *w, const Nest *nest, Output *o, int depth)
         close_brace(w, inner - 1);
 }
 
+static const char *then_name(int number, const char *of)
+{
+    return number ? format("then%d_%s", number, of) : of;
+}
+
 /* What follows on a value while it is in a register, and its way to memory. */
 static void put_results(Writer *w, const Nest *nest, const char *name, int depth)
 {
@@ -1256,8 +1272,8 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
             put_early(w, k->then[i]->rhs, depth, false);
         const char *value = expr_text(w, k->then[i]->rhs, vector);
         w->nearly = 0;
-        if (i + 1 < k->nthen) {
-            name = format("then%d_%s", i + 1, first_name);
+        if (i + 1 < k->nthen || k->window) {
+            name = then_name(i + 1, first_name);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
             value = name;
@@ -1270,6 +1286,117 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
         w->made = k->then[i]->out;
     }
     w->made_name = NULL;
+}
+
+/* ---- Windows on a tile -----------------------------------------------------------------------------------------------
+ *
+ * The outputs of a tile are in registers; each window takes its own out of them. Its indices go with those of the tile,
+ * which count `step` times as fast. */
+
+/* The window's statement, whose loops are the tile's. */
+static Statement *in_loops_of(const Kernel *k)
+{
+    Statement *s = NEW(Statement);
+    *s = *k->window->body;
+    for (int i = 0; i < output_indices(s); i++) {
+        const char *name = statement_of(k)->index_name[k->along[i]];
+        s->index_name[i] = k->step[i] > 1 ? format("%s / %lld", name, (long long)k->step[i]) : name;
+    }
+    return s;
+}
+
+/* The register in which the point at hand of a window is. */
+static const char *point_name(const Writer *w, const Nest *nest, const Output *window)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = k->window->body;
+    const Access *value = s->rhs->op == OP_LOAD ? &s->rhs->access : &s->rhs->arg[0]->access;
+    Output o = {.row = 0};
+    for (int i = 0; i < output_indices(s); i++) {
+        o.at[k->along[i]] = window->at[i] * k->step[i];
+        for (int d = 0; d < value->tensor->rank; d++)
+            for (int tap = output_indices(s); value->at[d].coefficient[i] && tap < s->nindex; tap++)
+                if (value->at[d].coefficient[tap])
+                    o.at[k->along[i]] += w->offset[tap];
+    }
+    number_output(nest, &o);
+    return then_name(k->nthen, register_name(nest, &o, 0));
+}
+
+/* One point of a window, after the first. */
+static void put_window_point(Writer *w, const char *result, const char *point, const char *where, bool vector, int depth)
+{
+    bool maximum = w->s->store == STORE_MAX;
+    w->made_name = point;
+    const char *value = expr_text(w, w->s->rhs, vector);
+    w->made_name = NULL;
+    indent(&w->body, depth);
+    if (!maximum) {
+        put(&w->body, "%s += %s;\n", result, value);
+        return;
+    }
+    w->uses->greater = true;
+    w->uses->select |= vector;
+    if (w->s->position) {
+        put(&w->body, vector ? "%s = SELECT(GREATER(%s, %s), %s, %s);\n" : "%s = GREATER(%s, %s) ? %s : %s;\n", where, value, result,
+            number_of_point(w, vector), where);
+        indent(&w->body, depth);
+    }
+    put(&w->body, vector ? "%s = SELECT(GREATER(%s, %s), %s, %s);\n" : "%s = GREATER(%s, %s) ? %s : %s;\n", result, value, result,
+        value, result);
+}
+
+/* All points of the window at hand, then what follows on it. */
+static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Output *o, int depth)
+{
+    const Kernel *k = inner->kernel;
+    bool vector = is_vector(nest), maximum = w->s->store == STORE_MAX;
+    const char *type = vector ? "vec" : "float", *number = strpbrk(register_name(inner, o, 0), "0123456789");
+    const char *result = format("%s%s", maximum ? "most" : "total", number ? number : ""), *where = format("where%s", number ? number : "");
+    int outputs = output_indices(w->s);
+    w->made = w->s->rhs->op == OP_LOAD ? w->s->rhs->access : w->s->rhs->arg[0]->access;
+    for (int i = outputs; i < w->s->nindex; i++) {
+        w->fixed[i] = true;
+        w->offset[i] = 0;
+    }
+    if (w->s->position) {
+        w->uses->all |= vector;
+        indent(&w->body, depth);
+        put(&w->body, "%s %s = %s;\n", type, where, number_of_point(w, vector));
+    }
+    Expr *first = maximum || expr_is(k->first->rhs, 0) ? w->s->rhs : add(k->first->rhs, w->s->rhs);
+    w->made_name = point_name(w, nest, o);
+    const char *value = expr_text(w, first, vector);
+    w->made_name = NULL;
+    indent(&w->body, depth);
+    put(&w->body, "%s %s = %s;\n", type, result, value);
+    while (next_point(w, outputs, w->s->nindex))
+        put_window_point(w, result, point_name(w, nest, o), where, vector, depth);
+    put_results(w, inner, result, depth);
+    if (w->s->position) {
+        Access position = same_place(w->s->out, w->s->position);
+        indent(&w->body, depth);
+        put_store(w, inner, &position, where);
+    }
+}
+
+static void put_windows(Writer *w, const Nest *nest, const Output *outer, int depth)
+{
+    const Kernel *k = nest->kernel;
+    const Writer before = *w;
+    Nest inner = {.kernel = k->window, .tile = window_tile(k, &nest->tile), .partial = nest->partial};
+    at_statement(w, in_loops_of(k));
+    w->width = before.width;
+    w->lane = is_vector(nest) ? inner.tile.lane : -1;
+    Output o = {.row = 0};
+    for (int i = 0; i < output_indices(w->s); i++) {
+        w->fixed[i] = before.fixed[k->along[i]];
+        o.base[i] = outer->base[k->along[i]] / k->step[i];
+    }
+    first_output(w, &inner, &o);
+    do
+        put_window(w, nest, &inner, &o, depth);
+    while (next_output(w, &inner, &o));
 }
 
 /* Opens the loops over outputs: along the lane first where that keeps a slice of weights near. */
@@ -1285,10 +1412,13 @@ static void open_outputs(Writer *w, const Nest *nest, int *depth)
         put(&w->body, "for (int %s0 = %lld; %s0 < %lld; %s0 += %lld)\n", name, (long long)nest->begin[i], name,
             (long long)(nest->begin[i] + nest->count[i]), name, (long long)nest->tile.block);
     }
+    for (int i = 0; i < outputs && lane_first; i++)
+        if (i != lane && is_batch(k->body, i))
+            open_loop(w, nest, i, depth);
     if (lane_first)
         open_loop(w, nest, lane, depth);
     for (int i = 0; i < outputs; i++)
-        if (!lane_first || i != lane)
+        if (!lane_first || (i != lane && !is_batch(k->body, i)))
             open_loop(w, nest, i, depth);
 }
 
@@ -1306,7 +1436,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
     open_outputs(w, nest, &depth);
     Output o;
     memcpy(o.base, w->offset, sizeof o.base);
-    bool braces = early || k->nthen;
+    bool braces = early || k->nthen || k->window;
     if (braces) {
         open_brace(w, depth, 1);
         depth += depth == 1;
@@ -1317,7 +1447,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
             put_early(w, s->rhs, depth, false);
         const char *value = expr_text(w, s->rhs, vector);
         w->nearly = 0;
-        if (k->nthen) {
+        if (k->nthen || k->window) {
             const char *name = register_name(nest, &o, 0);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
@@ -1325,8 +1455,179 @@ static void emit_pointwise(Writer *w, const Nest *nest)
         }
         put_results(w, nest, value, depth);
     } while (next_output(w, nest, &o));
+    if (k->window)
+        put_windows(w, nest, &o, depth);
     if (braces)
         close_brace(w, depth - 1);
+}
+
+/* ---- Transforms --------------------------------------------------------------------------------------------------------
+ *
+ * out[i, j] = first + the sum over k, l of P[i, k] Q[j, l] in[k, l], all of it in registers: what is read, then columns by
+ * P, then rows by Q. The matrices become sums of vectors in which nothing is multiplied by one or added that is zero, and
+ * two rows, or columns, of the same numbers with other signs share what they have in common. */
+
+enum { MOST_ENTRIES = 16 };
+
+/* Some of a matrix, and the names of what it is multiplied by; columns may be added. */
+typedef struct Sums {
+    double entry[MOST_ENTRIES][MOST_ENTRIES];
+    const char *in[MOST_ENTRIES];
+    const char *out[MOST_ENTRIES];
+    int rows, columns;
+} Sums;
+
+static Sums sums_of(const Nest *nest, int matrix)
+{
+    const Statement *s = nest->kernel->body;
+    const Access *m = &s->rhs->arg[0]->arg[matrix]->access;
+    int to = matrix_index(s, matrix, true), from = matrix_index(s, matrix, false);
+    Affine at = position_of(*m);
+    Sums sums = {.rows = (int)nest->count[to], .columns = (int)nest->count[from]};
+    if (sums.rows > MOST_ENTRIES / 2 || sums.columns > MOST_ENTRIES / 2)
+        bug("a matrix of %d x %d", sums.rows, sums.columns);
+    for (int row = 0; row < sums.rows; row++)
+        for (int column = 0; column < sums.columns; column++)
+            sums.entry[row][column] = m->tensor->data[at.constant + at.coefficient[to] * (nest->begin[to] + row)
+                                                      + at.coefficient[from] * (nest->begin[from] + column)];
+    return sums;
+}
+
+/* One sum of the row's products, terms without a minus first; of those with `sign` times what other says, if given. */
+static const char *sum_text(const Sums *s, const double *entry)
+{
+    const char *text = "";
+    double common = 0;
+    int n = 0;
+    for (int c = 0; c < s->columns; c++) {
+        if (!entry[c])
+            continue;
+        common = n++ && common != fabs(entry[c]) ? 1 : fabs(entry[c]);
+    }
+    if (n < 2)
+        common = 1;
+    for (int turn = 0; turn < 4; turn++) /* + x, + a x, - x, - a x */
+        for (int c = 0; c < s->columns; c++) {
+            double e = entry[c] / common;
+            if (!e || (turn >= 2) != (e < 0) || (turn & 1) != (fabs(e) != 1))
+                continue;
+            text = format("%s%s%s%s", text, *text ? e < 0 ? " - " : " + " : e < 0 ? "-" : "",
+                          fabs(e) != 1 ? format("%s * ", c_float(fabs(e))) : "", s->in[c]);
+        }
+    return common == 1 ? text : format("%s * (%s)", c_float(common), text);
+}
+
+static const char *put_value(Writer *w, const Nest *nest, const char *name, const char *text, int depth)
+{
+    indent(&w->body, depth);
+    put(&w->body, "const %s %s = %s;\n", is_vector(nest) ? "vec" : "float", name, *text ? text : is_vector(nest) ? "{0}" : "0.0f");
+    return name;
+}
+
+/* Two columns whose entries are alike but for their signs: their sum and their difference are columns instead. */
+static void share_columns(Writer *w, const Nest *nest, Sums *s, const char *suffix, int depth)
+{
+    for (int a = 0, columns = s->columns; a < columns; a++)
+        for (int b = a + 1; b < columns; b++) {
+            int same = 0, opposite = 0, other = 0;
+            for (int r = 0; r < s->rows; r++) {
+                double x = s->entry[r][a], y = s->entry[r][b];
+                same += x && x == y;
+                opposite += x && x == -y;
+                other += x != y && x != -y;
+            }
+            if (other || !same || !opposite || same + opposite < 3)
+                continue;
+            for (int sign = 0; sign < 2; sign++) {
+                int c = s->columns++;
+                s->in[c] = put_value(w, nest, format("%s%s", sign ? "minus" : "plus", format("%d%s", a, suffix)),
+                                     format("%s %c %s", s->in[a], sign ? '-' : '+', s->in[b]), depth);
+                for (int r = 0; r < s->rows; r++)
+                    s->entry[r][c] = s->entry[r][a] == (sign ? -1 : 1) * s->entry[r][b] ? s->entry[r][a] : 0;
+            }
+            for (int r = 0; r < s->rows; r++)
+                s->entry[r][a] = s->entry[r][b] = 0;
+        }
+}
+
+/* The sums of all rows, as texts; two rows that are alike but for signs share their two parts. */
+static void put_sums(Writer *w, const Nest *nest, Sums *s, const char *suffix, int depth)
+{
+    share_columns(w, nest, s, suffix, depth);
+    for (int a = 0; a < s->rows; a++) {
+        for (int b = a + 1; b < s->rows && !s->out[a]; b++) {
+            double part[2][MOST_ENTRIES] = {{0}};
+            int same = 0, opposite = 0, other = 0;
+            for (int c = 0; c < s->columns; c++) {
+                double x = s->entry[a][c], y = s->entry[b][c];
+                same += x && x == y;
+                opposite += x && x == -y;
+                other += x != y && x != -y;
+                part[x != y][c] = x;
+            }
+            if (other || !same || !opposite || same + opposite < 3)
+                continue;
+            const char *even = put_value(w, nest, format("even%d%s", a, suffix), sum_text(s, part[0]), depth);
+            const char *odd = put_value(w, nest, format("odd%d%s", a, suffix), sum_text(s, part[1]), depth);
+            s->out[a] = format("%s + %s", even, odd);
+            s->out[b] = format("%s - %s", even, odd);
+        }
+        if (!s->out[a])
+            s->out[a] = sum_text(s, s->entry[a]);
+    }
+}
+
+static void emit_transform(Writer *w, const Nest *nest)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = k->body;
+    int depth = 1, to[2], from[2];
+    w->uses->vectors |= is_vector(nest);
+    at_statement(w, s);
+    w->lane = is_vector(nest) ? nest->tile.lane : -1;
+    w->width = nest->tile.width;
+    open_outputs(w, nest, &depth);
+    Output o;
+    memcpy(o.base, w->offset, sizeof o.base);
+    open_brace(w, depth, 1);
+    depth += depth == 1;
+    first_output(w, nest, &o);
+    Sums matrix[2];
+    for (int m = 0; m < 2; m++) {
+        to[m] = matrix_index(s, m, true);
+        from[m] = matrix_index(s, m, false);
+        matrix[m] = sums_of(nest, m);
+        w->fixed[from[m]] = true;
+    }
+    const char *between[MOST_ENTRIES][MOST_ENTRIES];
+    for (int l = 0; l < nest->count[from[1]]; l++) {
+        Sums columns = matrix[0];
+        for (int c = 0; c < columns.columns; c++) {
+            w->offset[from[0]] = nest->begin[from[0]] + c;
+            w->offset[from[1]] = nest->begin[from[1]] + l;
+            columns.in[c] = put_value(w, nest, format("in%d%d", c, l), expr_text(w, s->rhs->arg[1], is_vector(nest)), depth);
+        }
+        put_sums(w, nest, &columns, format("%d", l), depth);
+        for (int i = 0; i < columns.rows; i++)
+            between[i][l] = put_value(w, nest, format("column%d%d", i, l), columns.out[i], depth);
+    }
+    for (int i = 0; i < nest->count[to[0]]; i++) {
+        Sums rows = matrix[1];
+        memcpy(rows.in, between[i], sizeof rows.in);
+        put_sums(w, nest, &rows, format("r%d", i), depth);
+        for (int j = 0; j < rows.rows; j++) {
+            o.at[to[0]] = i;
+            o.at[to[1]] = j;
+            move_to(w, nest, &o);
+            const char *name = format("s%d%d", i, j), *value = rows.out[j];
+            Expr old = {.op = OP_LOAD, .access = s->out};
+            const Expr *first = k->first ? k->first->rhs : &old;
+            if (!expr_is(first, 0))
+                value = format("%s%s%s", expr_text(w, first, is_vector(nest)), *value == '-' ? " - " : " + ", value + (*value == '-'));
+            put_results(w, nest, put_value(w, nest, name, value, depth), depth);
+        }
+    }
+    close_brace(w, depth - 1);
 }
 
 static void emit_nest(Writer *w, const Nest *nest)
@@ -1340,6 +1641,10 @@ static void emit_nest(Writer *w, const Nest *nest)
     }
     if (!k->body) {
         emit_pointwise(w, nest);
+        return;
+    }
+    if (!nest->guarded && is_transform(s)) {
+        emit_transform(w, nest);
         return;
     }
     int depth = 1;
@@ -1384,6 +1689,8 @@ static void emit_nest(Writer *w, const Nest *nest)
             put_store(w, nest, &position, format("at%s", name + strlen("best")));
         }
     } while (next_output(w, nest, &o));
+    if (k->window)
+        put_windows(w, nest, &o, depth);
     close_brace(w, depth - 1);
 }
 

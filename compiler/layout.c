@@ -271,12 +271,25 @@ static void gather_all(Prog *prog)
         prog->last_statement = s;
 }
 
+/* ---- Products ----------------------------------------------------------------------------------------------------- */
+
+/* The operands of a contraction, or what a transform reads; how many. */
+static int operands(Statement *s, Access *operand[2])
+{
+    bool transform = is_transform(s);
+    if (!transform && !is_contraction(s))
+        return 0;
+    operand[0] = &s->rhs->arg[transform]->access;
+    operand[1] = &s->rhs->arg[1]->access;
+    return transform ? 1 : 2;
+}
+
 /* ---- Halos ------------------------------------------------------------------------------------------------------ */
 
 /* Points of the box that multiply a zero cost time: so much more than without is still taken. */
 static const double most_waste = 2.2;
 
-static bool worth_a_halo(const Statement *s)
+bool worth_a_halo(const Statement *s)
 {
     Region *regions;
     bool partition;
@@ -362,6 +375,8 @@ static void fill_halo(Prog *prog, Statement **link, Tensor *t)
 
 static bool has_halo(const Tensor *t)
 {
+    if (t->spaced)
+        return false;
     for (int d = 0; d < t->rank; d++)
         if (t->before[d] || (d < t->rank - 1 && t->room[d] > t->dim[d]))
             return true;
@@ -373,10 +388,12 @@ static void add_halos(Prog *prog)
     int n = prog->ntensors;
     Tensor **copies = NEW_ARRAY(Tensor *, n);
     for (Statement *s = prog->statements; s; s = s->next) {
-        if (!is_contraction(s) || !needs_guard(s) || !worth_a_halo(s))
+        Access *operand[2];
+        int count = operands(s, operand);
+        if (!count || !needs_guard(s) || !worth_a_halo(s))
             continue;
-        for (int i = 0; i < 2; i++) {
-            Access *access = &s->rhs->arg[i]->access;
+        for (int i = 0; i < count; i++) {
+            Access *access = operand[i];
             Tensor *t = access->tensor;
             if (!access->padded || !t->per_sample || t->is_int || (t->role != TENSOR_VALUE && t->role != TENSOR_INPUT))
                 continue;
@@ -443,9 +460,11 @@ static Tensor *transposed(Prog *prog, const Statement *reader, Tensor *weight, i
 static void transpose_weights(Prog *prog, int lanes)
 {
     Tensor **copies = NEW_ARRAY(Tensor *, prog->ntensors);
-    for (Statement *s = prog->statements; s; s = s->next)
-        for (int i = 0; is_contraction(s) && i < 2; i++) {
-            Access *access = &s->rhs->arg[i]->access, old = *access;
+    for (Statement *s = prog->statements; s; s = s->next) {
+        Access *operand[2];
+        int count = operands(s, operand);
+        for (int i = 0; i < count; i++) {
+            Access *access = operand[i], old = *access;
             int lane = blocked_lane(s, access), last = -1;
             for (int d = 0; lane >= 0 && d < old.tensor->rank; d++)
                 if (old.at[d].coefficient[lane])
@@ -456,10 +475,12 @@ static void transpose_weights(Prog *prog, int lanes)
             for (int d = 0; d < old.tensor->rank; d++)
                 access->at[d] = old.at[access->tensor->axis[d]];
         }
+    }
 }
 
-Prog *lay_out(const Prog *old, const Target *target, Unroll unroll)
+Prog *lay_out(const Prog *old, const Target *target, const Options *options)
 {
+    const Unroll unroll = options->unroll;
     Prog *prog = copy_prog(old);
     if (unroll == UNROLL_NONE)
         return prog;
@@ -477,8 +498,9 @@ Prog *lay_out(const Prog *old, const Target *target, Unroll unroll)
         order_sums(s);
     if (unroll == UNROLL_FULL)
         return prog;
-    add_halos(prog);
     if (target->lanes > 1)
         transpose_weights(prog, target->lanes);
+    use_winograd(prog, target, options);
+    add_halos(prog);
     return prog;
 }

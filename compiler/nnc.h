@@ -269,6 +269,7 @@ struct Tensor {
     int64_t before[MAX_RANK], room[MAX_RANK];
     int64_t floats;      /* product of room */
     bool overrun;        /* vectors that are read from it may reach behind its end: plan leaves room there */
+    bool spaced;         /* the room behind its rows means nothing: planes a power of two apart would share lines of the cache */
     int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
     const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
     const double *data;  /* TENSOR_CONSTANT */
@@ -336,6 +337,9 @@ struct Statement {
     Tensor *position;    /* STORE_MAX: see above, same shape as out; or NULL */
     Expr *rhs;
     bool per_sample;
+    int64_t macs;        /* multiply-adds of the contraction whose work it does another way; 0: it is as it was written */
+    const char *method;  /* that way, and how many times as fast it is predicted to be */
+    double gain;
     int phase;           /* which of the loops over samples it runs in, or before: see phases.c */
     Statement *next;
 };
@@ -360,6 +364,7 @@ struct Prog {
 /* ---- Plan: functions, tiles and buffers ------------------------------------------------------------ */
 
 typedef enum Unroll { UNROLL_AUTO, UNROLL_FULL, UNROLL_TILE, UNROLL_NONE } Unroll;
+typedef enum Math { MATH_AUTO, MATH_DIRECT, MATH_WINOGRAD } Math;
 typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, TARGET_AVX2, TARGET_AVX512, TARGET_NEON, NTARGETS } TargetName;
 
 typedef struct Target {
@@ -375,6 +380,7 @@ typedef struct Options {
     const char *input_file, *output_file, *prefix;
     Unroll unroll;
     TargetName target;
+    Math math;
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     bool inference;
     const char *input_size;  /* --input, as text */
@@ -386,6 +392,7 @@ typedef enum Form { /* what a statement looks like to the schedule */
     FORM_MOVE,           /* out = in */
     FORM_POINTWISE,      /* out = f(in...), no reduction */
     FORM_CONTRACTION,    /* out += u * v */
+    FORM_TRANSFORM,      /* out += constant matrix * constant matrix * in: winograd.c's */
     FORM_WINDOW,         /* out max= in, or out += in times a constant, over a few taps */
     FORM_REDUCTION,      /* anything else that reduces */
     NFORMS
@@ -425,6 +432,9 @@ typedef struct Kernel {
     Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
     int nthen;
     bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
+    struct Kernel *window; /* a nest over windows on the last value, run where a tile of it is in registers; or NULL */
+    int along[MAX_INDEX]; /* for each of the window's outputs' indices: which of this nest's it goes with, */
+    int64_t step[MAX_INDEX]; /* and how many points of that one window takes */
     int samples;         /* the index that runs over the samples of a chunk, or -1 */
     double cycles;       /* predicted */
     struct Kernel *next;
@@ -724,15 +734,24 @@ const char *form_name(Form);
 int64_t predicted_bytes(const Function *);                 /* of machine code, written out */
 double predicted_seconds(const Function *);                /* of gcc -O2 on that */
 
-Prog *lay_out(const Prog *, const Target *, Unroll);       /* layout.c: a copy, with every tensor's place in memory */
+Prog *lay_out(const Prog *, const Target *, const Options *); /* layout.c: a copy, with every tensor's place in memory */
+bool worth_a_halo(const Statement *);                       /* layout.c: few points more with zeros around what it reads */
+void use_winograd(Prog *, const Target *, const Options *);  /* winograd.c */
+double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* plan.c: as one kernel */
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
 /* split.c: false where it can't be; partition: each output belongs to exactly one region. */
 bool split_regions(const Statement *, int lanes, Region **regions, bool *partition);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
-void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region */
+void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */
+bool set_window(Kernel *, Kernel *window);                 /* window.c: false where tiles can't hold whole windows */
+Region window_region(const Kernel *, const Region *);      /* what the window does where the kernel does that region */
+Tile window_tile(const Kernel *, const Tile *);
 Tile no_tile(void);
 bool is_contraction(const Statement *);                    /* out += u v */
+bool is_transform(const Statement *);                      /* out += p q v, with constants p and q */
+int matrix_index(const Statement *, int matrix, bool output); /* tile.c: the index by which a transform's matrix steps */
+bool is_batch(const Statement *, int index);               /* tile.c: is it an index of all three of out += u v? */
 bool in_vectors(const Statement *, int lane);              /* tile.c: can that index lie in lanes? */
 double expr_cycles(const Expr *, int width);               /* tile.c: a prediction */
 int64_t region_volume(const Region *, const Statement *);

@@ -13,7 +13,7 @@
 #include <strings.h>
 
 typedef enum OptionId {
-    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_TILE, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
+    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_MATH, OPT_TILE, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
     OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
 } OptionId;
 
@@ -30,6 +30,8 @@ static const struct Option {
     {"--unroll", "auto|full|tile|none", OPT_UNROLL, "how much straight-line code to write (default: auto)"},
     {"--target", "generic|scalar|avx2|avx512|neon", OPT_TARGET,
      "the code's shape: vectors of 8 floats, plain C99, or a machine's (default: generic)"},
+    {"--math", "auto|direct|winograd", OPT_MATH,
+     "3x3 convolutions as written, or with fewer multiplications (default: auto, where faster)"},
     {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors where they fit"},
     {"--inference", NULL, OPT_INFERENCE, "the forward pass only"},
     {"--main", NULL, OPT_MAIN, "(a later version) add a main()"},
@@ -294,6 +296,9 @@ Command parse_options(int argc, char **argv)
             break;
         case OPT_TARGET:
             o->target = target_value(value);
+            break;
+        case OPT_MATH:
+            o->math = (Math)choice(option->name, value, option->value);
             break;
         case OPT_TILE:
             tile_value(value, o);

@@ -63,6 +63,8 @@ Form form_of(const Statement *s)
                : s->store == STORE_SET && e->op == OP_LOAD ? FORM_MOVE : FORM_POINTWISE;
     if (is_contraction(s))
         return FORM_CONTRACTION;
+    if (is_transform(s))
+        return FORM_TRANSFORM;
     bool scaled = e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_CONSTANT;
     bool window = e->op == OP_LOAD ? e->access.padded : scaled && e->arg[0]->access.padded;
     return window ? FORM_WINDOW : FORM_REDUCTION;
@@ -70,7 +72,7 @@ Form form_of(const Statement *s)
 
 const char *form_name(Form form)
 {
-    static const char *const names[NFORMS] = {"fill", "move", "pointwise", "contraction", "window", "reduction"};
+    static const char *const names[NFORMS] = {"fill", "move", "pointwise", "contraction", "transform", "window", "reduction"};
     return names[form];
 }
 
@@ -142,6 +144,22 @@ static Kernel *finish_kernels(Kernel *kernels, Unroll unroll, const Target *targ
     return result;
 }
 
+double predicted_cycles(const Statement *first, const Statement *body, const Target *target)
+{
+    Statement *copy[2] = {NULL, NULL};
+    for (int part = 0; part < 2; part++)
+        if (part ? body : first) {
+            copy[part] = NEW(Statement);
+            *copy[part] = *(part ? body : first);
+        }
+    Kernel *k = NEW(Kernel);
+    *k = (Kernel){.first = copy[0], .body = copy[1], .samples = -1};
+    double cycles = 0;
+    for (k = finish_kernel(k, UNROLL_TILE, target); k; k = k->next)
+        cycles += k->cycles;
+    return cycles;
+}
+
 /* Pairs a first value with the statement that accumulates onto it. */
 static Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end)
 {
@@ -201,12 +219,11 @@ static bool uses_op(const Expr *e, Op op)
     return false;
 }
 
-/* The statements of a kernel: first, body, then what follows on them. */
-enum { MAX_PARTS = 2 + MAX_THEN };
+/* The statements of a kernel: first, body, then what follows on them; those of its window last. */
+enum { MAX_PARTS = 2 * (2 + MAX_THEN) };
 
-static void parts_of(Kernel *k, Statement **part[MAX_PARTS], int *n)
+static void add_parts(Kernel *k, Statement **part[MAX_PARTS], int *n)
 {
-    *n = 0;
     if (k->first)
         part[(*n)++] = &k->first;
     if (k->body)
@@ -215,8 +232,26 @@ static void parts_of(Kernel *k, Statement **part[MAX_PARTS], int *n)
         part[(*n)++] = &k->then[i];
 }
 
+static void parts_of(Kernel *k, Statement **part[MAX_PARTS], int *n)
+{
+    *n = 0;
+    add_parts(k, part, n);
+    if (k->window)
+        add_parts(k->window, part, n);
+}
+
+static bool is_then(const Kernel *k, const Statement *s)
+{
+    for (int i = 0; i < k->nthen; i++)
+        if (k->then[i] == s)
+            return true;
+    return false;
+}
+
 static bool stores(const Kernel *k, const Statement *s)
 {
+    if (k->window && s != k->first && s != k->body && !is_then(k, s))
+        return stores(k->window, s);
     for (int i = 0; i < k->nthen; i++)
         if (k->then[i] == s)
             return !k->dropped[i + 1];
@@ -229,7 +264,7 @@ static bool passes_on(const Kernel *k, const Tensor *t)
     bool made = k->dropped[0] && (k->body ? k->body : k->first)->out.tensor == t;
     for (int i = 0; i < k->nthen; i++)
         made |= k->dropped[i + 1] && k->then[i]->out.tensor == t;
-    return made;
+    return made || (k->window && passes_on(k->window, t));
 }
 
 typedef struct Reads {
@@ -346,7 +381,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         f->cycles = sum_cycles(f->kernels);
     for (const Statement *s = begin; s != end; s = s->next)
         if (is_contraction(s))
-            f->macs += box_volume(s);
+            f->macs += s->macs ? s->macs : box_volume(s);
     return f->kernels ? f : NULL;
 }
 
@@ -486,7 +521,7 @@ static bool can_follow(Fusion *fusion, const Access *value)
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (!complete_value || k->nthen == MAX_THEN || f->unroll != UNROLL_TILE || f == fusion->from
+            if (!complete_value || k->nthen == MAX_THEN || k->window || f->unroll != UNROLL_TILE || f == fusion->from
                 || (fusion->into && fusion->into != f))
                 return false;
             fusion->into = f;
@@ -536,26 +571,32 @@ static void take_fills(Fusion *fusion, const Tensor *t)
     }
 }
 
+/* Does nobody read the value from memory? Then its halo isn't filled. */
+static bool drop_value(Fusion *fusion)
+{
+    bool read = false;
+    for (Function *f = fusion->pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels; k; k = k->next)
+            read |= reads(k, fusion->value);
+    for (Kernel *k = fusion->into->kernels, *next; k; k = next) {
+        next = k->next;
+        if (!read && writes(k, fusion->value) && is_halo_fill(k))
+            remove_kernel(fusion->into, k);
+    }
+    return !read;
+}
+
 static void fuse(Fusion *fusion, const Access *value)
 {
     Tensor *t = fusion->value;
     const Statement *consumer = fusion->consumer->first;
     remove_kernel(fusion->from, fusion->consumer);
-    bool read = false;
-    for (Function *f = fusion->pass->functions; f; f = f->next)
-        for (Kernel *k = f->kernels; k; k = k->next)
-            read |= reads(k, t);
-    for (Kernel *k = fusion->into->kernels, *next; k; k = next) {
-        next = k->next;
-        if (!writes(k, t))
+    bool dropped = drop_value(fusion);
+    for (Kernel *k = fusion->into->kernels; k; k = k->next) {
+        if (!writes(k, t) || is_halo_fill(k))
             continue;
-        if (is_halo_fill(k)) {
-            if (!read)
-                remove_kernel(fusion->into, k);
-            continue;
-        }
         Statement *then = follow(k, consumer, value);
-        k->dropped[k->nthen] = !read;
+        k->dropped[k->nthen] = dropped;
         k->then[k->nthen++] = then;
     }
     take_fills(fusion, consumer->out.tensor);
@@ -581,13 +622,80 @@ static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
     return false;
 }
 
-static void fuse_all(Pass *pass)
+/* ---- Windows ---------------------------------------------------------------------------------------------------------
+ *
+ * Windows side by side on a value run where a tile of it is in registers, if that is predicted to be faster. */
+
+/* The one kernel that makes t and could take a window on it; NULL: there is none, or several. */
+static Kernel *maker_of(const Pass *pass, const Tensor *t, Function **into)
+{
+    Kernel *maker = NULL;
+    for (Function *f = pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels; k; k = k->next) {
+            if (!writes(k, t) || is_halo_fill(k))
+                continue;
+            bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
+            if (maker || !complete_value || k->window || f->unroll != UNROLL_TILE || f->per_call)
+                return NULL;
+            maker = k;
+            *into = f;
+        }
+    return maker;
+}
+
+/* What the windows look at; NULL: several tensors, or none. */
+static Tensor *looked_at(const Pass *pass, const Statement *s)
+{
+    Tensor *found = NULL;
+    for (Tensor *t = pass->prog->tensors; t; t = t->next)
+        if (reading_of(s, t).times) {
+            if (found || t->role != TENSOR_VALUE || !t->per_sample || has_alias(pass, t))
+                return NULL;
+            found = t;
+        }
+    return found;
+}
+
+static bool try_window(const Plan *plan, Pass *pass, Function *from, Kernel *window)
+{
+    Fusion fusion = {.pass = pass, .from = from, .consumer = window};
+    fusion.value = window->body && window->regions ? looked_at(pass, window->body) : NULL;
+    Kernel *maker = fusion.value ? maker_of(pass, fusion.value, &fusion.into) : NULL;
+    if (!maker || fusion.into == from || fusion.into->phase != from->phase)
+        return false;
+    for (int i = 0; i < window->nthen; i++) {
+        Kernel then = {.first = window->then[i]};
+        Fusion follower = {pass, from, fusion.into, &then, window->body->out.tensor};
+        if (!inputs_ready(&follower))
+            return false;
+    }
+    Kernel with = *maker;
+    if (!set_window(&with, window))
+        return false;
+    choose_tiles(&with, plan->target);
+    if (with.cycles > maker->cycles + window->cycles)
+        return false;
+    remove_kernel(from, window);
+    maker->dropped[maker->nthen] = drop_value(&fusion);
+    set_window(maker, window);
+    take_fills(&fusion, last_of(window)->out.tensor);
+    from->gone = !from->kernels;
+    return true;
+}
+
+static void fuse_all(const Plan *plan, Pass *pass)
 {
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels, *next; k; k = next) {
             next = k->next;
             if (f->unroll == UNROLL_TILE && !f->per_call)
                 try_fusion(pass, f, k);
+        }
+    for (Function *f = pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels, *next; k; k = next) {
+            next = k->next;
+            if (f->unroll == UNROLL_TILE && !f->per_call)
+                try_window(plan, pass, f, k);
         }
     for (Function **link = &pass->functions; *link;)
         if ((*link)->gone)
@@ -709,6 +817,8 @@ static bool can_batch(const Function *f)
     for (Kernel *k = f->kernels; k; k = k->next) {
         Statement **part[MAX_PARTS];
         int n;
+        if (k->window)
+            return false;
         for (parts_of(k, part, &n); n--;) {
             const Statement *s = *part[n];
             bool fits = true;
@@ -844,7 +954,7 @@ static const Function *same_code(const Pass *pass, const Function *f)
 
 static bool makes_gradient(const Statement *s)
 {
-    return s->out.tensor->role == TENSOR_GRADIENT;
+    return s->out.tensor->role == TENSOR_GRADIENT || (s->out.tensor->role == TENSOR_VALUE && s->out.tensor->weight);
 }
 
 /* "backward", or which half of it where there are two. */
@@ -866,7 +976,7 @@ static bool adds_up(const Function *f)
     for (int i = 0; i < f->nparams; i++) {
         const Tensor *t = f->param[i];
         if (f->param_written[i] && t->role == TENSOR_VALUE)
-            sums |= !t->per_sample && !t->of;
+            sums |= !t->per_sample && !t->of && !t->weight;
     }
     return sums;
 }
@@ -967,25 +1077,35 @@ static void note_overrun(const Access *access, void *context)
         t->overrun = reach->pass->root[t->id]->overrun = true;
 }
 
-static void note_overruns(const Pass *pass, const Function *f)
+static void note_region_overruns(const Pass *pass, Kernel *k, const Region *r, const Tile *tile)
 {
     Statement **part[MAX_PARTS];
-    int n;
+    int n = 0;
+    for (add_parts(k, part, &n); n--;) {
+        Reach reach = {pass, r, tile, *part[n]};
+        visit_loads((*part[n])->rhs, note_overrun, &reach);
+        if (k->body == *part[n] && !k->first) /* its first value is read */
+            note_overrun(&k->body->out, &reach);
+    }
+}
+
+static void note_overruns(const Pass *pass, const Function *f)
+{
     for (Kernel *k = f->kernels; k; k = k->next)
-        for (const Region *r = k->regions; r; r = r->next)
-            for (parts_of(k, part, &n); n--;) {
-                Reach reach = {pass, r, &r->tile, *part[n]};
-                visit_loads((*part[n])->rhs, note_overrun, &reach);
-                if (k->body == *part[n] && !k->first) /* its first value is read */
-                    note_overrun(&k->body->out, &reach);
-                reach.tile = &r->rest;
-                visit_loads((*part[n])->rhs, note_overrun, &reach);
+        for (const Region *r = k->regions; r; r = r->next) {
+            note_region_overruns(pass, k, r, &r->tile);
+            note_region_overruns(pass, k, r, &r->rest);
+            if (k->window) {
+                Region region = window_region(k, r);
+                Tile tile = window_tile(k, &r->tile);
+                note_region_overruns(pass, k->window, &region, &tile);
             }
+        }
 }
 
 static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
 {
-    Prog *prog = lay_out(meaning, plan->target, plan->options->unroll);
+    Prog *prog = lay_out(meaning, plan->target, plan->options);
     order_phases(prog);
     Pass pass = {.prog = prog, .batch = plan->net->batch, .prepares = plan->options->inference};
     share_moves(&pass);
@@ -1006,7 +1126,7 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
         while (*link != end)
             link = &(*link)->next;
     }
-    fuse_all(&pass);
+    fuse_all(plan, &pass);
     take_samples_together(plan, &pass);
     for (Function *f = pass.functions; f; f = f->next) {
         f->kernels = finish_kernels(f->kernels, f->unroll, plan->target);
@@ -1177,14 +1297,14 @@ static void dump_kernel(FILE *f, const Kernel *k)
 {
     const Statement *s = k->body ? k->body : k->first;
     fprintf(f, "    %s, %lld points, %.0f cycles\n", form_name(k->form), (long long)k->terms, k->cycles);
-    for (int part = 0; part < 2 + k->nthen; part++) {
-        const Statement *each = part == 0 ? k->first : part == 1 ? k->body : k->then[part - 2];
-        if (!each)
-            continue;
+    Statement **part[MAX_PARTS];
+    int n;
+    parts_of((Kernel *)k, part, &n);
+    for (int i = 0; i < n; i++) {
         fputs("        ", f);
-        if (!stores(k, each))
+        if (!stores(k, *part[i]))
             fputs("in a register: ", f);
-        dump_statement(f, each);
+        dump_statement(f, *part[i]);
     }
     for (const Region *r = k->regions; r; r = r->next) {
         fputs("        region", f);
@@ -1214,6 +1334,9 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
         fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", fn->name, unroll_name(fn->unroll), (long long)fn->macs,
                 fn->cycles, fn->why, fn->per_call ? ", once a call" : "",
                 fn->batched ? ", samples together" : "", fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
+        for (const Kernel *k = fn->kernels; k; k = k->next)
+            if (k->body && k->body->method)
+                fprintf(f, "    %s, predicted to be %.2f times as fast as without\n", k->body->method, k->body->gain);
         for (const Kernel *k = fn->twin ? NULL : fn->kernels; k; k = k->next)
             dump_kernel(f, k);
     }

@@ -87,8 +87,8 @@ static void find_conditions(const Access *access, void *context)
             return;
         }
         /* The longer index is the one to cut; of equals the one that occurs in out. A maximum has no neutral
-         * value to begin a second region of the same output with, so its outputs are cut. */
-        bool first_in_out = c.i < output_indices(s), maximum = s->store == STORE_MAX;
+         * value to begin a second region of the same output with, so its outputs are cut; a transform is to stay whole. */
+        bool first_in_out = c.i < output_indices(s), maximum = s->store == STORE_MAX || is_transform(s);
         if (count == 2 && s->extent[c.j] > s->extent[c.i] && !(maximum && first_in_out))
             c = exchanged(c);
         if (count == 2 && starves_lanes(s, c, conditions->lanes))

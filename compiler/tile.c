@@ -9,6 +9,7 @@
  *     two fused multiply-adds and two loads a cycle; a sum can take its next term after some five cycles
  *
  * which holds, closely enough to choose by, for x86-64 cores since 2013 and for the larger ARM cores. */
+#include <math.h>
 #include <string.h>
 
 #include "nnc.h"
@@ -45,6 +46,23 @@ bool is_contraction(const Statement *s)
     return s->store == STORE_ADD && e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_LOAD;
 }
 
+bool is_transform(const Statement *s)
+{
+    const Expr *e = s->rhs;
+    if (s->store != STORE_ADD || e->op != OP_MUL || e->arg[0]->op != OP_MUL || e->arg[1]->op != OP_LOAD)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (e->arg[0]->arg[i]->op != OP_LOAD || e->arg[0]->arg[i]->access.tensor->role != TENSOR_CONSTANT)
+            return false;
+    return true;
+}
+
+bool is_batch(const Statement *s, int index)
+{
+    return is_contraction(s) && depends_on(&s->out, index) && depends_on(&s->rhs->arg[0]->access, index)
+           && depends_on(&s->rhs->arg[1]->access, index);
+}
+
 int64_t region_volume(const Region *r, const Statement *s)
 {
     int64_t volume = !r->empty;
@@ -78,6 +96,14 @@ bool in_vectors(const Statement *s, int lane)
            && expr_in_vectors(s->rhs, lane);
 }
 
+static bool window_in_vectors(const Kernel *k, int lane)
+{
+    for (int i = 0; k->window && i < output_indices(k->window->body); i++)
+        if (k->along[i] == lane)
+            return k->step[i] == 1 && in_vectors(k->window->body, i);
+    return !k->window;
+}
+
 static int choose_lane(const Kernel *k, const Region *box)
 {
     const Statement *s = k->body ? k->body : k->first;
@@ -86,6 +112,7 @@ static int choose_lane(const Kernel *k, const Region *box)
         bool fits = in_vectors(s, i) && (!k->first || !k->body || in_vectors(k->first, i));
         for (int n = 0; n < k->nthen; n++)
             fits &= in_vectors(k->then[n], i);
+        fits &= window_in_vectors(k, i);
         if (fits && i != k->samples && (best < 0 || box->count[i] > box->count[best]))
             best = i;
     }
@@ -149,6 +176,12 @@ static double distinct_loads(const Model *m, const Access *access, const Tile *t
     return reach / taps;
 }
 
+/* A point of a sum or a maximum: how long it takes where the operands are at hand. */
+static double window_cycles(const Statement *s, int width)
+{
+    return expr_cycles(s->rhs, width) + 0.5 + (s->store == STORE_MAX);
+}
+
 /* One tile with held[] outputs along each index: cycles for all its points. */
 static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
 {
@@ -166,7 +199,7 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
         loads = distinct_loads(m, &m->s->rhs->arg[0]->access, tile, held)
                 + distinct_loads(m, &m->s->rhs->arg[1]->access, tile, held);
     } else {
-        arithmetic = accumulators * (expr_cycles(m->s->rhs, tile->width) + 0.5 + (m->s->store == STORE_MAX));
+        arithmetic = accumulators * window_cycles(m->s, tile->width);
         loads = accumulators;
     }
     double ops = (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
@@ -179,6 +212,8 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     double ends = 2 * accumulators * (double)tile->parts, then = 0;
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
+    if (m->kernel->window)
+        then += window_cycles(m->kernel->window->body, tile->width);
     if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
         return step + accumulators * (then + 0.5) + 1.5;
     return steps * step + ends / 2 + accumulators * then + 4 + latency_cycles;
@@ -265,8 +300,69 @@ static bool is_wanted(const Model *m, const Tile *tile)
            || (rows == m->target->rows && (tile->lane < 0 || tile->factor[tile->lane] == m->target->vectors));
 }
 
+/* Do the tiles hold whole windows? */
+static bool holds_windows(const Model *m, const Tile *tile)
+{
+    for (int i = 0; m->kernel->window && i < output_indices(m->kernel->window->body); i++)
+        if (tile->factor[m->kernel->along[i]] % m->kernel->step[i])
+            return false;
+    return true;
+}
+
+/* ---- Transforms ---------------------------------------------------------------------------------------------------
+ *
+ * All that is summed for a vector of channels is loaded, multiplied by one matrix and by the other, and stored: one
+ * body of straight-line code, in which additions of zero don't occur and multiplications by one cost nothing. */
+
+/* The index of the statement by which a matrix steps that occurs in out, or that does not. */
+int matrix_index(const Statement *s, int matrix, bool output)
+{
+    const Access *m = &s->rhs->arg[0]->arg[matrix]->access;
+    for (int i = 0; i < s->nindex; i++)
+        if (depends_on(m, i) && (i < output_indices(s)) == output)
+            return i;
+    bug("a matrix without an index");
+}
+
+/* Vector additions for one row of the operand. */
+static double matrix_operations(const Statement *s, int matrix)
+{
+    const Tensor *m = s->rhs->arg[0]->arg[matrix]->access.tensor;
+    double entries = 0;
+    for (int64_t i = 0; i < m->count; i++)
+        entries += m->data[i] != 0;
+    return 0.75 * (entries - (double)s->extent[matrix_index(s, matrix, true)]);
+}
+
+static Tile transform_tile(const Kernel *k, const Region *box, const Target *target, int lane)
+{
+    const Statement *s = k->body;
+    Tile tile = no_tile();
+    tile.lane = lane;
+    tile.width = lane >= 0 ? target->lanes : 1;
+    double times = 1, in = 1, out = 1, then = k->first && k->first->rhs->op == OP_CONSTANT ? 0 : 0.5;
+    for (int i = 0; i < s->nindex; i++)
+        times *= i == lane ? (double)((box->count[i] + tile.width - 1) / tile.width) : (double)box->count[i];
+    for (int matrix = 0; matrix < 2; matrix++) {
+        int to = matrix_index(s, matrix, true), from = matrix_index(s, matrix, false);
+        tile.factor[to] = box->count[to];
+        tile.unrolled[from] = true;
+        out *= (double)box->count[to];
+        in *= (double)box->count[from];
+    }
+    int rows = matrix_index(s, 0, true), columns = matrix_index(s, 1, false);
+    double between = (double)(box->count[rows] * box->count[columns]);
+    double operations = matrix_operations(s, 0) * (double)box->count[columns] + matrix_operations(s, 1) * (double)box->count[rows];
+    for (int n = 0; n < k->nthen; n++)
+        then += expr_cycles(k->then[n]->rhs, tile.width);
+    tile.cycles = times / in / out * (0.5 * operations + 0.5 * in + 0.5 * between + out * (1 + then) + 4);
+    return tile;
+}
+
 static void consider(const Model *m, Tile *best, Tile *tile, bool main)
 {
+    if (!holds_windows(m, tile))
+        return;
     unroll_taps(m, tile, main);
     int loop = innermost_loop(m, tile);
     for (int64_t parts = 1; parts <= MOST_PARTS; parts *= 2) {
@@ -302,8 +398,12 @@ static Tile best_tile(const Model *m, int lane, bool main)
     tile.width = lane >= 0 ? m->target->lanes : 1;
     if (lane < 0 && m->outputs)
         tile.lane = -1;
+    int64_t least[MAX_INDEX];
+    for (int i = 0; m->kernel->window && i < output_indices(m->kernel->window->body); i++)
+        tile.factor[m->kernel->along[i]] = m->kernel->step[i];
+    memcpy(least, tile.factor, sizeof least);
     Tile best = tile;
-    best.cycles = 1e300;
+    best.cycles = INFINITY;
     consider(m, &best, &tile, main);
     if (!m->contraction && !(m->s->store == STORE_ADD && m->outputs < m->s->nindex))
         return best;
@@ -315,20 +415,20 @@ static Tile best_tile(const Model *m, int lane, bool main)
         for (int i = 0; m->contraction && i < m->outputs; i++) {
             if (i == lane)
                 continue;
-            for (int64_t f = 2; f <= most_factor(m, &tile, i, most); f++) {
+            for (int64_t f = least[i] + 1; f <= most_factor(m, &tile, i, most); f++) {
                 tile.factor[i] = f;
                 consider(m, &best, &tile, main);
                 for (int k = i + 1; k < m->outputs; k++) {
                     if (k == lane)
                         continue;
-                    for (int64_t g = 2; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->registers; g++) {
+                    for (int64_t g = least[k] + 1; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->registers; g++) {
                         tile.factor[k] = g;
                         consider(m, &best, &tile, main);
                     }
-                    tile.factor[k] = 1;
+                    tile.factor[k] = least[k];
                 }
             }
-            tile.factor[i] = 1;
+            tile.factor[i] = least[i];
         }
     }
     return best;
@@ -349,14 +449,15 @@ static void choose_block(const Model *m, Tile *tile)
         for (int d = 0; d < access->tensor->rank; d++) {
             int64_t span = 1;
             for (int k = 0; k < m->s->nindex; k++)
-                if (k != i)
+                if (k != i && !is_batch(m->s, k))
                     span += (access->at[d].coefficient[k] < 0 ? -1 : 1) * access->at[d].coefficient[k] * (m->box->count[k] - 1);
             touched *= span;
         }
         bytes += touched;
     }
     for (int k = 0; k < m->outputs; k++)
-        tiles *= (m->box->count[k] + tile->factor[k] - 1) / tile->factor[k];
+        if (!is_batch(m->s, k))
+            tiles *= (m->box->count[k] + tile->factor[k] - 1) / tile->factor[k];
     int64_t count = m->box->count[i], block = NEAR_CACHE / (bytes + 1);
     if (tiles < 3 || block >= count)
         return;
@@ -385,6 +486,11 @@ void choose_tiles(Kernel *k, const Target *target)
         Model m = {k, s, r, target, output_indices(s), k->body && is_contraction(k->body)};
         bool main = 4 * region_volume(r, s) >= largest;
         int lane = target->lanes > 1 ? choose_lane(k, r) : -1;
+        if (k->body && is_transform(s)) {
+            r->tile = transform_tile(k, r, target, lane);
+            k->cycles += r->tile.cycles;
+            continue;
+        }
         r->tile = best_tile(&m, lane, main);
         k->cycles += r->tile.cycles;
         if (k->samples >= 0 && k->samples < m.outputs && r->tile.factor[k->samples] > 1) {

@@ -12,6 +12,9 @@
  * Layout of the state: NN_STATE_HEAD floats, the first 8 bytes of which hold the number of steps done
  * (uint64_t); then one array of n floats for each moment, in the order of the functions' parameters.
  *
+ * The loops are compiled for several widths of vectors where the system can choose among them when the program is
+ * loaded. The Makefile lets no compiler fuse a multiplication with an addition, so each gives the same bits.
+ *
  * A weight of 0 with gradient 0 stays 0 under every method: d, all moments and the numerator are 0, and
  * the denominator is at least FLT_MIN. Hence the padding between tensors stays 0. */
 #include "nn.h"
@@ -19,6 +22,14 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
+
+#ifndef WIDTHS
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && (!defined(__clang__) || __clang_major__ >= 14)
+#define WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define WIDTHS
+#endif
+#endif
 
 nn_optimizer nn_sgd(float lr)
 {
@@ -89,7 +100,7 @@ static float positive(float eps)
 
 /* In all loops: w weight, g gradient, d the gradient to descend along, which is +-g + weight_decay w. */
 
-static void sgd(const nn_optimizer *o, float *restrict w, const float *restrict g, size_t n)
+WIDTHS static void sgd(const nn_optimizer *o, float *restrict w, const float *restrict g, size_t n)
 {
     const float lr = o->lr, sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay;
 
@@ -100,8 +111,8 @@ static void sgd(const nn_optimizer *o, float *restrict w, const float *restrict 
 }
 
 /* b is the momentum buffer; the step is b, or d + momentum b under Nesterov. */
-static void sgd_momentum(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
-                         float *restrict b, size_t n)
+WIDTHS static void sgd_momentum(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
+                                float *restrict b, size_t n)
 {
     const float lr = o->lr, sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay, momentum = o->momentum;
     const float take = step == 1 ? 1.0f : (float)(1 - decimal(o->dampening));
@@ -114,8 +125,8 @@ static void sgd_momentum(const nn_optimizer *o, uint64_t step, float *restrict w
     }
 }
 
-static void adagrad(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
-                    float *restrict sum, size_t n)
+WIDTHS static void adagrad(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
+                           float *restrict sum, size_t n)
 {
     const float lr = (float)(o->lr / (1 + (double)(step - 1) * o->lr_decay));
     const float sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay, eps = positive(o->eps);
@@ -132,8 +143,8 @@ static void adagrad(const nn_optimizer *o, uint64_t step, float *restrict w, con
 
 /* square and mean: running averages of d*d and, if centered, of d; b: the momentum buffer. The variance square -
  * mean*mean can round to less than 0 when d hardly changes; it counts as 0 then, where PyTorch gets NaN. */
-static void rmsprop(const nn_optimizer *o, float *restrict w, const float *restrict g, float *restrict square,
-                    float *restrict mean, float *restrict b, size_t n)
+WIDTHS static void rmsprop(const nn_optimizer *o, float *restrict w, const float *restrict g, float *restrict square,
+                           float *restrict mean, float *restrict b, size_t n)
 {
     const float lr = o->lr, sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay, momentum = o->momentum;
     const float keep = o->alpha, take = (float)(1 - decimal(o->alpha)), eps = positive(o->eps);
@@ -174,8 +185,8 @@ static void rmsprop(const nn_optimizer *o, float *restrict w, const float *restr
 /* m, v: first and second moment; most: the largest v so far (AMSGrad). Kingma and Ba 2015, with the bias
  * corrections 1 - beta^step folded into the learning rate and the root. Decoupled weight decay (Loshchilov and
  * Hutter 2019) shrinks the weight and leaves the gradient alone. */
-static void adam(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
-                 float *restrict m, float *restrict v, float *restrict most, size_t n)
+WIDTHS static void adam(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
+                        float *restrict m, float *restrict v, float *restrict most, size_t n)
 {
     const double beta1 = decimal(o->beta1), beta2 = decimal(o->beta2);
     const float keep1 = (float)beta1, take1 = (float)(1 - beta1);

@@ -32,6 +32,7 @@
 #define DELICATE 10           /* times all this where 1 - y y is taken from a y that was rounded near 1 */
 #define SCALED_BACK 1e-3      /* of the largest gradient where batchnorm scales back what weights before it scale: what cancelling
                                * leaves of their gradient is 0, times one over a deviation that may be small */
+#define FEWER 16               /* as much more where convolutions are done with fewer multiplications */
 #define ROUNDING 1e-6         /* how far, relatively, the numbers are moved to look for kinks */
 #define EXACT 4194304.0       /* 2^22: float holds whole numbers to 2^24, and the bound below is no proof */
 
@@ -43,6 +44,7 @@ enum {
 };
 
 static const char *const unroll_names[] = {"auto", "full", "tile", "none"};
+static const char *const math_names[] = {"auto", "direct", "winograd"};
 static const char *const compilers[] = {"gcc", "clang"};
 
 static uint64_t rng;
@@ -407,8 +409,8 @@ __attribute__((format(printf, 3, 4))) static void report(const Case *c, const Bi
         return;
     va_list list;
     va_start(list, fmt);
-    fprintf(stderr, "\n`%s` (--unroll=%s --target=%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
-            targets[c->options.target].name, c->cc, c->whole ? ", whole numbers" : "", b ? b->n : 0);
+    fprintf(stderr, "\n`%s` (--unroll=%s --target=%s --math=%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
+            targets[c->options.target].name, math_names[c->options.math], c->cc, c->whole ? ", whole numbers" : "", b ? b->n : 0);
     vfprintf(stderr, fmt, list);
     fprintf(stderr, "\n");
     va_end(list);
@@ -417,6 +419,8 @@ __attribute__((format(printf, 3, 4))) static void report(const Case *c, const Bi
 static double tolerance(const Case *c, const double *reference, int64_t count, double all)
 {
     double share = strstr(c->text, "tanh") || strstr(c->text, "sigmoid") || strstr(c->text, "batchnorm") ? DELICATE : 1;
+    if (c->options.math == MATH_WINOGRAD)
+        share *= FEWER;
     double cancels = strstr(c->text, "batchnorm") ? SCALED_BACK : share * CANCELLATION;
     return c->whole ? 0 : share * (TOLERANCE * largest(reference, count) + NOTHING) + cancels * all;
 }
@@ -533,8 +537,8 @@ static generated build_of(const Case *c)
     if (loops && !strcmp(c->cc, "gcc"))
         flags = format("%s -Wno-error=aggressive-loop-optimizations", flags);
     return (generated){c->prefix, c->text,
-                       format("--unroll=%s --target=%s%s -Wno-all", unroll_names[c->options.unroll],
-                              targets[c->options.target].name, c->options.inference ? " --inference" : ""),
+                       format("--unroll=%s --target=%s --math=%s%s -Wno-all", unroll_names[c->options.unroll],
+                              targets[c->options.target].name, math_names[c->options.math], c->options.inference ? " --inference" : ""),
                        flags, NULL};
 }
 
@@ -570,7 +574,8 @@ static void check_both_counts(const Case *c, const nn_model *m)
 static Case new_case(int i, bool whole)
 {
     return (Case){.prefix = format("net%02d", i), .cc = compilers[i / 8 % 2], .whole = whole,
-                  .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS)}};
+                  .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS),
+                              .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3)}};
 }
 
 static void check_random(bool whole)
@@ -695,6 +700,44 @@ static void check_examples(bool worked)
     }
     for (int i = 0; i < 2; i++)
         build_and_check(worked ? "worked" : "edges", compilers[i], cases, count, worked ? check_worked : check_both_counts);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
+/* Convolutions that are taken apart into tiles: sizes that tiles fill and don't, every padding, groups, channels that fill no
+ * vector, what is fused with them; the smallest. */
+static const char *const tiled[] = {
+    "input 1x4x4; batch 2; conv 1 k3 p1; relu",
+    "input 3x2x2; batch 3; conv 8 k3 p1; conv 3 k3 p1",
+    "input 8x3x3; batch 2; conv 8 k3 p1; relu; conv 8 k3 p2; fc 2",
+    "input 4x4x7; batch 2; conv 16 k3 p1; conv 8 k3 p1; tanh; fc 2",
+    "input 2x5x5; batch 3; conv 9 k3 p2; conv 17 k3; leakyrelu; conv 4 k3 bias=false",
+    "input 3x7x6; batch 2; conv 8 k3 p1; relu; conv 12 k3 p1; maxpool 2; fc 3; softmax",
+    "input 8x6x6; batch 9; conv 16 k3 p1 g2; relu; conv 8 k3 g4 p1; conv 8 k3 g8; fc 2",
+    "input 4x8x8; batch 2; conv 8 k3 p1 pad=reflect; conv 8 k3 p2 pad=circular; conv 8 k3 p1 pad=replicate",
+    "input 3x13x11; batch 2; conv 5 k3; x:; conv 5 k3 p1; sigmoid; add x; conv 6 k3 p0x2; globalavgpool",
+    "input 8x4x4; batch 8; conv 24 k3; conv 40 k3 p1; relu; fc 10; softmax",
+    "input 3x9x9; batch 3; conv 8 k3 p1 bias=false; batchnorm; relu; x:; conv 8 k3 p1; batchnorm; add x; fc 2",
+    "input 16x6x6; batch 2; conv 16 k3 p1; convtranspose 8 k3 p1; upsample 2; conv 3 k3 p1; loss mse",
+    "input 8x1x9; batch 2; conv 8 k3 p1; conv 8 k3 p1x0; conv 8 k1x3",
+};
+
+enum { TILED = sizeof tiled / sizeof *tiled };
+
+static void fewer_multiplications(void)
+{
+    const int count = 2 * TILED, first = between(0, 2 * NTARGETS - 1);
+    Case *cases = NEW_ARRAY(Case, count);
+    failures = 0;
+    for (int i = 0; i < count; i++) {
+        int turn = first + i % TILED + NTARGETS / 2 * (i / TILED); /* another run takes others */
+        cases[i] = (Case){.prefix = format("net%02d", i), .cc = compilers[(i / TILED + first) % 2], .text = tiled[i % TILED],
+                          .options = {.target = (TargetName)(turn % NTARGETS), .math = MATH_WINOGRAD}};
+        understand(&cases[i]);
+        CU_ASSERT_FATAL(cases[i].net != NULL);
+    }
+    for (int i = 0; i < 2; i++)
+        build_and_check("tiled", compilers[i], cases, count, check_both_counts);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -960,6 +1003,7 @@ void add_generated_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"worked example", worked_example},       {"shapes at the edges", edge_shapes},
+        {"fewer multiplications", fewer_multiplications},
         {"examples of kinds", examples_of_kinds},
         {"random networks", random_networks},     {"whole numbers, exactly", whole_numbers},
         {"sanitizers", sanitizers},               {"straight-line code has no loops", straight_line},

@@ -5,9 +5,11 @@
  * another writer and against a table of broken headers. What a bad file must not change is compared bit by bit. */
 #define _XOPEN_SOURCE 700
 #include "nn.h"
+#include "process.h"
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
+#include <dlfcn.h>
 #include <float.h>
 #include <math.h>
 #include <signal.h>
@@ -284,6 +286,49 @@ static void test_centered_constant(void)
 }
 
 /* ---- Random numbers and initialisation ------------------------------------------------------- */
+
+/* The library's steps, for the widest vectors that this machine has, and the same source as plain C: the same bits. */
+static void test_widths(void)
+{
+    static const int sizes[] = {1, 7, 64, 1003};
+    nn_optimizer all[] = {nn_sgd(0.1f), nn_momentum(0.1f, 0.9f), nn_adagrad(0.1f), nn_rmsprop(0.1f), nn_rmsprop(0.1f),
+                          nn_rmsprop(0.1f), nn_adam(0.1f), nn_adam(0.1f)};
+    enum { MOST = 1003, ALL = sizeof all / sizeof *all };
+    static float weights[2][MOST], state[2][NN_STATE_HEAD + 3 * MOST], gradients[MOST];
+    void (*step)(const nn_optimizer *, float *, const float *, float *, size_t);
+    void *library, *symbol;
+
+    folder_make(FOLDER "/widths");
+    CU_ASSERT_EQUAL_FATAL(system("gcc -std=c99 -O1 -ffp-contract=off -DWIDTHS= -shared -fPIC -Iruntime runtime/optimizer.c"
+                                 " -o " FOLDER "/widths/plain.so -lm"), 0);
+    library = dlopen(FOLDER "/widths/plain.so", RTLD_NOW | RTLD_LOCAL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(library);
+    symbol = dlsym(library, "nn_step");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(symbol);
+    memcpy(&step, &symbol, sizeof step);
+    all[1].nesterov = 1;
+    all[4].centered = 1;
+    all[5].momentum = 0.9f;
+    all[7].amsgrad = 1;
+    for (size_t o = 0; o < ALL; o++)
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            size_t n = (size_t)sizes[k], floats = nn_state_size(&all[o], n);
+            uint64_t rng = 5;
+            all[o].weight_decay = 0.01f;
+            for (size_t i = 0; i < n; i++)
+                weights[0][i] = weights[1][i] = nn_uniform(&rng) - 0.5f;
+            memset(state, 0, sizeof state);
+            for (int times = 0; times < 3; times++) {
+                for (size_t i = 0; i < n; i++)
+                    gradients[i] = nn_uniform(&rng) - 0.5f;
+                nn_step(&all[o], weights[0], gradients, state[0], n);
+                step(&all[o], weights[1], gradients, state[1], n);
+            }
+            CU_ASSERT(!memcmp(weights[0], weights[1], n * sizeof **weights));
+            CU_ASSERT(!memcmp(state[0], state[1], floats * sizeof **state));
+        }
+    dlclose(library);
+}
 
 static void test_bits(void)
 {
@@ -931,6 +976,7 @@ void add_runtime_suite(void)
     CU_add_test(suite, "state sizes", test_state_size);
     CU_add_test(suite, "steps keep to their state", test_state_bounds);
     CU_add_test(suite, "centered RMSprop without variance", test_centered_constant);
+    CU_add_test(suite, "the same bits at each width of vectors", test_widths);
     CU_add_test(suite, "splitmix64", test_bits);
     CU_add_test(suite, "uniform and normal numbers", test_uniform_and_normal);
     CU_add_test(suite, "shuffle", test_shuffle);

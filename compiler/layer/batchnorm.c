@@ -322,8 +322,7 @@ const Kind kind_batchnorm = {
     .name = "batchnorm",
     .role = ROLE_LAYER,
     .syntax = "batchnorm [eps=1e-5] [momentum=0.1]",
-    .help = "each channel to mean 0 and deviation 1 over the batch, in inference over what training has seen; then a weight and a "
-            "bias for each channel (BatchNorm1d, BatchNorm2d)",
+    .help = "each channel to mean 0 and deviation 1 over the batch, then a weight and a bias each (BatchNorm1d, BatchNorm2d)",
     .params = params,
     .shape = shape,
     .lower = lower_batchnorm,

@@ -315,6 +315,37 @@ static void measure_unrolling(const char *net)
     }
 }
 
+/* ---- Optimizers ---------------------------------------------------------------------------------------------------------- */
+
+/* Steps beside a plain copy of as many bytes, where the weights fit the second cache and where they fit none. */
+static void measure_optimizers(void)
+{
+    static const char *const names[] = {"copy", "sgd", "momentum", "adagrad", "rmsprop", "adam"};
+    enum { NAMES = sizeof names / sizeof *names, SIZES = 2 };
+    static const int weights[SIZES] = {16 << 10, 8 << 20};
+    double speed[SIZES][NAMES][MOST_ROUNDS], ratios[SIZES][NAMES][MOST_ROUNDS];
+    run(text("%s -O2 -Iruntime %s/optimizers.c build/libnn.a -lm -o %s/optimizers", cc, source, folder));
+    Child child = start(text("%s/optimizers", folder));
+    fprintf(stderr, "optimizers ");
+    for (int r = 0; r < rounds; r++, fputc('.', stderr))
+        for (int s = 0; s < SIZES; s++)
+            for (int i = 0; i < NAMES; i++) {
+                speed[s][i][r] = ask(&child, text("%s %d", names[i], weights[s]));
+                ratios[s][i][r] = speed[s][i][r] / speed[s][0][r];
+            }
+    fputc('\n', stderr);
+    stop(&child);
+    printf("\n| optimizer | GB/s, %dk weights | of a copy | GB/s, %dM weights | of a copy |\n|---|---|---|---|---|\n", weights[0] >> 10,
+           weights[1] >> 20);
+    for (int i = 0; i < NAMES; i++) {
+        printf("| %s |", names[i]);
+        for (int s = 0; s < SIZES; s++)
+            printf(" %s | %s |", number(median(speed[s][i], rounds)), i ? ratio(median(ratios[s][i], rounds)) : "-");
+        putchar('\n');
+    }
+    fflush(stdout);
+}
+
 /* ---- All of it ------------------------------------------------------------------------------------------------------------ */
 
 static bool cpu_has(const char *flag)
@@ -412,6 +443,7 @@ int main(int argc, char **argv)
             if (chosen(n, nets, i ? "N1" : "N0"))
                 measure_unrolling(i ? "N1" : "N0");
     }
+    measure_optimizers();
     stop(&peak);
     if (!strcmp(argv[8], "save"))
         write_baseline(argv[7]);
