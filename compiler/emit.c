@@ -223,6 +223,11 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
     return text ? text : host ? format("in %s", host->name) : "-";
 }
 
+static int max_width(int width, const char *text)
+{
+    return (int)strlen(text) > width ? (int)strlen(text) : width;
+}
+
 static void put_head(FILE *f, const Plan *plan)
 {
     static const char *const unrolls[] = {"auto", "full", "tile", "none"};
@@ -231,11 +236,18 @@ static void put_head(FILE *f, const Plan *plan)
     fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s.\n", comment_text(net->file), NNC_VERSION,
             unrolls[o->unroll], plan->target->name, o->inference ? " --inference" : "");
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n *\n", plan->target->cflags);
-    fprintf(f, " * %-12s %-11s %10s %10s  %-22s %s\n", "layer", "output", "parameters", "MACs", "forward", "backward");
+    int name = 12, output = 11, computed = 22;
+    for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        name = max_width(name, layer->name);
+        output = max_width(output, shape_text(layer->out->shape));
+        computed = max_width(computed, how(&plan->forward, layer, false));
+    }
+    fprintf(f, " * %-*s %-*s %10s %10s  %-*s %s\n", name, "layer", output, "output", "parameters", "MACs", computed, "forward", "backward");
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
         const Function *forward = function_of(&plan->forward, layer, false);
-        fprintf(f, " * %-12s %-11s %10lld %10lld  %-22s %s\n", layer->name, shape_text(layer->out->shape), (long long)parameters_of(layer),
-                (long long)(forward ? forward->macs : 0), how(&plan->forward, layer, false), how(&plan->training, layer, true));
+        fprintf(f, " * %-*s %-*s %10lld %10lld  %-*s %s\n", name, layer->name, output, shape_text(layer->out->shape),
+                (long long)parameters_of(layer), (long long)(forward ? forward->macs : 0), computed, how(&plan->forward, layer, false),
+                how(&plan->training, layer, true));
     }
     fprintf(f, " */\n");
 }

@@ -18,7 +18,10 @@ int yylex_init_extra(Parse *, void **scanner);
 void *yy_scan_bytes(const char *bytes, int length, void *scanner);
 int yylex_destroy(void *scanner);
 
-enum { STRAY = -1 };         /* stands for a character that is no token */
+enum {
+    STRAY = -1,              /* stands for a character that is no token */
+    DEEPEST = 100            /* braces within braces; each takes the parser a few places of its stack */
+};
 
 /* ---- Places and tokens, for the scanner --------------------------------------------------------------- */
 
@@ -61,8 +64,13 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
         parse->braces = parse->braces->outer;
     if (type == '{') {
         Brace *brace = NEW(Brace);
-        *brace = (Brace){*loc, parse->braces};
+        *brace = (Brace){*loc, parse->braces, parse->braces ? parse->braces->depth + 1 : 1};
         parse->braces = brace;
+        if (brace->depth > DEEPEST) { /* the parser's stack has an end */
+            parse->reported = true;
+            error_at(*loc, "more than %d braces are open here", DEEPEST);
+            return YYEOF;
+        }
     }
     value->token = token;
     return type;

@@ -25,6 +25,7 @@
 typedef struct Brace {
     Loc loc;
     struct Brace *outer;
+    int depth;               /* how many are open with this one */
 } Brace;
 
 /* What the scanner and the parser share while they read one text. */

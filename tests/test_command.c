@@ -409,7 +409,14 @@ static void unreadable_inputs(void)
     EXPECT(2, "larger than 16 MB", "large.nn");
     CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), 16 << 20), 0);
     EXPECT(1, "NUL byte", "--check", "large.nn");
-    CU_ASSERT_EQUAL(folder_count(SCRATCH), 2);
+
+    char text[60000];
+    size_t length = (size_t)sprintf(text, "input 4; ");
+    for (int i = 0; i < 4000; i++)
+        length += (size_t)sprintf(text + length, "repeat 1 { ");
+    write_text("deep.nn", text);
+    EXPECT(1, "deep.nn:1:1119: error: more than 100 braces are open here", "--check", "deep.nn");
+    CU_ASSERT_EQUAL(folder_count(SCRATCH), 3);
 }
 
 /* The same network, however its lines end. */

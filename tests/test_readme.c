@@ -450,6 +450,24 @@ static void card(void)
     process_free(&run);
 }
 
+/* A few steps of each network to start from; the loss must fall. */
+static void networks(void)
+{
+    static const char *const names[] = {"resnet20", "mobilenet", "unet", "tags", "autoencoder"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char arguments[64];
+        snprintf(arguments, sizeof arguments, "%s STEPS=20 CFLAGS='-O1 -march=native'", names[i]);
+        process run = run_example(arguments);
+        double loss = 0, first = 0;
+        int step = 0, n = 0;
+        for (const char *line = run.out; *line; line += strcspn(line, "\n"), line += *line != '\0')
+            if (sscanf(line, "step %d loss %lf", &step, &loss) == 2 && n++ == 0)
+                first = loss;
+        check(step == 20 && loss > 0 && loss < first, __LINE__, "%s: from %g to %g", names[i], first, loss);
+        process_free(&run);
+    }
+}
+
 static void optimizers(void)
 {
     enum { METHODS = 5 };
@@ -495,6 +513,7 @@ void add_readme_suite(void)
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
         {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"make run-optimizers", optimizers},
+        {"networks to start from", networks},
         CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {
