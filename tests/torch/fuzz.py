@@ -135,6 +135,8 @@ def draw_statement(r, shape, sizes):
             pads = {"reflect": list(range(min(height, width))), "circular": list(range(min(height, width) + 1)),
                     "replicate": list(range(min(height, width) + 4))}[mode]
         kernel = f"{height}x{width}" if r.random() < 0.07 else draw_pair(r, [1, 2, 3, 3, 4, 5])
+        if mode == "zeros" and r.random() < 0.3:    # what --math is about
+            return ["conv", f"{outputs}"] + words + [letter(r, "k", "3")] + maybe(r, 0.7, letter(r, "p", draw_pair(r, [0, 1, 1, 2])))
         words += [letter(r, "k", kernel)] + maybe(r, 0.4, letter(r, "s", draw_pair(r, [1, 2, 2, 3, 4])))
         words += maybe(r, 0.6, letter(r, "p", draw_pair(r, pads))) + maybe(r, 0.2, letter(r, "d", draw_pair(r, [1, 2, 3])))
         words += maybe(r, 0.3, "bias=" + r.choice(["true", "false", "false"])) + maybe(r, 0.8 if mode != "zeros" else 0.2, f"pad={mode}")
@@ -279,13 +281,14 @@ class Case:
         self.work = work(net)
         self.n = r.choice([net.least_samples, net.batch, r.randint(net.least_samples, net.batch)])
         self.unroll = r.choice(["none", "tile", "auto"] + ["full"] * (2 if self.work <= 3000 else 0))
-        self.target = r.choice(["generic", "scalar"])
+        self.target = r.choice(["generic", "scalar", "avx2", "avx512", "neon"])
         self.cc = r.choice(["gcc", "clang"])
         self.flags = r.choice(["-O1", "-O2", "-O0", "-O2 -march=native", "-O1 -fsanitize=undefined "
                                + ("-fsanitize-undefined-trap-on-error" if self.cc == "gcc" else "-fsanitize-trap=undefined")])
         self.whole = r.random() < 0.4 and all(s[0] in ("conv", "fc", "maxpool", "relu", "flatten") for s in self.statements if s)
         self.rule = draw_rule(r)
         self.options = ["--inference"] if self.inference and r.random() < 0.5 else []
+        self.options += r.choice([[], ["--math=winograd"], ["--math=direct"]])
         self.text = self.format(r)
 
     @staticmethod
@@ -599,7 +602,7 @@ def shrink(c, message):
     """The smallest case found that still fails, by dropping statements and words and lowering numbers."""
     def copy(text, n):
         other = Case.__new__(Case)
-        other.__dict__.update(c.__dict__, text=text, n=n, options=[o for o in c.options if o == "--inference"])
+        other.__dict__.update(c.__dict__, text=text, n=n, options=[o for o in c.options if o in ("--inference", "--math=winograd")])
         return other
 
     def variants(lines, n):
