@@ -1,0 +1,257 @@
+/* The network of prepared.nn as C, made by nnc 0.1.0 with --unroll=auto --target=generic --inference.
+ * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
+ *
+ * layer        output      parameters       MACs  forward                backward
+ * conv1        2x2x2               18         72  tile 2o 2y 1x8x        -
+ * batchnorm1   2x2x2                4          0  in conv1_forward       -
+ * relu1        2x2x2                0          0  in conv1_forward       -
+ */
+#include "prepared.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one
+ * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a
+ * call would count, may be inlined, and so do without restrict. */
+#if defined(__GNUC__)
+#define NOINLINE __attribute__((noinline))
+#else
+#define NOINLINE
+#endif
+
+/* 8 floats that are worked on together; in memory they may lie at any address. */
+typedef float vec __attribute__((vector_size(32)));
+typedef float vec_memory __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int vec_mask __attribute__((vector_size(32)));
+#define LOAD(a) (*(const vec_memory *)&(a))
+#define STORE(a, v) (*(vec_memory *)&(a) = (v))
+/* The first k floats of a vector, at the end of a row that is no whole number of vectors. */
+#define LOAD_FIRST(k, a) __extension__({ vec v_ = {0}; memcpy(&v_, &(a), (k) * sizeof(float)); v_; })
+#define STORE_FIRST(k, a, v) __extension__({ const vec v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })
+#define ALL(x) __extension__({ const float x_ = (x); (vec){x_, x_, x_, x_, x_, x_, x_, x_}; })
+/* In each lane a where the test holds, else b. */
+#define SELECT(test, a, b) __extension__({ \
+    const vec_mask m_ = (vec_mask)(test); \
+    (vec)(((vec_mask)(a) & m_) | ((vec_mask)(b) & ~m_)); })
+
+#define root_v(x) ((vec){sqrtf((x)[0]), sqrtf((x)[1]), sqrtf((x)[2]), sqrtf((x)[3]), \
+    sqrtf((x)[4]), sqrtf((x)[5]), sqrtf((x)[6]), sqrtf((x)[7])})
+
+/* the C library's */
+static inline void sqrt_in_place(vec *at)
+{
+    vec x = *at;
+    vec y = root_v(x);
+    *at = y;
+}
+
+#define sqrt_v(x) ({ vec at_ = (x); sqrt_in_place(&at_); at_; })
+
+/* batchnorm
+ * 2x2x2 -> 2x2x2: tile, 4 points
+ *
+ *     batchnorm1.slope[c] = batchnorm1.weight[c] / sqrt((batchnorm1.running_var[c] + 1e-05))   for c<2
+ *     batchnorm1.shift[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.slope[c])   for c<2
+ */
+static NOINLINE void batchnorm1_once(const float batchnorm1_weight[restrict 8],
+                                     const float batchnorm1_running_var[restrict 8],
+                                     const float batchnorm1_bias[restrict 8],
+                                     const float batchnorm1_running_mean[restrict 8],
+                                     float batchnorm1_slope[restrict 8],
+                                     float batchnorm1_shift[restrict 8])
+{
+    STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) / sqrt_v(LOAD(batchnorm1_running_var[0]) + 1e-05f));
+    STORE(batchnorm1_shift[0], LOAD(batchnorm1_bias[0]) - LOAD(batchnorm1_running_mean[0]) * LOAD(batchnorm1_slope[0]));
+}
+
+/* conv 2 k3 bias=false
+ * 1x4x4 -> 2x2x2: tile 2o 2y 1x8x, 72 points
+ *
+ *     conv1.out[o, y, x] = 0   for o<2 y<2 x<2
+ *     conv1.out[o, y, x] += conv1.weight[ky, kx, 0, o] * input[0, y + ky, x + kx]   for o<2 y<2 x<2 ky<3 kx<3
+ */
+static NOINLINE void conv1_forward(const float batchnorm1_slope[restrict 8],
+                                   const float batchnorm1_shift[restrict 8],
+                                   const float conv1_weight[restrict 3][3][1][8],
+                                   const float input[restrict 1][4][4],
+                                   float relu1_out[restrict 2][2][2])
+{
+    {
+        vec s0 = {0};
+        vec s1 = {0};
+        vec s2 = {0};
+        vec s3 = {0};
+        {
+            const float a0 = conv1_weight[0][0][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][0][0]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][1][0]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[0][0][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[0][1][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][0][1]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][1][1]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[0][1][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[0][2][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][0][2]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][1][2]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[0][2][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[1][0][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][1][0]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][2][0]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[1][0][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[1][1][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][1][1]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][2][1]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[1][1][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[1][2][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][1][2]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][2][2]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[1][2][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[2][0][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][2][0]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][3][0]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[2][0][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[2][1][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][2][1]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][3][1]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[2][1][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        {
+            const float a0 = conv1_weight[2][2][0][0];
+            const vec v1 = LOAD_FIRST(2, input[0][2][2]);
+            s0 += a0 * v1;
+            const vec v2 = LOAD_FIRST(2, input[0][3][2]);
+            s1 += a0 * v2;
+            const float a3 = conv1_weight[2][2][0][1];
+            s2 += a3 * v1;
+            s3 += a3 * v2;
+        }
+        const vec then1_s0 = s0 * batchnorm1_slope[0] + batchnorm1_shift[0];
+        STORE_FIRST(2, relu1_out[0][0][0], SELECT(then1_s0 <= 0.0f, ALL(0.0f), then1_s0));
+        const vec then1_s1 = s1 * batchnorm1_slope[0] + batchnorm1_shift[0];
+        STORE_FIRST(2, relu1_out[0][1][0], SELECT(then1_s1 <= 0.0f, ALL(0.0f), then1_s1));
+        const vec then1_s2 = s2 * batchnorm1_slope[1] + batchnorm1_shift[1];
+        STORE_FIRST(2, relu1_out[1][0][0], SELECT(then1_s2 <= 0.0f, ALL(0.0f), then1_s2));
+        const vec then1_s3 = s3 * batchnorm1_slope[1] + batchnorm1_shift[1];
+        STORE_FIRST(2, relu1_out[1][1][0], SELECT(then1_s3 <= 0.0f, ALL(0.0f), then1_s3));
+    }
+}
+
+static void prepared_work_out(const prepared_params *p, float *prepared)
+{
+    void *const batchnorm1_slope = prepared + 0;   /* 8 */
+    void *const batchnorm1_shift = prepared + 16;   /* 8 */
+    batchnorm1_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
+        p->batchnorm1_running_mean, batchnorm1_slope, batchnorm1_shift);
+}
+
+void prepared_prepare(prepared_params *p)
+{
+    prepared_work_out(p, p->prepared);
+    p->prepared_for = nn_stamp(&prepared_model, p);
+}
+
+void prepared_forward(const prepared_params *p, prepared_work *w, int n, const float *x, float *y)
+{
+    const float *prepared = p->prepared;
+    if (p->prepared_for != nn_stamp(&prepared_model, p)) {
+        prepared_work_out(p, w->arena + 0);
+        prepared = w->arena + 0;
+    }
+    const void *const batchnorm1_slope = prepared + 0;   /* 8 */
+    const void *const batchnorm1_shift = prepared + 16;   /* 8 */
+    for (int s = 0; s < n; s++) {
+        const float *const input = x + (size_t)s * PREPARED_INPUT;
+        void *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
+        conv1_forward(batchnorm1_slope, batchnorm1_shift, p->conv1_weight, (const float (*)[4][4])input, relu1_out);
+    }
+}
+
+static const nn_tensor prepared_tensors[] = {
+    {"conv1.weight", 4, {2, 1, 3, 3}, 0, 18, -0.33333334f, 0.33333334f, {2, 1, 3, 3}, {1, 8, 24, 8}},
+    {"batchnorm1.weight", 1, {2}, 80, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
+    {"batchnorm1.bias", 1, {2}, 96, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
+    {"batchnorm1.running_mean", 1, {2}, 112, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
+    {"batchnorm1.running_var", 1, {2}, 128, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
+};
+
+static void prepared_model_forward(const void *params, void *work, int n, const float *x, float *y)
+{
+    prepared_forward(params, work, n, x, y);
+}
+
+static void prepared_model_prepare(void *params)
+{
+    prepared_prepare(params);
+}
+
+const nn_model prepared_model = {
+    .name = "prepared",
+    .input_shape = {1, 4, 4},
+    .input = PREPARED_INPUT,
+    .output = PREPARED_OUTPUT,
+    .targets = PREPARED_TARGETS,
+    .int_targets = 0,
+    .batch = PREPARED_BATCH,
+    .params = PREPARED_PARAMS,
+    .floats = PREPARED_FLOATS,
+    .params_bytes = sizeof(prepared_params),
+    .work_bytes = sizeof(prepared_work),
+    .ntensors = 5,
+    .tensors = prepared_tensors,
+    .forward = prepared_model_forward,
+    .backward = NULL,
+    .set_rng = NULL,
+    .prepare = prepared_model_prepare,
+};
+
+void prepared_init(prepared_params *p, uint64_t seed)
+{
+    nn_init(&prepared_model, p, seed);
+}

@@ -1,0 +1,68 @@
+/* The network of prepared.nn as C, made by nnc 0.1.0.
+ *
+ *     static prepared_params p;                         the weights
+ *     static prepared_work w;                           scratch memory; one per thread
+ *     prepared_init(&p, 1);                             or nn_load(&prepared_model, &p, "file.safetensors")
+ *     prepared_forward(&p, &w, n, x, y);                answers
+ *
+ * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
+ * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+#ifndef PREPARED_H
+#define PREPARED_H
+
+#include "nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PREPARED_INPUT   16         /* floats in one sample, C,H,W order */
+#define PREPARED_OUTPUT  8          /* floats in one answer, C,H,W order */
+#define PREPARED_TARGETS 8          /* floats in one sample's target */
+#define PREPARED_BATCH   32         /* the most samples a call may carry */
+#define PREPARED_PARAMS  22         /* learnable parameters */
+#define PREPARED_FLOATS  112        /* floats in the weights, padding (always 0) included */
+
+/* Weights, as plain arrays in this order. */
+typedef struct prepared_params {
+    NN_ALIGNED float conv1_weight[3][3][1][8];   /* conv1.weight [2, 1, 3, 3] */
+    float padding1[8];
+    float batchnorm1_weight[8];   /* batchnorm1.weight [2] */
+    float padding2[8];
+    float batchnorm1_bias[8];   /* batchnorm1.bias [2] */
+    float padding3[8];
+    /* Statistics of the data, which training has kept: */
+    float batchnorm1_running_mean[8];   /* batchnorm1.running_mean [2] */
+    float padding4[8];
+    float batchnorm1_running_var[8];   /* batchnorm1.running_var [2] */
+    float padding5[8];
+    /* What prepared_prepare works out of the weights above, and which weights these were. */
+    float prepared[32];
+    uint64_t prepared_for;
+} prepared_params;
+
+/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+typedef struct prepared_work {
+    NN_ALIGNED float arena[32];
+    uint64_t rng;   /* where dropout draws from */
+} prepared_work;
+
+extern const nn_model prepared_model;   /* names, sizes and functions, for the runtime */
+
+/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+void prepared_init(prepared_params *p, uint64_t seed);
+
+/* Works out of the weights what prepared_forward reads beside them. prepared_init and nn_load have called it; call it after writing
+ * weights in another way, as nn_set does, or else each prepared_forward works them out anew, where it sees that they have
+ * changed: it looks at the first and the last of each tensor. */
+void prepared_prepare(prepared_params *p);
+
+/* Inference for n samples, 1 <= n <= PREPARED_BATCH: x is n x PREPARED_INPUT, y gets n x PREPARED_OUTPUT.
+ * x and y must not overlap. */
+void prepared_forward(const prepared_params *p, prepared_work *w, int n, const float *x, float *y);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
