@@ -233,8 +233,9 @@ static void put_head(FILE *f, const Plan *plan)
     static const char *const unrolls[] = {"auto", "full", "tile", "none"};
     const Net *net = plan->net;
     const Options *o = plan->options;
-    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s.\n", comment_text(net->file), NNC_VERSION,
-            unrolls[o->unroll], plan->target->name, o->inference ? " --inference" : "");
+    static const char *const maths[] = {"", " --math=direct", " --math=winograd"};
+    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s.\n", comment_text(net->file), NNC_VERSION,
+            unrolls[o->unroll], plan->target->name, maths[o->math], o->inference ? " --inference" : "");
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n *\n", plan->target->cflags);
     int name = 12, output = 11, computed = 22;
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
