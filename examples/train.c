@@ -134,13 +134,25 @@ static const struct task {
     draw_sample  *draw;
     judge_answer *judge;
     const char   *score;
+    int           channels, side;    /* of the network's input; 0: of any size */
+    int           labels;            /* are its targets labels? */
+    size_t        targets;           /* how many a sample has; 0: one for each position */
 } tasks[] = {
-    {"figures", draw_figure, judge_labels, "right"},
-    {"scenes", draw_scene, judge_labels, "pixels right"},
-    {"tags", draw_several, judge_tags, "right"},
-    {"numbers", draw_numbers, judge_numbers, "explained"},
-    {"digits", draw_digit, judge_picture, "in place"},
+    {"figures", draw_figure, judge_labels, "right", 3, 0, 1, 1},
+    {"scenes", draw_scene, judge_labels, "pixels right", 1, 0, 1, 0},
+    {"tags", draw_several, judge_tags, "right", 3, 0, 0, FIGURES_BOUNDED},
+    {"numbers", draw_numbers, judge_numbers, "explained", 10, 1, 0, 1},
+    {"digits", draw_digit, judge_picture, "in place", 1, DIGITS_SIDE, 0, 0},
 };
+
+/* Is the network one for this task? */
+static int fits(const struct task *task)
+{
+    const int *in = net->input_shape;
+    size_t positions = (size_t)in[1] * (size_t)in[2];
+    return in[0] == task->channels && in[1] == in[2] && (task->side == 0 || in[1] == task->side)
+           && net->int_targets == task->labels && net->targets == (task->targets ? task->targets : positions);
+}
 
 static void *memory(size_t bytes)
 {
@@ -162,6 +174,10 @@ int main(int argc, char **argv)
             task = &tasks[i];
     if (!task) {
         fprintf(stderr, "usage: train figures|scenes|tags|numbers|digits STEPS WEIGHTS.safetensors\n");
+        return 2;
+    }
+    if (!fits(task)) {
+        fprintf(stderr, "train: the network's input or targets are not those of %s\n", task->name);
         return 2;
     }
 
