@@ -5,7 +5,8 @@
  *     none    every index is a loop, and a test leaves out the points that fall outside
  *     tile    regions without tests; in the largest one outputs are unrolled into named registers, one index
  *             lies in the lanes of a vector, and the kernel's taps are written out
- *     full    every index is a number: one statement for each output, one term for each point inside
+ *     full    every index is a number: the tiles of tile one after the other, each a block of its own; where nothing
+ *             lies in lanes, one statement for each output, one term for each point inside
  *
  * Tensors are parameters with their real dimensions, in full plain pointers with constant offsets. A function
  * that full makes too long for the C compiler to digest quickly is cut into parts. */
@@ -79,6 +80,7 @@ typedef struct Writer {
     Text body, term;     /* statements so far; one term of a sum */
     bool *used, used_rng, used_mean, used_samples; /* by number of the parameter: occurs in this part */
     bool *ever, ever_rng, ever_mean, ever_samples; /* in some part before */
+    Text calls;          /* of the parts so far */
     int parts;
     int64_t terms;       /* in this part */
     bool *tables;
@@ -561,8 +563,8 @@ static void put_used_arguments(Writer *w, Text *t)
         put(t, "%ssamples", separator);
 }
 
-/* Closes a part once it is long enough; `calls` gathers how the whole calls it. */
-static void end_part(Writer *w, Text *calls)
+/* Closes a part once it is long enough; w->calls gathers how the whole calls it. */
+static void end_part(Writer *w)
 {
     if (!w->body.length)
         return;
@@ -570,9 +572,9 @@ static void end_part(Writer *w, Text *calls)
     fprintf(w->file, "%s", head);
     put_params(w, w->file, (int)strlen(head), true);
     fprintf(w->file, ")\n{\n%.*s}\n\n", (int)w->body.length, w->body.data);
-    put(calls, "    %s_%d(", w->function->name, w->parts);
-    put_used_arguments(w, calls);
-    put(calls, ");\n");
+    put(&w->calls, "    %s_%d(", w->function->name, w->parts);
+    put_used_arguments(w, &w->calls);
+    put(&w->calls, ");\n");
     for (int i = 0; i < w->function->nparams; i++) {
         w->ever[i] |= w->used[i];
         w->used[i] = false;
@@ -735,7 +737,7 @@ static void full_max(Writer *w, const Kernel *k)
     w->terms += candidates;
 }
 
-static void emit_full(Writer *w, const Kernel *k, Text *calls)
+static void emit_full(Writer *w, const Kernel *k)
 {
     const Statement *s = k->body ? k->body : k->first;
     if (is_zero_fill(k)) {
@@ -749,7 +751,7 @@ static void emit_full(Writer *w, const Kernel *k, Text *calls)
     int indices = sums ? output_indices(s) : s->nindex;
     do {
         if (w->terms >= TERMS_A_PART)
-            end_part(w, calls);
+            end_part(w);
         if (!sums && (!inside(w, s->rhs) || !access_inside(w, &s->out)))
             continue;
         if (sums && s->store == STORE_MAX)
@@ -1145,25 +1147,33 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
         name);
 }
 
+/* The partial sum to which the point at hand goes, where the index that is parted is written out. */
+static int64_t part_at(const Writer *w, const Nest *nest)
+{
+    int i = nest->tile.parted;
+    return i >= 0 && nest->tile.unrolled[i] ? (w->offset[i] - nest->begin[i]) % nest->tile.parts : 0;
+}
+
 /* For each tap that is written out, and each partial sum, all outputs of the tile. */
 static void put_taps(Writer *w, const Nest *nest, Output *o, int depth, bool parts)
 {
     const Statement *s = nest->kernel->body;
     const Tile *tile = &nest->tile;
     int outputs = output_indices(s);
+    const bool looped = tile->parted >= 0 && !tile->unrolled[tile->parted];
     for (int i = outputs; i < s->nindex; i++)
         if (tile->unrolled[i]) {
             w->fixed[i] = true;
             w->offset[i] = nest->begin[i];
         }
-    int64_t taps = 1, from = tile->parted >= 0 ? w->offset[tile->parted] : 0;
+    int64_t taps = 1, from = looped ? w->offset[tile->parted] : 0;
     for (int i = outputs; i < s->nindex; i++)
         if (tile->unrolled[i])
             taps *= nest->count[i];
-    bool blocks = outputs_held(nest) > 1 && s->store == STORE_ADD && (taps > 1 || (parts && tile->parts > 1));
+    bool blocks = outputs_held(nest) > 1 && s->store == STORE_ADD && (taps > 1 || (parts && looped && tile->parts > 1));
     for (bool more = true; more;) {
-        for (int64_t part = 0; part < (parts ? tile->parts : 1); part++) {
-            if (tile->parted >= 0)
+        for (int64_t part = 0; part < (parts && looped ? tile->parts : 1); part++) {
+            if (looped)
                 w->offset[tile->parted] = from + part;
             w->nshared = 0;
             if (blocks) {
@@ -1172,12 +1182,12 @@ static void put_taps(Writer *w, const Nest *nest, Output *o, int depth, bool par
             }
             first_output(w, nest, o);
             do
-                put_accumulation(w, nest, register_name(nest, o, part), depth + blocks);
+                put_accumulation(w, nest, register_name(nest, o, looped ? part : part_at(w, nest)), depth + blocks);
             while (next_output(w, nest, o));
             if (blocks)
                 close_brace(w, depth);
         }
-        if (tile->parted >= 0)
+        if (looped)
             w->offset[tile->parted] = from;
         more = false;
         for (int i = s->nindex - 1; i >= outputs && !more; i--)
@@ -1237,11 +1247,12 @@ static void put_reduction(Writer *w, const Nest *nest, Output *o, int depth)
         if (tile->unrolled[i])
             points *= nest->count[i];
     }
-    bool many = points > 1 || s->store == STORE_MAX || tile->parted >= 0 || (!is_vector(nest) && reads_in_branch(s->rhs, false));
+    bool loop = tile->parted >= 0 && !tile->unrolled[tile->parted];
+    bool many = points > 1 || s->store == STORE_MAX || loop || (!is_vector(nest) && reads_in_branch(s->rhs, false));
     bool braces = inner > depth && many;
     if (braces)
         open_brace(w, inner, depth);
-    if (tile->parted >= 0)
+    if (loop)
         put_parts(w, nest, o, inner);
     else
         put_taps(w, nest, o, inner, true);
@@ -1694,6 +1705,40 @@ static void emit_nest(Writer *w, const Nest *nest)
     close_brace(w, depth - 1);
 }
 
+/* Under full each tile of a nest is a block of straight-line code, in which what is loaded lives no longer than it is
+ * needed. */
+static void emit_written_out(Writer *w, Nest nest)
+{
+    const Statement *s = statement_of(nest.kernel);
+    int outputs = output_indices(s);
+    if (w->terms >= TERMS_A_PART)
+        end_part(w);
+    for (int i = 0; i < outputs; i++) {
+        int64_t step = nest.tile.factor[i] * (i == nest.tile.lane ? nest.tile.width : 1), end = nest.begin[i] + nest.count[i];
+        if (nest.count[i] <= step)
+            continue;
+        for (nest.count[i] = step; nest.begin[i] < end; nest.begin[i] += step)
+            emit_written_out(w, nest);
+        return;
+    }
+    int64_t terms = outputs_held(&nest);
+    nest.tile.blocked = -1;
+    for (int i = outputs; i < s->nindex; i++) {
+        nest.tile.unrolled[i] = true;
+        terms *= nest.count[i];
+    }
+    emit_nest(w, &nest);
+    w->terms += terms;
+}
+
+static void emit_as_told(Writer *w, const Nest *nest)
+{
+    if (w->function->unroll == UNROLL_FULL)
+        emit_written_out(w, *nest);
+    else
+        emit_nest(w, nest);
+}
+
 /* Cuts a nest at the last whole multiple of its factors; the rests are nests of their own. */
 static void emit_with_tails(Writer *w, Nest nest)
 {
@@ -1718,7 +1763,7 @@ static void emit_with_tails(Writer *w, Nest nest)
         emit_with_tails(w, rest);
         return;
     }
-    emit_nest(w, &nest);
+    emit_as_told(w, &nest);
 }
 
 /* A region whose taps all lie outside: out gets its first value, or -inf. */
@@ -1737,14 +1782,14 @@ static void emit_empty_region(Writer *w, const Kernel *k, const Region *r)
     memcpy(nest.count, r->count, sizeof nest.count);
     if (!first.rhs)
         return;
-    emit_nest(w, &nest);
+    emit_as_told(w, &nest);
     if (s->position) {
         Statement position = first;
         position.out = same_place(first.out, s->position);
         position.rhs = constant(-1);
         Kernel positions = {.first = &position, .samples = k->samples};
         nest.kernel = &positions;
-        emit_nest(w, &nest);
+        emit_as_told(w, &nest);
     }
 }
 
@@ -1801,24 +1846,23 @@ void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables
 {
     Writer w = {.file = file, .plan = plan, .function = f, .used = NEW_ARRAY(bool, f->nparams + 1),
                 .ever = NEW_ARRAY(bool, f->nparams + 1), .tables = tables, .uses = uses};
-    Text calls = {NULL, 0, 0};
     for (const Kernel *k = f->kernels; k; k = k->next)
-        if (f->unroll == UNROLL_FULL)
-            emit_full(&w, k, &calls);
+        if (f->unroll == UNROLL_FULL && !k->regions)
+            emit_full(&w, k);
         else
             emit_loops(&w, k);
     if (w.parts)
-        end_part(&w, &calls);
+        end_part(&w);
     char *head = format("static %s void %s(", f->brief ? "inline" : "NOINLINE", f->name);
     fprintf(file, "%s", head);
     put_params(&w, file, (int)strlen(head), false);
     fprintf(file, ")\n{\n");
     put_unused(&w);
-    const Text *text = w.parts ? &calls : &w.body;
+    const Text *text = w.parts ? &w.calls : &w.body;
     if (text->length)
         fwrite(text->data, 1, text->length, file);
     fprintf(file, "}\n\n");
     free(w.body.data);
     free(w.term.data);
-    free(calls.data);
+    free(w.calls.data);
 }

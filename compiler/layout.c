@@ -291,6 +291,22 @@ static int operands(Statement *s, Access *operand[2])
  * where there are more, the prediction says which is faster. */
 static const double little_waste = 1.25, most_waste = 2.2;
 
+/* x is the caller's: a halo means a copy. What its rows take. */
+typedef struct Copying {
+    const Target *target;
+    double cycles;
+} Copying;
+
+static void note_copying(const Access *access, void *context)
+{
+    Copying *copying = context;
+    const Tensor *t = access->tensor;
+    if (!access->padded || t->role != TENSOR_INPUT)
+        return;
+    int64_t row = t->dim[t->rank - 1], lanes = copying->target->lanes;
+    copying->cycles += (double)(t->count / row) * (1.5 * (double)((row + lanes - 1) / lanes) + 3);
+}
+
 bool worth_a_halo(const Statement *s, const Target *target)
 {
     Region *regions, *whole = NEW(Region);
@@ -303,12 +319,15 @@ bool worth_a_halo(const Statement *s, const Target *target)
     if (!inside || (double)box_volume(s) > most_waste * (double)inside)
         return false;
     double apart = 0;
-    if ((double)box_volume(s) <= little_waste * (double)inside || !best_split(s, target, &partition, &apart))
+    Copying copying = {target, 0};
+    visit_loads(s->rhs, note_copying, &copying);
+    bool little = copying.cycles == 0 && (double)box_volume(s) <= little_waste * (double)inside;
+    if (little || !best_split(s, target, &partition, &apart))
         return true;
     memcpy(whole->count, s->extent, sizeof whole->count);
     Kernel k = {.body = (Statement *)s, .regions = whole, .samples = -1};
     choose_tiles(&k, target);
-    return k.cycles <= apart;
+    return k.cycles + copying.cycles <= apart;
 }
 
 static void note_halo(const Statement *s, Access *access, Tensor *const *copies)
@@ -332,7 +351,6 @@ static void note_halo(const Statement *s, Access *access, Tensor *const *copies)
     access->padded = false;
 }
 
-/* x is the caller's: a halo means a copy. */
 static void copy_input(Prog *prog, const Statement *reader, Tensor *x, Tensor **copies)
 {
     if (x->role != TENSOR_INPUT || copies[x->id])
@@ -506,10 +524,10 @@ Prog *lay_out(const Prog *old, const Target *target, const Options *options)
     gather_all(prog);
     for (Statement *s = prog->statements; s; s = s->next)
         order_sums(s);
-    if (unroll == UNROLL_FULL)
-        return prog;
     if (target->lanes > 1)
         transpose_weights(prog, target->lanes);
+    if (unroll == UNROLL_FULL) /* leaves out what falls outside anyway */
+        return prog;
     use_winograd(prog, target, options);
     add_halos(prog, target);
     return prog;

@@ -429,6 +429,7 @@ typedef struct Kernel {
     Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
     Region *regions;     /* under tile, the largest first; NULL: plain loops with tests */
     int64_t terms;       /* points of body that lie inside, else of first */
+    bool straight;       /* each tile is code of its own: no loop but that over the samples */
     Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
     int nthen;
     bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
@@ -452,6 +453,7 @@ typedef struct Function {
     bool *param_written;
     int nparams;
     Unroll unroll;       /* FULL, TILE or NONE */
+    Kernel *straight;    /* under auto: what it would be under full; NULL: that is not to be had, or decided */
     bool uses_random, uses_mean, uses_samples;
     bool per_call;       /* runs once, before the samples of its phase */
     int phase;
@@ -459,7 +461,7 @@ typedef struct Function {
     bool brief;          /* so short that the C compiler may inline it */
     bool gone;           /* all it did is done by others */
     int64_t macs;        /* multiply-adds of its contractions */
-    int64_t terms;       /* instances of its statements for one sample: what full would write out */
+    int64_t terms;       /* instances of its statements for one sample, under full of their vectors */
     double cycles;       /* predicted for one sample */
     const char *why;     /* why auto chose as it did; a phrase */
     struct Function *next;

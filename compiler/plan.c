@@ -24,11 +24,13 @@ const Target targets[NTARGETS] = {
  * point of a statement takes 14 to 20 bytes, and 0.3 to 0.4 milliseconds to compile. It runs in half a cycle
  * while the code stays in the instruction cache, and in twice that from beyond it. */
 
-enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 50000000, INSTRUCTION_CACHE = 32 << 10 };
+enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 5000000 };
 static const double seconds_a_point = 350e-6, cycles_a_point = 0.55;
 
-/* auto writes out in full at most so many points of a function, and more than a few only for a clear gain. */
-enum { MOST_FULL = 1000, FEW_POINTS = 100 };
+/* auto writes out in full so many bytes of a pass at most, most of an instruction cache; without vectors more than a few
+ * points only for a clear gain. Where each weight of very few serves a sample but once, samples are better taken together. */
+enum { ROOM_FOR_FULL = 20 << 10, FEW_POINTS = 100, FEW_WEIGHTS = 256 };
+static const double least_gain = 1.25;
 
 /* A function that takes no longer may become part of its caller: a call costs some five cycles, and what is stored for the
  * next function needs as many more to arrive. */
@@ -97,13 +99,36 @@ static Region *whole_box(const Statement *s)
     return all;
 }
 
+/* Does some region have an index in lanes? */
+static bool has_vectors(const Kernel *k)
+{
+    for (const Region *r = k->regions; r; r = r->next)
+        if (!r->empty && r->tile.width > 1)
+            return true;
+    return false;
+}
+
+/* What its tiles do, written out: vectors count once. */
+static int64_t written_out(const Kernel *k)
+{
+    const Statement *s = k->body ? k->body : k->first;
+    int64_t terms = 0;
+    for (const Region *r = k->regions; r; r = r->next) {
+        int64_t lanes = r->tile.lane >= 0 ? r->count[r->tile.lane] : 1;
+        terms += region_volume(r, s) / lanes * ((lanes + r->tile.width - 1) / r->tile.width);
+    }
+    return terms;
+}
+
 /* Fills in what follows from a kernel's statements. Where regions don't part the outputs, the first value
- * becomes a kernel of its own before this one. */
+ * becomes a kernel of its own before this one. What full writes out has regions where it has vectors. */
 static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
 {
+    const bool tiles = unroll == UNROLL_TILE || (unroll == UNROLL_FULL && target->lanes > 1);
     k->form = form_of(k->body ? k->body : k->first);
     k->terms = box_volume(k->body ? k->body : k->first);
     k->regions = NULL;
+    k->straight = unroll == UNROLL_FULL;
     Region *regions;
     bool partition = true;
     if (k->body && split_regions(k->body, target->lanes, 0, &regions, &partition)) {
@@ -111,11 +136,15 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->terms = 0;
         for (const Region *r = regions; r; r = r->next)
             k->terms += region_volume(r, k->body);
-        if (unroll == UNROLL_TILE && gathers(k->body))
+        if (tiles && gathers(k->body))
             k->regions = best_split(k->body, target, &partition, &cycles);
     }
-    if (!k->body && unroll == UNROLL_TILE && !needs_guard(k->first))
+    if (!k->body && tiles && !needs_guard(k->first))
         k->regions = whole_box(k->first);
+    if (k->regions)
+        choose_tiles(k, target);
+    if (unroll == UNROLL_FULL && !has_vectors(k))
+        k->regions = NULL;
     if (k->regions && !partition && k->first && k->body) {
         Kernel *before = NEW(Kernel);
         *before = (Kernel){.first = k->first, .next = k, .samples = k->samples};
@@ -123,9 +152,8 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         finish_kernel(k, unroll, target);
         return finish_kernel(before, unroll, target);
     }
-    k->cycles = (double)k->terms * expr_cycles(k->body ? k->body->rhs : k->first->rhs, 1);
-    if (k->regions)
-        choose_tiles(k, target);
+    if (!k->regions)
+        k->cycles = (double)k->terms * expr_cycles(k->body ? k->body->rhs : k->first->rhs, 1);
     return k;
 }
 
@@ -306,11 +334,11 @@ static void collect_params(Function *f)
     memcpy(f->param_written, params.written, (size_t)params.n * sizeof *f->param_written);
 }
 
-static int64_t count_terms(const Kernel *kernels)
+static int64_t count_terms(const Kernel *kernels, Unroll unroll)
 {
     int64_t terms = 0;
     for (const Kernel *k = kernels; k; k = k->next)
-        terms += k->terms;
+        terms += unroll == UNROLL_FULL && k->regions ? written_out(k) : k->terms;
     return terms;
 }
 
@@ -328,25 +356,21 @@ static double sum_cycles(const Kernel *kernels)
     return cycles;
 }
 
-/* Straight-line code: each point once, from the instruction cache or from beyond it. */
-static double full_cycles(const Kernel *kernels, int64_t terms)
+/* Scalars in straight-line code take more than their points where they wait for one another, and what they store waits some
+ * 25 cycles before it can be loaded as a vector: measured with small networks. */
+static double straight_cycles(const Kernel *kernels, int64_t terms, const Target *target)
 {
-    double cycles = 0;
+    double vectors = 0, scalars = 0;
     for (const Kernel *k = kernels; k; k = k->next) {
         const Statement *s = k->body ? k->body : k->first;
-        cycles += (double)k->terms * (is_contraction(s) ? cycles_a_point : expr_cycles(s->rhs, 1));
+        if (k->regions)
+            vectors += k->cycles;
+        else
+            scalars += (double)k->terms * (is_contraction(s) ? cycles_a_point : expr_cycles(s->rhs, 1));
     }
-    return terms * BYTES_A_POINT > INSTRUCTION_CACHE / 2 ? 2 * cycles : cycles;
-}
-
-/* Straight-line code takes more than its points where they wait for one another, and scalars that it stores wait
- * some 25 cycles before they can be loaded as a vector: measured with small networks, where tile's figures are
- * rather high, since functions overlap. */
-static bool full_pays(const Target *target, double straight, int64_t terms, double tile)
-{
-    if (target->lanes > 1)
-        return 2.25 * straight + 25 < tile;
-    return straight * (terms > FEW_POINTS ? 1.5 : 1) < tile;
+    if (target->lanes == 1)
+        return scalars * (terms > FEW_POINTS ? 1.5 : 1);
+    return vectors + (scalars > 0 ? 2.25 * scalars + 25 : 0);
 }
 
 static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
@@ -359,27 +383,64 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     Unroll wish = plan->options->unroll;
     f->unroll = wish == UNROLL_AUTO ? UNROLL_TILE : wish;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, plan->target);
-    f->terms = count_terms(f->kernels);
+    f->terms = count_terms(f->kernels, f->unroll);
     f->why = "as told";
-    if (wish == UNROLL_AUTO) {
-        double tile = sum_cycles(f->kernels);
-        Kernel *full = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, plan->target);
-        int64_t terms = count_terms(full);
-        double straight = full_cycles(full, terms);
-        if (!f->per_call && terms <= MOST_FULL && full_pays(plan->target, straight, terms, tile)) {
-            f->unroll = UNROLL_FULL;
-            f->kernels = full;
-            f->terms = terms;
-        }
-        f->cycles = f->unroll == UNROLL_FULL ? straight : tile;
-        f->why = terms > MOST_FULL ? format("%s points are too many for full", thousands(terms))
-                                   : format("tile %.0f, full %.0f", tile, straight);
-    } else
-        f->cycles = sum_cycles(f->kernels);
+    f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, plan->target) : sum_cycles(f->kernels);
+    if (wish == UNROLL_AUTO && !f->per_call)
+        f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, plan->target);
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
             f->macs += k->body->macs ? k->body->macs : f->backward ? k->terms : box_volume(k->body);
     return f->kernels ? f : NULL;
+}
+
+/* ---- What auto writes out in full ------------------------------------------------------------------------------------
+ *
+ * Those functions for which it is predicted to be faster, the greatest gain for its bytes first, while all of them
+ * together stay in the instruction cache. */
+
+/* The number of weights that a function uses once for each sample; 0 if they are few. */
+static int64_t weights_used_once(const Function *f)
+{
+    for (const Kernel *k = f->kernels; k; k = k->next)
+        for (int i = 0; k->body && is_contraction(k->body) && i < 3; i++) {
+            const Tensor *t = i == 2 ? k->body->out.tensor : k->body->rhs->arg[i]->access.tensor;
+            if (!t->per_sample && t->count >= FEW_WEIGHTS && t->count == box_volume(k->body))
+                return t->count;
+        }
+    return 0;
+}
+
+static void write_out_what_pays(const Plan *plan, const Pass *pass)
+{
+    int64_t room = ROOM_FOR_FULL;
+    for (;;) {
+        Function *best = NULL;
+        double most = 0, cycles = 0;
+        int64_t least = 0;
+        for (Function *f = pass->functions; f; f = f->next) {
+            if (!f->straight)
+                continue;
+            int64_t terms = count_terms(f->straight, UNROLL_FULL), bytes = terms * BYTES_A_POINT;
+            double straight = straight_cycles(f->straight, terms, plan->target), gain = (f->cycles - straight) / (double)bytes;
+            f->why = bytes > room ? format("%s points are too many for full", thousands(terms))
+                                  : format("tile %.0f, full %.0f", f->cycles, straight);
+            if (bytes > room || gain <= most || least_gain * straight > f->cycles || weights_used_once(f))
+                continue;
+            best = f;
+            most = gain;
+            least = terms;
+            cycles = straight;
+        }
+        if (!best)
+            return;
+        room -= least * BYTES_A_POINT;
+        best->unroll = UNROLL_FULL;
+        best->kernels = best->straight;
+        best->straight = NULL;
+        best->terms = least;
+        best->cycles = cycles;
+    }
 }
 
 /* ---- Fusion ------------------------------------------------------------------------------------------------------
@@ -518,7 +579,7 @@ static bool can_follow(Fusion *fusion, const Access *value)
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (!complete_value || k->nthen == MAX_THEN || k->window || f->unroll != UNROLL_TILE || f == fusion->from
+            if (!complete_value || k->nthen == MAX_THEN || k->window || f == fusion->from
                 || (fusion->into && fusion->into != f))
                 return false;
             fusion->into = f;
@@ -632,7 +693,7 @@ static Kernel *maker_of(const Pass *pass, const Tensor *t, Function **into)
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (maker || !complete_value || k->window || f->unroll != UNROLL_TILE || f->per_call)
+            if (maker || !complete_value || k->window || f->per_call)
                 return NULL;
             maker = k;
             *into = f;
@@ -685,13 +746,13 @@ static void fuse_all(const Plan *plan, Pass *pass)
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels, *next; k; k = next) {
             next = k->next;
-            if (f->unroll == UNROLL_TILE && !f->per_call)
+            if (!f->per_call)
                 try_fusion(pass, f, k);
         }
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels, *next; k; k = next) {
             next = k->next;
-            if (f->unroll == UNROLL_TILE && !f->per_call)
+            if (!f->per_call)
                 try_window(plan, pass, f, k);
         }
     for (Function **link = &pass->functions; *link;)
@@ -709,19 +770,7 @@ static void fuse_all(const Plan *plan, Pass *pass)
 
 /* What samples pass on is kept for all that go together. While the weights stay in a near cache, more samples than eight
  * were not faster (measured with 4, 8, 16 and 32); where they come from farther away each time, 32 were, by 4 to 10 %. */
-enum { NEAR_SAMPLES = 8, FAR_SAMPLES = 32, FEW_WEIGHTS = 256, FAR_WEIGHTS = 64 << 10 };
-
-/* The number of weights that a function uses once for each sample; 0 if they are few. */
-static int64_t weights_used_once(const Function *f)
-{
-    for (const Kernel *k = f->kernels; k; k = k->next)
-        for (int i = 0; k->body && is_contraction(k->body) && i < 3; i++) {
-            const Tensor *t = i == 2 ? k->body->out.tensor : k->body->rhs->arg[i]->access.tensor;
-            if (!t->per_sample && t->count >= FEW_WEIGHTS && t->count == box_volume(k->body))
-                return t->count;
-        }
-    return 0;
-}
+enum { NEAR_SAMPLES = 8, FAR_SAMPLES = 32, FAR_WEIGHTS = 64 << 10 };
 
 typedef struct Samples {
     Tensor **view;       /* by tensor id */
@@ -1123,12 +1172,13 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
         while (*link != end)
             link = &(*link)->next;
     }
+    write_out_what_pays(plan, &pass);
     fuse_all(plan, &pass);
     take_samples_together(plan, &pass);
     for (Function *f = pass.functions; f; f = f->next) {
         f->kernels = finish_kernels(f->kernels, f->unroll, plan->target);
-        if (f->unroll == UNROLL_TILE)
-            f->cycles = sum_cycles(f->kernels) / (double)(f->batched ? pass.chunk : 1);
+        f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, plan->target)
+                                             : sum_cycles(f->kernels) / (double)(f->batched ? pass.chunk : 1);
         collect_params(f);
         note_overruns(&pass, f);
         f->brief = f->unroll != UNROLL_NONE && !f->per_call && !f->batched && f->terms <= BRIEF_POINTS && f->cycles <= BRIEF_CYCLES;

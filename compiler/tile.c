@@ -17,6 +17,7 @@
 enum { MOST_TAPS = 32, MOST_UNROLLED = 400, SMALL = 8, MOST_VECTORS = 8, MOST_FACTOR = 12, MOST_PARTS = 8 };
 static const double load_share = 0.08; /* of a cycle that each load takes even where multiplications bound the step */
 static const double latency_cycles = 5.5;   /* before a sum can take its next term; measured, and more than the 4 of the data sheets */
+enum { LOOKS_AHEAD = 200 }; /* instructions that wait or run at once */
 enum { NEAR_CACHE = 48 * 1024 }; /* bytes of operands that a block may touch: L1 and a little of L2, measured */
 
 bool depends_on(const Access *access, int index)
@@ -206,17 +207,20 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     double step = arithmetic > loads / 2 ? arithmetic : loads / 2;
     step = step > ops / 4.5 ? step : ops / 4.5;
     step += load_share * loads;
-    double latency = latency_cycles / (double)tile->parts;
+    /* While one tile waits for its sums, the next ones begin, as far as the core looks ahead. */
+    double ahead = 1 + LOOKS_AHEAD / (steps * ops + 4 * accumulators * (double)tile->parts);
+    double latency = latency_cycles / (double)tile->parts / ahead;
     if (m->s->store != STORE_SET && m->outputs < m->s->nindex && step < latency)
         step = latency;
+    double loop = m->kernel->straight ? 0 : 1.5;
     double ends = 2 * accumulators * (double)tile->parts, then = 0;
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
     if (m->kernel->window)
         then += window_cycles(m->kernel->window->body, tile->width);
     if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
-        return step + accumulators * (then + 0.5) + 1.5;
-    return steps * step + ends / 2 + accumulators * then + 4 + latency_cycles;
+        return step + accumulators * (then + 0.5) + loop;
+    return steps * step + ends / 2 + accumulators * then + loop + latency_cycles / ahead;
 }
 
 /* All tiles of a region, whole ones and the rests along each index. */

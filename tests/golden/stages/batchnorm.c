@@ -3,10 +3,10 @@
  *
  * layer        output      parameters       MACs  forward                backward
  * conv1        4x1x3               72        216  tile 3x 1x4o           tile 3ky 3kx 1x4o
- * batchnorm1   4x1x3                8          0  in conv1_forward       tile; tile
+ * batchnorm1   4x1x3                8          0  in conv1_forward       full, 0.1 kB; full, 0.1 kB
  * relu1        4x1x3                0          0  in conv1_forward       in fc1_backward_input
- * fc1          3                   39         36  full, 0.6 kB           tile; tile 3x 1x4c
- * batchnorm2   3                    6          0  tile                   tile; tile
+ * fc1          3                   39         36  full, 0.2 kB           full, 0.2 kB; full, 0.2 kB
+ * batchnorm2   3                    6          0  in fc1_forward         full, 0.0 kB; full, 0.0 kB
  * softmax1     3                    0          0  tile                   -
  */
 #include "batchnorm.h"
@@ -362,44 +362,34 @@ static NOINLINE void conv1_forward(const float batchnorm1_slope[restrict 4],
 }
 
 /* fc 3
- * 4x1x3 -> 3: full, 0.6 kB, 36 points
+ * 4x1x3 -> 3: full, 0.2 kB, 12 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[0, x, c, o] * relu1.out[0, x, c]   for o<3 x<3 c<4
  */
-static inline void fc1_forward(const float *fc1_weight,
+static inline void fc1_forward(const float *batchnorm2_slope,
+                               const float *batchnorm2_shift,
+                               const float *fc1_weight,
                                const float *relu1_out,
                                const float *fc1_bias,
-                               float *fc1_out)
+                               float *batchnorm2_out)
 {
-    fc1_out[0] = fc1_bias[0] + fc1_weight[0] * relu1_out[0] + fc1_weight[4] * relu1_out[1]
-            + fc1_weight[8] * relu1_out[2] + fc1_weight[12] * relu1_out[3] + fc1_weight[16] * relu1_out[4]
-            + fc1_weight[20] * relu1_out[5] + fc1_weight[24] * relu1_out[6] + fc1_weight[28] * relu1_out[7]
-            + fc1_weight[32] * relu1_out[8] + fc1_weight[36] * relu1_out[9] + fc1_weight[40] * relu1_out[10]
-            + fc1_weight[44] * relu1_out[11];
-    fc1_out[1] = fc1_bias[1] + fc1_weight[1] * relu1_out[0] + fc1_weight[5] * relu1_out[1]
-            + fc1_weight[9] * relu1_out[2] + fc1_weight[13] * relu1_out[3] + fc1_weight[17] * relu1_out[4]
-            + fc1_weight[21] * relu1_out[5] + fc1_weight[25] * relu1_out[6] + fc1_weight[29] * relu1_out[7]
-            + fc1_weight[33] * relu1_out[8] + fc1_weight[37] * relu1_out[9] + fc1_weight[41] * relu1_out[10]
-            + fc1_weight[45] * relu1_out[11];
-    fc1_out[2] = fc1_bias[2] + fc1_weight[2] * relu1_out[0] + fc1_weight[6] * relu1_out[1]
-            + fc1_weight[10] * relu1_out[2] + fc1_weight[14] * relu1_out[3] + fc1_weight[18] * relu1_out[4]
-            + fc1_weight[22] * relu1_out[5] + fc1_weight[26] * relu1_out[6] + fc1_weight[30] * relu1_out[7]
-            + fc1_weight[34] * relu1_out[8] + fc1_weight[38] * relu1_out[9] + fc1_weight[42] * relu1_out[10]
-            + fc1_weight[46] * relu1_out[11];
-}
-
-/* batchnorm eps=0.001
- * 3 -> 3: tile, 3 points
- *
- *     batchnorm2.out[c] = (fc1.out[c] * batchnorm2.slope[c] + batchnorm2.shift[c])   for c<3
- */
-static inline void batchnorm2_forward(const float fc1_out[4],
-                                      const float batchnorm2_slope[4],
-                                      const float batchnorm2_shift[4],
-                                      float batchnorm2_out[4])
-{
-    STORE(batchnorm2_out[0], LOAD(fc1_out[0]) * LOAD(batchnorm2_slope[0]) + LOAD(batchnorm2_shift[0]));
+    {
+        vec sum = LOAD(fc1_bias[0]);
+        sum += LOAD(fc1_weight[0]) * relu1_out[0];
+        sum += LOAD(fc1_weight[4]) * relu1_out[1];
+        sum += LOAD(fc1_weight[8]) * relu1_out[2];
+        sum += LOAD(fc1_weight[12]) * relu1_out[3];
+        sum += LOAD(fc1_weight[16]) * relu1_out[4];
+        sum += LOAD(fc1_weight[20]) * relu1_out[5];
+        sum += LOAD(fc1_weight[24]) * relu1_out[6];
+        sum += LOAD(fc1_weight[28]) * relu1_out[7];
+        sum += LOAD(fc1_weight[32]) * relu1_out[8];
+        sum += LOAD(fc1_weight[36]) * relu1_out[9];
+        sum += LOAD(fc1_weight[40]) * relu1_out[10];
+        sum += LOAD(fc1_weight[44]) * relu1_out[11];
+        STORE(batchnorm2_out[0], sum * LOAD(batchnorm2_slope[0]) + LOAD(batchnorm2_shift[0]));
+    }
 }
 
 /* softmax
@@ -635,7 +625,7 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: tile, 32 points
+ * 4x1x3 -> 4x1x3: full, 0.1 kB, 8 points
  *
  *     batchnorm1.sample_sum[c] = 0   for c<4
  *     batchnorm1.sample_sum[c] += conv1.out[0, x, c]   for c<4 x<3
@@ -643,17 +633,17 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
  *     batchnorm1.sum[c] += batchnorm1.sample_sum[c]   for c<4
  *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c]) * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
  */
-static inline void batchnorm1_sums(const float conv1_out[1][3][4],
-                                   float batchnorm1_sample_sum[4],
-                                   float batchnorm1_sample_mean[4],
-                                   float batchnorm1_sum[4],
-                                   float batchnorm1_squares[4])
+static inline void batchnorm1_sums(const float *conv1_out,
+                                   float *batchnorm1_sample_sum,
+                                   float *batchnorm1_sample_mean,
+                                   float *batchnorm1_sum,
+                                   float *batchnorm1_squares)
 {
     {
         vec sum = {0};
-        sum += LOAD(conv1_out[0][0][0]);
-        sum += LOAD(conv1_out[0][1][0]);
-        sum += LOAD(conv1_out[0][2][0]);
+        sum += LOAD(conv1_out[0]);
+        sum += LOAD(conv1_out[4]);
+        sum += LOAD(conv1_out[8]);
         STORE(batchnorm1_sample_sum[0], sum);
     }
     STORE(batchnorm1_sample_mean[0], LOAD(batchnorm1_sample_sum[0]) * 0.33333334f);
@@ -664,9 +654,9 @@ static inline void batchnorm1_sums(const float conv1_out[1][3][4],
     }
     {
         vec sum = LOAD(batchnorm1_squares[0]);
-        sum += (LOAD(conv1_out[0][0][0]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[0][0][0]) - LOAD(batchnorm1_sample_mean[0]));
-        sum += (LOAD(conv1_out[0][1][0]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[0][1][0]) - LOAD(batchnorm1_sample_mean[0]));
-        sum += (LOAD(conv1_out[0][2][0]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[0][2][0]) - LOAD(batchnorm1_sample_mean[0]));
+        sum += (LOAD(conv1_out[0]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[0]) - LOAD(batchnorm1_sample_mean[0]));
+        sum += (LOAD(conv1_out[4]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[4]) - LOAD(batchnorm1_sample_mean[0]));
+        sum += (LOAD(conv1_out[8]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[8]) - LOAD(batchnorm1_sample_mean[0]));
         STORE(batchnorm1_squares[0], sum);
     }
 }
@@ -689,13 +679,13 @@ static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: tile, 4 points
+ * 4x1x3 -> 4x1x3: full, 0.0 kB, 1 points
  *
  *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
  */
-static inline void batchnorm1_sums2(const float batchnorm1_sample_mean[4],
-                                    const float batchnorm1_mean[4],
-                                    float batchnorm1_squares[4])
+static inline void batchnorm1_sums2(const float *batchnorm1_sample_mean,
+                                    const float *batchnorm1_mean,
+                                    float *batchnorm1_squares)
 {
     {
         vec sum = LOAD(batchnorm1_squares[0]);
@@ -736,29 +726,66 @@ static NOINLINE void batchnorm2_clear(float batchnorm2_sum[restrict 4])
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: tile, 12 points
+ * 4x1x3 -> 4x1x3: full, 0.1 kB, 3 points
  *
  *     batchnorm1.out[0, x, c] = ((conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.slope[c] + batchnorm1.bias[c])   for x<3 c<4
  */
-static inline void batchnorm1_forward(const float conv1_out[1][3][4],
-                                      const float batchnorm1_mean[4],
-                                      const float batchnorm1_slope[4],
-                                      const float batchnorm1_bias[4],
-                                      float relu1_out[1][3][4])
+static inline void batchnorm1_forward(const float *conv1_out,
+                                      const float *batchnorm1_mean,
+                                      const float *batchnorm1_slope,
+                                      const float *batchnorm1_bias,
+                                      float *relu1_out)
 {
-    for (int x = 0; x < 3; x++) {
-        const vec sum = (LOAD(conv1_out[0][x][0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_slope[0]) + LOAD(batchnorm1_bias[0]);
-        STORE(relu1_out[0][x][0], SELECT(sum <= 0.0f, ALL(0.0f), sum));
+    {
+        const vec sum = (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_slope[0]) + LOAD(batchnorm1_bias[0]);
+        STORE(relu1_out[0], SELECT(sum <= 0.0f, ALL(0.0f), sum));
+    }
+    {
+        const vec sum = (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_slope[0]) + LOAD(batchnorm1_bias[0]);
+        STORE(relu1_out[4], SELECT(sum <= 0.0f, ALL(0.0f), sum));
+    }
+    {
+        const vec sum = (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_slope[0]) + LOAD(batchnorm1_bias[0]);
+        STORE(relu1_out[8], SELECT(sum <= 0.0f, ALL(0.0f), sum));
+    }
+}
+
+/* fc 3
+ * 4x1x3 -> 3: full, 0.2 kB, 12 points
+ *
+ *     fc1.out[o] = fc1.bias[o]   for o<3
+ *     fc1.out[o] += fc1.weight[0, x, c, o] * relu1.out[0, x, c]   for o<3 x<3 c<4
+ */
+static inline void fc1_training(const float *fc1_weight,
+                                const float *relu1_out,
+                                const float *fc1_bias,
+                                float *fc1_out)
+{
+    {
+        vec sum = LOAD(fc1_bias[0]);
+        sum += LOAD(fc1_weight[0]) * relu1_out[0];
+        sum += LOAD(fc1_weight[4]) * relu1_out[1];
+        sum += LOAD(fc1_weight[8]) * relu1_out[2];
+        sum += LOAD(fc1_weight[12]) * relu1_out[3];
+        sum += LOAD(fc1_weight[16]) * relu1_out[4];
+        sum += LOAD(fc1_weight[20]) * relu1_out[5];
+        sum += LOAD(fc1_weight[24]) * relu1_out[6];
+        sum += LOAD(fc1_weight[28]) * relu1_out[7];
+        sum += LOAD(fc1_weight[32]) * relu1_out[8];
+        sum += LOAD(fc1_weight[36]) * relu1_out[9];
+        sum += LOAD(fc1_weight[40]) * relu1_out[10];
+        sum += LOAD(fc1_weight[44]) * relu1_out[11];
+        STORE(fc1_out[0], sum);
     }
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: tile, 3 points
+ * 3 -> 3: full, 0.0 kB, 1 points
  *
  *     batchnorm2.sum[c] += fc1.out[c]   for c<3
  */
-static inline void batchnorm2_sums(const float fc1_out[4],
-                                   float batchnorm2_sum[4])
+static inline void batchnorm2_sums(const float *fc1_out,
+                                   float *batchnorm2_sum)
 {
     {
         vec sum = LOAD(batchnorm2_sum[0]);
@@ -788,13 +815,13 @@ static NOINLINE void batchnorm2_once2(const float batchnorm2_sum[restrict 4],
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: tile, 3 points
+ * 3 -> 3: full, 0.0 kB, 1 points
  *
  *     batchnorm2.squares[c] += (fc1.out[c] - batchnorm2.mean[c]) * (fc1.out[c] - batchnorm2.mean[c])   for c<3
  */
-static inline void batchnorm2_sums2(const float fc1_out[4],
-                                    const float batchnorm2_mean[4],
-                                    float batchnorm2_squares[4])
+static inline void batchnorm2_sums2(const float *fc1_out,
+                                    const float *batchnorm2_mean,
+                                    float *batchnorm2_squares)
 {
     {
         vec sum = LOAD(batchnorm2_squares[0]);
@@ -838,15 +865,15 @@ static NOINLINE void batchnorm2_backward_clear(float batchnorm2_d_sum[restrict 4
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: tile, 3 points
+ * 3 -> 3: full, 0.0 kB, 1 points
  *
  *     batchnorm2.out[c] = ((fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.slope[c] + batchnorm2.bias[c])   for c<3
  */
-static inline void batchnorm2_training(const float fc1_out[4],
-                                       const float batchnorm2_mean[4],
-                                       const float batchnorm2_slope[4],
-                                       const float batchnorm2_bias[4],
-                                       float batchnorm2_out[4])
+static inline void batchnorm2_forward(const float *fc1_out,
+                                      const float *batchnorm2_mean,
+                                      const float *batchnorm2_slope,
+                                      const float *batchnorm2_bias,
+                                      float *batchnorm2_out)
 {
     STORE(batchnorm2_out[0], (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_slope[0]) + LOAD(batchnorm2_bias[0]));
 }
@@ -912,29 +939,29 @@ static inline void loss_forward(const float batchnorm2_out[4],
 }
 
 /* loss crossentropy, backward
- * 3 -> a number: tile, 3 points
+ * 3 -> a number: full, 0.0 kB, 1 points
  *
  *     d_batchnorm2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<3
  */
-static inline void loss_backward(const float loss_exp[4],
-                                 const float loss_sum[1],
-                                 const int target[1],
-                                 float d_batchnorm2_out[4], float mean)
+static inline void loss_backward(const float *loss_exp,
+                                 const float *loss_sum,
+                                 const int *target,
+                                 float *d_batchnorm2_out, float mean)
 {
     STORE(d_batchnorm2_out[0], (LOAD(loss_exp[0]) / loss_sum[0] - (SELECT((float)target[0] == (LANES * 1.0f + (float)(0)), ALL(1.0f), ALL(0.0f)))) * mean);
 }
 
 /* batchnorm eps=0.001, backward
- * 3 -> 3: tile, 6 points
+ * 3 -> 3: full, 0.0 kB, 2 points
  *
  *     batchnorm2.d_sum[c] += d_batchnorm2.out[c]   for c<3
  *     batchnorm2.d_distances[c] += d_batchnorm2.out[c] * (fc1.out[c] - batchnorm2.mean[c])   for c<3
  */
-static inline void batchnorm2_backward_sums(const float d_batchnorm2_out[4],
-                                            const float fc1_out[4],
-                                            const float batchnorm2_mean[4],
-                                            float batchnorm2_d_sum[4],
-                                            float batchnorm2_d_distances[4])
+static inline void batchnorm2_backward_sums(const float *d_batchnorm2_out,
+                                            const float *fc1_out,
+                                            const float *batchnorm2_mean,
+                                            float *batchnorm2_d_sum,
+                                            float *batchnorm2_d_distances)
 {
     {
         vec sum = LOAD(batchnorm2_d_sum[0]);
@@ -997,82 +1024,82 @@ static NOINLINE void batchnorm2_backward_once(const float batchnorm2_d_distances
 }
 
 /* batchnorm eps=0.001, backward
- * 3 -> 3: tile, 3 points
+ * 3 -> 3: full, 0.0 kB, 1 points
  *
  *     d_fc1.out[c] = ((d_batchnorm2.out[c] * batchnorm2.slope[c] + (fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.tilt[c]) + batchnorm2.shift[c])   for c<3
  */
-static inline void batchnorm2_backward_input(const float d_batchnorm2_out[4],
-                                             const float batchnorm2_slope[4],
-                                             const float fc1_out[4],
-                                             const float batchnorm2_mean[4],
-                                             const float batchnorm2_tilt[4],
-                                             const float batchnorm2_shift[4],
-                                             float d_fc1_out[4])
+static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
+                                             const float *batchnorm2_slope,
+                                             const float *fc1_out,
+                                             const float *batchnorm2_mean,
+                                             const float *batchnorm2_tilt,
+                                             const float *batchnorm2_shift,
+                                             float *d_fc1_out)
 {
     STORE(d_fc1_out[0], LOAD(d_batchnorm2_out[0]) * LOAD(batchnorm2_slope[0]) + (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_tilt[0]) + LOAD(batchnorm2_shift[0]));
 }
 
 /* fc 3, backward
- * 4x1x3 -> 3: tile, 39 points
+ * 4x1x3 -> 3: full, 0.2 kB, 13 points
  *
  *     d_fc1.weight[0, x, c, o] += d_fc1.out[o] * relu1.out[0, x, c]   for x<3 c<4 o<3
  *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
  */
-static inline void fc1_backward_weights(const float d_fc1_out[4],
-                                        const float relu1_out[1][3][4],
-                                        float d_fc1_weight[1][3][4][4],
-                                        float d_fc1_bias[4])
+static inline void fc1_backward_weights(const float *d_fc1_out,
+                                        const float *relu1_out,
+                                        float *d_fc1_weight,
+                                        float *d_fc1_bias)
 {
     {
-        vec s0 = LOAD(d_fc1_weight[0][0][0][0]);
-        vec s1 = LOAD(d_fc1_weight[0][0][1][0]);
-        vec s2 = LOAD(d_fc1_weight[0][0][2][0]);
-        vec s3 = LOAD(d_fc1_weight[0][0][3][0]);
-        vec s4 = LOAD(d_fc1_weight[0][1][0][0]);
-        vec s5 = LOAD(d_fc1_weight[0][1][1][0]);
-        vec s6 = LOAD(d_fc1_weight[0][1][2][0]);
-        vec s7 = LOAD(d_fc1_weight[0][1][3][0]);
-        vec s8 = LOAD(d_fc1_weight[0][2][0][0]);
-        vec s9 = LOAD(d_fc1_weight[0][2][1][0]);
-        vec s10 = LOAD(d_fc1_weight[0][2][2][0]);
-        vec s11 = LOAD(d_fc1_weight[0][2][3][0]);
+        vec s0 = LOAD(d_fc1_weight[0]);
+        vec s1 = LOAD(d_fc1_weight[4]);
+        vec s2 = LOAD(d_fc1_weight[8]);
+        vec s3 = LOAD(d_fc1_weight[12]);
+        vec s4 = LOAD(d_fc1_weight[16]);
+        vec s5 = LOAD(d_fc1_weight[20]);
+        vec s6 = LOAD(d_fc1_weight[24]);
+        vec s7 = LOAD(d_fc1_weight[28]);
+        vec s8 = LOAD(d_fc1_weight[32]);
+        vec s9 = LOAD(d_fc1_weight[36]);
+        vec s10 = LOAD(d_fc1_weight[40]);
+        vec s11 = LOAD(d_fc1_weight[44]);
         const vec v0 = LOAD(d_fc1_out[0]);
-        const float a1 = relu1_out[0][0][0];
+        const float a1 = relu1_out[0];
         s0 += v0 * a1;
-        const float a2 = relu1_out[0][0][1];
+        const float a2 = relu1_out[1];
         s1 += v0 * a2;
-        const float a3 = relu1_out[0][0][2];
+        const float a3 = relu1_out[2];
         s2 += v0 * a3;
-        const float a4 = relu1_out[0][0][3];
+        const float a4 = relu1_out[3];
         s3 += v0 * a4;
-        const float a5 = relu1_out[0][1][0];
+        const float a5 = relu1_out[4];
         s4 += v0 * a5;
-        const float a6 = relu1_out[0][1][1];
+        const float a6 = relu1_out[5];
         s5 += v0 * a6;
-        const float a7 = relu1_out[0][1][2];
+        const float a7 = relu1_out[6];
         s6 += v0 * a7;
-        const float a8 = relu1_out[0][1][3];
+        const float a8 = relu1_out[7];
         s7 += v0 * a8;
-        const float a9 = relu1_out[0][2][0];
+        const float a9 = relu1_out[8];
         s8 += v0 * a9;
-        const float a10 = relu1_out[0][2][1];
+        const float a10 = relu1_out[9];
         s9 += v0 * a10;
-        const float a11 = relu1_out[0][2][2];
+        const float a11 = relu1_out[10];
         s10 += v0 * a11;
-        const float a12 = relu1_out[0][2][3];
+        const float a12 = relu1_out[11];
         s11 += v0 * a12;
-        STORE(d_fc1_weight[0][0][0][0], FIRST(3, s0));
-        STORE(d_fc1_weight[0][0][1][0], FIRST(3, s1));
-        STORE(d_fc1_weight[0][0][2][0], FIRST(3, s2));
-        STORE(d_fc1_weight[0][0][3][0], FIRST(3, s3));
-        STORE(d_fc1_weight[0][1][0][0], FIRST(3, s4));
-        STORE(d_fc1_weight[0][1][1][0], FIRST(3, s5));
-        STORE(d_fc1_weight[0][1][2][0], FIRST(3, s6));
-        STORE(d_fc1_weight[0][1][3][0], FIRST(3, s7));
-        STORE(d_fc1_weight[0][2][0][0], FIRST(3, s8));
-        STORE(d_fc1_weight[0][2][1][0], FIRST(3, s9));
-        STORE(d_fc1_weight[0][2][2][0], FIRST(3, s10));
-        STORE(d_fc1_weight[0][2][3][0], FIRST(3, s11));
+        STORE(d_fc1_weight[0], FIRST(3, s0));
+        STORE(d_fc1_weight[4], FIRST(3, s1));
+        STORE(d_fc1_weight[8], FIRST(3, s2));
+        STORE(d_fc1_weight[12], FIRST(3, s3));
+        STORE(d_fc1_weight[16], FIRST(3, s4));
+        STORE(d_fc1_weight[20], FIRST(3, s5));
+        STORE(d_fc1_weight[24], FIRST(3, s6));
+        STORE(d_fc1_weight[28], FIRST(3, s7));
+        STORE(d_fc1_weight[32], FIRST(3, s8));
+        STORE(d_fc1_weight[36], FIRST(3, s9));
+        STORE(d_fc1_weight[40], FIRST(3, s10));
+        STORE(d_fc1_weight[44], FIRST(3, s11));
     }
     {
         vec sum = LOAD(d_fc1_bias[0]);
@@ -1082,15 +1109,15 @@ static inline void fc1_backward_weights(const float d_fc1_out[4],
 }
 
 /* fc 3, backward
- * 4x1x3 -> 3: tile 3x 1x4c, 36 points
+ * 4x1x3 -> 3: full, 0.2 kB, 9 points
  *
  *     d_relu1.out[0, x, c] = 0   for x<3 c<4
  *     d_relu1.out[0, x, c] += d_fc1.out[o] * fc1.weight.transposed[0, x, o, c]   for x<3 c<4 o<3
  */
-static inline void fc1_backward_input(const float relu1_out[1][3][4],
-                                      const float d_fc1_out[4],
-                                      const float fc1_weight_transposed[1][3][3][4],
-                                      float d_batchnorm1_out[1][3][4])
+static inline void fc1_backward_input(const float *relu1_out,
+                                      const float *d_fc1_out,
+                                      const float *fc1_weight_transposed,
+                                      float *d_batchnorm1_out)
 {
     {
         vec s0 = {0};
@@ -1098,61 +1125,61 @@ static inline void fc1_backward_input(const float relu1_out[1][3][4],
         vec s2 = {0};
         {
             const float a0 = d_fc1_out[0];
-            const vec v1 = LOAD(fc1_weight_transposed[0][0][0][0]);
+            const vec v1 = LOAD(fc1_weight_transposed[0]);
             s0 += a0 * v1;
-            const vec v2 = LOAD(fc1_weight_transposed[0][1][0][0]);
+            const vec v2 = LOAD(fc1_weight_transposed[12]);
             s1 += a0 * v2;
-            const vec v3 = LOAD(fc1_weight_transposed[0][2][0][0]);
+            const vec v3 = LOAD(fc1_weight_transposed[24]);
             s2 += a0 * v3;
         }
         {
             const float a0 = d_fc1_out[1];
-            const vec v1 = LOAD(fc1_weight_transposed[0][0][1][0]);
+            const vec v1 = LOAD(fc1_weight_transposed[4]);
             s0 += a0 * v1;
-            const vec v2 = LOAD(fc1_weight_transposed[0][1][1][0]);
+            const vec v2 = LOAD(fc1_weight_transposed[16]);
             s1 += a0 * v2;
-            const vec v3 = LOAD(fc1_weight_transposed[0][2][1][0]);
+            const vec v3 = LOAD(fc1_weight_transposed[28]);
             s2 += a0 * v3;
         }
         {
             const float a0 = d_fc1_out[2];
-            const vec v1 = LOAD(fc1_weight_transposed[0][0][2][0]);
+            const vec v1 = LOAD(fc1_weight_transposed[8]);
             s0 += a0 * v1;
-            const vec v2 = LOAD(fc1_weight_transposed[0][1][2][0]);
+            const vec v2 = LOAD(fc1_weight_transposed[20]);
             s1 += a0 * v2;
-            const vec v3 = LOAD(fc1_weight_transposed[0][2][2][0]);
+            const vec v3 = LOAD(fc1_weight_transposed[32]);
             s2 += a0 * v3;
         }
-        STORE(d_batchnorm1_out[0][0][0], SELECT(LOAD(relu1_out[0][0][0]) <= 0.0f, ALL(0.0f), s0));
-        STORE(d_batchnorm1_out[0][1][0], SELECT(LOAD(relu1_out[0][1][0]) <= 0.0f, ALL(0.0f), s1));
-        STORE(d_batchnorm1_out[0][2][0], SELECT(LOAD(relu1_out[0][2][0]) <= 0.0f, ALL(0.0f), s2));
+        STORE(d_batchnorm1_out[0], SELECT(LOAD(relu1_out[0]) <= 0.0f, ALL(0.0f), s0));
+        STORE(d_batchnorm1_out[4], SELECT(LOAD(relu1_out[4]) <= 0.0f, ALL(0.0f), s1));
+        STORE(d_batchnorm1_out[8], SELECT(LOAD(relu1_out[8]) <= 0.0f, ALL(0.0f), s2));
     }
 }
 
 /* batchnorm, backward
- * 4x1x3 -> 4x1x3: tile, 24 points
+ * 4x1x3 -> 4x1x3: full, 0.1 kB, 6 points
  *
  *     batchnorm1.d_sum[c] += d_batchnorm1.out[0, x, c]   for c<4 x<3
  *     batchnorm1.d_distances[c] += d_batchnorm1.out[0, x, c] * (conv1.out[0, x, c] - batchnorm1.mean[c])   for c<4 x<3
  */
-static inline void batchnorm1_backward_sums(const float d_batchnorm1_out[1][3][4],
-                                            const float conv1_out[1][3][4],
-                                            const float batchnorm1_mean[4],
-                                            float batchnorm1_d_sum[4],
-                                            float batchnorm1_d_distances[4])
+static inline void batchnorm1_backward_sums(const float *d_batchnorm1_out,
+                                            const float *conv1_out,
+                                            const float *batchnorm1_mean,
+                                            float *batchnorm1_d_sum,
+                                            float *batchnorm1_d_distances)
 {
     {
         vec sum = LOAD(batchnorm1_d_sum[0]);
-        sum += LOAD(d_batchnorm1_out[0][0][0]);
-        sum += LOAD(d_batchnorm1_out[0][1][0]);
-        sum += LOAD(d_batchnorm1_out[0][2][0]);
+        sum += LOAD(d_batchnorm1_out[0]);
+        sum += LOAD(d_batchnorm1_out[4]);
+        sum += LOAD(d_batchnorm1_out[8]);
         STORE(batchnorm1_d_sum[0], sum);
     }
     {
         vec sum = LOAD(batchnorm1_d_distances[0]);
-        sum += LOAD(d_batchnorm1_out[0][0][0]) * (LOAD(conv1_out[0][0][0]) - LOAD(batchnorm1_mean[0]));
-        sum += LOAD(d_batchnorm1_out[0][1][0]) * (LOAD(conv1_out[0][1][0]) - LOAD(batchnorm1_mean[0]));
-        sum += LOAD(d_batchnorm1_out[0][2][0]) * (LOAD(conv1_out[0][2][0]) - LOAD(batchnorm1_mean[0]));
+        sum += LOAD(d_batchnorm1_out[0]) * (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0]));
+        sum += LOAD(d_batchnorm1_out[4]) * (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0]));
+        sum += LOAD(d_batchnorm1_out[8]) * (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0]));
         STORE(batchnorm1_d_distances[0], sum);
     }
 }
@@ -1192,20 +1219,21 @@ static NOINLINE void batchnorm1_backward_once(const float batchnorm1_d_distances
 }
 
 /* batchnorm, backward
- * 4x1x3 -> 4x1x3: tile, 12 points
+ * 4x1x3 -> 4x1x3: full, 0.1 kB, 3 points
  *
  *     d_conv1.out[0, x, c] = ((d_batchnorm1.out[0, x, c] * batchnorm1.slope[c] + (conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.tilt[c]) + batchnorm1.shift[c])   for x<3 c<4
  */
-static inline void batchnorm1_backward_input(const float d_batchnorm1_out[1][3][4],
-                                             const float batchnorm1_slope[4],
-                                             const float conv1_out[1][3][4],
-                                             const float batchnorm1_mean[4],
-                                             const float batchnorm1_tilt[4],
-                                             const float batchnorm1_shift[4],
-                                             float d_conv1_out[1][3][4])
+static inline void batchnorm1_backward_input(const float *d_batchnorm1_out,
+                                             const float *batchnorm1_slope,
+                                             const float *conv1_out,
+                                             const float *batchnorm1_mean,
+                                             const float *batchnorm1_tilt,
+                                             const float *batchnorm1_shift,
+                                             float *d_conv1_out)
 {
-    for (int x = 0; x < 3; x++)
-        STORE(d_conv1_out[0][x][0], LOAD(d_batchnorm1_out[0][x][0]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[0][x][0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[0], LOAD(d_batchnorm1_out[0]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[4], LOAD(d_batchnorm1_out[4]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[8], LOAD(d_batchnorm1_out[8]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
 }
 
 /* conv 4 k3 bias=false, backward
@@ -1309,9 +1337,8 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
     void *const batchnorm2_slope = w->arena + 32;   /* 4 */
     void *const batchnorm2_shift = w->arena + 48;   /* 4 */
     void *const relu1_out = w->arena + 64;   /* 1x3x4 */
-    void *const fc1_out = w->arena + 80;   /* 4 */
-    void *const batchnorm2_out = w->arena + 64;   /* 4 */
-    void *const softmax1_max = w->arena + 80;   /* 1 */
+    void *const batchnorm2_out = w->arena + 80;   /* 4 */
+    void *const softmax1_max = w->arena + 64;   /* 1 */
     void *const softmax1_exp = w->arena + 96;   /* 4 */
     void *const softmax1_sum = w->arena + 112;   /* 1 */
     batchnorm1_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
@@ -1322,8 +1349,8 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
         void *const softmax1_out = y + (size_t)s * BATCHNORM_OUTPUT;
         conv1_forward(batchnorm1_slope, batchnorm1_shift, p->conv1_weight, (const float (*)[3][5])input, relu1_out);
-        fc1_forward((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
-        batchnorm2_forward(fc1_out, batchnorm2_slope, batchnorm2_shift, batchnorm2_out);
+        fc1_forward(batchnorm2_slope, batchnorm2_shift, (const float *)p->fc1_weight, relu1_out, p->fc1_bias,
+            batchnorm2_out);
         softmax1_forward(batchnorm2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
     }
 }
@@ -1395,7 +1422,7 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         void *const relu1_out = all_relu1_out + (size_t)s * 12;
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
         batchnorm1_forward(conv1_out, batchnorm1_mean, batchnorm1_slope, p->batchnorm1_bias, relu1_out);
-        fc1_forward((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
+        fc1_training((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
         batchnorm2_sums(fc1_out, batchnorm2_sum);
     }
     batchnorm2_once2(batchnorm2_sum, p->batchnorm2_running_mean, batchnorm2_mean, batchnorm2_next_mean,
@@ -1411,7 +1438,7 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         const int *const target = t + (size_t)s * BATCHNORM_TARGETS;
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
         void *const d_batchnorm2_out = all_d_batchnorm2_out + (size_t)s * 4;
-        batchnorm2_training(fc1_out, batchnorm2_mean, batchnorm2_slope, p->batchnorm2_bias, batchnorm2_out);
+        batchnorm2_forward(fc1_out, batchnorm2_mean, batchnorm2_slope, p->batchnorm2_bias, batchnorm2_out);
         loss_forward(batchnorm2_out, loss_max, loss_exp, target, loss_sum, loss_nll, &loss, mean);
         loss_backward(loss_exp, loss_sum, target, d_batchnorm2_out, mean);
         batchnorm2_backward_sums(d_batchnorm2_out, fc1_out, batchnorm2_mean, batchnorm2_d_sum,
@@ -1429,7 +1456,7 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         void *const d_batchnorm1_out = all_d_batchnorm1_out + (size_t)s * 12;
         batchnorm2_backward_input(d_batchnorm2_out, batchnorm2_slope, fc1_out, batchnorm2_mean, batchnorm2_tilt,
             batchnorm2_shift, d_fc1_out);
-        fc1_backward_weights(d_fc1_out, relu1_out, g->fc1_weight, g->fc1_bias);
+        fc1_backward_weights(d_fc1_out, relu1_out, (float *)g->fc1_weight, g->fc1_bias);
         fc1_backward_input(relu1_out, d_fc1_out, fc1_weight_transposed, d_batchnorm1_out);
         batchnorm1_backward_sums(d_batchnorm1_out, conv1_out, batchnorm1_mean, batchnorm1_d_sum,
             batchnorm1_d_distances);
