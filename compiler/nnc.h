@@ -471,6 +471,7 @@ typedef struct Buffer {  /* an interval of the arena, for one tensor (and those 
     int64_t samples;     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
     bool whole_batch;
     bool prepared;       /* lies with what is worked out of the weights beforehand, not in the arena */
+    bool lasting;        /* is touched by what runs for each sample */
     int begin, end;      /* first and last call that touches it */
     struct Buffer *next;
 } Buffer;

@@ -155,20 +155,49 @@ static Group *find_groups(const Pass *pass)
     return group_of;
 }
 
-/* What is worked out of the weights lies one behind the other, in a block of its own. How many others there are. */
-static int set_prepared_apart(Pass *pass, Buffer **order, int n)
+/* The largest first; equals in order of birth. */
+static void sort_by_size(Buffer **order, int n)
 {
-    int others = 0;
-    for (int i = 0; i < n; i++) {
-        Buffer *b = order[i];
-        b->prepared = pass->prepares && !b->tensor->per_sample;
-        if (!b->prepared) {
-            order[others++] = b;
-            continue;
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {
+            Buffer *b = order[k];
+            order[k] = order[k - 1];
+            order[k - 1] = b;
         }
-        b->offset = pass->prepared;
-        pass->prepared += b->size;
+}
+
+/* Each gets an offset, in that order; how many floats they take together. */
+static int64_t place_in_order(Buffer **order, int n)
+{
+    const Buffer **alive = NEW_ARRAY(const Buffer *, n);
+    int64_t floats = 0;
+    for (int i = 0; i < n; i++) {
+        order[i]->offset = lowest_offset(order, i, order[i], alive);
+        if (order[i]->offset + order[i]->size > floats)
+            floats = order[i]->offset + order[i]->size;
     }
+    return floats;
+}
+
+/* What is worked out of the weights has a block of its own. What samples read lies there from its first call to the end, one
+ * behind the other; the rest is needed on the way, and takes what room there is. How many others there are. */
+static int set_prepared_apart(Pass *pass, Buffer **order, int n, int last_call)
+{
+    int others = 0, nprepared = 0, lasting = 0;
+    Buffer **prepared = NEW_ARRAY(Buffer *, n);
+    for (int i = 0; i < n; i++)
+        if ((order[i]->prepared = pass->prepares && !order[i]->tensor->per_sample) && order[i]->lasting) {
+            order[i]->end = last_call;
+            prepared[nprepared++] = order[i];
+        }
+    lasting = nprepared;
+    for (int i = 0; i < n; i++)
+        if (!order[i]->prepared)
+            order[others++] = order[i];
+        else if (!order[i]->lasting)
+            prepared[nprepared++] = order[i];
+    sort_by_size(prepared + lasting, nprepared - lasting);
+    pass->prepared = place_in_order(prepared, nprepared);
     return others;
 }
 
@@ -177,7 +206,6 @@ void place(Pass *pass, int lanes)
     int ntensors = pass->prog->ntensors, n = 0, call = 0;
     Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors);
     Buffer **end = &pass->buffers;
-    const Buffer **alive = NEW_ARRAY(const Buffer *, ntensors);
     const Group *group_of = find_groups(pass);
     for (const Function *f = pass->functions; f; f = f->next, call++)
         for (int i = 0; i < f->nparams; i++) {
@@ -193,6 +221,7 @@ void place(Pass *pass, int lanes)
                 b->samples = 1;
             }
             b->end = call;
+            b->lasting |= !f->per_call;
             b->whole_batch |= root->per_sample && group_of[call].loop != group_of[b->begin].loop;
             if (root->per_sample && pass->chunk && (group_of[call].batched || group_of[call].begin != group_of[b->begin].begin))
                 b->samples = pass->chunk;
@@ -211,17 +240,7 @@ void place(Pass *pass, int lanes)
         }
         b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
-    n = set_prepared_apart(pass, order, n);
-    for (int i = 1; i < n; i++) /* by size, the largest first; equals in order of birth */
-        for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {
-            Buffer *b = order[k];
-            order[k] = order[k - 1];
-            order[k - 1] = b;
-        }
-    for (int i = 0; i < n; i++) {
-        order[i]->offset = lowest_offset(order, i, order[i], alive);
-        if (order[i]->offset + order[i]->size > pass->arena)
-            pass->arena = order[i]->offset + order[i]->size;
-    }
-    pass->arena += pass->prepared;
+    n = set_prepared_apart(pass, order, n, call - 1);
+    sort_by_size(order, n);
+    pass->arena = place_in_order(order, n) + pass->prepared;
 }

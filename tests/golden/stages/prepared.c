@@ -204,8 +204,8 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
         prepared_work_out(p, w->arena + 0);
         prepared = w->arena + 0;
     }
-    const void *const batchnorm1_slope = prepared + 0;   /* 8 */
-    const void *const batchnorm1_shift = prepared + 16;   /* 8 */
+    void *const batchnorm1_slope = (void *)(prepared + 0);   /* 8 */
+    void *const batchnorm1_shift = (void *)(prepared + 16);   /* 8 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * PREPARED_INPUT;
         void *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
