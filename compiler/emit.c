@@ -220,7 +220,12 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
         if (f->layer == layer && f->backward == backward && !f->per_call)
             text = text ? format("%s; %s", text, how_function(f)) : how_function(f);
     const Function *host = text ? NULL : host_of(pass, layer, backward);
-    return text ? text : host ? format("in %s", host->name) : "-";
+    if (text || host)
+        return text ? text : format("in %s", host->name);
+    for (const Folded *fold = pass->prog ? pass->prog->folded : NULL; fold; fold = fold->next)
+        if (fold->layer == layer)
+            return format("folded into %s", fold->into->name);
+    return "-";
 }
 
 static int max_width(int width, const char *text)

@@ -276,6 +276,7 @@ struct Tensor {
     const Weight *weight;/* TENSOR_WEIGHT, TENSOR_GRADIENT */
     Tensor *adjoint;     /* its gradient, once differentiate made one */
     bool active;         /* depends on a weight, so its gradient is wanted */
+    bool folded;         /* TENSOR_VALUE: a weight tensor, scaled; lies as that one does */
     Tensor *next, *same_hash;
 };
 
@@ -344,6 +345,11 @@ struct Statement {
     Statement *next;
 };
 
+typedef struct Folded {  /* what a layer does is done by the weights of another: see fold.c */
+    const Layer *layer, *into;
+    const struct Folded *next;
+} Folded;
+
 enum { NAME_BUCKETS = 1021 };
 
 struct Prog {
@@ -359,6 +365,7 @@ struct Prog {
     const Layer *layer;  /* statements made now belong to this one */
     bool backward;
     int64_t draws;       /* random numbers that one sample takes */
+    const Folded *folded;/* layers that have none of the statements that run for each sample */
 };
 
 /* ---- Plan: functions, tiles and buffers ------------------------------------------------------------ */
@@ -706,6 +713,10 @@ void differentiate(Prog *);
 Expr *adjoint_at(Prog *, Access);
 void add_to_adjoint(Prog *, Statement *, Access of, Expr *rhs);
 void remove_unused(Prog *);                                /* statements whose result nobody reads */
+
+/* ---- fold.c: scales and shifts into the sums before them --------------------------------------------------------- */
+
+void fold(Prog *);                                         /* of inference */
 
 /* ---- phases.c: which statements may run in one loop over the samples --------------------------------------------- */
 
