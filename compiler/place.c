@@ -3,6 +3,7 @@
  * A buffer lives from the first call that touches it to the last. Two that never live at the same time may
  * share memory. Largest first, each goes to the lowest offset where it meets nobody alive at its time. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "nnc.h"
 
@@ -179,25 +180,26 @@ static int64_t place_in_order(Buffer **order, int n)
     return floats;
 }
 
-/* What is worked out of the weights has a block of its own. What samples read lies there from its first call to the end, one
- * behind the other; the rest is needed on the way, and takes what room there is. How many others there are. */
-static int set_prepared_apart(Pass *pass, Buffer **order, int n, int last_call)
+/* What is worked out of the weights has a block of its own. What samples read lies there from its first call to the end of
+ * their loop, so for good, one behind the other; the rest is needed on the way, and takes what room there is. How many others
+ * there are. */
+static int set_prepared_apart(Pass *pass, Buffer **order, int n)
 {
-    int others = 0, nprepared = 0, lasting = 0;
-    Buffer **prepared = NEW_ARRAY(Buffer *, n);
-    for (int i = 0; i < n; i++)
-        if ((order[i]->prepared = pass->prepares && !order[i]->tensor->per_sample) && order[i]->lasting) {
-            order[i]->end = last_call;
-            prepared[nprepared++] = order[i];
-        }
-    lasting = nprepared;
-    for (int i = 0; i < n; i++)
-        if (!order[i]->prepared)
-            order[others++] = order[i];
-        else if (!order[i]->lasting)
-            prepared[nprepared++] = order[i];
-    sort_by_size(prepared + lasting, nprepared - lasting);
-    pass->prepared = place_in_order(prepared, nprepared);
+    int others = 0, lasting = 0, passing = 0;
+    Buffer **prepared = NEW_ARRAY(Buffer *, n), **rest = NEW_ARRAY(Buffer *, n);
+    for (int i = 0; i < n; i++) {
+        Buffer *b = order[i];
+        b->prepared = pass->prepares && !b->tensor->per_sample;
+        if (!b->prepared)
+            order[others++] = b;
+        else if (b->lasting)
+            prepared[lasting++] = b;
+        else
+            rest[passing++] = b;
+    }
+    sort_by_size(rest, passing);
+    memcpy(prepared + lasting, rest, (size_t)passing * sizeof *rest);
+    pass->prepared = place_in_order(prepared, lasting + passing);
     return others;
 }
 
@@ -240,7 +242,7 @@ void place(Pass *pass, int lanes)
         }
         b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
-    n = set_prepared_apart(pass, order, n, call - 1);
+    n = set_prepared_apart(pass, order, n);
     sort_by_size(order, n);
     pass->arena = place_in_order(order, n) + pass->prepared;
 }
