@@ -220,7 +220,12 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
         if (f->layer == layer && f->backward == backward && !f->per_call)
             text = text ? format("%s; %s", text, how_function(f)) : how_function(f);
     const Function *host = text ? NULL : host_of(pass, layer, backward);
-    return text ? text : host ? format("in %s", host->name) : "-";
+    if (text || host)
+        return text ? text : format("in %s", host->name);
+    for (const Folded *fold = pass->prog ? pass->prog->folded : NULL; fold; fold = fold->next)
+        if (fold->layer == layer)
+            return format("folded into %s", fold->into->name);
+    return "-";
 }
 
 static int max_width(int width, const char *text)
@@ -572,11 +577,13 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     }
 }
 
-static void put_prepared(FILE *f, const Pass *pass, const char *type)
+/* In net_forward only what it reads, which is const; but a pointer to const rows is made of a void pointer only. */
+static void put_prepared(FILE *f, const Pass *pass, bool forward)
 {
     for (const Buffer *b = pass->buffers; b; b = b->next)
-        if (b->prepared)
-            fprintf(f, "    %svoid *const %s = prepared + %lld;   /* %s */\n", type, c_name(b->tensor->name), (long long)b->offset,
+        if (b->prepared && (b->lasting || !forward))
+            fprintf(f, forward ? "    void *const %s = (void *)(prepared + %lld);   /* %s */\n"
+                               : "    void *const %s = prepared + %lld;   /* %s */\n", c_name(b->tensor->name), (long long)b->offset,
                     dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
@@ -586,7 +593,7 @@ static void put_prepare(FILE *f, const Plan *plan)
     const char *p = plan->prefix;
     const Pass *pass = &plan->forward;
     fprintf(f, "static void %s_work_out(const %s_params *p, float *prepared)\n{\n", p, p);
-    put_prepared(f, pass, "");
+    put_prepared(f, pass, false);
     Loop loop = {plan, pass, pass->functions, NULL, false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
@@ -602,7 +609,7 @@ static void use_prepared(FILE *f, const Plan *plan)
     long long at = (long long)(plan->forward.arena - plan->forward.prepared);
     fprintf(f, "    const float *prepared = p->prepared;\n    if (p->prepared_for != nn_stamp(&%s_model, p)) {\n"
                "        %s_work_out(p, w->arena + %lld);\n        prepared = w->arena + %lld;\n    }\n", p, p, at, at);
-    put_prepared(f, &plan->forward, "const ");
+    put_prepared(f, &plan->forward, true);
 }
 
 static void put_buffers(FILE *f, const Pass *pass)

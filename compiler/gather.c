@@ -82,6 +82,17 @@ static int find_overlaps(const Statement *s, Overlap overlap[MAX_RANK])
     return n;
 }
 
+/* What first sets the elements to that out runs through. */
+static Expr *first_value(const Statement *first, const Access *out)
+{
+    Affine map[MAX_INDEX] = {{0}};
+    for (int d = 0; d < out->tensor->rank; d++)
+        for (int i = 0; i < first->nindex; i++)
+            if (first->out.at[d].coefficient[i])
+                map[i] = out->at[d];
+    return substitute_expr(first->rhs, map);
+}
+
 /* The kernel for one residue of each overlapping dimension; its body is NULL where no tap takes part. */
 static Kernel *one_residue(const Statement *first, const Statement *scatter, const Overlap *overlap, int n,
                            const int64_t *residue)
@@ -130,7 +141,8 @@ static Kernel *one_residue(const Statement *first, const Statement *scatter, con
     out.padded = false;
     Kernel *kernel = NEW(Kernel);
     if (first) {
-        complete(fill, STORE_SET, substitute_access(out, fill_map), first->rhs);
+        Access filled = substitute_access(out, fill_map);
+        complete(fill, STORE_SET, filled, first_value(first, &filled));
         kernel->first = fill;
     }
     if (taps) {
@@ -157,12 +169,32 @@ static bool reaches_all(const Statement *s, const Overlap *overlap, int n)
     return true;
 }
 
-/* Requires that first, if given, sets every element of out to a constant. */
+static void note_padded(const Access *access, void *padded)
+{
+    *(bool *)padded |= access->padded;
+}
+
+/* Does it set every element, with an index of its own along each dimension? */
+static bool sets_each(const Statement *first)
+{
+    bool padded = false;
+    visit_loads(first->rhs, note_padded, &padded);
+    for (int d = 0; d < first->out.tensor->rank; d++) {
+        int n = 0;
+        for (int i = 0; i < first->nindex; i++)
+            n += first->out.at[d].coefficient[i] != 0;
+        if (n > 1)
+            return false;
+    }
+    return !padded && covers_tensor(first, &first->out);
+}
+
+/* first, if given, sets out just before. */
 Kernel *gather(const Statement *first, const Statement *scatter)
 {
     Overlap overlap[MAX_RANK];
     int n = find_overlaps(scatter, overlap);
-    if (n <= 0 || (first && (first->rhs->op != OP_CONSTANT || !covers_tensor(first, &first->out))))
+    if (n <= 0 || (first && !sets_each(first)))
         return NULL;
     if (first && !reaches_all(scatter, overlap, n)) {
         Kernel *fill = NEW(Kernel);

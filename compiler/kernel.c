@@ -292,10 +292,11 @@ static void put_conditional(Writer *w, Text *t, const Expr *e, const char *op)
     put_expr(w, t, e->arg[3], CONDITION, false);
 }
 
-/* May the whole vector that begins there be read? Behind a value place.c leaves room for one. */
+/* May the whole vector that begins there be read? Behind a sample's value place.c leaves room for one. */
 static bool vector_inside(const Writer *w, const Access *access)
 {
-    if (access->tensor->role == TENSOR_VALUE)
+    const Tensor *t = access->tensor;
+    if (t->role == TENSOR_VALUE && (t->per_sample || t->of))
         return true;
     Affine at = position_of(*access);
     int64_t least, most;

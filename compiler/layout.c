@@ -46,6 +46,7 @@ static Prog *copy_prog(const Prog *old)
         copy->is_int = t->is_int;
         copy->data = t->data;
         copy->weight = t->weight;
+        copy->folded = t->folded;
         copies[t->id] = copy;
     }
     prog->x = old->x ? copies[old->x->id] : NULL;
@@ -117,7 +118,7 @@ static void permute_tensor(Tensor *t, const int *axis)
 
 static bool is_weight(const Tensor *t)
 {
-    return t->role == TENSOR_WEIGHT || t->role == TENSOR_GRADIENT;
+    return t->role == TENSOR_WEIGHT || t->role == TENSOR_GRADIENT || t->folded;
 }
 
 static bool is_interface(const Tensor *t)
@@ -447,12 +448,22 @@ static void add_halos(Prog *prog, const Target *target)
 /* The output index that lanes would take, if it runs through a weight tensor in longer steps. */
 static int blocked_lane(const Statement *s, const Access *access)
 {
-    if (access->tensor->role != TENSOR_WEIGHT)
+    if (access->tensor->role != TENSOR_WEIGHT && !access->tensor->folded)
         return -1;
     for (int i = 0; i < output_indices(s); i++)
         if (stride_of(&s->out, i) == 1 && depends_on(access, i) && stride_of(access, i) != 1)
             return i;
     return -1;
+}
+
+/* Behind the statement that makes it; weights are there from the beginning. */
+static Statement **behind_maker(Prog *prog, const Tensor *t)
+{
+    Statement **link = &prog->statements;
+    for (Statement *s = prog->statements; s; s = s->next)
+        if (s->out.tensor == t)
+            link = &s->next;
+    return link;
 }
 
 static Tensor *transposed(Prog *prog, const Statement *reader, Tensor *weight, int last, int lanes, Tensor **copies)
@@ -480,8 +491,9 @@ static Tensor *transposed(Prog *prog, const Statement *reader, Tensor *weight, i
     for (int d = 0; d < weight->rank; d++)
         to.at[d] = from.at[axis[d]] = index_of(s, names[d], dim[d]);
     complete(s, STORE_SET, to, load(from));
-    s->next = prog->statements;
-    prog->statements = s;
+    Statement **link = behind_maker(prog, weight);
+    s->next = *link;
+    *link = s;
     return copies[weight->id] = copy;
 }
 

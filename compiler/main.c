@@ -101,6 +101,10 @@ static int compile(const Command *command, const Source *source)
     verify_prog(forward);
     if (training)
         verify_prog(training);
+    else {
+        fold(forward);
+        verify_prog(forward);
+    }
     if (command->dump == DUMP_PROG)
         dump_progs(forward, training);
     if (ends_with(command, DUMP_PROG))

@@ -276,6 +276,7 @@ struct Tensor {
     const Weight *weight;/* TENSOR_WEIGHT, TENSOR_GRADIENT */
     Tensor *adjoint;     /* its gradient, once differentiate made one */
     bool active;         /* depends on a weight, so its gradient is wanted */
+    bool folded;         /* TENSOR_VALUE: a weight tensor, scaled; lies as that one does */
     Tensor *next, *same_hash;
 };
 
@@ -344,6 +345,11 @@ struct Statement {
     Statement *next;
 };
 
+typedef struct Folded {  /* what a layer does is done by the weights of another: see fold.c */
+    const Layer *layer, *into;
+    const struct Folded *next;
+} Folded;
+
 enum { NAME_BUCKETS = 1021 };
 
 struct Prog {
@@ -359,6 +365,7 @@ struct Prog {
     const Layer *layer;  /* statements made now belong to this one */
     bool backward;
     int64_t draws;       /* random numbers that one sample takes */
+    const Folded *folded;/* layers that have none of the statements that run for each sample */
 };
 
 /* ---- Plan: functions, tiles and buffers ------------------------------------------------------------ */
@@ -473,6 +480,7 @@ typedef struct Buffer {  /* an interval of the arena, for one tensor (and those 
     int64_t samples;     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
     bool whole_batch;
     bool prepared;       /* lies with what is worked out of the weights beforehand, not in the arena */
+    bool lasting;        /* is touched by what runs for each sample */
     int begin, end;      /* first and last call that touches it */
     struct Buffer *next;
 } Buffer;
@@ -707,6 +715,10 @@ void differentiate(Prog *);
 Expr *adjoint_at(Prog *, Access);
 void add_to_adjoint(Prog *, Statement *, Access of, Expr *rhs);
 void remove_unused(Prog *);                                /* statements whose result nobody reads */
+
+/* ---- fold.c: scales and shifts into the sums before them --------------------------------------------------------- */
+
+void fold(Prog *);                                         /* of inference */
 
 /* ---- phases.c: which statements may run in one loop over the samples --------------------------------------------- */
 

@@ -3,6 +3,7 @@
  * A buffer lives from the first call that touches it to the last. Two that never live at the same time may
  * share memory. Largest first, each goes to the lowest offset where it meets nobody alive at its time. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "nnc.h"
 
@@ -155,20 +156,50 @@ static Group *find_groups(const Pass *pass)
     return group_of;
 }
 
-/* What is worked out of the weights lies one behind the other, in a block of its own. How many others there are. */
+/* The largest first; equals in order of birth. */
+static void sort_by_size(Buffer **order, int n)
+{
+    for (int i = 1; i < n; i++)
+        for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {
+            Buffer *b = order[k];
+            order[k] = order[k - 1];
+            order[k - 1] = b;
+        }
+}
+
+/* Each gets an offset, in that order; how many floats they take together. */
+static int64_t place_in_order(Buffer **order, int n)
+{
+    const Buffer **alive = NEW_ARRAY(const Buffer *, n);
+    int64_t floats = 0;
+    for (int i = 0; i < n; i++) {
+        order[i]->offset = lowest_offset(order, i, order[i], alive);
+        if (order[i]->offset + order[i]->size > floats)
+            floats = order[i]->offset + order[i]->size;
+    }
+    return floats;
+}
+
+/* What is worked out of the weights has a block of its own. What samples read lies there from its first call to the end of
+ * their loop, so for good, one behind the other; the rest is needed on the way, and takes what room there is. How many others
+ * there are. */
 static int set_prepared_apart(Pass *pass, Buffer **order, int n)
 {
-    int others = 0;
+    int others = 0, lasting = 0, passing = 0;
+    Buffer **prepared = NEW_ARRAY(Buffer *, n), **rest = NEW_ARRAY(Buffer *, n);
     for (int i = 0; i < n; i++) {
         Buffer *b = order[i];
         b->prepared = pass->prepares && !b->tensor->per_sample;
-        if (!b->prepared) {
+        if (!b->prepared)
             order[others++] = b;
-            continue;
-        }
-        b->offset = pass->prepared;
-        pass->prepared += b->size;
+        else if (b->lasting)
+            prepared[lasting++] = b;
+        else
+            rest[passing++] = b;
     }
+    sort_by_size(rest, passing);
+    memcpy(prepared + lasting, rest, (size_t)passing * sizeof *rest);
+    pass->prepared = place_in_order(prepared, lasting + passing);
     return others;
 }
 
@@ -177,7 +208,6 @@ void place(Pass *pass, int lanes)
     int ntensors = pass->prog->ntensors, n = 0, call = 0;
     Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors);
     Buffer **end = &pass->buffers;
-    const Buffer **alive = NEW_ARRAY(const Buffer *, ntensors);
     const Group *group_of = find_groups(pass);
     for (const Function *f = pass->functions; f; f = f->next, call++)
         for (int i = 0; i < f->nparams; i++) {
@@ -193,6 +223,7 @@ void place(Pass *pass, int lanes)
                 b->samples = 1;
             }
             b->end = call;
+            b->lasting |= !f->per_call;
             b->whole_batch |= root->per_sample && group_of[call].loop != group_of[b->begin].loop;
             if (root->per_sample && pass->chunk && (group_of[call].batched || group_of[call].begin != group_of[b->begin].begin))
                 b->samples = pass->chunk;
@@ -212,16 +243,6 @@ void place(Pass *pass, int lanes)
         b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     n = set_prepared_apart(pass, order, n);
-    for (int i = 1; i < n; i++) /* by size, the largest first; equals in order of birth */
-        for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {
-            Buffer *b = order[k];
-            order[k] = order[k - 1];
-            order[k - 1] = b;
-        }
-    for (int i = 0; i < n; i++) {
-        order[i]->offset = lowest_offset(order, i, order[i], alive);
-        if (order[i]->offset + order[i]->size > pass->arena)
-            pass->arena = order[i]->offset + order[i]->size;
-    }
-    pass->arena += pass->prepared;
+    sort_by_size(order, n);
+    pass->arena = place_in_order(order, n) + pass->prepared;
 }

@@ -381,7 +381,8 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->per_call = !begin->per_sample;
     f->phase = begin->phase;
     Unroll wish = plan->options->unroll;
-    f->unroll = wish == UNROLL_AUTO ? UNROLL_TILE : wish;
+    bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL; /* and not worth straight-line code */
+    f->unroll = wish == UNROLL_AUTO || beforehand ? UNROLL_TILE : wish;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, plan->target);
     f->terms = count_terms(f->kernels, f->unroll);
     f->why = "as told";

@@ -454,6 +454,13 @@ static float *floats_of(const double *v, int64_t count, int64_t room)
     return f;
 }
 
+static void set_weights(const Net *net, const nn_model *m, float *p, const Binding *b)
+{
+    for (const Weight *w = net->weights; w; w = w->next)
+        for (int64_t i = 0; i < w->count; i++)
+            p[nn_place(&m->tensors[w->id], (size_t)i)] = (float)b->weights[w->id][i];
+}
+
 /* What the compiled network answers; backward first, so that nothing it leaves behind may help forward. */
 static Binding run(const Case *c, const nn_model *m, const Binding *b)
 {
@@ -468,9 +475,7 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
     for (int64_t i = 0; net->int_targets && i < labels; i++)
         ((int *)(void *)t)[i] = (int)b->t[i];
     memset(p, 0, m->params_bytes);
-    for (const Weight *w = net->weights; w; w = w->next)
-        for (int64_t i = 0; i < w->count; i++)
-            p[nn_place(&m->tensors[w->id], (size_t)i)] = (float)b->weights[w->id][i];
+    set_weights(net, m, p, b);
 
     if (m->backward) {
         m->set_rng(work, b->rng);
@@ -954,6 +959,107 @@ static void inference(void)
     free_all();
 }
 
+/* ---- Folded ---------------------------------------------------------------------------------------------------------- */
+
+enum { FOLDED = 40 };         /* every mode for every target, twice */
+
+static const char *draw_convtranspose(Shape in)
+{
+    int c = (int)in.c, g = between(0, 1) ? 1 : c;
+    return format("convtranspose %d%s%s%s%s%s", g * between(1, 9), draw_pair("k", 1, 4, 1), draw_pair("s", 1, 3, 2),
+                  draw_pair("p", 0, 2, 2), g > 1 ? format(" g%d", g) : "", between(0, 1) ? "" : " bias=false");
+}
+
+/* Sums over weights, each with one or two batchnorms that go into it. */
+static void draw_folded(Case *c)
+{
+    static const char *const norms[] = {"batchnorm", "batchnorm", "batchnorm eps=0.1", "batchnorm; batchnorm"};
+    static const char *const between_them[] = {"", "; relu", "; tanh", "; maxpool 2"};
+    int sums = between(1, 4);
+    c->text = format("input %dx%dx%d; batch %d", between(1, 9), draw_size(), draw_size(), between(1, 9));
+    Case longer = *c;
+    for (int tries = 0; sums > 0 && tries < 60; tries++) {
+        Shape in = c->net ? c->net->out->shape : image_shape(4, 1, 1);
+        const char *sum = in.rank == 1 || between(0, 4) == 0 ? draw_fc() : between(0, 3) ? draw_conv(in) : draw_convtranspose(in);
+        const char *then = between(0, 4) ? between_them[between(0, 3)] : format("; x%d:; sigmoid; add x%d", sums, sums);
+        longer.text = format("%s; %s; %s%s", c->text, sum, norms[between(0, 3)], then);
+        if (!understand(&longer))
+            continue;
+        *c = longer;
+        sums--;
+    }
+}
+
+static void check_right(const Case *c, const Binding *b, const char *how, const float *y, const double *right)
+{
+    int64_t outputs = b->n * shape_count(c->net->out->shape);
+    double most = (c->options.math == MATH_WINOGRAD ? FEWER : 1) * TOLERANCE * largest(right, outputs) + NOTHING;
+    for (int64_t i = 0; i < outputs; i++)
+        if (!(fabs((double)y[i] - right[i]) <= most)) {
+            report(c, b, "%s, output %" PRId64 " is %.9g, not %.9g", how, i, (double)y[i], right[i]);
+            return;
+        }
+}
+
+/* Against what the network means, nothing folded: with weights that were worked out for others, prepared, and loaded. */
+static void check_folded(const Case *c, const nn_model *m)
+{
+    const Net *net = c->net;
+    Binding b = draw_numbers(c, between(1, (int)net->batch));
+    int64_t outputs = b.n * shape_count(net->out->shape);
+    float *x = floats_of(b.x, b.n * shape_count(net->input), b.n * shape_count(net->input)), *y = floats_of(b.x, 0, outputs);
+    float *p = generated_memory(m->params_bytes), *q = generated_memory(m->params_bytes);
+    void *work = generated_memory(m->work_bytes);
+    const char *path = format(SCRATCH "/%s.safetensors", c->prefix);
+    interpret(c->forward, &b);
+    nn_init(m, p, 1);
+    set_weights(net, m, p, &b);
+    m->forward(p, work, b.n, x, y);
+    check_right(c, &b, "weights changed by hand", y, b.y);
+    m->prepare(p);
+    memset(work, 0xff, m->work_bytes);
+    m->forward(p, work, b.n, x, y);
+    check_right(c, &b, "prepared", y, b.y);
+    nn_init(m, q, 2);
+    if (nn_save(m, p, path) || nn_load(m, q, path))
+        report(c, &b, "does not load what it saved");
+    memset(work, 0xff, m->work_bytes);
+    m->forward(q, work, b.n, x, y);
+    check_right(c, &b, "loaded", y, b.y);
+    free(x), free(y), free(p), free(q), free(work);
+
+    char *text = file_read(format(SCRATCH "/folded-%s/%s.c", c->cc, c->prefix), NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+    for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        if (strcmp(layer->kind->name, "batchnorm"))
+            continue;
+        const char *row = strstr(text, format(" * %s ", layer->name));
+        if (!row || !memmem(row, strcspn(row, "\n"), "folded into", 11) || strstr(text, format("%s_forward", c_name(layer->name))))
+            report(c, &b, "%s is not folded", layer->name);
+    }
+    free(text);
+}
+
+static void folded(void)
+{
+    Case *cases = NEW_ARRAY(Case, FOLDED);
+    failures = 0;
+    warning_option("error");
+    for (int i = 0; i < FOLDED; i++) {
+        cases[i] = new_case(i, false);
+        cases[i].options.inference = true;
+        cases[i].cc = compilers[(i + i / 20) % 2];
+        do
+            draw_folded(&cases[i]);
+        while (!cases[i].net);
+    }
+    warning_reset();
+    for (int i = 0; i < 2; i++)
+        build_and_check("folded", compilers[i], cases, FOLDED, check_folded);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
 /* A C++ program with two networks in it. */
 static void cplusplus(void)
 {
@@ -1007,7 +1113,8 @@ void add_generated_suite(void)
         {"examples of kinds", examples_of_kinds},
         {"random networks", random_networks},     {"whole numbers, exactly", whole_numbers},
         {"sanitizers", sanitizers},               {"straight-line code has no loops", straight_line},
-        {"inference only", inference},            {"two networks in C++", cplusplus},
+        {"inference only", inference},            {"folded", folded},
+        {"two networks in C++", cplusplus},
         CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {

@@ -3,7 +3,7 @@
  *
  * layer        output      parameters       MACs  forward                backward
  * conv1        2x2x2               18         72  tile 2o 2y 1x8x        -
- * batchnorm1   2x2x2                4          0  in conv1_forward       -
+ * batchnorm1   2x2x2                4          0  folded into conv1      -
  * relu1        2x2x2                0          0  in conv1_forward       -
  */
 #include "prepared.h"
@@ -49,146 +49,148 @@ static inline void sqrt_in_place(vec *at)
 #define sqrt_v(x) ({ vec at_ = (x); sqrt_in_place(&at_); at_; })
 
 /* batchnorm
- * 2x2x2 -> 2x2x2: tile, 4 points
+ * 2x2x2 -> 2x2x2: tile, 22 points
  *
  *     batchnorm1.slope[c] = batchnorm1.weight[c] / sqrt((batchnorm1.running_var[c] + 1e-05))   for c<2
  *     batchnorm1.shift[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.slope[c])   for c<2
+ *     conv1.weight.folded[ky, kx, 0, o] = conv1.weight[ky, kx, 0, o] * batchnorm1.slope[o]   for ky<3 kx<3 o<2
  */
 static NOINLINE void batchnorm1_once(const float batchnorm1_weight[restrict 8],
                                      const float batchnorm1_running_var[restrict 8],
                                      const float batchnorm1_bias[restrict 8],
                                      const float batchnorm1_running_mean[restrict 8],
                                      float batchnorm1_slope[restrict 8],
-                                     float batchnorm1_shift[restrict 8])
+                                     const float conv1_weight[restrict 3][3][1][8],
+                                     float batchnorm1_shift[restrict 8],
+                                     float conv1_weight_folded[restrict 3][3][1][8])
 {
     STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) / sqrt_v(LOAD(batchnorm1_running_var[0]) + 1e-05f));
     STORE(batchnorm1_shift[0], LOAD(batchnorm1_bias[0]) - LOAD(batchnorm1_running_mean[0]) * LOAD(batchnorm1_slope[0]));
+    for (int ky = 0; ky < 3; ky++)
+        for (int kx = 0; kx < 3; kx++)
+            STORE(conv1_weight_folded[ky][kx][0][0], LOAD(conv1_weight[ky][kx][0][0]) * LOAD(batchnorm1_slope[0]));
 }
 
 /* conv 2 k3 bias=false
  * 1x4x4 -> 2x2x2: tile 2o 2y 1x8x, 72 points
  *
- *     conv1.out[o, y, x] = 0   for o<2 y<2 x<2
- *     conv1.out[o, y, x] += conv1.weight[ky, kx, 0, o] * input[0, y + ky, x + kx]   for o<2 y<2 x<2 ky<3 kx<3
+ *     batchnorm1.out[o, y, x] = batchnorm1.shift[o]   for o<2 y<2 x<2
+ *     batchnorm1.out[o, y, x] += conv1.weight.folded[ky, kx, 0, o] * input[0, y + ky, x + kx]   for o<2 y<2 x<2 ky<3 kx<3
  */
-static NOINLINE void conv1_forward(const float batchnorm1_slope[restrict 8],
-                                   const float batchnorm1_shift[restrict 8],
-                                   const float conv1_weight[restrict 3][3][1][8],
+static NOINLINE void conv1_forward(const float conv1_weight_folded[restrict 3][3][1][8],
                                    const float input[restrict 1][4][4],
+                                   const float batchnorm1_shift[restrict 8],
                                    float relu1_out[restrict 2][2][2])
 {
     {
-        vec s0 = {0};
-        vec s1 = {0};
-        vec s2 = {0};
-        vec s3 = {0};
+        vec s0 = ALL(batchnorm1_shift[0]);
+        vec s1 = ALL(batchnorm1_shift[0]);
+        vec s2 = ALL(batchnorm1_shift[1]);
+        vec s3 = ALL(batchnorm1_shift[1]);
         {
-            const float a0 = conv1_weight[0][0][0][0];
+            const float a0 = conv1_weight_folded[0][0][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][0][0]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][1][0]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[0][0][0][1];
+            const float a3 = conv1_weight_folded[0][0][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[0][1][0][0];
+            const float a0 = conv1_weight_folded[0][1][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][0][1]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][1][1]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[0][1][0][1];
+            const float a3 = conv1_weight_folded[0][1][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[0][2][0][0];
+            const float a0 = conv1_weight_folded[0][2][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][0][2]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][1][2]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[0][2][0][1];
+            const float a3 = conv1_weight_folded[0][2][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[1][0][0][0];
+            const float a0 = conv1_weight_folded[1][0][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][1][0]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][2][0]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[1][0][0][1];
+            const float a3 = conv1_weight_folded[1][0][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[1][1][0][0];
+            const float a0 = conv1_weight_folded[1][1][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][1][1]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][2][1]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[1][1][0][1];
+            const float a3 = conv1_weight_folded[1][1][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[1][2][0][0];
+            const float a0 = conv1_weight_folded[1][2][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][1][2]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][2][2]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[1][2][0][1];
+            const float a3 = conv1_weight_folded[1][2][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[2][0][0][0];
+            const float a0 = conv1_weight_folded[2][0][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][2][0]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][3][0]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[2][0][0][1];
+            const float a3 = conv1_weight_folded[2][0][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[2][1][0][0];
+            const float a0 = conv1_weight_folded[2][1][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][2][1]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][3][1]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[2][1][0][1];
+            const float a3 = conv1_weight_folded[2][1][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight[2][2][0][0];
+            const float a0 = conv1_weight_folded[2][2][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][2][2]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][3][2]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight[2][2][0][1];
+            const float a3 = conv1_weight_folded[2][2][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
-        const vec then1_s0 = s0 * batchnorm1_slope[0] + batchnorm1_shift[0];
-        STORE_FIRST(2, relu1_out[0][0][0], SELECT(then1_s0 <= 0.0f, ALL(0.0f), then1_s0));
-        const vec then1_s1 = s1 * batchnorm1_slope[0] + batchnorm1_shift[0];
-        STORE_FIRST(2, relu1_out[0][1][0], SELECT(then1_s1 <= 0.0f, ALL(0.0f), then1_s1));
-        const vec then1_s2 = s2 * batchnorm1_slope[1] + batchnorm1_shift[1];
-        STORE_FIRST(2, relu1_out[1][0][0], SELECT(then1_s2 <= 0.0f, ALL(0.0f), then1_s2));
-        const vec then1_s3 = s3 * batchnorm1_slope[1] + batchnorm1_shift[1];
-        STORE_FIRST(2, relu1_out[1][1][0], SELECT(then1_s3 <= 0.0f, ALL(0.0f), then1_s3));
+        STORE_FIRST(2, relu1_out[0][0][0], SELECT(s0 <= 0.0f, ALL(0.0f), s0));
+        STORE_FIRST(2, relu1_out[0][1][0], SELECT(s1 <= 0.0f, ALL(0.0f), s1));
+        STORE_FIRST(2, relu1_out[1][0][0], SELECT(s2 <= 0.0f, ALL(0.0f), s2));
+        STORE_FIRST(2, relu1_out[1][1][0], SELECT(s3 <= 0.0f, ALL(0.0f), s3));
     }
 }
 
 static void prepared_work_out(const prepared_params *p, float *prepared)
 {
-    void *const batchnorm1_slope = prepared + 0;   /* 8 */
-    void *const batchnorm1_shift = prepared + 16;   /* 8 */
+    void *const batchnorm1_slope = prepared + 96;   /* 8 */
+    void *const batchnorm1_shift = prepared + 0;   /* 8 */
+    void *const conv1_weight_folded = prepared + 16;   /* 3x3x1x8 */
     batchnorm1_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
-        p->batchnorm1_running_mean, batchnorm1_slope, batchnorm1_shift);
+        p->batchnorm1_running_mean, batchnorm1_slope, p->conv1_weight, batchnorm1_shift, conv1_weight_folded);
 }
 
 void prepared_prepare(prepared_params *p)
@@ -204,12 +206,12 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
         prepared_work_out(p, w->arena + 0);
         prepared = w->arena + 0;
     }
-    const void *const batchnorm1_slope = prepared + 0;   /* 8 */
-    const void *const batchnorm1_shift = prepared + 16;   /* 8 */
+    void *const batchnorm1_shift = (void *)(prepared + 0);   /* 8 */
+    void *const conv1_weight_folded = (void *)(prepared + 16);   /* 3x3x1x8 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * PREPARED_INPUT;
         void *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
-        conv1_forward(batchnorm1_slope, batchnorm1_shift, p->conv1_weight, (const float (*)[4][4])input, relu1_out);
+        conv1_forward(conv1_weight_folded, (const float (*)[4][4])input, batchnorm1_shift, relu1_out);
     }
 }
 

@@ -37,13 +37,13 @@ typedef struct prepared_params {
     float batchnorm1_running_var[8];   /* batchnorm1.running_var [2] */
     float padding5[8];
     /* What prepared_prepare works out of the weights above, and which weights these were. */
-    float prepared[32];
+    float prepared[112];
     uint64_t prepared_for;
 } prepared_params;
 
 /* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
 typedef struct prepared_work {
-    NN_ALIGNED float arena[32];
+    NN_ALIGNED float arena[112];
     uint64_t rng;   /* where dropout draws from */
 } prepared_work;
 

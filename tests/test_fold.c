@@ -1,0 +1,188 @@
+/* test_fold.c: scales and shifts that go into the sums before them.
+ *
+ * In double precision the folded statements give the same numbers, but for rounding: the interpreter executes both. What is
+ * folded, and what may not be, is counted. That generated code is right, too, in every mode and for every target, is held by
+ * "folded" in test_generated.c. */
+#include "nnc.h"
+#include "nn.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAME 1e-11            /* relative to the largest number */
+
+static uint64_t rng;
+static FILE *nowhere;
+static const Options inference = {.inference = true};
+
+static Net *network_of(const char *text)
+{
+    Source *source = NEW(Source);
+    *source = (Source){"net.nn", text, strlen(text)};
+    diag_start(nowhere, source, COLOR_NEVER);
+    const Ast *ast = parse(source);
+    Net *net = ast ? resolve(ast, &inference) : NULL;
+    return net && error_count() == 0 ? net : NULL;
+}
+
+static double *draw_array(int64_t count, double low, double high)
+{
+    double *v = NEW_ARRAY(double, count + 1);
+    for (int64_t i = 0; i < count; i++)
+        v[i] = low + (high - low) * (double)nn_uniform(&rng);
+    return v;
+}
+
+static Binding draw_numbers(const Net *net)
+{
+    Binding b = {.n = (int)net->batch, .weights = NEW_ARRAY(double *, net->nweights + 1)};
+    b.x = draw_array(b.n * shape_count(net->input), -1, 1);
+    for (const Weight *w = net->weights; w; w = w->next)
+        b.weights[w->id] = draw_array(w->count, w->statistic ? 0.3 : -1, 2);
+    return b;
+}
+
+static double *answer_of(const Prog *prog, Binding b)
+{
+    b.y = NEW_ARRAY(double, b.n * shape_count(prog->net->out->shape));
+    interpret(prog, &b);
+    return b.y;
+}
+
+static int count_folds(const Prog *prog)
+{
+    int n = 0;
+    for (const Folded *f = prog->folded; f; f = f->next)
+        n++;
+    return n;
+}
+
+/* Statements that run for each sample. */
+static int count_per_sample(const Prog *prog)
+{
+    int n = 0;
+    for (const Statement *s = prog->statements; s; s = s->next)
+        n += s->per_sample;
+    return n;
+}
+
+static const struct {
+    const char *text;
+    int folds;
+} networks[] = {
+    {"input 1x3x3; batch 2; conv 1 k2; batchnorm", 1},
+    {"input 3x5x7; batch 2; conv 4 k3 p1; batchnorm; relu; conv 5 k1 s2 bias=false; batchnorm; x:; tanh; concat x", 2},
+    {"input 4x6x5; batch 2; conv 6 k3x2 p1 g2 bias=false; batchnorm; conv 6 k3 g6 s2x1; batchnorm; relu6", 2},
+    {"input 2x4x6; batch 2; conv 3 k3 p2 pad=reflect; batchnorm; conv 2 k3 p1x2 d1x2 pad=circular; batchnorm", 2},
+    {"input 3x4x3; batch 2; convtranspose 4 k3 s2 p1 o1; batchnorm; relu; convtranspose 2 k2 bias=false; batchnorm", 2},
+    {"input 4x3x3; batch 2; convtranspose 6 k3x2 s2x3 g2; batchnorm; convtranspose 6 k1 s2 g6; batchnorm", 2},
+    {"input 7; batch 3; fc 5; batchnorm; relu; fc 1 bias=false; batchnorm", 2},
+    {"input 3x2x4; batch 2; fc 6; batchnorm", 1},
+    {"input 2x4x4; batch 2; conv 3 k3; relu; flatten; fc 5 bias=false; batchnorm; softmax", 1},
+    {"input 2x5x5; batch 2; conv 3 k3 p1; batchnorm; batchnorm eps=0.1; fc 4 bias=false; batchnorm; batchnorm; batchnorm", 5},
+    {"input 2x5x5; batch 2; conv 3 k3 p1; normalize mean=0.5 std=2; conv 2 k2; normalize mean=1,2 std=0.5,0.25", 2},
+    {"input 2x5x5; batch 2; x:; conv 2 k3 p1; batchnorm; y:; from x; conv 2 k1; batchnorm; add x y; relu", 2},
+    /* the sum is wanted elsewhere, too */
+    {"input 2x4x4; batch 2; conv 3 k3 p1; x:; batchnorm; add x", 0},
+    {"input 2x4x4; batch 2; conv 3 k3 p1; x:; batchnorm; y:; from x; batchnorm; concat y", 0},
+    /* or is no sum, or not one of weights, or reaches the scale as something else */
+    {"input 2x4x4; batch 2; batchnorm; conv 3 k3", 0},
+    {"input 2x4x4; batch 2; conv 3 k3; relu; batchnorm", 0},
+    {"input 2x4x4; batch 2; conv 3 k3; maxpool 2; batchnorm", 0},
+    {"input 2x4x4; batch 2; conv 3 k3; avgpool 2; batchnorm; globalavgpool; batchnorm", 0},
+    {"input 2x4x4; batch 2; x:; conv 2 k3 p1; add x; batchnorm", 0},
+    {"input 2x4x4; batch 2; x:; conv 2 k3 p1; concat x; batchnorm", 0},
+    {"input 2x4x4; batch 2; conv 2 k3 p1; x:; globalavgpool; mul x; batchnorm", 0},
+    {"input 2x4x4; batch 2; conv 2 k3 p1; flatten; batchnorm", 0},
+    {"input 2x2x3; batch 2; conv 2 k1; upsample 2 mode=bilinear; batchnorm; adaptiveavgpool 3x2; batchnorm", 0},
+    {"input 2x4x4; batch 2; conv 4 k3; layernorm; conv 4 k1; groupnorm 2", 0},
+    {"input 2x4x4; batch 2; conv 2 k3; leakyrelu 0.5; relu; softmax", 0},
+};
+
+static void same_numbers(void)
+{
+    rng = test_seed();
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        const Net *net = network_of(networks[i].text);
+        CU_ASSERT_FATAL(net != NULL);
+        const Prog *before = lower(net, false);
+        Prog *after = lower(net, false);
+        fold(after);
+        verify_prog(after);
+        int folds = count_folds(after), gone = count_per_sample(before) - count_per_sample(after);
+        if (folds != networks[i].folds || gone != folds) {
+            fprintf(stderr, "\n`%s`: %d folded, %d statements gone, not %d\n", networks[i].text, folds, gone, networks[i].folds);
+            CU_FAIL("other folds than expected");
+        }
+        Binding b = draw_numbers(net);
+        const double *right = answer_of(before, b), *y = answer_of(after, b);
+        double most = 0, largest = 0;
+        int64_t outputs = b.n * shape_count(net->out->shape);
+        for (int64_t k = 0; k < outputs; k++) {
+            largest = fmax(largest, fabs(right[k]));
+            most = fabs(y[k] - right[k]) <= most ? most : fabs(y[k] - right[k]);
+        }
+        if (!(most <= SAME * largest)) {
+            fprintf(stderr, "\n`%s`: differs by %g, the largest is %g\n", networks[i].text, most, largest);
+            CU_FAIL("folding changes the numbers");
+        }
+    }
+    free_all();
+}
+
+/* Every layer of the list is gone but for what is done once, in the order of their folding. */
+static void said_where(void)
+{
+    const Net *net = network_of("input 2x5x5; conv 3 k3 p1; a: batchnorm; b: batchnorm; relu; c: conv 2 k3; d: batchnorm");
+    CU_ASSERT_FATAL(net != NULL);
+    static const char *const expected[][2] = {{"d", "c"}, {"b", "conv1"}, {"a", "conv1"}};
+    Prog *prog = lower(net, false);
+    fold(prog);
+    int n = 0;
+    for (const Folded *f = prog->folded; f && n < 3; f = f->next, n++) {
+        CU_ASSERT_STRING_EQUAL(f->layer->name, expected[n][0]);
+        CU_ASSERT_STRING_EQUAL(f->into->name, expected[n][1]);
+    }
+    CU_ASSERT_EQUAL(n, 3);
+    for (const Statement *s = prog->statements; s; s = s->next)
+        CU_ASSERT(!s->per_sample || strcmp(s->layer->kind->name, "batchnorm") != 0);
+    free_all();
+}
+
+/* Where samples share a sum, as in training, nothing is folded. */
+static void not_in_training(void)
+{
+    const Net *net = network_of("input 2x5x5; batch 2; conv 3 k3 p1; batchnorm; conv 2 k3; normalize mean=0.5 std=2");
+    CU_ASSERT_FATAL(net != NULL);
+    Prog *prog = lower(net, true);
+    int statements = count_per_sample(prog);
+    fold(prog);
+    CU_ASSERT_EQUAL(count_folds(prog), 0);
+    CU_ASSERT_EQUAL(count_per_sample(prog), statements);
+    free_all();
+}
+
+static int start(void)
+{
+    nowhere = fopen("/dev/null", "w");
+    return nowhere == NULL;
+}
+
+static int end(void)
+{
+    diag_start(NULL, NULL, COLOR_AUTO);
+    return fclose(nowhere);
+}
+
+void add_fold_suite(void)
+{
+    static CU_TestInfo tests[] = {
+        {"the same numbers", same_numbers}, {"said where", said_where}, {"not in training", not_in_training}, CU_TEST_INFO_NULL,
+    };
+    CU_SuiteInfo suites[] = {{"fold", start, end, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    if (CU_register_suites(suites) != CUE_SUCCESS)
+        fprintf(stderr, "%s\n", CU_get_error_msg());
+}
