@@ -109,6 +109,7 @@ static Expr *derivative(const Expr *e, const Access *u, const Statement *s)
     case OP_RANDOM:
     case OP_MEAN:
     case OP_SAMPLES:
+    case OP_AT_HAND:
         return constant(0);
     case OP_ADD:
         return add(derivative(a, u, s), derivative(b, u, s));

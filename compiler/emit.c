@@ -239,9 +239,13 @@ static void put_head(FILE *f, const Plan *plan)
     const Net *net = plan->net;
     const Options *o = plan->options;
     static const char *const maths[] = {"", " --math=direct", " --math=winograd"};
-    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s.\n", comment_text(net->file), NNC_VERSION,
-            unrolls[o->unroll], plan->target->name, maths[o->math], o->inference ? " --inference" : "");
-    fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n *\n", plan->target->cflags);
+    static const char *const lanes[] = {"", " --lanes=channels", " --lanes=samples"};
+    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s.\n", comment_text(net->file), NNC_VERSION,
+            unrolls[o->unroll], plan->target->name, maths[o->math], lanes[o->lanes], o->inference ? " --inference" : "");
+    fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n", plan->target->cflags);
+    if (plan->training.samples)
+        fprintf(f, " * Training has its lanes over samples: it takes %lld at once, one in each.\n", (long long)plan->training.samples);
+    fprintf(f, " *\n");
     int name = 12, output = 11, computed = 22;
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
         name = max_width(name, layer->name);
@@ -292,56 +296,84 @@ static void put_lanes(FILE *f, int lanes, const char *text)
         fprintf(f, "%s%s", i ? ", " : "", text ? text : format("%d", i));
 }
 
+/* What stands behind the names of what a pass's vectors are: their size, where the plan has another. */
+static const char *kind_of(const Plan *plan, const Pass *pass)
+{
+    return pass->target && pass->target->lanes != plan->target->lanes ? format("%d", pass->target->lanes) : "";
+}
+
 /* Macros, since a function that takes or returns a vector wider than the machine's makes C compilers talk. */
-static void put_vectors(FILE *f, int lanes, const Uses *uses)
+static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
 {
     fprintf(f, "/* %d floats that are worked on together; in memory they may lie at any address. */\n", lanes);
-    fprintf(f, "typedef float vec __attribute__((vector_size(%d)));\n", 4 * lanes);
-    fprintf(f, "typedef float vec_memory __attribute__((vector_size(%d), aligned(4), may_alias));\n", 4 * lanes);
+    fprintf(f, "typedef float vec%s __attribute__((vector_size(%d)));\n", kind, 4 * lanes);
+    fprintf(f, "typedef float vec_memory%s __attribute__((vector_size(%d), aligned(4), may_alias));\n", kind, 4 * lanes);
     if (uses->select || uses->absolute || uses->first)
-        fprintf(f, "typedef int vec_mask __attribute__((vector_size(%d)));\n", 4 * lanes);
-    fprintf(f, "#define LOAD(a) (*(const vec_memory *)&(a))\n#define STORE(a, v) (*(vec_memory *)&(a) = (v))\n");
+        fprintf(f, "typedef int vec_mask%s __attribute__((vector_size(%d)));\n", kind, 4 * lanes);
+    fprintf(f, "#define LOAD%s(a) (*(const vec_memory%s *)&(a))\n#define STORE%s(a, v) (*(vec_memory%s *)&(a) = (v))\n", kind, kind,
+            kind, kind);
     if (uses->load_first || uses->store_first)
         fprintf(f, "/* The first k floats of a vector, at the end of a row that is no whole number of vectors. */\n");
     if (uses->load_first)
-        fprintf(f, "#define LOAD_FIRST(k, a) __extension__({ vec v_ = {0}; memcpy(&v_, &(a), (k) * sizeof(float)); v_; })\n");
+        fprintf(f, "#define LOAD_FIRST%s(k, a) __extension__({ vec%s v_ = {0}; memcpy(&v_, &(a), (k) * sizeof(float)); v_; })\n", kind, kind);
     if (uses->store_first)
-        fprintf(f, "#define STORE_FIRST(k, a, v) __extension__({ const vec v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })\n");
+        fprintf(f, "#define STORE_FIRST%s(k, a, v) __extension__({ const vec%s v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })\n",
+                kind, kind);
     if (uses->first) {
-        fprintf(f, "/* 0 in all lanes but the first k. */\n#define FIRST(k, v) ((vec)((vec_mask)(v) & ((vec_mask){");
+        fprintf(f, "/* 0 in all lanes but the first k. */\n#define FIRST%s(k, v) ((vec%s)((vec_mask%s)(v) & ((vec_mask%s){", kind, kind, kind, kind);
         put_lanes(f, lanes, NULL);
         fprintf(f, "} < (k))))\n");
     }
     if (uses->all) {
-        fprintf(f, "#define ALL(x) __extension__({ const float x_ = (x); (vec){");
+        fprintf(f, "#define ALL%s(x) __extension__({ const float x_ = (x); (vec%s){", kind, kind);
         put_lanes(f, lanes, "x_");
         fprintf(f, "}; })\n");
     }
     if (uses->select)
-        fprintf(f, "/* In each lane a where the test holds, else b. */\n#define SELECT(test, a, b) __extension__({ \\\n"
-                   "    const vec_mask m_ = (vec_mask)(test); \\\n    (vec)(((vec_mask)(a) & m_) | ((vec_mask)(b) & ~m_)); })\n");
+        fprintf(f, "/* In each lane a where the test holds, else b. */\n#define SELECT%s(test, a, b) __extension__({ \\\n"
+                   "    const vec_mask%s m_ = (vec_mask%s)(test); \\\n    (vec%s)(((vec_mask%s)(a) & m_) | ((vec_mask%s)(b) & ~m_)); })\n",
+                kind, kind, kind, kind, kind, kind);
     if (uses->absolute)
-        fprintf(f, "#define ABS(v) ((vec)((vec_mask)(v) & 0x7fffffff))\n");
+        fprintf(f, "#define ABS%s(v) ((vec%s)((vec_mask%s)(v) & 0x7fffffff))\n", kind, kind, kind);
     if (uses->lanes) {
-        fprintf(f, "#define LANES ((vec){");
+        fprintf(f, "#define LANES%s ((vec%s){", kind, kind);
         put_lanes(f, lanes, NULL);
         fprintf(f, "})\n");
     }
+    if (uses->each) {
+        fprintf(f, "/* An element of each of %d samples. */\n#define EACH%s(x, element) ((vec%s){", lanes, kind, kind);
+        for (int i = 0; i < lanes; i++)
+            fprintf(f, "%sx[%d] element", !i ? " \\\n    " : i % 8 ? ", " : ", \\\n    ", i);
+        fprintf(f, "})\n");
+    }
     fprintf(f, "\n");
+    if (uses->sum) {
+        fprintf(f, "/* The sum of %d floats. */\nstatic inline float sum%s(const float *a)\n{\n", lanes, *kind ? kind : "_lanes");
+        fprintf(f, "    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));\n    const four v = ");
+        for (int i = 0; i < lanes; i += 4)
+            fprintf(f, "%s*(const four *)%s", i ? " + " : "", i ? format("(a + %d)", i) : "a");
+        fprintf(f, ";\n    return (v[0] + v[1]) + (v[2] + v[3]);\n}\n\n");
+    }
 }
 
-static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses *uses)
+/* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. */
+static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2])
 {
     fprintf(f, "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name);
     fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
                " * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a\n"
                " * call would count, may be inlined, and so do without restrict. */\n"
                "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
-    if (uses->greater)
+    if (uses[0].greater || uses[1].greater)
         fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))\n\n");
-    if (uses->vectors)
-        put_vectors(f, plan->target->lanes, uses);
-    emit_math(f, plan->target->lanes, uses->scalar_math, uses->vector_math);
+    if (uses[0].vectors)
+        put_vectors(f, plan->target->lanes, "", &uses[0]);
+    emit_math(f, plan->target->lanes, "", uses[0].scalar_math | uses[1].scalar_math, uses[0].vector_math);
+    if (uses[1].vectors) {
+        const char *kind = kind_of(plan, &plan->training);
+        put_vectors(f, plan->training.target->lanes, kind, &uses[1]);
+        emit_math(f, plan->training.target->lanes, kind, 0, uses[1].vector_math);
+    }
 }
 
 /* Is the statement one of the function's? Its tensors tell: gradients have a function of their own. */
@@ -370,7 +402,7 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
                 dump_statement(f, s);
             }
         fprintf(f, " */\n");
-        emit_function(f, plan, fn, tables, uses);
+        emit_function(f, plan, fn, kind_of(plan, pass), tables, uses);
     }
 }
 
@@ -464,8 +496,8 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
         fprintf(f, "%s mean", separator), separator = ",";
     if (fn->uses_samples)
         fprintf(f, "%s samples", separator), separator = ",";
-    if (fn->batched)
-        fprintf(f, "%s %s", separator, loop->chunks ? "m" : "n");
+    if (fn->batched || fn->uses_at_hand)
+        fprintf(f, "%s %s", separator, loop->chunks || fn->uses_at_hand ? "m" : "n");
     fprintf(f, ");\n");
 }
 
@@ -538,9 +570,33 @@ static void open_chunks(FILE *f, const Loop *loop)
         fprintf(f, "        const %s *const all_target = t + (size_t)first * %s_TARGETS;\n", type, P);
 }
 
+/* The loop over groups of samples that lie in lanes; what the caller gives begins with the group's first. */
+static void put_group_loop(FILE *f, const Loop *loop)
+{
+    const Pass *pass = loop->pass;
+    const char *P = loop->plan->PREFIX;
+    bool m = false;
+    for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
+        m |= fn->uses_at_hand;
+    fprintf(f, "    for (int first = 0; first < n; first += %lld) {\n", (long long)pass->samples);
+    if (m)
+        fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->samples, (long long)pass->samples);
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
+        fprintf(f, "        const float *const input = x + (size_t)first * %s_INPUT;\n", P);
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
+        fprintf(f, "        const %s *const target = t + (size_t)first * %s_TARGETS;\n", loop->plan->net->int_targets ? "int" : "float", P);
+    for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
+        put_call(f, loop, fn, 2);
+    fprintf(f, "    }\n");
+}
+
 static void put_loop(FILE *f, Loop *loop)
 {
     const Pass *pass = loop->pass;
+    if (pass->samples) {
+        put_group_loop(f, loop);
+        return;
+    }
     for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
         loop->chunks |= fn->batched && pass->chunk < loop->plan->net->batch;
     if (loop->chunks)
@@ -743,21 +799,21 @@ static void put_model(FILE *f, const Plan *plan)
 void emit_source(FILE *f, const Plan *plan, const char *header_name)
 {
     put_head(f, plan);
-    Uses uses = {0};
+    Uses uses[2] = {{0}};
     bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
     char *text = NULL;
     size_t size = 0;
     FILE *functions = open_memstream(&text, &size);
     if (!functions)
         fail("out of memory");
-    put_functions(functions, plan, &plan->forward, forward, &uses);
+    put_functions(functions, plan, &plan->forward, forward, &uses[0]);
     if (plan->training.prog) {
         training = NEW_ARRAY(bool, plan->training.prog->ntensors);
-        put_functions(functions, plan, &plan->training, training, &uses);
+        put_functions(functions, plan, &plan->training, training, &uses[*kind_of(plan, &plan->training) != 0]);
     }
     if (fclose(functions))
         fail("out of memory");
-    put_prelude(f, plan, header_name, &uses);
+    put_prelude(f, plan, header_name, uses);
     put_constants(f, plan, forward, training);
     fwrite(text, 1, size, f);
     free(text);

@@ -77,6 +77,7 @@ typedef struct Writer {
     FILE *file;
     const Plan *plan;
     const Function *function;
+    const char *kind;    /* of the vectors, behind their names: "", "16" */
     Text body, term;     /* statements so far; one term of a sum */
     bool *used, used_rng, used_mean, used_samples; /* by number of the parameter: occurs in this part */
     bool *ever, ever_rng, ever_mean, ever_samples; /* in some part before */
@@ -182,6 +183,11 @@ static void put_access(Writer *w, Text *t, const Access *access)
             Affine at = affine_add(access->at[d], affine(tensor->before[d]));
             put(t, "[");
             put_affine(w, t, &at);
+            if (tensor->ragged && d == 0) {
+                put(t, " < m ? ");
+                put_affine(w, t, &at);
+                put(t, " : m - 1");
+            }
             put(t, "]");
         }
 }
@@ -194,6 +200,11 @@ static bool in_lanes(const Writer *w, const Access *access)
 enum { ANY = 0, CONDITION = 1, COMPARISON = 2, SUM = 3, PRODUCT = 4, FACTOR = 5 }; /* how tightly it binds */
 
 static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int);
+
+static const char *type_name(const Writer *w, bool vector)
+{
+    return vector ? format("vec%s", w->kind) : "float";
+}
 
 /* Is it another number in each lane? */
 static bool varies(const Writer *w, const Expr *e)
@@ -215,7 +226,7 @@ static void put_vector(Writer *w, Text *t, const Expr *e)
 {
     bool same = !varies(w, e);
     w->uses->all |= same;
-    put(t, "%s", same ? "ALL(" : "");
+    put(t, "%s", same ? format("ALL%s(", w->kind) : "");
     put_expr(w, t, e, ANY, false);
     put(t, "%s", same ? ")" : "");
 }
@@ -232,7 +243,7 @@ static void put_math(Writer *w, Text *t, const Expr *e, const char *name, unsign
 {
     bool vector = varies(w, e);
     *(vector ? &w->uses->vector_math : &w->uses->scalar_math) |= which;
-    put_function(w, t, format("%s_%c", name, vector ? 'v' : 'f'), e->arg[0]);
+    put_function(w, t, format("%s_%s", name, vector ? format("v%s", w->kind) : "f"), e->arg[0]);
 }
 
 static void put_operator(Writer *w, Text *t, const Expr *e, const char *op, int level, int right_level)
@@ -250,7 +261,7 @@ static void put_operator(Writer *w, Text *t, const Expr *e, const char *op, int 
 static void put_selection(Writer *w, Text *t, const Expr *e, const char *op)
 {
     w->uses->select = true;
-    put(t, "SELECT(");
+    put(t, "SELECT%s(", w->kind);
     put_expr(w, t, e->arg[0], SUM, false);
     put(t, " %s ", op);
     put_expr(w, t, e->arg[1], SUM, false);
@@ -338,9 +349,9 @@ static void put_load(Writer *w, Text *t, const Access *access)
     bool part = w->partial && !vector_inside(w, access);
     w->uses->load_first |= part;
     if (part)
-        put(t, "LOAD_FIRST(%lld, ", (long long)w->partial);
+        put(t, "LOAD_FIRST%s(%lld, ", w->kind, (long long)w->partial);
     else
-        put(t, "LOAD(");
+        put(t, "LOAD%s(", w->kind);
     put_access(w, t, access);
     put(t, ")");
 }
@@ -369,7 +380,7 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
             first.coefficient[w->lane] = 0;
             first.constant += e->index.coefficient[w->lane] * w->offset[w->lane];
             w->uses->lanes = true;
-            put(t, "(LANES * %lld.0f + (float)(", (long long)e->index.coefficient[w->lane]);
+            put(t, "(LANES%s * %lld.0f + (float)(", w->kind, (long long)e->index.coefficient[w->lane]);
             if (!w->fixed[w->lane]) {
                 put(t, "%lld * %s + ", (long long)e->index.coefficient[w->lane], w->s->index_name[w->lane]);
             }
@@ -399,6 +410,9 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         w->used_samples = true;
         put(t, "samples");
         break;
+    case OP_AT_HAND:
+        put(t, "(float)m");
+        break;
     case OP_ADD: put_operator(w, t, e, "+", SUM, SUM); break;
     case OP_SUB: put_operator(w, t, e, "-", SUM, PRODUCT); break;
     case OP_MUL: put_operator(w, t, e, "*", PRODUCT, PRODUCT); break;
@@ -412,7 +426,7 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
     case OP_SQRT: put_math(w, t, e, "sqrt", MATH_SQRT); break;
     case OP_ABS:
         w->uses->absolute |= varies(w, e);
-        put_function(w, t, varies(w, e) ? "ABS" : "fabsf", e->arg[0]);
+        put_function(w, t, varies(w, e) ? format("ABS%s", w->kind) : "fabsf", e->arg[0]);
         break;
     case OP_IF_LE: put_conditional(w, t, e, "<="); break;
     case OP_IF_EQ: put_conditional(w, t, e, "=="); break;
@@ -536,7 +550,7 @@ static void put_params(Writer *w, FILE *f, int column, bool only_used)
         fprintf(f, "%s%sfloat samples", separator, *separator ? " " : "");
         separator = ",";
     }
-    if (function->batched) {
+    if (function->batched || function->uses_at_hand) {
         fprintf(f, "%s%sint m", separator, *separator ? " " : "");
         separator = ",";
     }
@@ -1021,15 +1035,15 @@ static void put_store(Writer *w, const Nest *nest, const Access *access, const c
     int lane = w->lane;
     w->lane = -1;
     if (whole)
-        put(t, "STORE(");
+        put(t, "STORE%s(", w->kind);
     else {
-        put(t, "STORE_FIRST(%lld, ", (long long)w->partial);
+        put(t, "STORE_FIRST%s(%lld, ", w->kind, (long long)w->partial);
         w->uses->store_first = true;
     }
     put_access(w, t, access);
     w->lane = lane;
     if (whole && zeros) {
-        put(t, ", FIRST(%lld, %s));\n", (long long)w->partial, value);
+        put(t, ", FIRST%s(%lld, %s));\n", w->kind, (long long)w->partial, value);
         w->uses->first = true;
     } else
         put(t, ", %s);\n", value);
@@ -1067,7 +1081,7 @@ static void share_load(const Access *access, void *context)
     bool vector = in_lanes(w, access);
     const char *name = format("%s%d", vector ? "v" : "a", w->nshared);
     indent(&w->body, w->depth);
-    put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, text);
+    put(&w->body, "const %s %s = %s;\n", type_name(w, vector), name, text);
     w->shared[w->nshared].text = text;
     w->shared[w->nshared++].name = name;
 }
@@ -1085,13 +1099,13 @@ static void put_first_value(Writer *w, const Nest *nest, const char *name, int64
     if (part || (k->first && expr_is(k->first->rhs, 0)))
         value = vector ? "{0}" : "0.0f";
     else if (k->body->store == STORE_MAX)
-        value = vector ? "ALL(-INFINITY)" : "-INFINITY";
+        value = vector ? format("ALL%s(-INFINITY)", w->kind) : "-INFINITY";
     else {
         Expr old = {.op = OP_LOAD, .access = k->body->out};
         value = expr_text(w, k->first ? k->first->rhs : &old, vector);
     }
     indent(t, depth);
-    put(t, "%s %s = %s;\n", vector ? "vec" : "float", name, value);
+    put(t, "%s %s = %s;\n", type_name(w, vector), name, value);
     w->nearly = 0;
 }
 
@@ -1104,6 +1118,15 @@ static const char *number_of_point(Writer *w, bool vector)
         number.index.coefficient[i] = 1;
     }
     return expr_text(w, &number, vector);
+}
+
+/* `to` becomes a where value is greater than best. */
+static void put_greater(Writer *w, const char *to, const char *value, const char *best, const char *a, bool vector)
+{
+    if (vector)
+        put(&w->body, "%s = SELECT%s(GREATER(%s, %s), %s, %s);\n", to, w->kind, value, best, a, to);
+    else
+        put(&w->body, "%s = GREATER(%s, %s) ? %s : %s;\n", to, value, best, a, to);
 }
 
 /* One accumulation at the point at hand. */
@@ -1140,12 +1163,10 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
     put(t, ";\n");
     if (s->position) {
         indent(t, depth);
-        put(t, vector ? "at%s = SELECT(GREATER(v%s, %s), %s, at%s);\n" : "at%s = GREATER(v%s, %s) ? %s : at%s;\n", suffix, suffix,
-            name, number_of_point(w, vector), suffix);
+        put_greater(w, format("at%s", suffix), format("v%s", suffix), name, number_of_point(w, vector), vector);
     }
     indent(t, depth);
-    put(t, vector ? "%s = SELECT(GREATER(v%s, %s), v%s, %s);\n" : "%s = GREATER(v%s, %s) ? v%s : %s;\n", name, suffix, name, suffix,
-        name);
+    put_greater(w, name, format("v%s", suffix), name, format("v%s", suffix), vector);
 }
 
 /* The partial sum to which the point at hand goes, where the index that is parted is written out. */
@@ -1287,7 +1308,7 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
         if (i + 1 < k->nthen || k->window) {
             name = then_name(i + 1, first_name);
             indent(&w->body, depth);
-            put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
+            put(&w->body, "const %s %s = %s;\n", type_name(w, vector), name, value);
             value = name;
         }
         w->made_name = NULL;
@@ -1350,12 +1371,10 @@ static void put_window_point(Writer *w, const char *result, const char *point, c
     w->uses->greater = true;
     w->uses->select |= vector;
     if (w->s->position) {
-        put(&w->body, vector ? "%s = SELECT(GREATER(%s, %s), %s, %s);\n" : "%s = GREATER(%s, %s) ? %s : %s;\n", where, value, result,
-            number_of_point(w, vector), where);
+        put_greater(w, where, value, result, number_of_point(w, vector), vector);
         indent(&w->body, depth);
     }
-    put(&w->body, vector ? "%s = SELECT(GREATER(%s, %s), %s, %s);\n" : "%s = GREATER(%s, %s) ? %s : %s;\n", result, value, result,
-        value, result);
+    put_greater(w, result, value, result, value, vector);
 }
 
 /* All points of the window at hand, then what follows on it. */
@@ -1363,7 +1382,7 @@ static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Out
 {
     const Kernel *k = inner->kernel;
     bool vector = is_vector(nest), maximum = w->s->store == STORE_MAX;
-    const char *type = vector ? "vec" : "float", *number = strpbrk(register_name(inner, o, 0), "0123456789");
+    const char *type = type_name(w, vector), *number = strpbrk(register_name(inner, o, 0), "0123456789");
     const char *result = format("%s%s", maximum ? "most" : "total", number ? number : ""), *where = format("where%s", number ? number : "");
     int outputs = output_indices(w->s);
     w->made = w->s->rhs->op == OP_LOAD ? w->s->rhs->access : w->s->rhs->arg[0]->access;
@@ -1462,7 +1481,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
         if (k->nthen || k->window) {
             const char *name = register_name(nest, &o, 0);
             indent(&w->body, depth);
-            put(&w->body, "const %s %s = %s;\n", vector ? "vec" : "float", name, value);
+            put(&w->body, "const %s %s = %s;\n", type_name(w, vector), name, value);
             value = name;
         }
         put_results(w, nest, value, depth);
@@ -1532,7 +1551,7 @@ static const char *sum_text(const Sums *s, const double *entry)
 static const char *put_value(Writer *w, const Nest *nest, const char *name, const char *text, int depth)
 {
     indent(&w->body, depth);
-    put(&w->body, "const %s %s = %s;\n", is_vector(nest) ? "vec" : "float", name, *text ? text : is_vector(nest) ? "{0}" : "0.0f");
+    put(&w->body, "const %s %s = %s;\n", type_name(w, is_vector(nest)), name, *text ? text : is_vector(nest) ? "{0}" : "0.0f");
     return name;
 }
 
@@ -1642,11 +1661,90 @@ static void emit_transform(Writer *w, const Nest *nest)
     close_brace(w, depth - 1);
 }
 
+/* ---- Between samples and lanes -------------------------------------------------------------------------------------- */
+
+/* Loops over all outputs, but for the last if that is the lane. */
+static void open_elements(Writer *w, const Nest *nest, bool but_last, int *depth)
+{
+    for (int i = 0; i < output_indices(w->s) - but_last; i++) {
+        w->fixed[i] = false;
+        w->offset[i] = 0;
+        open_loop(w, nest, i, depth);
+    }
+}
+
+static void put_element(Writer *w, const char *text)
+{
+    put_access(w, &w->body, &w->s->out);
+    put(&w->body, " = %s;\n", text);
+}
+
+/* Into the lanes what a group of samples begins with, as whole vectors where all samples are there. */
+static void emit_samples(Writer *w, const Nest *nest)
+{
+    const Statement *s = nest->kernel->first;
+    Access from = s->rhs->access;
+    at_statement(w, s);
+    int lane = s->nindex - 1, depth = 2;
+    bool apart = stride_of(&from, lane) > 1;
+    w->uses->vectors = true;
+    indent(&w->body, 1);
+    put(&w->body, "if (m == %lld)\n", (long long)s->extent[lane]);
+    open_elements(w, nest, apart, &depth);
+    indent(&w->body, depth);
+    Text element = {NULL, 0, 0};
+    put(&element, "%s", "");
+    for (int d = 1; d < from.tensor->rank; d++) {
+        put(&element, "[");
+        put_affine(w, &element, &from.at[d]);
+        put(&element, "]");
+    }
+    if (apart) {
+        w->uses->each = true;
+        w->fixed[lane] = true;
+        put(&w->body, "STORE%s(", w->kind);
+        put_access(w, &w->body, &s->out);
+        put(&w->body, ", EACH%s(%s, %s));\n", w->kind, c_name(from.tensor->name), element.data);
+    } else
+        put_element(w, format("%s[%s]%s", c_name(from.tensor->name), s->index_name[lane], element.data));
+    free(element.data);
+    indent(&w->body, 1);
+    put(&w->body, "else\n");
+    depth = 2;
+    open_elements(w, nest, false, &depth);
+    indent(&w->body, depth);
+    put_element(w, expr_text(w, s->rhs, false));
+}
+
+/* What the lanes have summed up is added up. */
+static void emit_sum_of_lanes(Writer *w, const Nest *nest)
+{
+    const Statement *s = nest->kernel->body;
+    int depth = 1;
+    at_statement(w, s);
+    w->uses->vectors = w->uses->sum = true;
+    open_elements(w, nest, false, &depth);
+    w->fixed[s->nindex - 1] = true;
+    indent(&w->body, depth);
+    put_access(w, &w->body, &s->out);
+    put(&w->body, " += sum%s(&", *w->kind ? w->kind : "_lanes");
+    put_access(w, &w->body, &s->rhs->access);
+    put(&w->body, ");\n");
+}
+
 static void emit_nest(Writer *w, const Nest *nest)
 {
     const Kernel *k = nest->kernel;
     const Statement *s = statement_of(k);
     const Tile *tile = &nest->tile;
+    if (takes_samples_in(s)) {
+        emit_samples(w, nest);
+        return;
+    }
+    if (adds_up_lanes(s)) {
+        emit_sum_of_lanes(w, nest);
+        return;
+    }
     if (nest->guarded && (!k->body || !gathers(s) || (output_indices(s) == s->nindex && !k->first && s->store == STORE_ADD))) {
         emit_direct(w, nest);
         return;
@@ -1678,8 +1776,10 @@ static void emit_nest(Writer *w, const Nest *nest)
             if (s->store == STORE_MAX) {
                 const char *suffix = name + strlen("best");
                 indent(&w->body, depth);
-                put(&w->body, "%s v%s", vector ? "vec" : "float", suffix);
-                put(&w->body, s->position ? vector ? ", at%s = ALL(-1.0f);\n" : ", at%s = -1.0f;\n" : "%s;\n", s->position ? suffix : "");
+                put(&w->body, "%s v%s", type_name(w, vector), suffix);
+                if (s->position)
+                    put(&w->body, ", at%s = %s", suffix, vector ? format("ALL%s(-1.0f)", w->kind) : "-1.0f");
+                put(&w->body, ";\n");
             }
         }
     while (next_output(w, nest, &o));
@@ -1843,9 +1943,9 @@ static void put_unused(Writer *w)
         fprintf(w->file, "    (void)samples;\n");
 }
 
-void emit_function(FILE *file, const Plan *plan, const Function *f, bool *tables, Uses *uses)
+void emit_function(FILE *file, const Plan *plan, const Function *f, const char *kind, bool *tables, Uses *uses)
 {
-    Writer w = {.file = file, .plan = plan, .function = f, .used = NEW_ARRAY(bool, f->nparams + 1),
+    Writer w = {.file = file, .plan = plan, .function = f, .kind = kind, .used = NEW_ARRAY(bool, f->nparams + 1),
                 .ever = NEW_ARRAY(bool, f->nparams + 1), .tables = tables, .uses = uses};
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (f->unroll == UNROLL_FULL && !k->regions)

@@ -377,7 +377,7 @@ static void fill_halo(Prog *prog, Statement **link, Tensor *t)
     }
     prog->layer = (*link)->layer;
     prog->backward = (*link)->backward;
-    static const char *const names[] = {"y", "x", "c"};
+    static const char *const names[] = {"y", "x", "c", "s"};
     for (int d = t->rank - 1; d >= 0; d--) {
         int64_t inner_begin = begin[d], inner_end = end[d];
         bool padding_only = d == t->rank - 1 && !t->before[d]; /* whole vectors, not a halo */
@@ -389,7 +389,7 @@ static void fill_halo(Prog *prog, Statement **link, Tensor *t)
             Statement *s = new_statement(prog);
             Access out = {.tensor = t};
             for (int k = 0; k < t->rank; k++)
-                out.at[k] = affine_add(index_of(s, names[k % 3], end[k] - begin[k]), affine(begin[k]));
+                out.at[k] = affine_add(index_of(s, names[k], end[k] - begin[k]), affine(begin[k]));
             complete(s, STORE_SET, out, constant(0));
             s->next = *link;
             *link = s;
@@ -542,5 +542,21 @@ Prog *lay_out(const Prog *old, const Target *target, const Options *options)
         return prog;
     use_winograd(prog, target, options);
     add_halos(prog, target);
+    return prog;
+}
+
+Prog *lay_out_samples(const Prog *old, const Target *target, const Target *over)
+{
+    Prog *prog = copy_prog(old);
+    for (Tensor *t = prog->tensors; t; t = t->next)
+        if (is_weight(t))
+            lay_out_tensor(t, target->lanes);
+    for (Statement *s = prog->statements; s; s = s->next)
+        visit_statement(s, permute_access, NULL);
+    put_samples_in_lanes(prog, over->lanes);
+    gather_all(prog);
+    for (Statement *s = prog->statements; s; s = s->next)
+        order_sums(s);
+    add_halos(prog, over);
     return prog;
 }

@@ -60,42 +60,58 @@ static const char float_vocabulary[] =
     "#define each_f(x) (x)\n"
     "#define pick_f(where, a, b) ((where) ? (a) : (b))\n\n";
 
+/* Prints text with words[0] for REAL, words[1] for BITS and words[2] for @. */
+static void put_text(FILE *f, const char *text, const char *const words[3])
+{
+    static const char *const names[3] = {"REAL", "BITS", "@"};
+    while (*text) {
+        int i = 0;
+        while (i < 3 && strncmp(text, names[i], strlen(names[i])))
+            i++;
+        if (i == 3)
+            fputc(*text++, f);
+        else {
+            fputs(words[i], f);
+            text += strlen(names[i]);
+        }
+    }
+}
+
 /* Where a vector fits a register, the compiler is told that the product may be changed there. Where it does not, it
  * cannot be told so, and the product is changed, by a number that happens to be 0. */
-static void put_vec_vocabulary(FILE *f, int lanes)
+static void put_vec_vocabulary(FILE *f, int lanes, const char *const words[3])
 {
     static const char in_register[] =
-        "#define times_v(a, b) ({ vec product_ = (a) * (b); __asm__(\"\" : \"+%s\"(product_)); product_; })\n";
-    fprintf(f, "/* The same for vectors. */\n");
+        "#define times_@(a, b) ({ REAL product_ = (a) * (b); __asm__(\"\" : \"+%s\"(product_)); product_; })\n";
+    fprintf(f, "/* The same for vectors%s. */\n", *(words[2] + 1) ? format(" of %d", lanes) : "");
     if (lanes <= 8) {
         fprintf(f, "#if defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)\n");
-        fprintf(f, in_register, "x");
+        put_text(f, format(in_register, "x"), words);
         fprintf(f, "#elif defined(__x86_64__) || defined(__i386__)\n");
     } else {
         fprintf(f, "#if defined(__AVX512F__)\n");
-        fprintf(f, in_register, "v");
+        put_text(f, format(in_register, "v"), words);
         fprintf(f, "#elif (defined(__x86_64__) || defined(__i386__)) && !defined(__FMA__) && !defined(__FMA4__)\n");
     }
-    fprintf(f, "#define times_v(a, b) ((a) * (b))\n");
+    put_text(f, "#define times_@(a, b) ((a) * (b))\n", words);
     if (lanes <= 4) {
         fprintf(f, "#elif defined(__aarch64__)\n");
-        fprintf(f, in_register, "w");
+        put_text(f, format(in_register, "w"), words);
     }
-    fprintf(f, "#else\n"
-               "#define times_v(a, b) \\\n"
-               "    ({ uint32_t zero_ = 0; __asm__(\"\" : \"+r\"(zero_)); real_v(bits_v((a) * (b)) ^ zero_); })\n"
-               "#endif\n\n"
-               "typedef uint32_t vec_bits __attribute__((vector_size(%d)));\n"
-               "#define bits_v(x) ((vec_bits)(x))\n"
-               "#define real_v(bits) ((vec)(bits))\n"
-               "#define each_v(x) ((vec){0} + (x))\n"
-               "#define pick_v(where, a, b) real_v((bits_v(where) & bits_v(a)) | (~bits_v(where) & bits_v(b)))\n\n",
-            4 * lanes);
+    put_text(f, "#else\n"
+                "#define times_@(a, b) \\\n"
+                "    ({ uint32_t zero_ = 0; __asm__(\"\" : \"+r\"(zero_)); real_@(bits_@((a) * (b)) ^ zero_); })\n"
+                "#endif\n\n", words);
+    fprintf(f, "typedef uint32_t %s __attribute__((vector_size(%d)));\n", words[1], 4 * lanes);
+    put_text(f, "#define bits_@(x) ((BITS)(x))\n"
+                "#define real_@(bits) ((REAL)(bits))\n"
+                "#define each_@(x) ((REAL){0} + (x))\n"
+                "#define pick_@(where, a, b) real_@((bits_@(where) & bits_@(a)) | (~bits_@(where) & bits_@(b)))\n\n", words);
 }
 
-static void put_vec_root(FILE *f, int lanes)
+static void put_vec_root(FILE *f, int lanes, const char *const words[3])
 {
-    fprintf(f, "#define root_v(x) ((vec){");
+    put_text(f, "#define root_@(x) ((REAL){", words);
     for (int i = 0; i < lanes; i++)
         fprintf(f, "%ssqrtf((x)[%d])", !i ? "" : i % 4 ? ", " : ", \\\n    ", i);
     fprintf(f, "})\n\n");
@@ -197,23 +213,6 @@ static const MathFunction functions[] = {
 
 /* ---- Printing ----------------------------------------------------------------------------------------------- */
 
-/* Prints text with words[0] for REAL, words[1] for BITS and words[2] for @. */
-static void put_text(FILE *f, const char *text, const char *const words[3])
-{
-    static const char *const names[3] = {"REAL", "BITS", "@"};
-    while (*text) {
-        int i = 0;
-        while (i < 3 && strncmp(text, names[i], strlen(names[i])))
-            i++;
-        if (i == 3)
-            fputc(*text++, f);
-        else {
-            fputs(words[i], f);
-            text += strlen(names[i]);
-        }
-    }
-}
-
 static void put_float_function(FILE *f, const MathFunction *function)
 {
     fprintf(f, "/* %s */\nstatic inline float %s_f(float x)\n{\n", function->comment, function->name);
@@ -221,16 +220,17 @@ static void put_float_function(FILE *f, const MathFunction *function)
     fprintf(f, "    return y;\n}\n\n");
 }
 
-static void put_vec_function(FILE *f, const MathFunction *function)
+static void put_vec_function(FILE *f, const MathFunction *function, const char *kind, const char *const words[3])
 {
     const char *name = function->name;
-    fprintf(f, "/* %s */\nstatic inline void %s_in_place(vec *at)\n{\n    vec x = *at;\n", function->comment, name);
-    put_text(f, function->body, (const char *const[]){"vec", "vec_bits", "v"});
-    fprintf(f, "    *at = y;\n}\n\n#define %s_v(x) ({ vec at_ = (x); %s_in_place(&at_); at_; })\n\n", name, name);
+    fprintf(f, "/* %s */\nstatic inline void %s_in_place%s(%s *at)\n{\n    %s x = *at;\n", function->comment, name, kind, words[0], words[0]);
+    put_text(f, function->body, words);
+    fprintf(f, "    *at = y;\n}\n\n#define %s_%s(x) ({ %s at_ = (x); %s_in_place%s(&at_); at_; })\n\n", name, words[2], words[0], name, kind);
 }
 
-void emit_math(FILE *f, int lanes, unsigned scalar_set, unsigned vector_set)
+void emit_math(FILE *f, int lanes, const char *kind, unsigned scalar_set, unsigned vector_set)
 {
+    const char *const words[3] = {format("vec%s", kind), format("vec_bits%s", kind), format("v%s", kind)};
     size_t count = sizeof functions / sizeof *functions;
     if (scalar_set & ~(unsigned)MATH_SQRT) /* sqrt needs none of it, and a compiler may mention what isn't needed */
         fputs(float_vocabulary, f);
@@ -242,10 +242,10 @@ void emit_math(FILE *f, int lanes, unsigned scalar_set, unsigned vector_set)
     if (lanes == 1 || !vector_set)
         return;
     if (vector_set & ~(unsigned)MATH_SQRT)
-        put_vec_vocabulary(f, lanes);
+        put_vec_vocabulary(f, lanes, words);
     if (vector_set & MATH_SQRT)
-        put_vec_root(f, lanes);
+        put_vec_root(f, lanes, words);
     for (size_t i = 0; i < count; i++)
         if (functions[i].in & vector_set)
-            put_vec_function(f, &functions[i]);
+            put_vec_function(f, &functions[i], kind, words);
 }

@@ -236,7 +236,7 @@ struct Net {
 
 /* ---- Prog: loop statements ------------------------------------------------------------------------ */
 
-enum { MAX_RANK = 4, MAX_INDEX = 8 };
+enum { MAX_RANK = 5, MAX_INDEX = 8 };
 
 /* constant + sum of coefficient[i] * index i */
 typedef struct Affine {
@@ -272,6 +272,8 @@ struct Tensor {
     bool spaced;         /* the room behind its rows means nothing: planes a power of two apart would share lines of the cache */
     int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
     const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
+    const Tensor *sum;   /* which its lanes add up to once the samples are through: samples.c */
+    bool ragged;         /* dimension 0 is the sample: m of them are there, and what is read behind them is the last one's */
     const double *data;  /* TENSOR_CONSTANT */
     const Weight *weight;/* TENSOR_WEIGHT, TENSOR_GRADIENT */
     Tensor *adjoint;     /* its gradient, once differentiate made one */
@@ -293,6 +295,7 @@ typedef enum Op {
     OP_RANDOM,           /* uniform number in [0,1), number index of the sample's draws */
     OP_MEAN,             /* 1 / samples of the call; with class_weights 1 / sum of those of the call's targets */
     OP_SAMPLES,          /* samples of the call */
+    OP_AT_HAND,          /* m, the samples that the lanes take at once: fewer than there are lanes at the end of a call */
     OP_ADD, OP_SUB, OP_MUL, OP_DIV,
     OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ERF, OP_SQRT, OP_ABS,
     OP_IF_LE,            /* a <= b ? c : d */
@@ -372,6 +375,7 @@ struct Prog {
 
 typedef enum Unroll { UNROLL_AUTO, UNROLL_FULL, UNROLL_TILE, UNROLL_NONE } Unroll;
 typedef enum Math { MATH_AUTO, MATH_DIRECT, MATH_WINOGRAD } Math;
+typedef enum Lanes { LANES_AUTO, LANES_CHANNELS, LANES_SAMPLES } Lanes;
 typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, TARGET_AVX2, TARGET_AVX512, TARGET_NEON, NTARGETS } TargetName;
 
 typedef struct Target {
@@ -388,6 +392,7 @@ typedef struct Options {
     Unroll unroll;
     TargetName target;
     Math math;
+    Lanes lanes;
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     bool inference;
     const char *input_size;  /* --input, as text */
@@ -461,7 +466,7 @@ typedef struct Function {
     int nparams;
     Unroll unroll;       /* FULL, TILE or NONE */
     Kernel *straight;    /* under auto: what it would be under full; NULL: that is not to be had, or decided */
-    bool uses_random, uses_mean, uses_samples;
+    bool uses_random, uses_mean, uses_samples, uses_at_hand;
     bool per_call;       /* runs once, before the samples of its phase */
     int phase;
     bool batched;        /* takes all samples of a chunk at once */
@@ -487,7 +492,9 @@ typedef struct Buffer {  /* an interval of the arena, for one tensor (and those 
 
 typedef struct Pass {    /* net_forward, or net_backward */
     Prog *prog;
-    Function *functions; /* called in this order for each sample */
+    const Target *target;/* whose vectors it has: the plan's, but for the lanes where they lie over samples */
+    int64_t samples;     /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
+    Function *functions; /* called in this order for each sample, or for as many as lie in lanes */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
     Buffer *buffers;
     int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
@@ -695,6 +702,7 @@ Expr *index_value(Affine);
 Expr *random_value(Affine);
 Expr *mean_value(void);
 Expr *samples_value(void);
+Expr *at_hand_value(void);
 Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target), or OP_MEAN */
 Expr *unary(Op, Expr *);
 Expr *binary(Op, Expr *, Expr *);
@@ -749,6 +757,10 @@ int64_t predicted_bytes(const Function *);                 /* of machine code, w
 double predicted_seconds(const Function *);                /* of gcc -O2 on that */
 
 Prog *lay_out(const Prog *, const Target *, const Options *); /* layout.c: a copy, with every tensor's place in memory */
+/* The same with the samples in the lanes of `over`; weights lie as the first target has them. */
+Prog *lay_out_samples(const Prog *, const Target *, const Target *over);
+bool samples_fit_lanes(const Prog *);                      /* samples.c: can each lane take a sample? */
+void put_samples_in_lanes(Prog *, int lanes);              /* samples.c: after weights are laid out, before anything else */
 bool worth_a_halo(const Statement *, const Target *);       /* layout.c: few points more with zeros around what it reads */
 void use_winograd(Prog *, const Target *, const Options *);  /* winograd.c */
 double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* plan.c: as one kernel */
@@ -768,6 +780,8 @@ Tile window_tile(const Kernel *, const Tile *);
 Tile no_tile(void);
 bool is_contraction(const Statement *);                    /* out += u v */
 bool is_transform(const Statement *);                      /* out += p q v, with constants p and q */
+bool takes_samples_in(const Statement *);                  /* samples.c: moves what the caller gives into lanes */
+bool adds_up_lanes(const Statement *);                     /* samples.c: gives the sum of what lanes have summed up */
 int matrix_index(const Statement *, int matrix, bool output); /* tile.c: the index by which a transform's matrix steps */
 bool is_batch(const Statement *, int index);               /* tile.c: is it an index of all three of out += u v? */
 bool in_vectors(const Statement *, int lane);              /* tile.c: can that index lie in lanes? */
@@ -784,12 +798,13 @@ const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the a
 void emit_header(FILE *, const Plan *);
 void emit_source(FILE *, const Plan *, const char *header_name);
 typedef struct Uses {    /* what the printed functions call by name */
-    bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes;
+    bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes, each, sum;
     unsigned scalar_math, vector_math;
 } Uses;
 
-/* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name, and its uses. */
-void emit_function(FILE *, const Plan *, const Function *, bool *tables, Uses *);
+/* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name, and its uses. kind stands
+ * behind the names of what vectors are and what is done with them. */
+void emit_function(FILE *, const Plan *, const Function *, const char *kind, bool *tables, Uses *);
 const char *c_name(const char *);                          /* "conv1.weight" as an identifier */
 const char *c_float(double);                               /* a literal that reads back exactly */
 
@@ -799,7 +814,7 @@ enum { MATH_EXP = 1, MATH_TANH = 2, MATH_SIGMOID = 4, MATH_LOG = 8, MATH_LOG1P =
 
 /* Prints those of exp_f, tanh_f, ... (on float) that are in scalar_set and those of exp_v, tanh_v, ... (on `vec`, a
  * vector of `lanes` floats; macros that evaluate x once) that are in vector_set, with what they need; nothing for 0.
- * Before them stand math.h, stdint.h, string.h and the typedef of vec. */
-void emit_math(FILE *, int lanes, unsigned scalar_set, unsigned vector_set);
+ * Before them stand math.h, stdint.h, string.h and the typedef of vec. kind stands behind vec and each name: exp_v16. */
+void emit_math(FILE *, int lanes, const char *kind, unsigned scalar_set, unsigned vector_set);
 
 #endif

@@ -13,7 +13,7 @@
 #include <strings.h>
 
 typedef enum OptionId {
-    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_MATH, OPT_TILE, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
+    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_MATH, OPT_LANES, OPT_TILE, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
     OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
 } OptionId;
 
@@ -32,6 +32,8 @@ static const struct Option {
      "the code's shape: vectors of 8 floats, plain C99, or a machine's (default: generic)"},
     {"--math", "auto|direct|winograd", OPT_MATH,
      "3x3 convolutions as written, or with fewer multiplications (default: auto, where faster)"},
+    {"--lanes", "auto|channels|samples", OPT_LANES,
+     "what the lanes of a vector hold in training (default: auto, whichever is faster)"},
     {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors where they fit"},
     {"--inference", NULL, OPT_INFERENCE, "the forward pass only"},
     {"--main", NULL, OPT_MAIN, "(a later version) add a main()"},
@@ -299,6 +301,9 @@ Command parse_options(int argc, char **argv)
             break;
         case OPT_MATH:
             o->math = (Math)choice(option->name, value, option->value);
+            break;
+        case OPT_LANES:
+            o->lanes = (Lanes)choice(option->name, value, option->value);
             break;
         case OPT_TILE:
             tile_value(value, o);

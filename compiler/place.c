@@ -18,7 +18,7 @@ static bool is_move(const Statement *s)
     const Access *from = &s->rhs->access;
     Affine to_position = position_of(s->out), from_position = position_of(*from);
     return affine_equal(&to_position, &from_position) && covers_tensor(s, &s->out) && covers_tensor(s, from)
-           && from->tensor->per_sample && from->tensor->floats == s->out.tensor->floats;
+           && from->tensor->per_sample && !from->tensor->ragged && from->tensor->floats == s->out.tensor->floats;
 }
 
 static bool same_form(const Tensor *a, const Tensor *b)

@@ -5,6 +5,7 @@
  * function the loop nests with their form, their regions and tiles; and an offset in the arena for every
  * buffer. How far a function is unrolled is decided here: as the option says, or under auto written out in
  * full where the prediction stays within the budget. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -317,6 +318,7 @@ static void collect_params(Function *f)
             f->uses_random |= uses_op(s->rhs, OP_RANDOM);
             f->uses_mean |= uses_op(s->rhs, OP_MEAN);
             f->uses_samples |= uses_op(s->rhs, OP_SAMPLES);
+            f->uses_at_hand |= uses_op(s->rhs, OP_AT_HAND);
         }
     }
     for (Kernel *k = f->kernels; k; k = k->next)
@@ -327,6 +329,8 @@ static void collect_params(Function *f)
             if (s->position)
                 add_param(&params, s->position, true);
         }
+    for (int i = 0; i < params.n; i++)
+        f->uses_at_hand |= params.tensor[i]->ragged;
     f->nparams = params.n;
     f->param = NEW_ARRAY(Tensor *, params.n + 1);
     f->param_written = NEW_ARRAY(bool, params.n + 1);
@@ -373,6 +377,18 @@ static double straight_cycles(const Kernel *kernels, int64_t terms, const Target
     return vectors + (scalars > 0 ? 2.25 * scalars + 25 : 0);
 }
 
+/* How many samples a function takes at once that isn't given a chunk of them. */
+static int64_t samples_of(const Pass *pass)
+{
+    return pass->samples ? pass->samples : 1;
+}
+
+static double samples_at_once(const Pass *pass, const Function *f)
+{
+    int64_t samples = f->batched ? pass->chunk : samples_of(pass), batch = pass->batch;
+    return pass->samples ? (double)batch / (double)((batch + samples - 1) / samples) : (double)samples;
+}
+
 static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
 {
     Function *f = NEW(Function);
@@ -383,15 +399,15 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     Unroll wish = plan->options->unroll;
     bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL; /* and not worth straight-line code */
     f->unroll = wish == UNROLL_AUTO || beforehand ? UNROLL_TILE : wish;
-    f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, plan->target);
+    f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, pass->target);
     f->terms = count_terms(f->kernels, f->unroll);
-    f->why = "as told";
-    f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, plan->target) : sum_cycles(f->kernels);
-    if (wish == UNROLL_AUTO && !f->per_call)
-        f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, plan->target);
+    f->why = pass->samples ? "lanes over samples" : "as told";
+    f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target) : sum_cycles(f->kernels);
+    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples)
+        f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, pass->target);
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
-            f->macs += k->body->macs ? k->body->macs : f->backward ? k->terms : box_volume(k->body);
+            f->macs += k->body->macs ? k->body->macs : (f->backward ? k->terms : box_volume(k->body)) / samples_of(pass);
     return f->kernels ? f : NULL;
 }
 
@@ -412,7 +428,7 @@ static int64_t weights_used_once(const Function *f)
     return 0;
 }
 
-static void write_out_what_pays(const Plan *plan, const Pass *pass)
+static void write_out_what_pays(const Pass *pass)
 {
     int64_t room = ROOM_FOR_FULL;
     for (;;) {
@@ -423,7 +439,7 @@ static void write_out_what_pays(const Plan *plan, const Pass *pass)
             if (!f->straight)
                 continue;
             int64_t terms = count_terms(f->straight, UNROLL_FULL), bytes = terms * BYTES_A_POINT;
-            double straight = straight_cycles(f->straight, terms, plan->target), gain = (f->cycles - straight) / (double)bytes;
+            double straight = straight_cycles(f->straight, terms, pass->target), gain = (f->cycles - straight) / (double)bytes;
             f->why = bytes > room ? format("%s points are too many for full", thousands(terms))
                                   : format("tile %.0f, full %.0f", f->cycles, straight);
             if (bytes > room || gain <= most || least_gain * straight > f->cycles || weights_used_once(f))
@@ -580,7 +596,7 @@ static bool can_follow(Fusion *fusion, const Access *value)
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (!complete_value || k->nthen == MAX_THEN || k->window || f == fusion->from
+            if (!complete_value || takes_samples_in(last_of(k)) || k->nthen == MAX_THEN || k->window || f == fusion->from
                 || (fusion->into && fusion->into != f))
                 return false;
             fusion->into = f;
@@ -694,7 +710,7 @@ static Kernel *maker_of(const Pass *pass, const Tensor *t, Function **into)
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (maker || !complete_value || k->window || f->per_call)
+            if (maker || !complete_value || takes_samples_in(last_of(k)) || k->window || f->per_call)
                 return NULL;
             maker = k;
             *into = f;
@@ -715,7 +731,7 @@ static Tensor *looked_at(const Pass *pass, const Statement *s)
     return found;
 }
 
-static bool try_window(const Plan *plan, Pass *pass, Function *from, Kernel *window)
+static bool try_window(Pass *pass, Function *from, Kernel *window)
 {
     Fusion fusion = {.pass = pass, .from = from, .consumer = window};
     fusion.value = window->body && window->regions ? looked_at(pass, window->body) : NULL;
@@ -731,7 +747,7 @@ static bool try_window(const Plan *plan, Pass *pass, Function *from, Kernel *win
     Kernel with = *maker;
     if (!set_window(&with, window))
         return false;
-    choose_tiles(&with, plan->target);
+    choose_tiles(&with, pass->target);
     if (with.cycles > maker->cycles + window->cycles)
         return false;
     remove_kernel(from, window);
@@ -742,7 +758,7 @@ static bool try_window(const Plan *plan, Pass *pass, Function *from, Kernel *win
     return true;
 }
 
-static void fuse_all(const Plan *plan, Pass *pass)
+static void fuse_all(Pass *pass)
 {
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels, *next; k; k = next) {
@@ -754,7 +770,7 @@ static void fuse_all(const Plan *plan, Pass *pass)
         for (Kernel *k = f->kernels, *next; k; k = next) {
             next = k->next;
             if (!f->per_call)
-                try_window(plan, pass, f, k);
+                try_window(pass, f, k);
         }
     for (Function **link = &pass->functions; *link;)
         if ((*link)->gone)
@@ -918,7 +934,7 @@ static void print_room(const Access *access, void *stream)
 
 /* What the code of a function depends on, as text: equal texts are equal functions. The tensors that it is given
  * go by their number, constants by their name. */
-static char *signature(const Function *f)
+static char *signature(const Function *f, int lanes)
 {
     char *text = NULL;
     size_t size = 0;
@@ -939,7 +955,7 @@ static char *signature(const Function *f)
         all.tensor[i]->name = format("#%d", i);
         fprintf(stream, "%d%d ", all.tensor[i]->is_int, i < f->nparams ? f->param_written[i] : 2);
     }
-    fprintf(stream, "%d %d %d %d\n", f->unroll, f->per_call, f->batched, f->brief);
+    fprintf(stream, "%d %d %d %d %d\n", f->unroll, f->per_call, f->batched, f->brief, lanes);
     for (Kernel *k = f->kernels; k; k = k->next)
         for (parts_of(k, part, &n); n--;) {
             fprintf(stream, "%d ", stores(k, *part[n]));
@@ -1023,7 +1039,7 @@ static bool adds_up(const Function *f)
     for (int i = 0; i < f->nparams; i++) {
         const Tensor *t = f->param[i];
         if (f->param_written[i] && t->role == TENSOR_VALUE)
-            sums |= !t->per_sample && !t->of && !t->weight;
+            sums |= !t->per_sample && !t->of && !t->weight && !t->sum;
     }
     return sums;
 }
@@ -1031,12 +1047,13 @@ static bool adds_up(const Function *f)
 /* Of what is done around the loops over samples. */
 static const char *purpose_name(const Function *f)
 {
-    bool moves = f->per_call, fills = f->per_call;
+    bool moves = f->per_call, fills = f->per_call, lanes = f->per_call;
     for (const Kernel *k = f->kernels; k; k = k->next) {
         moves &= k->form == FORM_MOVE;
         fills &= k->form == FORM_FILL;
+        lanes &= k->body && adds_up_lanes(k->body);
     }
-    return moves ? "transpose" : format("%s%s", f->backward ? "backward_" : "", fills ? "clear" : f->per_call ? "once" : "sums");
+    return moves ? "transpose" : lanes ? "add_up" : format("%s%s", f->backward ? "backward_" : "", fills ? "clear" : f->per_call ? "once" : "sums");
 }
 
 static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
@@ -1046,7 +1063,7 @@ static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
     for (Function *f = all, *next; f; f = next) {
         next = f->next;
         f->next = NULL;
-        f->signature = signature(f);
+        f->signature = signature(f, pass->target->lanes);
         f->twin = same_code(forward, f);
         if (!f->twin)
             f->twin = same_code(pass, f);
@@ -1150,11 +1167,12 @@ static void note_overruns(const Pass *pass, const Function *f)
         }
 }
 
-static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward)
+/* The pass of a Prog that is laid out already. */
+static Pass make_pass(const Plan *plan, Prog *prog, const Target *target, int64_t samples, const Pass *forward)
 {
-    Prog *prog = lay_out(meaning, plan->target, plan->options);
     order_phases(prog);
-    Pass pass = {.prog = prog, .batch = plan->net->batch, .prepares = plan->options->inference};
+    Pass pass = {.prog = prog, .target = target, .samples = samples, .batch = plan->net->batch,
+                 .prepares = plan->options->inference};
     share_moves(&pass);
     Function **last = &pass.functions;
     for (Statement **link = &prog->statements, *end; *link;) {
@@ -1173,23 +1191,26 @@ static Pass make_pass(const Plan *plan, const Prog *meaning, const Pass *forward
         while (*link != end)
             link = &(*link)->next;
     }
-    write_out_what_pays(plan, &pass);
-    fuse_all(plan, &pass);
-    take_samples_together(plan, &pass);
+    write_out_what_pays(&pass);
+    fuse_all(&pass);
+    if (!pass.samples)
+        take_samples_together(plan, &pass);
     for (Function *f = pass.functions; f; f = f->next) {
-        f->kernels = finish_kernels(f->kernels, f->unroll, plan->target);
-        f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, plan->target)
-                                             : sum_cycles(f->kernels) / (double)(f->batched ? pass.chunk : 1);
+        f->kernels = finish_kernels(f->kernels, f->unroll, target);
+        f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, target)
+                                             : sum_cycles(f->kernels) / (f->per_call ? 1 : samples_at_once(&pass, f));
         collect_params(f);
         note_overruns(&pass, f);
-        f->brief = f->unroll != UNROLL_NONE && !f->per_call && !f->batched && f->terms <= BRIEF_POINTS && f->cycles <= BRIEF_CYCLES;
+        f->brief = f->unroll != UNROLL_NONE && !f->per_call && !f->batched && f->terms <= BRIEF_POINTS * samples_of(&pass)
+                   && f->cycles <= BRIEF_CYCLES;
     }
     name_functions(plan, &pass, forward);
-    place(&pass, plan->target->lanes);
+    place(&pass, target->lanes);
     return pass;
 }
 
 enum { LINE = 16 };      /* floats in a line of the cache */
+enum { FAR_GRADIENTS = 128 << 10 }; /* floats of all lanes' gradients beyond which training over samples isn't tried */
 
 /* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say: the parameters,
  * or behind them the statistics. `floats` lie before them; the result says how many then. */
@@ -1260,39 +1281,79 @@ static double cycles_of(const Pass *pass, int64_t batch)
     return cycles;
 }
 
-/* The passes with vectors of so many lanes; the predicted cycles of both, for one sample. */
-static double plan_lanes(Plan *plan, Prog *forward, Prog *training, int lanes)
+/* One machine with vectors of 16 works on them as fast as on 8, another takes twice as long. On the first kind LeNet-5 gains
+ * 12 % in training and 18 % in inference by 16. */
+static double share_of(const Target *target)
 {
-    Target *target = NEW(Target);
-    *target = *plan->target;
-    target->lanes = lanes;
-    plan->target = target;
-    plan->forward = plan->training = (Pass){0};
-    plan->forward = make_pass(plan, forward, NULL);
-    if (training)
-        plan->training = make_pass(plan, training, &plan->forward);
-    /* One machine with vectors of 16 works on them as fast as on 8, another takes twice as long. On the first
-     * kind LeNet-5 gains 12 % in training and 18 % in inference by 16. */
-    double share = lanes > 8 ? 1.25 : 1;
-    return share * (cycles_of(&plan->forward, 1) + cycles_of(&plan->training, plan->net->batch));
+    return target->lanes > 8 ? 1.25 : 1;
 }
 
-/* A network of few channels is faster in vectors that it fills. */
-static void choose_lanes(Plan *plan, Prog *forward, Prog *training)
+static const Target *with_lanes(const Target *target, int lanes)
+{
+    Target *copy = NEW(Target);
+    *copy = *target;
+    copy->lanes = lanes;
+    return copy;
+}
+
+/* The passes with vectors of so many lanes over channels; the predicted cycles of both, for one sample. */
+static double plan_lanes(Plan *plan, const Prog *forward, const Prog *training, int lanes, double *training_cycles)
+{
+    const Target *target = plan->target = with_lanes(plan->target, lanes);
+    plan->forward = plan->training = (Pass){0};
+    plan->forward = make_pass(plan, lay_out(forward, target, plan->options), target, 0, NULL);
+    if (training)
+        plan->training = make_pass(plan, lay_out(training, target, plan->options), target, 0, &plan->forward);
+    *training_cycles = share_of(target) * cycles_of(&plan->training, plan->net->batch);
+    return share_of(target) * cycles_of(&plan->forward, 1);
+}
+
+/* Training with a sample in each lane of the target's vectors. */
+static double plan_samples(Plan *plan, const Prog *training, const Target *target)
+{
+    plan->training = make_pass(plan, lay_out_samples(training, plan->target, target), target, target->lanes, &plan->forward);
+    return share_of(target) * cycles_of(&plan->training, plan->net->batch);
+}
+
+/* May the lanes of training lie over samples? Not where all is written out, and hardly where the gradients of all lanes
+ * leave the near caches. */
+static bool may_take_samples(const Plan *plan, const Prog *training)
+{
+    const Options *o = plan->options;
+    bool near = plan->net->nparams * plan->target->lanes <= FAR_GRADIENTS || o->lanes == LANES_SAMPLES;
+    if (o->math == MATH_WINOGRAD && o->lanes != LANES_SAMPLES)
+        return false;
+    return training && plan->target->lanes > 1 && (o->unroll == UNROLL_AUTO || o->unroll == UNROLL_TILE) && near
+           && o->lanes != LANES_CHANNELS && samples_fit_lanes(training);
+}
+
+/* A network of few channels is faster in vectors that it fills: shorter ones, or, in training, such as take a sample in each
+ * lane. */
+static void choose_lanes(Plan *plan, const Prog *forward, const Prog *training)
 {
     enum { FEWEST = 4 };
+    const Target *widest = plan->target;
     Plan best = *plan;
-    double least = 0;
-    for (int lanes = plan->target->lanes;; lanes /= 2) {
-        double cycles = plan_lanes(plan, forward, training, lanes);
+    double least = 0, over_samples = INFINITY;
+    bool samples = may_take_samples(plan, training);
+    for (int lanes = widest->lanes;; lanes /= 2) {
+        double training_cycles, cycles = plan_lanes(plan, forward, training, lanes, &training_cycles);
+        if (samples && lanes == widest->lanes) {
+            Plan other = *plan;
+            over_samples = plan->options->lanes == LANES_SAMPLES ? 0 : plan_samples(&other, training, widest);
+        }
+        cycles += over_samples < training_cycles ? over_samples : training_cycles;
         if (least == 0 || cycles <= least) {
             best = *plan;
             least = cycles;
+            samples = over_samples < training_cycles;
         }
         if (lanes <= FEWEST || plan->options->unroll == UNROLL_NONE)
             break;
     }
     *plan = best;
+    if (samples)
+        plan_samples(plan, training, widest);
 }
 
 Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *options)
@@ -1374,6 +1435,8 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
     fprintf(f, "pass %s", name);
     if (pass->chunk)
         fprintf(f, ", up to %lld samples together", (long long)pass->chunk);
+    if (pass->samples)
+        fprintf(f, ", lanes over %lld samples", (long long)pass->samples);
     fputc('\n', f);
     int phase = 0;
     for (const Function *fn = pass->functions; fn; fn = fn->next) {

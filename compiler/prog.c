@@ -24,6 +24,7 @@ const OpInfo op_info[NOPS] = {
     [OP_RANDOM] = {"random", 0, ""},
     [OP_MEAN] = {"mean", 0, "1/samples"},
     [OP_SAMPLES] = {"samples", 0, "samples"},
+    [OP_AT_HAND] = {"at_hand", 0, "m"},
     [OP_ADD] = {"add", 2, "(% + %)"},
     [OP_SUB] = {"sub", 2, "(% - %)"},
     [OP_MUL] = {"mul", 2, "% * %"},
@@ -191,6 +192,11 @@ Expr *mean_value(void)
 Expr *samples_value(void)
 {
     return new_expr(OP_SAMPLES);
+}
+
+Expr *at_hand_value(void)
+{
+    return new_expr(OP_AT_HAND);
 }
 
 Expr *share_of_mean(const Prog *prog)

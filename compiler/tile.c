@@ -76,7 +76,7 @@ int64_t region_volume(const Region *r, const Statement *s)
 
 static bool steps_by_one_or_not(const Access *access, int index)
 {
-    return !depends_on(access, index) || (stride_of(access, index) == 1 && !access->tensor->is_int);
+    return !depends_on(access, index) || (stride_of(access, index) == 1 && !access->tensor->is_int && !access->tensor->ragged);
 }
 
 static bool expr_in_vectors(const Expr *e, int lane)
@@ -475,6 +475,9 @@ static void choose_block(const Model *m, Tile *tile)
     tile->block = block;
 }
 
+/* To gather a vector of numbers that lie apart, or to add up one, without much to overlap with. */
+static const double lanes_cycles = 10;
+
 void choose_tiles(Kernel *k, const Target *target)
 {
     const Statement *s = k->body ? k->body : k->first;
@@ -492,6 +495,11 @@ void choose_tiles(Kernel *k, const Target *target)
         int lane = target->lanes > 1 ? choose_lane(k, r) : -1;
         if (k->body && is_transform(s)) {
             r->tile = transform_tile(k, r, target, lane);
+            k->cycles += r->tile.cycles;
+            continue;
+        }
+        if (takes_samples_in(s) || adds_up_lanes(s)) {
+            r->tile.cycles = lanes_cycles * (double)region_volume(r, s) / target->lanes;
             k->cycles += r->tile.cycles;
             continue;
         }

@@ -535,7 +535,8 @@ static const char *const good_texts[] = {
 
 static const char *const good_options[] = {
     "--check",       "--summary",     "--dump=ast",    "--dump=net",    "--dump=prog",     "--dump=grad", "--dump=plan",
-    "--unroll=auto", "--unroll=tile", "--unroll=none", "--unroll=full", "--target=scalar", "--inference", "--math=winograd"};
+    "--unroll=auto", "--unroll=tile", "--unroll=none", "--unroll=full", "--target=scalar", "--inference", "--math=winograd",
+    "--lanes=samples"};
 
 /* One random change of a text. */
 static size_t mutate(char *text, size_t length)

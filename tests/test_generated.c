@@ -45,6 +45,7 @@ enum {
 
 static const char *const unroll_names[] = {"auto", "full", "tile", "none"};
 static const char *const math_names[] = {"auto", "direct", "winograd"};
+static const char *const lanes_names[] = {"auto", "channels", "samples"};
 static const char *const compilers[] = {"gcc", "clang"};
 
 static uint64_t rng;
@@ -254,7 +255,9 @@ static const char *wrap(const char *statement, int number)
 static void draw_chain(Case *c)
 {
     bool branches = between(0, 1);
-    int nlabels = 0, layers = branches + between(1, c->whole ? 4 : MAX_LAYERS), batch = c->whole ? 1 << between(0, 3) : between(1, 9);
+    bool many = c->options.lanes == LANES_SAMPLES; /* more than lie in lanes at once */
+    int nlabels = 0, layers = branches + between(1, c->whole ? 4 : MAX_LAYERS);
+    int batch = c->whole ? 1 << between(0, many ? 5 : 3) : between(1, many ? 40 : 9);
     c->text = between(0, 5) ? format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch)
                             : format("input %d; batch %d", draw_size(), batch);
     if (branches && between(0, 1))
@@ -409,8 +412,8 @@ __attribute__((format(printf, 3, 4))) static void report(const Case *c, const Bi
         return;
     va_list list;
     va_start(list, fmt);
-    fprintf(stderr, "\n`%s` (--unroll=%s --target=%s --math=%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
-            targets[c->options.target].name, math_names[c->options.math], c->cc, c->whole ? ", whole numbers" : "", b ? b->n : 0);
+    fprintf(stderr, "\n`%s` (--unroll=%s --target=%s --math=%s --lanes=%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
+            targets[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes], c->cc, c->whole ? ", whole numbers" : "", b ? b->n : 0);
     vfprintf(stderr, fmt, list);
     fprintf(stderr, "\n");
     va_end(list);
@@ -542,8 +545,9 @@ static generated build_of(const Case *c)
     if (loops && !strcmp(c->cc, "gcc"))
         flags = format("%s -Wno-error=aggressive-loop-optimizations", flags);
     return (generated){c->prefix, c->text,
-                       format("--unroll=%s --target=%s --math=%s%s -Wno-all", unroll_names[c->options.unroll],
-                              targets[c->options.target].name, math_names[c->options.math], c->options.inference ? " --inference" : ""),
+                       format("--unroll=%s --target=%s --math=%s --lanes=%s%s -Wno-all", unroll_names[c->options.unroll],
+                              targets[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes],
+                              c->options.inference ? " --inference" : ""),
                        flags, NULL};
 }
 
@@ -580,12 +584,26 @@ static Case new_case(int i, bool whole)
 {
     return (Case){.prefix = format("net%02d", i), .cc = compilers[i / 8 % 2], .whole = whole,
                   .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS),
-                              .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3)}};
+                              .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3),
+                              .lanes = (i % 4 / 2 + i / 4) % 2 ? LANES_SAMPLES : LANES_AUTO}};
+}
+
+/* How many samples lie in the lanes of the case's training pass; 0: its lanes lie over channels. */
+static int64_t samples_in_lanes(const Case *c)
+{
+    Options options = c->options;
+    options.prefix = c->prefix;
+    const Net *net = network_of(c->text, &options);
+    CU_ASSERT_FATAL(net != NULL);
+    Prog *forward = lower(net, false), *training = lower(net, true);
+    differentiate(training);
+    return make_plan(net, forward, training, &options)->training.samples;
 }
 
 static void check_random(bool whole)
 {
     Case *cases = NEW_ARRAY(Case, NETWORKS);
+    int over_samples = 0;
     failures = 0;
     warning_option("error");  /* windows that cover nothing but padding give -inf */
     warning_option("no-unused");
@@ -594,8 +612,10 @@ static void check_random(bool whole)
         do
             draw_chain(&cases[i]);
         while (!cases[i].net || (whole && !is_exact(&cases[i])) || (i % 8 && !cases[i].net->nweights));
+        over_samples += samples_in_lanes(&cases[i]) > 0;
     }
     warning_reset();
+    CU_ASSERT(over_samples >= NETWORKS / 16);
     for (int i = 0; i < 2; i++)
         build_and_check(whole ? "whole" : "random", compilers[i], cases, NETWORKS, check_both_counts);
     CU_ASSERT_EQUAL(failures, 0);
@@ -743,6 +763,119 @@ static void fewer_multiplications(void)
     }
     for (int i = 0; i < 2; i++)
         build_and_check("tiled", compilers[i], cases, count, check_both_counts);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
+/* A sample in each lane: every loss, layers that keep what a maximum took, read beyond an edge, meet again, are summed over
+ * positions; batches that are no whole number of vectors, and smaller than one. */
+static const char *const side_by_side[] = {
+    "input 2; batch 40; fc 3; sigmoid; fc 2; softmax",
+    "input 1; batch 17; fc 1",
+    "input 3; batch 5; fc 4; tanh; fc 3; loss crossentropy smooth=0.1 weights=1,0.5,3",
+    "input 1x5x5; batch 33; conv 1->1 k2 s2 p1",
+    "input 2x6x5; batch 20; conv 3 k3 p1; relu; maxpool k3x2 s2 p1; conv 2 k3 s2 p1 g1; tanh; fc 3; loss bce",
+    "input 1x8x8; batch 19; conv 4 k3; relu; maxpool 2; fc 3; loss mse",
+    "input 4; batch 21; x: fc 4; relu; fc 4; add x; layernorm; y: fc 3 bias=false; silu; concat y; fc 2; loss l1",
+    "input 2x4x4; batch 18; x: conv 4 k3 p1; groupnorm 2; relu; z: globalavgpool; fc 4; sigmoid; mul z; fc 2; loss bce posweight=0.5,3",
+    "input 2x3x4; batch 23; conv 3 k1; softmax; loss crossentropy weights=2,1,0.5",
+    "input 4x3x3; batch 16; conv 4 k3 g2 pad=circular p1; leakyrelu; upsample 2 mode=bilinear; convtranspose 2 k3 s2 p1; avgpool 2; loss huber",
+    "input 3; batch 7; normalize mean=0.5 std=2; fc 5; freeze; gelu; fc 2; softmax",
+    "input 1x4x3; batch 34; conv 2 k3 s2x1 p1 d1x2 pad=reflect; flatten; fc 2; loss mse",
+};
+
+enum { SIDE_BY_SIDE = sizeof side_by_side / sizeof *side_by_side };
+
+static void check_groups(const Case *c, const nn_model *m)
+{
+    int batch = (int)c->net->batch;
+    check_samples(c, m, batch);
+    check_samples(c, m, 1);
+    check_samples(c, m, between(1, batch));
+    check_samples(c, m, batch > 16 ? 16 : batch);
+}
+
+static void samples_in_lanes_of_vectors(void)
+{
+    static const TargetName vectors[] = {TARGET_GENERIC, TARGET_AVX2, TARGET_AVX512, TARGET_NEON};
+    const int count = 2 * SIDE_BY_SIDE, first = between(0, 3);
+    Case *cases = NEW_ARRAY(Case, count);
+    failures = 0;
+    for (int i = 0; i < count; i++) {
+        int turn = i % SIDE_BY_SIDE;
+        TargetName target = vectors[(first + turn + i / SIDE_BY_SIDE) % 4]; /* another run takes others */
+        cases[i] = (Case){.prefix = format("net%02d", i), .cc = compilers[(i + turn / 2 + first) % 2], .text = side_by_side[turn],
+                          .options = {.unroll = i % 3 ? UNROLL_AUTO : UNROLL_TILE, .target = target, .lanes = LANES_SAMPLES}};
+        CU_ASSERT_FATAL(understand(&cases[i]));
+        CU_ASSERT_EQUAL(samples_in_lanes(&cases[i]), targets[target].lanes);
+    }
+    for (int i = 0; i < 2; i++)
+        build_and_check("lanes", compilers[i], cases, count, check_groups);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
+/* Who gets a sample in each lane without being asked for it, and who never does. */
+static void choice_of_lanes(void)
+{
+    static const struct {
+        const char *text;
+        Options options;
+        bool samples;
+    } choices[] = {
+        {"input 2; fc 3; sigmoid; fc 2; softmax", {.target = TARGET_AVX512}, true},
+        {"input 2; fc 3; sigmoid; fc 2; softmax", {.target = TARGET_GENERIC}, true},
+        {"input 2; fc 3; sigmoid; fc 2; softmax", {.target = TARGET_AVX2, .lanes = LANES_CHANNELS}, false},
+        {"input 2; fc 3; sigmoid; fc 2; softmax", {.target = TARGET_AVX2, .unroll = UNROLL_FULL, .lanes = LANES_SAMPLES}, false},
+        {"input 2; fc 3; sigmoid; fc 2; softmax", {.target = TARGET_AVX2, .unroll = UNROLL_NONE, .lanes = LANES_SAMPLES}, false},
+        {"input 2; fc 3; sigmoid; fc 2; softmax", {.target = TARGET_SCALAR, .lanes = LANES_SAMPLES}, false},
+        {"input 2; batch 1; fc 3; sigmoid; fc 2; softmax", {.target = TARGET_AVX512}, false},
+        {"input 1x12x12; conv 6 k3; relu; maxpool 2; fc 10; softmax", {.target = TARGET_AVX512}, true},
+        {"input 784; fc 128; relu; fc 10; softmax", {.target = TARGET_AVX512}, false},
+        {"input 10; fc 64; silu; fc 64; silu; fc 1", {.target = TARGET_AVX512}, false},
+        {"input 2; fc 3; batchnorm; fc 2; softmax", {.target = TARGET_AVX512, .lanes = LANES_SAMPLES}, false},
+        {"input 2; fc 3; dropout; fc 2; softmax", {.target = TARGET_AVX512, .lanes = LANES_SAMPLES}, false},
+    };
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        Case c = {.text = choices[i].text, .prefix = "net", .options = choices[i].options};
+        bool samples = samples_in_lanes(&c) > 0;
+        CU_ASSERT_EQUAL(samples, choices[i].samples);
+        if (samples != choices[i].samples)
+            fprintf(stderr, "\n`%s` for %s has its lanes over %s\n", c.text, targets[c.options.target].name, samples ? "samples" : "channels");
+    }
+    free_all();
+}
+
+static const double stray_labels[] = {-1, 3, 16777217, INT_MAX, INT_MIN};
+
+/* A label that names no class, in whatever lane, makes the loss NaN; the same network without it doesn't. */
+static void check_labels(const Case *c, const nn_model *m)
+{
+    for (int n = 1; n <= (int)c->net->batch; n++) {
+        Binding b = draw_numbers(c, n);
+        Binding result = run(c, m, &b);
+        if (!isfinite(result.loss))
+            report(c, &b, "the loss is %g", result.loss);
+        ((double *)b.t)[between(0, n - 1)] = stray_labels[n % 5];
+        result = run(c, m, &b);
+        if (!isnan(result.loss))
+            report(c, &b, "the loss is %g where a label names no class", result.loss);
+    }
+}
+
+static void labels_in_lanes(void)
+{
+    static const char *const texts[] = {"input 2; batch 21; fc 3; softmax", "input 2; batch 21; fc 3; softmax; loss crossentropy weights=1,2,3"};
+    Case cases[4];
+    failures = 0;
+    for (int i = 0; i < 4; i++) {
+        cases[i] = (Case){.prefix = format("net%d", i), .cc = compilers[i / 2], .text = texts[i % 2],
+                          .options = {.target = i % 3 ? TARGET_AVX512 : TARGET_GENERIC, .lanes = LANES_SAMPLES}};
+        CU_ASSERT_FATAL(understand(&cases[i]));
+        CU_ASSERT(samples_in_lanes(&cases[i]) > 0);
+    }
+    for (int i = 0; i < 2; i++)
+        build_and_check("labels", compilers[i], cases, 4, check_labels);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -1110,6 +1243,8 @@ void add_generated_suite(void)
     static CU_TestInfo tests[] = {
         {"worked example", worked_example},       {"shapes at the edges", edge_shapes},
         {"fewer multiplications", fewer_multiplications},
+        {"samples in lanes", samples_in_lanes_of_vectors}, {"choice of lanes", choice_of_lanes},
+        {"labels in lanes", labels_in_lanes},
         {"examples of kinds", examples_of_kinds},
         {"random networks", random_networks},     {"whole numbers, exactly", whole_numbers},
         {"sanitizers", sanitizers},               {"straight-line code has no loops", straight_line},

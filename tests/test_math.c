@@ -197,7 +197,7 @@ static void write_header(const char *name, int lanes, unsigned scalar_set, unsig
     fprintf(f, "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n\n");
     if (lanes > 1)
         fprintf(f, "#define LANES %d\ntypedef float vec __attribute__((vector_size(%d)));\n\n", lanes, 4 * lanes);
-    emit_math(f, lanes, scalar_set, vector_set);
+    emit_math(f, lanes, "", scalar_set, vector_set);
     fclose(f);
 }
 
@@ -300,8 +300,8 @@ static void alone(void)
         show("make.log");
 
     f = create("nothing");
-    emit_math(f, 8, 0, 0);
-    emit_math(f, 1, 0, EVERYTHING);
+    emit_math(f, 8, "", 0, 0);
+    emit_math(f, 1, "", 0, EVERYTHING);
     fclose(f);
     free(file_read(SCRATCH "/nothing", &length));
     CU_ASSERT_EQUAL(length, 0);
