@@ -997,7 +997,10 @@ static int64_t outputs_held(const Nest *nest)
 static const char *register_name(const Nest *nest, const Output *o, int64_t part)
 {
     int64_t vectors = nest->tile.lane >= 0 ? nest->tile.factor[nest->tile.lane] : 1, held = outputs_held(nest);
-    bool maximum = statement_of(nest->kernel)->store == STORE_MAX;
+    const Statement *s = statement_of(nest->kernel);
+    if (is_transform(s)) /* row and column */
+        return format("s%lld%lld", (long long)o->at[matrix_index(s, 0, true)], (long long)o->at[matrix_index(s, 1, true)]);
+    bool maximum = s->store == STORE_MAX;
     const char *name = held == 1 ? maximum ? "best" : "sum" : maximum ? "best" : "s";
     if (held > 1 && vectors > 1 && vectors < held)
         name = format("%s%lld%s%lld", name, (long long)o->row, o->row > 9 ? "_" : "", (long long)o->vector);
@@ -1332,8 +1335,9 @@ static Statement *in_loops_of(const Kernel *k)
     Statement *s = NEW(Statement);
     *s = *k->window->body;
     for (int i = 0; i < output_indices(s); i++) {
-        const char *name = statement_of(k)->index_name[k->along[i]];
-        s->index_name[i] = k->step[i] > 1 ? format("%s / %lld", name, (long long)k->step[i]) : name;
+        int64_t step = k->step[k->along[i]];
+        if (step > 1)
+            s->index_name[i] = format("%s / %lld", s->index_name[i], (long long)step);
     }
     return s;
 }
@@ -1343,15 +1347,9 @@ static const char *point_name(const Writer *w, const Nest *nest, const Output *w
 {
     const Kernel *k = nest->kernel;
     const Statement *s = k->window->body;
-    const Access *value = s->rhs->op == OP_LOAD ? &s->rhs->access : &s->rhs->arg[0]->access;
     Output o = {.row = 0};
-    for (int i = 0; i < output_indices(s); i++) {
-        o.at[k->along[i]] = window->at[i] * k->step[i];
-        for (int d = 0; d < value->tensor->rank; d++)
-            for (int tap = output_indices(s); value->at[d].coefficient[i] && tap < s->nindex; tap++)
-                if (value->at[d].coefficient[tap])
-                    o.at[k->along[i]] += w->offset[tap];
-    }
+    for (int i = 0; i < s->nindex; i++)
+        o.at[k->along[i]] += i < output_indices(s) ? window->at[i] * k->step[k->along[i]] : w->offset[i];
     number_output(nest, &o);
     return then_name(k->nthen, register_name(nest, &o, 0));
 }
@@ -1411,7 +1409,8 @@ static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Out
     }
 }
 
-static void put_windows(Writer *w, const Nest *nest, const Output *outer, int depth)
+/* Windows of a tile. index: only those that end, along that index of the tile, in the output at hand; -1: all. */
+static void put_windows(Writer *w, const Nest *nest, const Output *outer, int index, int depth)
 {
     const Kernel *k = nest->kernel;
     const Writer before = *w;
@@ -1420,14 +1419,23 @@ static void put_windows(Writer *w, const Nest *nest, const Output *outer, int de
     w->width = before.width;
     w->lane = is_vector(nest) ? inner.tile.lane : -1;
     Output o = {.row = 0};
+    int along = -1;
     for (int i = 0; i < output_indices(w->s); i++) {
         w->fixed[i] = before.fixed[k->along[i]];
-        o.base[i] = outer->base[k->along[i]] / k->step[i];
+        o.base[i] = outer->base[k->along[i]] / k->step[k->along[i]];
+        along = k->along[i] == index ? i : along;
     }
     first_output(w, &inner, &o);
-    do
-        put_window(w, nest, &inner, &o, depth);
-    while (next_output(w, &inner, &o));
+    do {
+        int64_t windows = along < 0 ? 1 : o.at[along] + 1;
+        if (index < 0 || windows * k->step[index] == outer->at[index] + 1)
+            put_window(w, nest, &inner, &o, depth);
+    } while (next_output(w, &inner, &o));
+    w->s = before.s;
+    w->lane = before.lane;
+    w->partial = before.partial;
+    memcpy(w->fixed, before.fixed, sizeof w->fixed);
+    memcpy(w->offset, before.offset, sizeof w->offset);
 }
 
 /* Opens the loops over outputs: along the lane first where that keeps a slice of weights near. */
@@ -1487,7 +1495,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
         put_results(w, nest, value, depth);
     } while (next_output(w, nest, &o));
     if (k->window)
-        put_windows(w, nest, &o, depth);
+        put_windows(w, nest, &o, -1, depth);
     if (braces)
         close_brace(w, depth - 1);
 }
@@ -1650,13 +1658,15 @@ static void emit_transform(Writer *w, const Nest *nest)
             o.at[to[0]] = i;
             o.at[to[1]] = j;
             move_to(w, nest, &o);
-            const char *name = format("s%d%d", i, j), *value = rows.out[j];
+            const char *name = register_name(nest, &o, 0), *value = rows.out[j];
             Expr old = {.op = OP_LOAD, .access = s->out};
             const Expr *first = k->first ? k->first->rhs : &old;
             if (!expr_is(first, 0))
                 value = format("%s%s%s", expr_text(w, first, is_vector(nest)), *value == '-' ? " - " : " + ", value + (*value == '-'));
             put_results(w, nest, put_value(w, nest, name, value, depth), depth);
         }
+        if (k->window)
+            put_windows(w, nest, &o, to[0], depth);
     }
     close_brace(w, depth - 1);
 }
@@ -1802,7 +1812,7 @@ static void emit_nest(Writer *w, const Nest *nest)
         }
     } while (next_output(w, nest, &o));
     if (k->window)
-        put_windows(w, nest, &o, depth);
+        put_windows(w, nest, &o, -1, depth);
     close_brace(w, depth - 1);
 }
 

@@ -446,8 +446,8 @@ typedef struct Kernel {
     int nthen;
     bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
     struct Kernel *window; /* a nest over windows on the last value, run where a tile of it is in registers; or NULL */
-    int along[MAX_INDEX]; /* for each of the window's outputs' indices: which of this nest's it goes with, */
-    int64_t step[MAX_INDEX]; /* and how many points of that one window takes */
+    int64_t step[MAX_INDEX]; /* for each of this nest's outputs' indices: how many points of it one window takes, */
+    int along[MAX_INDEX]; /* and for each of the window's: which of this nest's it goes with */
     int samples;         /* the index that runs over the samples of a chunk, or -1 */
     double cycles;       /* predicted */
     struct Kernel *next;
@@ -774,7 +774,8 @@ Region *best_split(const Statement *, const Target *, bool *partition, double *c
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
 void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */
-bool set_window(Kernel *, Kernel *window);                 /* window.c: false where tiles can't hold whole windows */
+bool set_window(Kernel *, const Kernel *window);           /* window.c: those in its part; false where tiles can't hold whole ones */
+int64_t elements_made(const Kernel *);                     /* of its last value; 0: not a box of them, each once */
 Region window_region(const Kernel *, const Region *);      /* what the window does where the kernel does that region */
 Tile window_tile(const Kernel *, const Tile *);
 Tile no_tile(void);

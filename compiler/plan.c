@@ -701,21 +701,32 @@ static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
  *
  * Windows side by side on a value run where a tile of it is in registers, if that is predicted to be faster. */
 
-/* The one kernel that makes t and could take a window on it; NULL: there is none, or several. */
-static Kernel *maker_of(const Pass *pass, const Tensor *t, Function **into)
+/* The kernels of one function that make t, each a part of it, and could take windows on it. */
+enum { MOST_MAKERS = 16 };
+
+typedef struct Makers {
+    Function *function;
+    Kernel *kernel[MOST_MAKERS];
+    int n;
+} Makers;
+
+static bool find_makers(const Pass *pass, const Tensor *t, Makers *makers)
 {
-    Kernel *maker = NULL;
+    int64_t elements = 0;
+    *makers = (Makers){.n = 0};
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels; k; k = k->next) {
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (maker || !complete_value || takes_samples_in(last_of(k)) || k->window || f->per_call)
-                return NULL;
-            maker = k;
-            *into = f;
+            if (!complete_value || takes_samples_in(last_of(k)) || k->window || f->per_call || makers->n == MOST_MAKERS
+                || (makers->n && f != makers->function))
+                return false;
+            makers->function = f;
+            makers->kernel[makers->n++] = k;
+            elements += elements_made(k);
         }
-    return maker;
+    return elements == t->count;
 }
 
 /* What the windows look at; NULL: several tensors, or none. */
@@ -731,12 +742,29 @@ static Tensor *looked_at(const Pass *pass, const Statement *s)
     return found;
 }
 
+/* What the makers take with the windows in their parts; INFINITY where a window lies in several. */
+static double cycles_with(const Pass *pass, const Makers *makers, const Kernel *window)
+{
+    double cycles = 0;
+    for (int i = 0; i < makers->n; i++) {
+        Kernel with = *makers->kernel[i];
+        if (!set_window(&with, window))
+            return INFINITY;
+        choose_tiles(&with, pass->target);
+        cycles += with.cycles;
+    }
+    return cycles;
+}
+
 static bool try_window(Pass *pass, Function *from, Kernel *window)
 {
     Fusion fusion = {.pass = pass, .from = from, .consumer = window};
+    Makers makers;
     fusion.value = window->body && window->regions ? looked_at(pass, window->body) : NULL;
-    Kernel *maker = fusion.value ? maker_of(pass, fusion.value, &fusion.into) : NULL;
-    if (!maker || fusion.into == from || fusion.into->phase != from->phase)
+    if (!fusion.value || !find_makers(pass, fusion.value, &makers))
+        return false;
+    fusion.into = makers.function;
+    if (fusion.into == from || fusion.into->phase != from->phase)
         return false;
     for (int i = 0; i < window->nthen; i++) {
         Kernel then = {.first = window->then[i]};
@@ -744,15 +772,17 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
         if (!inputs_ready(&follower))
             return false;
     }
-    Kernel with = *maker;
-    if (!set_window(&with, window))
-        return false;
-    choose_tiles(&with, pass->target);
-    if (with.cycles > maker->cycles + window->cycles)
+    double apart = window->cycles;
+    for (int i = 0; i < makers.n; i++)
+        apart += makers.kernel[i]->cycles;
+    if (cycles_with(pass, &makers, window) > apart)
         return false;
     remove_kernel(from, window);
-    maker->dropped[maker->nthen] = drop_value(&fusion);
-    set_window(maker, window);
+    bool dropped = drop_value(&fusion);
+    for (int i = 0; i < makers.n; i++) {
+        makers.kernel[i]->dropped[makers.kernel[i]->nthen] = dropped;
+        set_window(makers.kernel[i], window);
+    }
     take_fills(&fusion, last_of(window)->out.tensor);
     from->gone = !from->kernels;
     return true;

@@ -101,7 +101,7 @@ static bool window_in_vectors(const Kernel *k, int lane)
 {
     for (int i = 0; k->window && i < output_indices(k->window->body); i++)
         if (k->along[i] == lane)
-            return k->step[i] == 1 && in_vectors(k->window->body, i);
+            return k->step[lane] == 1 && in_vectors(k->window->body, i);
     return !k->window;
 }
 
@@ -307,8 +307,8 @@ static bool is_wanted(const Model *m, const Tile *tile)
 /* Do the tiles hold whole windows? */
 static bool holds_windows(const Model *m, const Tile *tile)
 {
-    for (int i = 0; m->kernel->window && i < output_indices(m->kernel->window->body); i++)
-        if (tile->factor[m->kernel->along[i]] % m->kernel->step[i])
+    for (int i = 0; m->kernel->window && i < m->outputs; i++)
+        if (tile->factor[i] % m->kernel->step[i])
             return false;
     return true;
 }
@@ -359,6 +359,8 @@ static Tile transform_tile(const Kernel *k, const Region *box, const Target *tar
     double operations = matrix_operations(s, 0) * (double)box->count[columns] + matrix_operations(s, 1) * (double)box->count[rows];
     for (int n = 0; n < k->nthen; n++)
         then += expr_cycles(k->then[n]->rhs, tile.width);
+    if (k->window)
+        then += window_cycles(k->window->body, tile.width);
     tile.cycles = times / in / out * (0.5 * operations + 0.5 * in + 0.5 * between + out * (1 + then) + 4);
     return tile;
 }
@@ -403,8 +405,8 @@ static Tile best_tile(const Model *m, int lane, bool main)
     if (lane < 0 && m->outputs)
         tile.lane = -1;
     int64_t least[MAX_INDEX];
-    for (int i = 0; m->kernel->window && i < output_indices(m->kernel->window->body); i++)
-        tile.factor[m->kernel->along[i]] = m->kernel->step[i];
+    for (int i = 0; m->kernel->window && i < m->outputs; i++)
+        tile.factor[i] = m->kernel->step[i];
     memcpy(least, tile.factor, sizeof least);
     Tile best = tile;
     best.cycles = INFINITY;

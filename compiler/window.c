@@ -11,8 +11,21 @@
  *                                          pool.out[y/2, x/2] = the greatest of r0 r1 r4 r5
  *                                          pool.out[y/2, x/2 + 1] = the greatest of r2 r3 r6 r7
  *
+ * A place that windows lie along may be made up of several indices of the kernel, one of which has the places of a tile: so
+ * are the results of Winograd's tiles, y = 4ty + p. The window's statements are written in the indices of the kernel whose
+ * tiles they run on. Several kernels that make one value each get the windows that lie in their part of it:
+ *
+ *     before:   for ty<7, tx<7:            relu.out[4ty + p, 4tx + q] = relu(...)             for p<4 q<4
+ *               for y<28, x<2:             relu.out[y, x + 28] = relu(...)
+ *               for y<14, x<15:            pool.out[y, x] = the greatest of relu.out[2y + ky, 2x + kx]
+ *
+ *     after:    for ty<7, tx<7:            pool.out[2ty + p, 2tx + q] = the greatest of relu.out[4ty + 2p + ky, 4tx + 2q + kx]
+ *               for y<14:                  pool.out[y, 14] = the greatest of relu.out[2y + ky, kx + 28]
+ *
  * The rest of the plan sees to it that tiles and regions begin and end with whole windows (tile.c), that it is done where
  * it is predicted to be faster (plan.c), and prints it (kernel.c). */
+#include <string.h>
+
 #include "nnc.h"
 
 /* The index that alone, in steps of `step`, gives a place; -1: there is no such index. */
@@ -50,46 +63,180 @@ static const Access *looked_at(const Kernel *window)
     return access;
 }
 
-/* Windows side by side on all of the tensor, each of whose indices is one of the kernel's. */
-static bool finds_indices(Kernel *k, const Kernel *window, const Access *value)
+static const Statement *statement_of(const Kernel *k)
 {
-    const Statement *made = k->nthen ? k->then[k->nthen - 1] : k->body ? k->body : k->first, *s = window->body;
-    int outputs = output_indices(s), found = 0;
-    for (int d = 0; d < value->tensor->rank; d++) {
-        const Affine *at = &value->at[d], *out = &made->out.at[d];
-        int64_t one = 1, step = 1, tap = 1;
-        int of_kernel = sole_index(out, 0, made->nindex, &one);
-        if (value->tensor->dim[d] == 1 && affine_is_constant(at))
-            continue;
-        int of_window = sole_index(at, 0, outputs, &step), reduced = sole_index(at, outputs, s->nindex, &tap);
-        if (of_kernel < 0 || of_window < 0 || one != 1 || tap != 1 || out->constant || at->constant)
-            return false;
-        if (step != (reduced < 0 ? 1 : s->extent[reduced]) || s->extent[of_window] * step != value->tensor->dim[d])
-            return false;
-        if (in_vectors(k->body ? k->body : k->first, of_kernel) && (step != 1 || !in_vectors(s, of_window)))
-            return false;
-        k->along[of_window] = of_kernel;
-        k->step[of_window] = step;
-        found++;
-    }
-    return found == outputs;
+    return k->body ? k->body : k->first;
 }
 
-bool set_window(Kernel *k, Kernel *window)
+static const Access *made_by(const Kernel *k)
 {
-    const Access *value = looked_at(window);
-    if (!value || k->samples >= 0 || !finds_indices(k, window, value))
+    return k->nthen ? &k->then[k->nthen - 1]->out : &statement_of(k)->out;
+}
+
+/* How many places lie side by side that a takes, each of them once; 0: it takes others. */
+static int64_t places(const Affine *a, const Statement *s)
+{
+    int64_t count = 1, least, most;
+    for (int i = 0; i < s->nindex; i++)
+        if (a->coefficient[i] == count) {
+            count *= s->extent[i];
+            i = -1; /* the next may stand before it */
+        }
+    affine_range(a, s, &least, &most);
+    return most - least + 1 == count ? count : 0;
+}
+
+int64_t elements_made(const Kernel *k)
+{
+    const Access *made = made_by(k);
+    int64_t count = 1;
+    for (int d = 0; d < made->tensor->rank; d++)
+        count *= places(&made->at[d], statement_of(k));
+    return count;
+}
+
+/* One dimension of the value, in which the kernel makes `made` and the windows look `at`: sets how many points of the
+ * kernel's index a window takes, and which the window's indices are: output, tap (-1: none). */
+static bool lies_along(Kernel *k, const Kernel *window, const Affine *made, const Affine *at, int64_t size, int *output, int *tap)
+{
+    const Statement *s = window->body, *maker = statement_of(k);
+    int outputs = output_indices(s);
+    int64_t stride = 1, one = 1;
+    *output = sole_index(at, 0, outputs, &stride);
+    *tap = sole_index(at, outputs, s->nindex, &one);
+    int64_t step = *tap < 0 ? 1 : s->extent[*tap], windows = *output < 0 ? 1 : s->extent[*output];
+    if (at->constant || one != 1 || (*output >= 0 && stride != step) || windows * step != size)
         return false;
-    for (int n = 0; n < window->nthen; n++)
-        for (int i = 0; i < output_indices(window->body); i++)
-            if (in_vectors(window->body, i) && !in_vectors(window->then[n], i))
-                return false;
-    for (const Region *r = k->regions; r; r = r->next)
-        for (int i = 0; i < output_indices(window->body); i++)
-            if (r->empty || r->begin[k->along[i]] % k->step[i] || r->count[k->along[i]] % k->step[i])
-                return false;
-    k->window = window;
+    if (made->constant % step || !places(made, maker) || places(made, maker) % step)
+        return false;
+    for (int i = 0; i < output_indices(maker); i++) {
+        if (made->coefficient[i] % step == 0)
+            continue;
+        if (made->coefficient[i] != 1 || maker->extent[i] % step)
+            return false;
+        k->step[i] = step;
+        k->along[*tap] = i;
+    }
     return true;
+}
+
+/* How the window's statements are written in the kernel's indices. */
+typedef struct Indices {
+    const Kernel *kernel;
+    int outputs, count;  /* of the indices then */
+    int number[MAX_INDEX]; /* of each of the kernel's; -1: one window takes all its points */
+    Affine map[MAX_INDEX]; /* the window's in these */
+} Indices;
+
+static Indices indices_on(const Kernel *k, int taps)
+{
+    const Statement *maker = statement_of(k);
+    Indices indices = {.kernel = k};
+    for (int i = 0; i < output_indices(maker); i++)
+        indices.number[i] = maker->extent[i] == k->step[i] ? -1 : indices.outputs++;
+    indices.count = indices.outputs + taps;
+    return indices;
+}
+
+/* A window's place where the kernel's is `made`. */
+static Affine place_of_window(const Indices *indices, const Affine *made, int64_t step)
+{
+    const Kernel *k = indices->kernel;
+    Affine place = affine(made->constant / step);
+    for (int i = 0; i < output_indices(statement_of(k)); i++)
+        if (indices->number[i] >= 0)
+            place.coefficient[indices->number[i]] = made->coefficient[i] * k->step[i] / step;
+    return place;
+}
+
+static Statement *rewritten(const Indices *indices, const Statement *s)
+{
+    if (!s)
+        return NULL;
+    const Kernel *k = indices->kernel;
+    const Statement *maker = statement_of(k);
+    Statement *copy = NEW(Statement);
+    *copy = *s;
+    copy->next = NULL;
+    copy->nindex = indices->outputs;
+    for (int i = 0; i < output_indices(maker); i++)
+        if (indices->number[i] >= 0) {
+            copy->index_name[indices->number[i]] = maker->index_name[i];
+            copy->extent[indices->number[i]] = maker->extent[i] / k->step[i];
+        }
+    for (int i = output_indices(s); i < s->nindex; i++) {
+        copy->index_name[copy->nindex] = s->index_name[i];
+        copy->extent[copy->nindex++] = s->extent[i];
+    }
+    copy->out = substitute_access(s->out, indices->map);
+    copy->rhs = substitute_expr(s->rhs, indices->map);
+    return copy;
+}
+
+/* Can the windows lie in the same lanes as the outputs of the tile, whichever these are? */
+static bool keeps_lanes(const Indices *indices, const Kernel *window)
+{
+    const Kernel *k = indices->kernel;
+    for (int i = 0; i < output_indices(statement_of(k)); i++) {
+        if (!in_vectors(statement_of(k), i))
+            continue;
+        bool kept = k->step[i] == 1 && in_vectors(window->body, indices->number[i]);
+        for (int n = 0; n < window->nthen && kept; n++)
+            kept = in_vectors(window->then[n], indices->number[i]);
+        if (!kept)
+            return false;
+    }
+    return true;
+}
+
+static bool regions_hold_windows(const Kernel *k)
+{
+    for (const Region *r = k->regions; r; r = r->next)
+        for (int i = 0; i < output_indices(statement_of(k)); i++)
+            if (r->empty || r->begin[i] % k->step[i] || r->count[i] % k->step[i])
+                return false;
+    return true;
+}
+
+bool set_window(Kernel *k, const Kernel *window)
+{
+    const Access *value = looked_at(window), *made = made_by(k);
+    if (!value || k->samples >= 0)
+        return false;
+    int outputs = output_indices(window->body), taps = window->body->nindex - outputs, rank = value->tensor->rank;
+    int output[MAX_RANK], tap[MAX_RANK], found = 0;
+    for (int i = 0; i < MAX_INDEX; i++) {
+        k->step[i] = 1;
+        k->along[i] = -1;
+    }
+    for (int d = 0; d < rank; d++) {
+        if (!lies_along(k, window, &made->at[d], &value->at[d], value->tensor->dim[d], &output[d], &tap[d]))
+            return false;
+        found += output[d] >= 0;
+    }
+    Indices indices = indices_on(k, taps);
+    if (found != outputs || indices.count > MAX_INDEX)
+        return false;
+    int along[MAX_INDEX];
+    memcpy(along, k->along, sizeof along);
+    for (int d = 0; d < rank; d++)
+        if (output[d] >= 0)
+            indices.map[output[d]] = place_of_window(&indices, &made->at[d], tap[d] < 0 ? 1 : window->body->extent[tap[d]]);
+    for (int t = 0; t < taps; t++) {
+        indices.map[outputs + t].coefficient[indices.outputs + t] = 1;
+        k->along[indices.outputs + t] = along[outputs + t];
+    }
+    for (int i = 0; i < output_indices(statement_of(k)); i++)
+        if (indices.number[i] >= 0)
+            k->along[indices.number[i]] = i;
+    Kernel *on_tiles = NEW(Kernel);
+    *on_tiles = *window;
+    on_tiles->first = rewritten(&indices, window->first);
+    on_tiles->body = rewritten(&indices, window->body);
+    for (int n = 0; n < window->nthen; n++)
+        on_tiles->then[n] = rewritten(&indices, window->then[n]);
+    k->window = on_tiles;
+    return keeps_lanes(&indices, on_tiles) && regions_hold_windows(k);
 }
 
 Region window_region(const Kernel *k, const Region *r)
@@ -98,8 +245,8 @@ Region window_region(const Kernel *k, const Region *r)
     int outputs = output_indices(s);
     Region region = {.begin = {0}};
     for (int i = 0; i < s->nindex; i++) {
-        region.begin[i] = i < outputs ? r->begin[k->along[i]] / k->step[i] : 0;
-        region.count[i] = i < outputs ? r->count[k->along[i]] / k->step[i] : s->extent[i];
+        region.begin[i] = i < outputs ? r->begin[k->along[i]] / k->step[k->along[i]] : 0;
+        region.count[i] = i < outputs ? r->count[k->along[i]] / k->step[k->along[i]] : s->extent[i];
     }
     return region;
 }
@@ -109,7 +256,7 @@ Tile window_tile(const Kernel *k, const Tile *of)
     Tile tile = no_tile();
     tile.width = of->width;
     for (int i = 0; i < output_indices(k->window->body); i++) {
-        tile.factor[i] = of->factor[k->along[i]] / k->step[i];
+        tile.factor[i] = of->factor[k->along[i]] / k->step[k->along[i]];
         if (of->lane >= 0 && k->along[i] == of->lane)
             tile.lane = i;
     }

@@ -880,6 +880,59 @@ static void labels_in_lanes(void)
     free_all();
 }
 
+enum { POOLED = 24 };
+
+/* A convolution that is taken apart into tiles, then windows side by side, of which tiles may hold whole ones. */
+static const char *draw_pooled(void)
+{
+    static const char *const activations[] = {"", "relu; ", "tanh; ", "leakyrelu 0.1; "}, *const pools[] = {"maxpool", "avgpool"};
+    static const int windows[][2] = {{2, 2}, {2, 2}, {4, 4}, {1, 2}, {2, 1}, {4, 2}}, strides[] = {1, 2, 2, 4};
+    const int *k = windows[between(0, 5)], group = between(0, 2) ? 1 : between(2, 3), p = between(0, 2), input = between(1, 6);
+    int h = strides[between(0, 3)] * between(1, 4) + 2 - 2 * p, w = strides[between(0, 3)] * between(1, 4) + 2 - 2 * p;
+    return format("input %dx%dx%d; batch %d; conv %d k1; conv %d k3 p%d%s%s; %s%s k%dx%d; %sfc 2", input, h > 0 ? h : 2, w > 0 ? w : 2,
+                  between(1, 3), group * between(1, 9), group * between(1, 9), p, group > 1 ? format(" g%d", group) : "",
+                  between(0, 3) ? "" : " bias=false", activations[between(0, 3)], pools[between(0, 1)], k[0], k[1],
+                  between(0, 1) ? "relu; " : "");
+}
+
+/* How many kernels of one value run windows, if one of them puts a tile together; else 0. */
+static int windows_on_tiles(const Case *c)
+{
+    Prog *forward = lower(c->net, false), *training = lower(c->net, true);
+    differentiate(training);
+    const Plan *plan = make_plan(c->net, forward, training, &c->options);
+    int kernels = 0;
+    bool tiles = false;
+    for (const Function *f = plan->training.functions; f; f = f->next)
+        for (const Kernel *k = f->kernels; k; k = k->next) {
+            kernels += k->window != NULL;
+            tiles |= k->window && k->body && is_transform(k->body);
+        }
+    return tiles ? kernels : 0;
+}
+
+/* Windows on the tiles of such convolutions: some on tiles alone, some on these and the rows and columns beside them. */
+static void pooled_tiles(void)
+{
+    Case *cases = NEW_ARRAY(Case, POOLED);
+    int first = between(0, 2 * NTARGETS - 1);
+    failures = 0;
+    for (int i = 0; i < POOLED; i++) {
+        cases[i] = (Case){.prefix = format("net%02d", i), .cc = compilers[(i + first) % 2],
+                          .options = {.target = (TargetName)((i / 2 + first) % NTARGETS), .math = MATH_WINOGRAD}};
+        int kernels = 0;
+        do {
+            cases[i].text = draw_pooled();
+            understand(&cases[i]);
+            kernels = cases[i].net ? windows_on_tiles(&cases[i]) : 0;
+        } while (i % 3 == 0 ? kernels < 2 : i % 3 == 1 ? !kernels : !cases[i].net);
+    }
+    for (int i = 0; i < 2; i++)
+        build_and_check("pooled", compilers[i], cases, POOLED, check_both_counts);
+    CU_ASSERT_EQUAL(failures, 0);
+    free_all();
+}
+
 static void worked_example(void) { check_examples(true); }
 static void edge_shapes(void)    { check_examples(false); }
 
@@ -1242,7 +1295,7 @@ void add_generated_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"worked example", worked_example},       {"shapes at the edges", edge_shapes},
-        {"fewer multiplications", fewer_multiplications},
+        {"fewer multiplications", fewer_multiplications}, {"windows on tiles", pooled_tiles},
         {"samples in lanes", samples_in_lanes_of_vectors}, {"choice of lanes", choice_of_lanes},
         {"labels in lanes", labels_in_lanes},
         {"examples of kinds", examples_of_kinds},

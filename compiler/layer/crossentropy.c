@@ -84,7 +84,8 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     Tensor *max = part_of(prog, "max", in->rank - 1, in->dim + 1);
     Tensor *power = part_of(prog, "exp", in->rank, in->dim);
     Tensor *sum = part_of(prog, "sum", in->rank - 1, in->dim + 1);
-    Tensor *whole = is_plain(layer) ? NULL : part_of(prog, "whole", in->rank - 1, in->dim + 1);
+    /* Of many positions the logarithm is a statement of its own, which labels don't keep out of vectors. */
+    Tensor *whole = is_plain(layer) && in->rank == 1 ? NULL : part_of(prog, "whole", in->rank - 1, in->dim + 1);
     Tensor *nll = part_of(prog, "nll", in->rank - 1, in->dim + 1);
 
     Statement *s = new_statement(prog);
@@ -110,15 +111,15 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     if (whole) {
         s = new_statement(prog);
         here = element(s, nll);
-        store(prog, s, STORE_SET, here, check_label(prog, layer, here, constant(0)));
+        store(prog, s, STORE_SET, here, check_label(prog, layer, here, is_plain(layer) ? load(same_place(here, whole)) : constant(0)));
     }
 
     s = new_statement(prog);
     each = element(s, in);
     Expr *below = sub(load(without_channel(each, max)), load(each)); /* max + log loses the digits of a small log */
     store(prog, s, STORE_ADD, without_channel(each, nll),
-          whole ? share_of(prog, layer, each, add(load(without_channel(each, whole)), below))
-                : if_target(prog, each, below, constant(0)));
+          is_plain(layer) ? if_target(prog, each, below, constant(0))
+                          : share_of(prog, layer, each, add(load(without_channel(each, whole)), below)));
 
     s = new_statement(prog);
     add_to_loss(prog, s, load(element(s, nll)));
