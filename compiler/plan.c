@@ -646,13 +646,20 @@ static void take_fills(Fusion *fusion, const Tensor *t)
     }
 }
 
+/* Does a kernel, other than that one, read the value from memory? */
+static bool is_read(const Pass *pass, const Tensor *value, const Kernel *except)
+{
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels; k; k = k->next)
+            if (k != except && reads(k, value))
+                return true;
+    return false;
+}
+
 /* Does nobody read the value from memory? Then its halo isn't filled. */
 static bool drop_value(Fusion *fusion)
 {
-    bool read = false;
-    for (Function *f = fusion->pass->functions; f; f = f->next)
-        for (Kernel *k = f->kernels; k; k = k->next)
-            read |= reads(k, fusion->value);
+    bool read = is_read(fusion->pass, fusion->value, NULL);
     for (Kernel *k = fusion->into->kernels, *next; k; k = next) {
         next = k->next;
         if (!read && writes(k, fusion->value) && is_halo_fill(k))
@@ -699,7 +706,8 @@ static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
 
 /* ---- Windows ---------------------------------------------------------------------------------------------------------
  *
- * Windows side by side on a value run where a tile of it is in registers, if that is predicted to be faster. */
+ * Windows side by side on a value run where a tile of it is in registers, if nobody else reads it and that is predicted to be
+ * faster. */
 
 /* The kernels of one function that make t, each a part of it, and could take windows on it. */
 enum { MOST_MAKERS = 16 };
@@ -742,13 +750,13 @@ static Tensor *looked_at(const Pass *pass, const Statement *s)
     return found;
 }
 
-/* What the makers take with the windows in their parts; INFINITY where a window lies in several. */
-static double cycles_with(const Pass *pass, const Makers *makers, const Kernel *window)
+/* What the makers take, with the windows in their parts if such are given; INFINITY where a window lies in several. */
+static double cycles_with(const Pass *pass, const Makers *makers, Kernel *window)
 {
     double cycles = 0;
     for (int i = 0; i < makers->n; i++) {
         Kernel with = *makers->kernel[i];
-        if (!set_window(&with, window))
+        if (window && !set_window(&with, window))
             return INFINITY;
         choose_tiles(&with, pass->target);
         cycles += with.cycles;
@@ -772,15 +780,14 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
         if (!inputs_ready(&follower))
             return false;
     }
-    double apart = window->cycles;
-    for (int i = 0; i < makers.n; i++)
-        apart += makers.kernel[i]->cycles;
-    if (cycles_with(pass, &makers, window) > apart)
+    if (is_read(pass, fusion.value, window))
+        return false; /* it is stored all the same, and windows take registers: measured, level or up to 5 % slower */
+    if (cycles_with(pass, &makers, window) > cycles_with(pass, &makers, NULL) + window->cycles)
         return false;
     remove_kernel(from, window);
-    bool dropped = drop_value(&fusion);
+    drop_value(&fusion);
     for (int i = 0; i < makers.n; i++) {
-        makers.kernel[i]->dropped[makers.kernel[i]->nthen] = dropped;
+        makers.kernel[i]->dropped[makers.kernel[i]->nthen] = true;
         set_window(makers.kernel[i], window);
     }
     take_fills(&fusion, last_of(window)->out.tensor);

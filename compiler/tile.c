@@ -177,10 +177,16 @@ static double distinct_loads(const Model *m, const Access *access, const Tile *t
     return reach / taps;
 }
 
-/* A point of a sum or a maximum: how long it takes where the operands are at hand. */
+/* A point of a sum or a maximum. */
 static double window_cycles(const Statement *s, int width)
 {
     return expr_cycles(s->rhs, width) + 0.5 + (s->store == STORE_MAX);
+}
+
+/* A point of the kernel's windows, which is in a register: it is neither loaded nor stored. */
+static double held_window_cycles(const Kernel *k, int width)
+{
+    return window_cycles(k->window->body, width) - 1.5;
 }
 
 /* One tile with held[] outputs along each index: cycles for all its points. */
@@ -217,7 +223,7 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
     if (m->kernel->window)
-        then += window_cycles(m->kernel->window->body, tile->width);
+        then += held_window_cycles(m->kernel, tile->width);
     if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
         return step + accumulators * (then + 0.5) + loop;
     return steps * step + ends / 2 + accumulators * then + loop + latency_cycles / ahead;
@@ -271,6 +277,15 @@ static void unroll_taps(const Model *m, Tile *tile, bool main)
         tile->unrolled[i] = true;
         taps *= count;
     }
+}
+
+/* The points of one round of its loops. */
+static int64_t written_out(const Model *m, const Tile *tile)
+{
+    int64_t points = 1;
+    for (int i = 0; i < m->s->nindex; i++)
+        points *= i < m->outputs ? tile->factor[i] : tile->unrolled[i] ? m->box->count[i] : 1;
+    return points;
 }
 
 static int innermost_loop(const Model *m, const Tile *tile)
@@ -360,7 +375,7 @@ static Tile transform_tile(const Kernel *k, const Region *box, const Target *tar
     for (int n = 0; n < k->nthen; n++)
         then += expr_cycles(k->then[n]->rhs, tile.width);
     if (k->window)
-        then += window_cycles(k->window->body, tile.width);
+        then += held_window_cycles(k, tile.width);
     tile.cycles = times / in / out * (0.5 * operations + 0.5 * in + 0.5 * between + out * (1 + then) + 4);
     return tile;
 }
@@ -374,7 +389,8 @@ static void consider(const Model *m, Tile *best, Tile *tile, bool main)
     for (int64_t parts = 1; parts <= MOST_PARTS; parts *= 2) {
         tile->parts = parts;
         tile->parted = parts > 1 ? loop : -1;
-        if (parts > 1 && (loop < 0 || m->s->store != STORE_ADD || m->box->count[loop] < 2 * parts))
+        if (parts > 1 && (loop < 0 || m->s->store != STORE_ADD || m->box->count[loop] < 2 * parts
+                          || parts * written_out(m, tile) > MOST_UNROLLED))
             break;
         if (!fits_registers(m, tile))
             break;

@@ -448,10 +448,9 @@ static NOINLINE void batchnorm1_clear(float batchnorm1_sum[restrict 4],
  *     conv1.out[0, x, o] = 0   for x<3 o<4
  *     conv1.out[0, x, o] += conv1.weight[ky, kx, c, o] * input[c, ky, x + kx]   for x<3 o<4 c<2 ky<3 kx<3
  */
-static NOINLINE void conv1_training(float conv1_out[restrict 1][3][4],
-                                    const float conv1_weight[restrict 3][3][2][4],
+static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4],
                                     const float input[restrict 2][3][5],
-                                    float batchnorm1_sample_sum[restrict 4])
+                                    float conv1_out[restrict 1][3][4])
 {
     {
         vec s0 = {0};
@@ -622,10 +621,6 @@ static NOINLINE void conv1_training(float conv1_out[restrict 1][3][4],
         STORE(conv1_out[0][0][0], s0);
         STORE(conv1_out[0][1][0], s1);
         STORE(conv1_out[0][2][0], s2);
-        vec total = s0;
-        total += s1;
-        total += s2;
-        STORE(batchnorm1_sample_sum[0], total);
     }
 }
 
@@ -638,12 +633,19 @@ static NOINLINE void conv1_training(float conv1_out[restrict 1][3][4],
  *     batchnorm1.sum[c] += batchnorm1.sample_sum[c]   for c<4
  *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c]) * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
  */
-static inline void batchnorm1_sums(const float *batchnorm1_sample_sum,
-                                   const float *conv1_out,
+static inline void batchnorm1_sums(const float *conv1_out,
+                                   float *batchnorm1_sample_sum,
                                    float *batchnorm1_sample_mean,
                                    float *batchnorm1_sum,
                                    float *batchnorm1_squares)
 {
+    {
+        vec sum = {0};
+        sum += LOAD(conv1_out[0]);
+        sum += LOAD(conv1_out[4]);
+        sum += LOAD(conv1_out[8]);
+        STORE(batchnorm1_sample_sum[0], sum);
+    }
     STORE(batchnorm1_sample_mean[0], LOAD(batchnorm1_sample_sum[0]) * 0.33333334f);
     {
         vec sum = LOAD(batchnorm1_sum[0]);
@@ -1403,8 +1405,8 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
         void *const conv1_out = all_conv1_out + (size_t)s * 12;
         void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
-        conv1_training(conv1_out, (void *)p->conv1_weight, (const float (*)[3][5])input, batchnorm1_sample_sum);
-        batchnorm1_sums(batchnorm1_sample_sum, conv1_out, batchnorm1_sample_mean, batchnorm1_sum,
+        conv1_training((void *)p->conv1_weight, (const float (*)[3][5])input, conv1_out);
+        batchnorm1_sums(conv1_out, batchnorm1_sample_sum, batchnorm1_sample_mean, batchnorm1_sum,
             batchnorm1_squares);
     }
     batchnorm1_once2(batchnorm1_sum, p->batchnorm1_running_mean, batchnorm1_mean, batchnorm1_next_mean, samples);

@@ -351,11 +351,10 @@ static inline void fc1_training(const float input[16][2],
  *     fc2.out[o, s] = fc2.bias[o]   for o<2 s<16
  *     fc2.out[o, s] += fc2.weight[i, o] * tanh1.out[i, s]   for o<2 s<16 i<3
  */
-static inline void fc2_training(float fc2_out[2][16],
-                                const float fc2_weight[3][4],
+static inline void fc2_training(const float fc2_weight[3][4],
                                 const float tanh1_out[3][16],
                                 const float fc2_bias[4],
-                                float loss_max[16])
+                                float fc2_out[2][16])
 {
     {
         vec16 s0 = ALL16(fc2_bias[0]);
@@ -383,9 +382,6 @@ static inline void fc2_training(float fc2_out[2][16],
         }
         STORE16(fc2_out[0][0], s0);
         STORE16(fc2_out[1][0], s1);
-        vec16 most = s0;
-        most = SELECT16(GREATER(s1, most), s1, most);
-        STORE16(loss_max[0], most);
     }
 }
 
@@ -404,7 +400,7 @@ static inline void fc2_training(float fc2_out[2][16],
  */
 static inline void loss_forward(const int target[16][1],
                                 const float fc2_out[2][16],
-                                const float loss_max[16],
+                                float loss_max[16],
                                 float loss_exp[2][16],
                                 float target_lanes[1][16],
                                 float loss_sum[16],
@@ -419,6 +415,15 @@ static inline void loss_forward(const int target[16][1],
         for (int s = 0; s < 16; s++)
             target_lanes[0][s] = target[s < m ? s : m - 1][0];
     STORE16(mean_lanes[0], SELECT16((LANES16 * 1.0f + (float)(1)) <= (float)m, ALL16(mean), ALL16(0.0f)));
+    {
+        vec16 best = ALL16(-INFINITY);
+        vec16 v;
+        v = LOAD16(fc2_out[0][0]);
+        best = SELECT16(GREATER(v, best), v, best);
+        v = LOAD16(fc2_out[1][0]);
+        best = SELECT16(GREATER(v, best), v, best);
+        STORE16(loss_max[0], best);
+    }
     for (int c = 0; c < 2; c++)
         STORE16(loss_exp[c][0], exp_v16(LOAD16(fc2_out[c][0]) - LOAD16(loss_max[0])));
     {
@@ -676,7 +681,7 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
         const float *const input = x + (size_t)first * SAMPLES_INPUT;
         const int *const target = t + (size_t)first * SAMPLES_TARGETS;
         fc1_training((const float (*)[2])input, p->fc1_weight, input_lanes, p->fc1_bias, tanh1_out, m);
-        fc2_training(fc2_out, p->fc2_weight, tanh1_out, p->fc2_bias, loss_max);
+        fc2_training(p->fc2_weight, tanh1_out, p->fc2_bias, fc2_out);
         loss_forward((const int (*)[1])target, fc2_out, loss_max, loss_exp, target_lanes, loss_sum, loss_nll,
             mean_lanes, loss_lanes, mean, m);
         loss_backward(loss_exp, loss_sum, target_lanes, mean_lanes, d_fc2_out);
