@@ -204,20 +204,22 @@ static bool is_first(const Fold *f, const Statement *s)
     return s->store == STORE_SET && is_shared(s->rhs) && covers_tensor(s, &s->out);
 }
 
-/* Is y set once, then only added to, and read by the scaling alone, which alone makes z? */
+/* Is y set once, then only added to, then read by the scaling alone, which alone makes z? */
 static bool finds_sums(Fold *f)
 {
     const Tensor *y = f->y.tensor, *z = f->scaling->out.tensor;
     int sums = 0;
+    bool read = false;
     f->first = NULL;
     for (Statement *s = f->prog->statements; s; s = s->next) {
         if (s != f->scaling && (times_read(s->rhs, y) || s->out.tensor == z || s->position == z || s->position == y))
             return false;
+        read |= s == f->scaling;
         if (s->out.tensor != y)
             continue;
         if (!f->first && is_first(f, s))
             f->first = s;
-        else if (f->first && is_sum(f, s))
+        else if (f->first && !read && is_sum(f, s))
             sums++;
         else
             return false;
