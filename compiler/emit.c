@@ -207,7 +207,8 @@ static const char *how_function(const Function *f)
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->form == FORM_CONTRACTION && k->regions) {
             const char *tile = tile_text(k->body, &k->regions->tile);
-            return k->body->method ? format("%s, %s", k->body->method, tile) : tile;
+            const char *blocks = k->blocks ? format(", %lld blocks", (long long)k->blocks) : "";
+            return k->body->method ? format("%s, %s%s", k->body->method, tile, blocks) : format("%s%s", tile, blocks);
         }
     return "tile";
 }

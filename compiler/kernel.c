@@ -99,6 +99,7 @@ typedef struct Writer {
     int lane;            /* the index in the lanes of a vector, or -1 */
     int width;           /* of that vector */
     int64_t partial;     /* of the vector at hand only so many lanes count; 0: all */
+    int level;           /* how far the kernel at hand is indented */
 
     Access made;         /* the value that is in the register made_name; NULL: none is */
     const char *made_name;
@@ -121,15 +122,15 @@ static void put_affine(Writer *w, Text *t, const Affine *a)
 {
     int64_t constant = a->constant;
     bool first = true;
-    for (int i = 0; i < w->s->nindex; i++) {
-        int64_t k = a->coefficient[i];
-        constant += k * w->offset[i];
-        if (!k || w->fixed[i])
+    for (int i = -1; i < w->s->nindex; i++) {
+        int64_t k = a->coefficient[i < 0 ? BLOCK : i];
+        constant += i < 0 ? 0 : k * w->offset[i];
+        if (!k || (i >= 0 && w->fixed[i]))
             continue;
         put(t, "%s", first ? k < 0 ? "-" : "" : k < 0 ? " - " : " + ");
         if (k != 1 && k != -1)
             put(t, "%lld * ", (long long)llabs(k));
-        put(t, "%s", w->s->index_name[i]);
+        put(t, "%s", i < 0 ? "block" : w->s->index_name[i]);
         first = false;
     }
     if (first)
@@ -143,7 +144,7 @@ static bool is_fixed(const Writer *w, const Affine *a)
     for (int i = 0; i < w->s->nindex; i++)
         if (a->coefficient[i] && !w->fixed[i])
             return false;
-    return true;
+    return !a->coefficient[BLOCK];
 }
 
 static int64_t fixed_value(const Writer *w, const Affine *a)
@@ -607,7 +608,8 @@ static void end_part(Writer *w)
 static void put_zero(Writer *w, const Access *out)
 {
     mark_used(w, out->tensor);
-    put(&w->body, "    memset(%s, 0, %lld * sizeof(float));\n", c_name(out->tensor->name), (long long)out->tensor->floats);
+    indent(&w->body, w->level);
+    put(&w->body, "memset(%s, 0, %lld * sizeof(float));\n", c_name(out->tensor->name), (long long)out->tensor->floats);
 }
 
 static bool is_zero_fill(const Kernel *k)
@@ -915,7 +917,7 @@ static void emit_direct(Writer *w, const Nest *nest)
 {
     const Kernel *k = nest->kernel;
     const Statement *s = statement_of(k);
-    int depth = 1;
+    int depth = w->level;
     at_statement(w, s);
     if (nest->guarded)
         put_guard(w, -1, &depth);
@@ -926,8 +928,8 @@ static void emit_direct(Writer *w, const Nest *nest)
     }
     bool early = reads_in_branch(s->rhs, false);
     if (early) {
-        open_brace(w, depth, 1);
-        depth += depth == 1;
+        open_brace(w, depth, w->level);
+        depth += depth == w->level;
         put_early(w, s->rhs, depth, false);
     }
     indent(&w->body, depth);
@@ -1467,7 +1469,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
     const Kernel *k = nest->kernel;
     const Statement *s = statement_of(k);
     bool vector = is_vector(nest), early = !vector && reads_in_branch(s->rhs, false);
-    int depth = 1;
+    int depth = w->level;
     w->uses->vectors |= vector;
     at_statement(w, s);
     w->lane = vector ? nest->tile.lane : -1;
@@ -1477,8 +1479,8 @@ static void emit_pointwise(Writer *w, const Nest *nest)
     memcpy(o.base, w->offset, sizeof o.base);
     bool braces = early || k->nthen || k->window;
     if (braces) {
-        open_brace(w, depth, 1);
-        depth += depth == 1;
+        open_brace(w, depth, w->level);
+        depth += depth == w->level;
     }
     first_output(w, nest, &o);
     do {
@@ -1620,7 +1622,7 @@ static void emit_transform(Writer *w, const Nest *nest)
 {
     const Kernel *k = nest->kernel;
     const Statement *s = k->body;
-    int depth = 1, to[2], from[2];
+    int depth = w->level, to[2], from[2];
     w->uses->vectors |= is_vector(nest);
     at_statement(w, s);
     w->lane = is_vector(nest) ? nest->tile.lane : -1;
@@ -1628,8 +1630,8 @@ static void emit_transform(Writer *w, const Nest *nest)
     open_outputs(w, nest, &depth);
     Output o;
     memcpy(o.base, w->offset, sizeof o.base);
-    open_brace(w, depth, 1);
-    depth += depth == 1;
+    open_brace(w, depth, w->level);
+    depth += depth == w->level;
     first_output(w, nest, &o);
     Sums matrix[2];
     for (int m = 0; m < 2; m++) {
@@ -1767,7 +1769,7 @@ static void emit_nest(Writer *w, const Nest *nest)
         emit_transform(w, nest);
         return;
     }
-    int depth = 1;
+    int depth = w->level;
     bool vector = is_vector(nest);
     w->uses->vectors |= vector;
     at_statement(w, s);
@@ -1776,8 +1778,8 @@ static void emit_nest(Writer *w, const Nest *nest)
     open_outputs(w, nest, &depth);
     Output o;
     memcpy(o.base, w->offset, sizeof o.base);
-    open_brace(w, depth, 1);
-    depth += depth == 1;
+    open_brace(w, depth, w->level);
+    depth += depth == w->level;
     first_output(w, nest, &o);
     do
         for (int64_t part = 0; part < tile->parts; part++) {
@@ -1937,6 +1939,18 @@ static void emit_loops(Writer *w, const Kernel *k)
     }
 }
 
+/* The kernels of one loop over blocks are one behind the other. */
+static void emit_in_blocks(Writer *w, const Kernel *k)
+{
+    if (k->blocks && !k->joins)
+        put(&w->body, "    for (int block = 0; block < %lld; block++) {\n", (long long)k->blocks);
+    w->level = k->blocks ? 2 : 1;
+    emit_loops(w, k);
+    w->level = 1;
+    if (k->blocks && !(k->next && k->next->joins))
+        close_brace(w, 1);
+}
+
 /* ---- The function --------------------------------------------------------------------------------------------------------------------- */
 
 static void put_unused(Writer *w)
@@ -1955,13 +1969,13 @@ static void put_unused(Writer *w)
 
 void emit_function(FILE *file, const Plan *plan, const Function *f, const char *kind, bool *tables, Uses *uses)
 {
-    Writer w = {.file = file, .plan = plan, .function = f, .kind = kind, .used = NEW_ARRAY(bool, f->nparams + 1),
+    Writer w = {.file = file, .plan = plan, .function = f, .kind = kind, .level = 1, .used = NEW_ARRAY(bool, f->nparams + 1),
                 .ever = NEW_ARRAY(bool, f->nparams + 1), .tables = tables, .uses = uses};
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (f->unroll == UNROLL_FULL && !k->regions)
             emit_full(&w, k);
         else
-            emit_loops(&w, k);
+            emit_in_blocks(&w, k);
     if (w.parts)
         end_part(&w);
     char *head = format("static %s void %s(", f->brief ? "inline" : "NOINLINE", f->name);

@@ -236,12 +236,13 @@ struct Net {
 
 /* ---- Prog: loop statements ------------------------------------------------------------------------ */
 
-enum { MAX_RANK = 5, MAX_INDEX = 8 };
+enum { MAX_RANK = 5, MAX_INDEX = 8, BLOCK = MAX_INDEX, MAX_TERMS };
 
-/* constant + sum of coefficient[i] * index i */
+/* constant + sum of coefficient[i] * index i. BLOCK is no index of the statement: it stands for the number of the block where
+ * kernels run block by block (block.c), and occurs in no Prog. */
 typedef struct Affine {
     int64_t constant;
-    int64_t coefficient[MAX_INDEX];
+    int64_t coefficient[MAX_TERMS];
 } Affine;
 
 typedef enum TensorRole {
@@ -345,6 +346,7 @@ struct Statement {
     const char *method;  /* that way, and how many times as fast it is predicted to be */
     double gain;
     int phase;           /* which of the loops over samples it runs in, or before: see phases.c */
+    int64_t blocks;      /* that the loop around it counts; 0: there is none */
     Statement *next;
 };
 
@@ -384,6 +386,7 @@ typedef struct Target {
     int registers;       /* that hold a vector */
     const char *cflags;  /* the compile line that the head of net.c shows */
     int rows, vectors;   /* --tile: the only tile to take where it fits; 0: the best one */
+    int blocks;          /* --blocks: the number of blocks to take where it fits; 0: the best one */
 } Target;
 extern const Target targets[NTARGETS];
 
@@ -394,6 +397,7 @@ typedef struct Options {
     Math math;
     Lanes lanes;
     int tile_rows, tile_vectors; /* --tile; 0: not given */
+    int blocks;              /* --blocks; 0: not given */
     bool inference;
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */
@@ -449,6 +453,8 @@ typedef struct Kernel {
     int64_t step[MAX_INDEX]; /* for each of this nest's outputs' indices: how many points of it one window takes, */
     int along[MAX_INDEX]; /* and for each of the window's: which of this nest's it goes with */
     int samples;         /* the index that runs over the samples of a chunk, or -1 */
+    int64_t blocks;      /* it runs in a loop over so many blocks (block.c); 0: it does not */
+    bool joins;          /* that loop is the one of the kernel before it */
     double cycles;       /* predicted */
     struct Kernel *next;
 } Kernel;
@@ -765,6 +771,10 @@ bool worth_a_halo(const Statement *, const Target *);       /* layout.c: few poi
 void use_winograd(Prog *, const Target *, const Options *);  /* winograd.c */
 double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* plan.c: as one kernel */
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
+/* plan.c: the statements of a kernel: first, body, then what follows on them; those of its window last. */
+enum { MAX_PARTS = 2 * (2 + MAX_THEN) };
+void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
+void run_in_blocks(Pass *, const Target *);                /* block.c */
 /* split.c: false where it can't be; partition: each output belongs to exactly one region. exchange has a bit for each
  * condition of which the other index is to be cut; false behind the last. */
 bool split_regions(const Statement *, int lanes, unsigned exchange, Region **regions, bool *partition);

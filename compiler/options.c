@@ -13,8 +13,8 @@
 #include <strings.h>
 
 typedef enum OptionId {
-    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_MATH, OPT_LANES, OPT_TILE, OPT_INFERENCE, OPT_MAIN, OPT_CHECK,
-    OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
+    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_MATH, OPT_LANES, OPT_TILE, OPT_BLOCKS, OPT_INFERENCE,
+    OPT_MAIN, OPT_CHECK, OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
 } OptionId;
 
 static const struct Option {
@@ -35,6 +35,7 @@ static const struct Option {
     {"--lanes", "auto|channels|samples", OPT_LANES,
      "what the lanes of a vector hold in training (default: auto, whichever is faster)"},
     {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors where they fit"},
+    {"--blocks", "N", OPT_BLOCKS, "for experiments: loops over N blocks where several can share one"},
     {"--inference", NULL, OPT_INFERENCE, "the forward pass only"},
     {"--main", NULL, OPT_MAIN, "(a later version) add a main()"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
@@ -118,6 +119,14 @@ static void tile_value(const char *value, Options *o)
         fail("--tile=%s: it is RxV, rows by vectors, such as 6x2", value);
     o->tile_rows = rows;
     o->tile_vectors = vectors;
+}
+
+static void blocks_value(const char *value, Options *o)
+{
+    int blocks, end = 0;
+    if (sscanf(value, "%4d%n", &blocks, &end) != 1 || value[end] || blocks < 1)
+        fail("--blocks=%s: it is a number of blocks, 1 or more", value);
+    o->blocks = blocks;
 }
 
 static TargetName target_value(const char *value)
@@ -307,6 +316,9 @@ Command parse_options(int argc, char **argv)
             break;
         case OPT_TILE:
             tile_value(value, o);
+            break;
+        case OPT_BLOCKS:
+            blocks_value(value, o);
             break;
         case OPT_INFERENCE:
             o->inference = true;

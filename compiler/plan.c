@@ -148,13 +148,18 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->regions = NULL;
     if (k->regions && !partition && k->first && k->body) {
         Kernel *before = NEW(Kernel);
-        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples};
+        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .blocks = k->blocks, .joins = k->joins};
         k->first = NULL;
+        k->joins = k->blocks;
         finish_kernel(k, unroll, target);
         return finish_kernel(before, unroll, target);
     }
     if (!k->regions)
         k->cycles = (double)k->terms * expr_cycles(k->body ? k->body->rhs : k->first->rhs, 1);
+    if (k->blocks) {
+        k->terms *= k->blocks;
+        k->cycles *= (double)k->blocks;
+    }
     return k;
 }
 
@@ -245,9 +250,6 @@ static bool uses_op(const Expr *e, Op op)
     return false;
 }
 
-/* The statements of a kernel: first, body, then what follows on them; those of its window last. */
-enum { MAX_PARTS = 2 * (2 + MAX_THEN) };
-
 static void add_parts(Kernel *k, Statement **part[MAX_PARTS], int *n)
 {
     if (k->first)
@@ -258,7 +260,7 @@ static void add_parts(Kernel *k, Statement **part[MAX_PARTS], int *n)
         part[(*n)++] = &k->then[i];
 }
 
-static void parts_of(Kernel *k, Statement **part[MAX_PARTS], int *n)
+void parts_of(Kernel *k, Statement **part[MAX_PARTS], int *n)
 {
     *n = 0;
     add_parts(k, part, n);
@@ -994,7 +996,7 @@ static char *signature(const Function *f, int lanes)
     }
     fprintf(stream, "%d %d %d %d %d\n", f->unroll, f->per_call, f->batched, f->brief, lanes);
     for (Kernel *k = f->kernels; k; k = k->next)
-        for (parts_of(k, part, &n); n--;) {
+        for (fprintf(stream, "%lld%d ", (long long)k->blocks, k->joins), parts_of(k, part, &n); n--;) {
             fprintf(stream, "%d ", stores(k, *part[n]));
             dump_statement(stream, *part[n]);
             print_room(&(*part[n])->out, stream);
@@ -1168,7 +1170,7 @@ static void note_overrun(const Access *access, void *context)
     Affine at = position_of(*access);
     if (t->role != TENSOR_VALUE || tile->lane < 0 || !at.coefficient[tile->lane])
         return;
-    int64_t last = at.constant;
+    int64_t last = at.constant + (reach->s->blocks ? at.coefficient[BLOCK] * (reach->s->blocks - 1) : 0);
     for (int i = 0; i < reach->s->nindex; i++) {
         int64_t begin = reach->region->begin[i], steps = reach->region->count[i] - 1;
         steps = i == tile->lane ? steps / tile->width * tile->width : steps;
@@ -1232,6 +1234,7 @@ static Pass make_pass(const Plan *plan, Prog *prog, const Target *target, int64_
     fuse_all(&pass);
     if (!pass.samples)
         take_samples_together(plan, &pass);
+    run_in_blocks(&pass, target);
     for (Function *f = pass.functions; f; f = f->next) {
         f->kernels = finish_kernels(f->kernels, f->unroll, target);
         f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, target)
@@ -1402,6 +1405,7 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     *target = targets[options->target];
     target->rows = options->tile_rows;
     target->vectors = options->tile_vectors;
+    target->blocks = options->blocks;
     plan->target = target;
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
@@ -1443,7 +1447,8 @@ static void dump_tile(FILE *f, const Statement *s, const Tile *tile)
 static void dump_kernel(FILE *f, const Kernel *k)
 {
     const Statement *s = k->body ? k->body : k->first;
-    fprintf(f, "    %s, %lld points, %.0f cycles\n", form_name(k->form), (long long)k->terms, k->cycles);
+    fprintf(f, "    %s, %lld points, %.0f cycles%s\n", form_name(k->form), (long long)k->terms, k->cycles,
+            !k->blocks ? "" : k->joins ? ", in the same loop" : format(", in a loop over %lld blocks", (long long)k->blocks));
     Statement **part[MAX_PARTS];
     int n;
     parts_of((Kernel *)k, part, &n);
@@ -1503,8 +1508,36 @@ void dump_plan(FILE *f, const Plan *plan)
         dump_pass(f, "backward", &plan->training);
 }
 
+static void verify_block(const Access *access, void *context)
+{
+    const Statement *s = context;
+    for (int d = 0; d < access->tensor->rank; d++) {
+        int64_t least, most, before = access->tensor->before[d];
+        affine_range(&access->at[d], s, &least, &most);
+        if (least < -before || most >= access->tensor->room[d] - before)
+            bug("%s: block by block %s is accessed outside its dimension %d", s->layer->name, access->tensor->name, d);
+    }
+}
+
+/* Kernels of one loop over blocks agree on how many there are, and stay inside what they touch. */
+static void verify_blocks(Kernel *kernels)
+{
+    for (Kernel *k = kernels; k; k = k->next) {
+        Statement **part[MAX_PARTS];
+        int n;
+        if (k->next && k->next->joins && k->next->blocks != k->blocks)
+            bug("kernels of %lld and of %lld blocks share a loop", (long long)k->blocks, (long long)k->next->blocks);
+        for (parts_of(k, part, &n); k->blocks && n--;) {
+            verify_block(&(*part[n])->out, *part[n]);
+            visit_loads((*part[n])->rhs, verify_block, *part[n]);
+        }
+    }
+}
+
 static void verify_pass(const Plan *plan, const Pass *pass)
 {
+    for (const Function *f = pass->functions; f; f = f->next)
+        verify_blocks(f->kernels);
     for (const Buffer *a = pass->buffers; a; a = a->next) {
         int64_t room = a->prepared ? pass->prepared : plan->arena - pass->prepared;
         if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > room)

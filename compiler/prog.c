@@ -52,7 +52,7 @@ Affine affine(int64_t value)
 Affine affine_add(Affine a, Affine b)
 {
     a.constant += b.constant;
-    for (int i = 0; i < MAX_INDEX; i++)
+    for (int i = 0; i < MAX_TERMS; i++)
         a.coefficient[i] += b.coefficient[i];
     return a;
 }
@@ -60,7 +60,7 @@ Affine affine_add(Affine a, Affine b)
 Affine affine_scale(Affine a, int64_t factor)
 {
     a.constant *= factor;
-    for (int i = 0; i < MAX_INDEX; i++)
+    for (int i = 0; i < MAX_TERMS; i++)
         a.coefficient[i] *= factor;
     return a;
 }
@@ -68,14 +68,14 @@ Affine affine_scale(Affine a, int64_t factor)
 bool affine_equal(const Affine *a, const Affine *b)
 {
     bool equal = a->constant == b->constant;
-    for (int i = 0; i < MAX_INDEX; i++)
+    for (int i = 0; i < MAX_TERMS; i++)
         equal = equal && a->coefficient[i] == b->coefficient[i];
     return equal;
 }
 
 bool affine_is_constant(const Affine *a)
 {
-    for (int i = 0; i < MAX_INDEX; i++)
+    for (int i = 0; i < MAX_TERMS; i++)
         if (a->coefficient[i])
             return false;
     return true;
@@ -88,6 +88,8 @@ void affine_range(const Affine *a, const Statement *s, int64_t *least, int64_t *
         int64_t reach = a->coefficient[i] * (s->extent[i] - 1);
         *(reach < 0 ? least : most) += reach;
     }
+    int64_t reach = s->blocks ? a->coefficient[BLOCK] * (s->blocks - 1) : 0;
+    *(reach < 0 ? least : most) += reach;
 }
 
 Access access_at(Tensor *tensor, ...)
@@ -422,6 +424,7 @@ static bool occurs(const Access *access, int index)
 Affine substitute(Affine a, const Affine *map)
 {
     Affine result = affine(a.constant);
+    result.coefficient[BLOCK] = a.coefficient[BLOCK];
     for (int i = 0; i < MAX_INDEX; i++)
         if (a.coefficient[i])
             result = affine_add(result, affine_scale(map[i], a.coefficient[i]));
@@ -598,14 +601,14 @@ Prog *lower(const Net *net, bool training)
 static void dump_affine(FILE *f, const Affine *a, const Statement *s)
 {
     bool first = true;
-    for (int i = 0; i < s->nindex; i++) {
-        int64_t k = a->coefficient[i];
+    for (int n = -1; n < s->nindex; n++) {
+        int64_t k = a->coefficient[n < 0 ? BLOCK : n];
         if (!k)
             continue;
         fputs(first ? k < 0 ? "-" : "" : k < 0 ? " - " : " + ", f);
         if (k != 1 && k != -1)
             fprintf(f, "%lld", (long long)(k < 0 ? -k : k));
-        fputs(s->index_name[i], f);
+        fputs(n < 0 ? "block" : s->index_name[n], f);
         first = false;
     }
     if (first)

@@ -406,14 +406,20 @@ static double disturbed(double v)
 
 /* ---- Comparing ---------------------------------------------------------------------------------------------- */
 
+static const char *blocks_text(const Case *c)
+{
+    return c->options.blocks ? format(" --blocks=%d", c->options.blocks) : "";
+}
+
 __attribute__((format(printf, 3, 4))) static void report(const Case *c, const Binding *b, const char *fmt, ...)
 {
     if (failures++ > 5)
         return;
     va_list list;
     va_start(list, fmt);
-    fprintf(stderr, "\n`%s` (--unroll=%s --target=%s --math=%s --lanes=%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
-            targets[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes], c->cc, c->whole ? ", whole numbers" : "", b ? b->n : 0);
+    fprintf(stderr, "\n`%s` (--unroll=%s --target=%s --math=%s --lanes=%s%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
+            targets[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes], blocks_text(c), c->cc,
+            c->whole ? ", whole numbers" : "", b ? b->n : 0);
     vfprintf(stderr, fmt, list);
     fprintf(stderr, "\n");
     va_end(list);
@@ -545,9 +551,9 @@ static generated build_of(const Case *c)
     if (loops && !strcmp(c->cc, "gcc"))
         flags = format("%s -Wno-error=aggressive-loop-optimizations", flags);
     return (generated){c->prefix, c->text,
-                       format("--unroll=%s --target=%s --math=%s --lanes=%s%s -Wno-all", unroll_names[c->options.unroll],
+                       format("--unroll=%s --target=%s --math=%s --lanes=%s%s%s -Wno-all", unroll_names[c->options.unroll],
                               targets[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes],
-                              c->options.inference ? " --inference" : ""),
+                              blocks_text(c), c->options.inference ? " --inference" : ""),
                        flags, NULL};
 }
 
@@ -579,13 +585,18 @@ static void check_both_counts(const Case *c, const nn_model *m)
     check_samples(c, m, n);
 }
 
+/* As many as the model thinks, none, a few, as many as there can be. */
+static const int block_counts[] = {0, 1, 2, 99};
+enum { BLOCK_COUNTS = sizeof block_counts / sizeof *block_counts };
+
 /* Case i of a run gets combination i of unroll mode, target and compiler. */
 static Case new_case(int i, bool whole)
 {
     return (Case){.prefix = format("net%02d", i), .cc = compilers[i / 8 % 2], .whole = whole,
                   .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS),
                               .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3),
-                              .lanes = (i % 4 / 2 + i / 4) % 2 ? LANES_SAMPLES : LANES_AUTO}};
+                              .lanes = (i % 4 / 2 + i / 4) % 2 ? LANES_SAMPLES : LANES_AUTO,
+                              .blocks = block_counts[i / 5 % BLOCK_COUNTS]}};
 }
 
 /* How many samples lie in the lanes of the case's training pass; 0: its lanes lie over channels. */
@@ -745,6 +756,8 @@ static const char *const tiled[] = {
     "input 3x9x9; batch 3; conv 8 k3 p1 bias=false; batchnorm; relu; x:; conv 8 k3 p1; batchnorm; add x; fc 2",
     "input 16x6x6; batch 2; conv 16 k3 p1; convtranspose 8 k3 p1; upsample 2; conv 3 k3 p1; loss mse",
     "input 8x1x9; batch 2; conv 8 k3 p1; conv 8 k3 p1x0; conv 8 k1x3",
+    "input 8x16x16; batch 2; conv 16 k3 p1 g2; relu; conv 8 k3 p1; loss mse",
+    "input 4x17x18; batch 2; conv 9 k3 p1 bias=false; batchnorm; relu; conv 8 k3; maxpool 2; fc 3; softmax",
 };
 
 enum { TILED = sizeof tiled / sizeof *tiled };
@@ -757,7 +770,8 @@ static void fewer_multiplications(void)
     for (int i = 0; i < count; i++) {
         int turn = first + i % TILED + NTARGETS / 2 * (i / TILED); /* another run takes others */
         cases[i] = (Case){.prefix = format("net%02d", i), .cc = compilers[(i / TILED + first) % 2], .text = tiled[i % TILED],
-                          .options = {.target = (TargetName)(turn % NTARGETS), .math = MATH_WINOGRAD}};
+                          .options = {.target = (TargetName)(turn % NTARGETS), .math = MATH_WINOGRAD,
+                                      .blocks = block_counts[1 + (turn + i / NTARGETS) % (BLOCK_COUNTS - 1)]}};
         understand(&cases[i]);
         CU_ASSERT_FATAL(cases[i].net != NULL);
     }

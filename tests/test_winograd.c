@@ -160,6 +160,55 @@ static void same_numbers(void)
     free_all();
 }
 
+/* ---- Blocks ------------------------------------------------------------------------------------------------------ */
+
+/* Images of four rows of tiles. */
+static const char *const images[] = {
+    "input 8x16x16; batch 2; conv 8 k3 p1; relu; conv 8 k3 p1; loss mse",
+    "input 8x17x17; batch 2; conv 16 k3 p1 g2; conv 8 k3 p1 bias=false; batchnorm; relu; loss mse",
+};
+
+/* The kernels of both passes that run in a loop over blocks, and how many blocks the most of them have. */
+static int blocked_kernels(const Plan *plan, int64_t *most)
+{
+    int n = 0;
+    *most = 0;
+    for (int training = 0; training < 2; training++)
+        for (const Function *f = (training ? &plan->training : &plan->forward)->functions; f; f = f->next)
+            for (const Kernel *k = f->kernels; k; k = k->next) {
+                n += k->blocks > 0;
+                *most = k->blocks > *most ? k->blocks : *most;
+            }
+    return n;
+}
+
+/* As many as are asked for, where that many can be, and the more there are the less memory they take. What they compute
+ * is the affair of the suite "generated C". */
+static void blocks(void)
+{
+    static const int wanted[] = {1, 2, 3, 99}, expected[] = {0, 2, 2, 4};
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+        for (TargetName target = 0; target < NTARGETS; target++) {
+            int64_t arena = INT64_MAX;
+            for (int k = 0; k < 4; k++) {
+                const Options options = {.math = MATH_WINOGRAD, .target = target, .unroll = UNROLL_TILE, .prefix = "net", .blocks = wanted[k]};
+                const Net *net = network_of(images[i], &options);
+                CU_ASSERT_FATAL(net != NULL);
+                Prog *training = lower(net, true);
+                differentiate(training);
+                Plan *plan = make_plan(net, lower(net, false), training, &options);
+                verify_plan(plan);
+                int64_t most;
+                int kernels = blocked_kernels(plan, &most);
+                CU_ASSERT_EQUAL(most, expected[k]);
+                CU_ASSERT(k ? kernels >= 3 * 5 - 1 : !kernels); /* three for each pass of each layer, but for x */
+                CU_ASSERT(wanted[k] == 3 ? plan->arena == arena : plan->arena < arena);
+                arena = plan->arena;
+            }
+        }
+    free_all();
+}
+
 /* ---- Errors ------------------------------------------------------------------------------------------------------ */
 
 /* The layer in question is the second, so that all three passes run; none of them is followed by anything that bends. */
@@ -269,6 +318,7 @@ void add_winograd_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"the same numbers", same_numbers},
+        {"blocks", blocks},
         {"errors", errors},
         CU_TEST_INFO_NULL,
     };

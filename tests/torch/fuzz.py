@@ -290,6 +290,7 @@ class Case:
         self.options = ["--inference"] if self.inference and r.random() < 0.5 else []
         self.options += r.choice([[], ["--math=winograd"], ["--math=direct"]])
         self.options += r.choice([[], ["--lanes=samples"]])
+        self.options += r.choice([[], ["--blocks=2"], ["--blocks=99"]])
         self.text = self.format(r)
 
     @staticmethod
@@ -603,7 +604,8 @@ def shrink(c, message):
     """The smallest case found that still fails, by dropping statements and words and lowering numbers."""
     def copy(text, n):
         other = Case.__new__(Case)
-        other.__dict__.update(c.__dict__, text=text, n=n, options=[o for o in c.options if o in ("--inference", "--math=winograd", "--lanes=samples")])
+        kept = [o for o in c.options if o in ("--inference", "--math=winograd", "--lanes=samples") or o.startswith("--blocks")]
+        other.__dict__.update(c.__dict__, text=text, n=n, options=kept)
         return other
 
     def variants(lines, n):
