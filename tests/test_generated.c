@@ -647,6 +647,7 @@ static const char *const edges[] = {
     "input 2x4x3; batch 2; conv 11 k4x3 bias=false; l0: dropout; concat l0; l1:; concat l0; l2:; add l2",
     "input 2x3x3; batch 3; x:; conv 9 k3 s2 p1; relu; conv 9 k1; y:; from x; conv 9 k1 s2; add y; relu; fc 3",
     "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5",
+    "input 1; batch 8; fc 17; a:; tanh; b:; from a; gelu; concat b", /* vectors read behind the end of a row */
     "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
 };
 
