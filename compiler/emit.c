@@ -234,8 +234,9 @@ static void put_head(FILE *f, const Plan *plan)
     const Net *net = plan->net;
     const Options *o = plan->options;
     static const char *const maths[] = {"", " --math=direct", " --math=winograd"};
+    const char *math = o->filter ? format(" --math=%s", o->filter) : maths[o->math];
     fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s.\n", comment_text(net->file), NNC_VERSION,
-            unrolls[o->unroll], plan->target->name, maths[o->math], o->inference ? " --inference" : "");
+            unrolls[o->unroll], plan->target->name, math, o->inference ? " --inference" : "");
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n *\n", plan->target->cflags);
     int name = 12, output = 11, computed = 22;
     for (const Layer *layer = net->layers; layer; layer = layer->next) {

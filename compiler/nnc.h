@@ -381,6 +381,7 @@ typedef struct Options {
     Unroll unroll;
     TargetName target;
     Math math;
+    const char *filter;      /* MATH_WINOGRAD: the only one to use, by filter_option; NULL: the fastest that fits */
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     bool inference;
     const char *input_size;  /* --input, as text */
@@ -737,6 +738,10 @@ double predicted_seconds(const Function *);                /* of gcc -O2 on that
 Prog *lay_out(const Prog *, const Target *, const Options *); /* layout.c: a copy, with every tensor's place in memory */
 bool worth_a_halo(const Statement *, const Target *);       /* layout.c: few points more with zeros around what it reads */
 void use_winograd(Prog *, const Target *, const Options *);  /* winograd.c */
+const char *filter_option(int number);                       /* winograd.c: as --math names a filter; NULL behind the last */
+double filter_error(int number, double products);            /* winograd.c: a bound, relative to the largest result */
+#define MOST_FORWARD_ERROR 1e-5                              /* where that is more, --math=auto does not take a filter */
+#define MOST_GRADIENT_ERROR 1e-4
 double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* plan.c: as one kernel */
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
 /* split.c: false where it can't be; partition: each output belongs to exactly one region. exchange has a bit for each
