@@ -241,8 +241,9 @@ static void put_head(FILE *f, const Plan *plan)
     const Options *o = plan->options;
     static const char *const maths[] = {"", " --math=direct", " --math=winograd"};
     static const char *const lanes[] = {"", " --lanes=channels", " --lanes=samples"};
+    const char *math = o->filter ? format(" --math=%s", o->filter) : maths[o->math];
     fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s.\n", comment_text(net->file), NNC_VERSION,
-            unrolls[o->unroll], plan->target->name, maths[o->math], lanes[o->lanes], o->inference ? " --inference" : "");
+            unrolls[o->unroll], plan->target->name, math, lanes[o->lanes], o->inference ? " --inference" : "");
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n", plan->target->cflags);
     if (plan->training.samples)
         fprintf(f, " * Training has its lanes over samples: it takes %lld at once, one in each.\n", (long long)plan->training.samples);

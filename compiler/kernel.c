@@ -531,7 +531,7 @@ static void put_params(Writer *w, FILE *f, int column, bool only_used)
             fprintf(f, "*%s%s", function->brief ? "" : "restrict ", c_name(tensor->name));
         else {
             /* Where vectors may reach behind the last row the compiler isn't told where that is. */
-            bool open = tensor->rank > 1 && tensor->overrun;
+            bool open = tensor->overrun;
             const char *outer = open ? "" : format("%lld", (long long)(tensor->rank ? tensor->room[0] : 1));
             fprintf(f, "%s[%s%s]", c_name(tensor->name), function->brief ? "" : *outer ? "restrict " : "restrict", outer);
             for (int d = 1; d < tensor->rank; d++)

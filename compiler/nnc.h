@@ -395,6 +395,7 @@ typedef struct Options {
     Unroll unroll;
     TargetName target;
     Math math;
+    const char *filter;      /* MATH_WINOGRAD: the only one to use, by filter_option; NULL: the fastest that fits */
     Lanes lanes;
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     int blocks;              /* --blocks; 0: not given */
@@ -769,6 +770,10 @@ bool samples_fit_lanes(const Prog *);                      /* samples.c: can eac
 void put_samples_in_lanes(Prog *, int lanes);              /* samples.c: after weights are laid out, before anything else */
 bool worth_a_halo(const Statement *, const Target *);       /* layout.c: few points more with zeros around what it reads */
 void use_winograd(Prog *, const Target *, const Options *);  /* winograd.c */
+const char *filter_option(int number);                       /* winograd.c: as --math names a filter; NULL behind the last */
+double filter_error(int number, double products);            /* winograd.c: a bound, relative to the largest result */
+#define MOST_FORWARD_ERROR 1e-5                              /* where that is more, --math=auto does not take a filter */
+#define MOST_GRADIENT_ERROR 1e-4
 double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* plan.c: as one kernel */
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
 /* plan.c: the statements of a kernel: first, body, then what follows on them; those of its window last. */

@@ -30,8 +30,9 @@ static const struct Option {
     {"--unroll", "auto|full|tile|none", OPT_UNROLL, "how much straight-line code to write (default: auto)"},
     {"--target", "generic|scalar|avx2|avx512|neon", OPT_TARGET,
      "the code's shape: vectors of 8 floats, plain C99, or a machine's (default: generic)"},
-    {"--math", "auto|direct|winograd", OPT_MATH,
-     "3x3 convolutions as written, or with fewer multiplications (default: auto, where faster)"},
+    {"--math", "auto|direct|winograd|F4x4,3x3|F2x2,3x3", OPT_MATH,
+     "3x3 convolutions as written, or with fewer multiplications (default: auto, where faster);\n"
+     "                         for experiments, only by the filter named"},
     {"--lanes", "auto|channels|samples", OPT_LANES,
      "what the lanes of a vector hold in training (default: auto, whichever is faster)"},
     {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors where they fit"},
@@ -140,6 +141,21 @@ static TargetName target_value(const char *value)
         list = format("%s%s%s", list, i > 0 ? "|" : "", names[i]);
     }
     fail("--target=%s: it is one of %s%s", value, list, did_you_mean(value, names, NTARGETS));
+}
+
+static void math_value(const char *value, Options *o)
+{
+    const char *names[16] = {"auto", "direct", "winograd"}, *list = "auto|direct|winograd";
+    int n = MATH_WINOGRAD + 1;
+    for (const char *name; (name = filter_option(n - MATH_WINOGRAD - 1)); list = format("%s|%s", list, name))
+        names[n++] = name;
+    for (int i = 0; i < n; i++)
+        if (strcmp(value, names[i]) == 0) {
+            o->math = i < MATH_WINOGRAD ? (Math)i : MATH_WINOGRAD;
+            o->filter = i > MATH_WINOGRAD ? names[i] : NULL;
+            return;
+        }
+    fail("--math=%s: it is one of %s%s", value, list, did_you_mean(value, names, n));
 }
 
 static void warning_value(const char *name)
@@ -309,7 +325,7 @@ Command parse_options(int argc, char **argv)
             o->target = target_value(value);
             break;
         case OPT_MATH:
-            o->math = (Math)choice(option->name, value, option->value);
+            math_value(value, o);
             break;
         case OPT_LANES:
             o->lanes = (Lanes)choice(option->name, value, option->value);

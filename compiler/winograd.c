@@ -28,7 +28,9 @@
  * the last of them once a call, behind the samples. Rows and columns that fill no tile are statements of the first form,
  * and are tried again with smaller tiles. A convolution is known by these affine forms, not by the layer it comes from.
  *
- * Taken is the form that the model of the machine predicts to be fastest, where that is not the direct one. */
+ * Taken is the form that the model of the machine predicts to be fastest, where that is not the direct one, of those that
+ * round little enough. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,26 +43,27 @@ typedef struct Filter {
     const char *name;
     int results, taps;
     const double *data, *kernel, *result; /* B [a][a], G [a][r], A [m][a] */
+    double error;                         /* see filter_error */
 } Filter;
 
 static const Filter filters[] = {
-    {"F(4x4,3x3)", 4, 3,
-     (const double[]){4,  0, -5,  0, 1, 0,
-                      0, -4, -4,  1, 1, 0,
-                      0,  4, -4, -1, 1, 0,
-                      0, -2, -1,  2, 1, 0,
-                      0,  2, -1, -2, 1, 0,
-                      0,  4,  0, -5, 0, 1},
-     (const double[]){1. / 4,   0,       0,
-                      -1. / 6,  -1. / 6, -1. / 6,
-                      -1. / 6,  1. / 6,  -1. / 6,
-                      1. / 24,  1. / 12, 1. / 6,
-                      1. / 24, -1. / 12, 1. / 6,
-                      0,        0,       1},
-     (const double[]){1, 1,  1, 1,  1, 0,
-                      0, 1, -1, 2, -2, 0,
-                      0, 1,  1, 4,  4, 0,
-                      0, 1, -1, 8, -8, 1}},
+    {"F(4x4,3x3)", 4, 3, /* from the points 0, +-3/4, +-3/2: a third of the error that 0, +-1, +-2 leave */
+     (const double[]){81. / 64,         0, -45. / 16,        0, 1, 0,
+                      0,       -27. / 16,   -9. / 4,   3. / 4, 1, 0,
+                      0,        27. / 16,   -9. / 4,  -3. / 4, 1, 0,
+                      0,       -27. / 32,  -9. / 16,   3. / 2, 1, 0,
+                      0,        27. / 32,  -9. / 16,  -3. / 2, 1, 0,
+                      0,        81. / 64,         0, -45. / 16, 0, 1},
+     (const double[]){64. / 81,           0,        0,
+                      -128. / 243, -32. / 81, -8. / 27,
+                      -128. / 243,  32. / 81, -8. / 27,
+                      32. / 243,    16. / 81,  8. / 27,
+                      32. / 243,   -16. / 81,  8. / 27,
+                      0,                   0,        1},
+     (const double[]){1,        1,         1,       1,        1, 0,
+                      0,  3. / 4,   -3. / 4,  3. / 2,  -3. / 2, 0,
+                      0, 9. / 16,   9. / 16,  9. / 4,   9. / 4, 0,
+                      0, 27. / 64, -27. / 64, 27. / 8, -27. / 8, 1}, 4.2e-7},
     {"F(2x2,3x3)", 2, 3,
      (const double[]){1,  0, -1,  0,
                       0,  1,  1,  0,
@@ -71,9 +74,30 @@ static const Filter filters[] = {
                       0.5, -0.5, 0.5,
                       0,   0,    1},
      (const double[]){1, 1,  1,  0,
-                      0, 1, -1, -1}},
+                      0, 1, -1, -1}, 1.2e-7},
 };
 enum { NFILTERS = sizeof filters / sizeof *filters };
+
+/* The name without what shells would read otherwise: "F4x4,3x3". */
+const char *filter_option(int number)
+{
+    if (number >= NFILTERS)
+        return NULL;
+    char *option = format("%s", filters[number].name), *end = option;
+    for (const char *c = filters[number].name; *c; c++)
+        if (*c != '(' && *c != ')')
+            *end++ = *c;
+    *end = '\0';
+    return option;
+}
+
+/* In single precision results are off by less than this, relative to the largest: what the transforms round is multiplied
+ * by their matrices, and grows with the root of the number of products that a sum has. The factors are measured
+ * (tests/test_winograd.c, which holds them), with half as much again for what was not met. */
+double filter_error(int number, double products)
+{
+    return filters[number].error * sqrt(16 + products);
+}
 
 static int elements_of(const Filter *f)
 {
@@ -380,7 +404,9 @@ static void multiply(Rewrite *r, Tensor *taps, Tensor *tiles, Tensor *results)
     } else
         append_sum(r, s, w, mul(load(u), load(v)));
     r->product = s;
-    s->macs = box_volume(c->s);
+    s->macs = box_volume(c->s); /* of what the tiles fill: the rest counts its own */
+    for (int axis = 0; axis < 2; axis++)
+        s->macs = s->macs / c->s->extent[c->axis[axis].y] * r->tiles[axis] * r->filter->results;
     s->method = r->filter->name;
 }
 
@@ -523,6 +549,23 @@ static void build(Rewrite *r)
     append_rest(r);
 }
 
+/* How many products each element of a sum has: one for each channel, or for each tile of all samples. */
+static double products_of(const Rewrite *r)
+{
+    const Convolution *c = r->c;
+    double products = 1;
+    for (int i = 0; i < c->s->nindex; i++)
+        if (!is_spatial(c, i) && !depends_on(&c->s->out, i))
+            products *= (double)c->s->extent[i];
+    return c->gives_kernel ? (double)(r->tiles[0] * r->tiles[1] * r->prog->net->batch) : products;
+}
+
+/* What auto promises. */
+static bool is_precise(const Rewrite *r)
+{
+    return filter_error((int)(r->filter - filters), products_of(r)) <= (r->c->s->backward ? MOST_GRADIENT_ERROR : MOST_FORWARD_ERROR);
+}
+
 /* Tries a filter; the gain that is predicted over the direct form, 0 where it does not fit. */
 static double attempt(Rewrite *r, double direct, double calls)
 {
@@ -548,9 +591,11 @@ static void rewrite(Prog *prog, Statement **link, Statement *s, const Convolutio
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < NFILTERS; i++) {
             Rewrite r = {.prog = prog, .target = target, .c = c, .filter = &filters[i]};
-            if (pass && r.filter != chosen)
+            if (pass ? r.filter != chosen : options->filter && strcmp(options->filter, filter_option(i)))
                 continue;
             double gain = attempt(&r, cycles, calls);
+            if (options->math == MATH_AUTO && !is_precise(&r))
+                gain = 0;
             if (pass) {
                 r.product->gain = gain;
                 *r.end = s->next;

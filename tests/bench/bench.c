@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 enum { MOST_ROUNDS = 51, MOST_FUNCTIONS = 1000, MOST_RESULTS = 2000 };
+enum { BATCH = 32 }; /* of the networks here, since they don't say */
 static const double regression = 0.9;
 static const double least_cycles = 30; /* what reading the clock takes can't be told from shorter functions */
+static const double longest_compilation = 120; /* seconds, as nnc predicts */
 
 static const char *nnc, *cc, *target, *folder, *source;
 static const char *cflags;
@@ -179,7 +181,7 @@ static const char *build(const char *net, const char *options, const char *kind)
 {
     const char *to = text("%s/%s-%s", folder, net, kind);
     run(text("mkdir -p %s && %s --target=%s %s -o %s/net.c %s/%s.nn", to, nnc, target, options, to, source, net));
-    bool layers = !strcmp(kind, "layers");
+    bool layers = !strncmp(kind, "layers", 6);
     if (layers)
         run(text("awk -f %s/layers.awk %s/net.c >%s/timed.c", source, to, to));
     run(text("%s %s -I%s -Iruntime %s %s/net.c %s build/libnn.a -lm -o %s/net", cc, cflags, to, layers ? "-DLAYERS='\"timed.c\"'" : "",
@@ -220,99 +222,223 @@ static void measure_net(const char *net)
 
 /* ---- Layers ---------------------------------------------------------------------------------------------------------- */
 
+/* A function as nnc predicts it, and what a round measured. Several layers may call one. */
 typedef struct Figures {
-    char name[100];
-    double macs, cycles;        /* as nnc predicts */
-    double share[MOST_ROUNDS], took[MOST_ROUNDS];
-    int n;
+    char name[100], form[100];  /* form: of fewer multiplications, "F(4x4,3x3)"; empty: none */
+    bool training, once;        /* of net_backward; called once a call, not for each sample */
+    double macs, cycles;
+    double took[MOST_ROUNDS];   /* seconds a sample, all its layers together */
+    int layers;                 /* that call it */
 } Figures;
 
-static void read_predictions(const char *net, Figures *functions, int *n)
+typedef struct Prediction {
+    Figures functions[MOST_FUNCTIONS];
+    int n;
+    double compilation;         /* seconds that the C compiler will take; 0: not worth a word */
+} Prediction;
+
+/* The number that stands before these words in a line of --dump=plan; NAN: they are not there. */
+static double number_before(const char *line, const char *words)
 {
-    FILE *plan = popen(text("%s --target=%s --dump=plan %s/%s.nn", nnc, target, source, net), "r");
-    char line[1000], name[100];
-    double macs, cycles;
-    for (*n = 0; plan && fgets(line, sizeof line, plan);)
-        if (sscanf(line, "  %99[a-z0-9A-Z_]: %*[^,], %lf multiply-adds in %lf cycles", name, &macs, &cycles) == 3 && *n < MOST_FUNCTIONS) {
-            Figures *f = &functions[(*n)++];
+    const char *end = strstr(line, words), *begin = end;
+    while (begin && begin > line && strchr("0123456789.", begin[-1]))
+        begin--;
+    return begin == end ? NAN : atof(begin);
+}
+
+/* "    F(4x4,3x3), predicted to be 2.72 times as fast ...": a form that its function has. */
+static void add_form(Figures *f, const char *line)
+{
+    const char *begin = line + strspn(line, " "), *end = strstr(line, ", predicted");
+    char form[100];
+    snprintf(form, sizeof form, "%.*s", (int)(end - begin), begin);
+    if (!strstr(f->form, form))
+        snprintf(f->form + strlen(f->form), sizeof f->form - strlen(f->form), "%s%s", *f->form ? ", " : "", form);
+}
+
+/* "  NAME: ... M multiply-adds in C cycles ...", whatever else stands in the lines. */
+static void read_predictions(const char *net, const char *options, Prediction *p)
+{
+    FILE *plan = popen(text("%s --target=%s %s --dump=plan %s/%s.nn 2>&1", nnc, target, options, source, net), "r");
+    char line[2000], name[100];
+    bool training = false;
+    p->n = 0;
+    p->compilation = 0;
+    while (plan && fgets(line, sizeof line, plan)) {
+        double macs = number_before(line, " multiply-adds"), cycles = number_before(line, " cycles"),
+               compilation = strstr(line, "will take about") ? number_before(line, " s;") : NAN;
+        if (!strncmp(line, "pass ", 5))
+            training = !strncmp(line, "pass backward", 13);
+        else if (!isnan(compilation))
+            p->compilation = compilation;
+        else if (sscanf(line, "  %99[a-z0-9A-Z_]:", name) == 1 && !isnan(macs) && !isnan(cycles) && p->n < MOST_FUNCTIONS) {
+            Figures *f = &p->functions[p->n++];
             memset(f, 0, sizeof *f);
             strcpy(f->name, name);
+            f->training = training;
+            f->once = strstr(line, "once a call") != NULL;
             f->macs = macs;
             f->cycles = cycles;
-        }
+        } else if (strstr(line, ", predicted to be ") && p->n)
+            add_form(&p->functions[p->n - 1], line);
+    }
     if (plan)
         pclose(plan);
 }
 
 /* A function that is called for several layers has all their work. */
-static Figures *find(Figures *functions, int n, const char *name)
+static Figures *find(Prediction *p, const char *name)
 {
-    Figures *first = NULL;
-    for (int i = 0; i < n; i++)
-        if (!strcmp(functions[i].name, name) && !first)
-            first = &functions[i];
-    return first;
+    for (int i = 0; i < p->n; i++)
+        if (!strcmp(p->functions[i].name, name))
+            return &p->functions[i];
+    return NULL;
 }
 
-static void measure_layers(const char *net, const char *only, Child *peak)
+static void ask_layers(Child *child, Prediction *p, int round)
 {
-    static Figures functions[MOST_FUNCTIONS];
-    int n;
-    fprintf(stderr, "%s, layer by layer ", net);
-    read_predictions(net, functions, &n);
-    Child ours = start(text("%s/net", build(net, "", "layers")));
-    double peaks[MOST_ROUNDS];
-    for (int r = 0; r < rounds; r++, fputc('.', stderr)) {
-        double gflops = peaks[r] = ask(peak, "peak"), took;
-        char line[200], name[100];
-        fprintf(ours.to, "layers %g\n", seconds);
-        fflush(ours.to);
-        while (fgets(line, sizeof line, ours.from) && strcmp(line, "end\n"))
-            if (sscanf(line, "%99s %lf", name, &took) == 2) {
-                Figures *f = find(functions, n, name);
-                if (f && f->n < rounds && f->n <= r) {
-                    f->took[f->n] = took;
-                    f->share[f->n++] = 2 * f->macs / took / (gflops * 1e9);
-                } else if (f) { /* called for several layers */
-                    f->took[f->n - 1] += took;
-                    f->share[f->n - 1] = NAN;
-                }
-            }
+    char line[200], name[100];
+    double took;
+    for (int i = 0; i < p->n; i++) {
+        p->functions[i].took[round] = 0;
+        p->functions[i].layers = 0;
     }
-    fputc('\n', stderr);
-    stop(&ours);
-    double cycle = 4 * lanes / (median(peaks, rounds) * 1e9); /* two multiply-adds on vectors */
-    for (int i = 0; i < n; i++) {
-        const Figures *f = &functions[i];
-        double took = median(f->took, f->n), share = f->macs > 0 ? median(f->share, f->n) : NAN;
-        if (!f->n || (only && strncmp(f->name, only, strlen(only))) || took < least_cycles * cycle)
+    fprintf(child->to, "layers %g\n", seconds);
+    fflush(child->to);
+    while (fgets(line, sizeof line, child->from) && strcmp(line, "end\n")) {
+        Figures *f = sscanf(line, "%99s %lf", name, &took) == 2 ? find(p, name) : NULL;
+        if (f) {
+            f->took[round] += took;
+            f->layers++;
+        }
+    }
+}
+
+/* What function i of p is in a plan of the same network with other options: functions of the same contractions stand in the
+ * same order, though under other names where other layers share their code. NULL: none. */
+static Figures *counterpart(const Prediction *p, int i, Prediction *other)
+{
+    int place = 0, n[2] = {0};
+    Figures *found = NULL;
+    for (int k = 0; k < p->n; k++)
+        if (p->functions[k].training && p->functions[k].macs > 0) {
+            place = k == i ? n[0] : place;
+            n[0]++;
+        }
+    for (int k = 0; k < other->n; k++)
+        if (other->functions[k].training && other->functions[k].macs > 0)
+            if (n[1]++ == place)
+                found = &other->functions[k];
+    return p->functions[i].training && n[0] == n[1] && found ? find(other, found->name) : NULL;
+}
+
+static char *gains; /* rows of a table of its own, printed behind that of the layers */
+
+/* Functions with fewer multiplications, beside the same with the sums as written: is the gain what nnc predicts? */
+static void note_gains(const char *net, const char *only, Prediction *p, Prediction *direct)
+{
+    for (int i = 0; i < p->n; i++) {
+        const Figures *first = &p->functions[i], *f = find(p, first->name), *d;
+        bool seen = false;
+        for (int k = 0; k < i; k++)
+            seen |= p->functions[k].training && !strcmp(p->functions[k].name, f->name);
+        if (seen || !*first->form || (only && strncmp(f->name, only, strlen(only))) || !(d = counterpart(p, i, direct)) || !f->layers
+            || !d->layers)
             continue;
-        printf("| %s | %s | %s | %.0f | %.0f | %s | %s |\n", net, f->name, number(1e6 * took), took / cycle, f->cycles,
-               isnan(share) ? "-" : text("%.0f %%", 100 * share),
-               isnan(share) ? "-" : note(text("%s.%s", net, f->name), share));
+        double gain[MOST_ROUNDS];
+        for (int r = 0; r < rounds; r++)
+            gain[r] = d->took[r] / d->layers / (f->took[r] / f->layers);
+        gains = text("%s| %s | %s | %s | %.2f | %.2f |\n", gains ? gains : "", net, f->name, first->form, d->cycles / f->cycles,
+                     median(gain, rounds));
+    }
+}
+
+static void print_layers(const char *net, const char *only, const Prediction *p, const double *peaks)
+{
+    double cycle = 4 * lanes / (median(peaks, rounds) * 1e9); /* two multiply-adds on vectors */
+    for (int i = 0; i < p->n; i++) {
+        const Figures *f = &p->functions[i];
+        double took = median(f->took, rounds), share[MOST_ROUNDS];
+        if (!f->layers || (only && strncmp(f->name, only, strlen(only))) || took < least_cycles * cycle)
+            continue;
+        for (int r = 0; r < rounds; r++)
+            share[r] = f->macs > 0 && f->layers == 1 ? 2 * f->macs / f->took[r] / (peaks[r] * 1e9) : NAN;
+        double part = median(share, rounds);
+        printf("| %s | %s | %s | %.0f | %.0f | %s | %s |\n", net, f->name, number(1e6 * took), took / cycle, f->layers * f->cycles,
+               isnan(part) ? "-" : text("%.0f %%", 100 * part), isnan(part) ? "-" : note(text("%s.%s", net, f->name), part));
         fflush(stdout);
     }
 }
 
+static void measure_layers(const char *net, const char *only, Child *peak)
+{
+    static Prediction ours, direct;
+    double peaks[MOST_ROUNDS];
+    bool fewer = false;
+    fprintf(stderr, "%s, layer by layer ", net);
+    read_predictions(net, "", &ours);
+    for (int i = 0; i < ours.n; i++)
+        fewer |= *ours.functions[i].form != '\0';
+    Child child = start(text("%s/net", build(net, "", "layers"))), other = {NULL, NULL, -1};
+    if (fewer) {
+        read_predictions(net, "--math=direct", &direct);
+        other = start(text("%s/net", build(net, "--math=direct", "layers-direct")));
+    }
+    for (int r = 0; r < rounds; r++, fputc('.', stderr)) {
+        peaks[r] = ask(peak, "peak");
+        ask_layers(&child, &ours, r);
+        if (fewer)
+            ask_layers(&other, &direct, r);
+    }
+    fputc('\n', stderr);
+    stop(&child);
+    stop(&other);
+    print_layers(net, only, &ours, peaks);
+    if (fewer)
+        note_gains(net, only, &ours, &direct);
+}
+
+/* Of a sample, as nnc predicts: in net_backward on a whole batch, or in net_forward alone. */
+static double predicted_cycles(const Prediction *p, bool training)
+{
+    double cycles = 0;
+    for (int i = 0; i < p->n; i++)
+        if (p->functions[i].training == training)
+            cycles += p->functions[i].cycles / (training && p->functions[i].once ? BATCH : 1);
+    return cycles;
+}
+
 /* Are the predictions by which auto chooses right? */
-static void measure_unrolling(const char *net)
+static void measure_unrolling(const char *net, Child *peak)
 {
     static const char *const modes[] = {"auto", "full", "tile"};
+    static Prediction p[3];
     Child child[3];
-    double figure[3][2][MOST_ROUNDS];
+    double figure[3][2][MOST_ROUNDS], peaks[MOST_ROUNDS];
     fprintf(stderr, "%s, unrolled ", net);
-    for (int m = 0; m < 3; m++)
-        child[m] = start(text("%s/net", build(net, text("-Wno-unroll --unroll=%s", modes[m]), modes[m])));
-    for (int r = 0; r < rounds; r++, fputc('.', stderr))
+    for (int m = 0; m < 3; m++) {
+        const char *options = text("--unroll=%s", modes[m]);
+        read_predictions(net, options, &p[m]);
+        child[m] = (Child){NULL, NULL, -1};
+        if (p[m].n && p[m].compilation < longest_compilation)
+            child[m] = start(text("%s/net", build(net, text("-Wno-unroll %s", options), modes[m])));
+    }
+    for (int r = 0; r < rounds; r++, fputc('.', stderr)) {
+        peaks[r] = ask(peak, "peak");
         for (int m = 0; m < 3; m++) {
             figure[m][0][r] = ask(&child[m], "train");
             figure[m][1][r] = ask(&child[m], "infer");
         }
+    }
     fputc('\n', stderr);
+    double cycle = 4 * lanes / (median(peaks, rounds) * 1e9);
     for (int m = 0; m < 3; m++) {
-        printf("| %s | %s | %s | %s |\n", net, modes[m], number(median(figure[m][0], rounds)), number(median(figure[m][1], rounds)));
+        double train = median(figure[m][0], rounds), infer = median(figure[m][1], rounds);
+        printf("| %s | %s | %s | %s | %s | %s | %s | %s |\n", net, modes[m], number(train), number(1 / train / cycle),
+               number(predicted_cycles(&p[m], true)), number(infer), number(1e-6 * infer / cycle), number(predicted_cycles(&p[m], false)));
         stop(&child[m]);
     }
+    fflush(stdout);
 }
 
 /* ---- Optimizers ---------------------------------------------------------------------------------------------------------- */
@@ -437,12 +563,16 @@ int main(int argc, char **argv)
     printf("\n| net | function | us a sample | cycles | predicted | share of peak | of the baseline |\n|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < n; i++)
         measure_layers(nets[i], nets[i][0] == 'C' ? "conv2" : NULL, &peak);
-    if (chosen(n, nets, "N0") || chosen(n, nets, "N1")) {
-        printf("\n| net | --unroll | training, images/s | inference, us |\n|---|---|---|---|\n");
-        for (int i = 0; i < 2; i++)
-            if (chosen(n, nets, i ? "N1" : "N0"))
-                measure_unrolling(i ? "N1" : "N0");
-    }
+    if (gains)
+        printf("\n| net | function | form | gain, predicted | measured |\n|---|---|---|---|---|\n%s", gains);
+    static const char *const small[] = {"N0", "N1", "N3"};
+    for (int i = 0, heads = 0; i < 3; i++)
+        if (chosen(n, nets, small[i])) {
+            if (!heads++)
+                printf("\n| net | --unroll | training, images/s | cycles | predicted | inference, us | cycles | predicted |\n"
+                       "|---|---|---|---|---|---|---|---|\n");
+            measure_unrolling(small[i], &peak);
+        }
     measure_optimizers();
     stop(&peak);
     if (!strcmp(argv[8], "save"))
