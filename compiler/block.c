@@ -33,6 +33,7 @@ enum { MOST_MEMBERS = 12, MOST_PASSED = 12 };
 typedef struct Group {   /* kernels of a function that may share a loop */
     Pass *pass;
     Function *function;
+    Tensor *const *near; /* what the function's kernels touch, NULL at the end */
     Kernel *member[MOST_MEMBERS];
     int cut[MOST_MEMBERS]; /* the index of each that is cut */
     int n;
@@ -119,11 +120,43 @@ static bool writes(const Pass *pass, Kernel *k, const Tensor *t)
     return touch_kernel(&touch, k, false, true);
 }
 
-/* Does one of them write what the other touches? */
-static bool conflict(const Pass *pass, Kernel *a, Kernel *b)
+typedef struct Near {
+    Tensor **tensor;
+    bool *there;         /* by tensor id */
+    int n;
+} Near;
+
+static void note_near(const Access *access, void *context)
 {
-    for (const Tensor *t = pass->prog->tensors; t; t = t->next)
-        if ((writes(pass, a, t) && touches(pass, b, t)) || (writes(pass, b, t) && touches(pass, a, t)))
+    Near *near = context;
+    if (!near->there[access->tensor->id])
+        near->tensor[near->n++] = access->tensor;
+    near->there[access->tensor->id] = true;
+}
+
+/* All tensors that a function's kernels touch, NULL at the end. */
+static Tensor *const *tensors_near(const Pass *pass, const Function *f)
+{
+    int most = pass->prog->ntensors + 1;
+    Near near = {NEW_ARRAY(Tensor *, most), NEW_ARRAY(bool, most), 0};
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;) {
+            Statement *s = *part[n];
+            visit_loads(s->rhs, note_near, &near);
+            note_near(&s->out, &near);
+            if (s->position)
+                note_near(&(Access){.tensor = s->position}, &near);
+        }
+    return near.tensor;
+}
+
+/* Does one of them write what the other touches? */
+static bool conflict(const Group *g, Kernel *a, Kernel *b)
+{
+    for (Tensor *const *t = g->near; *t; t++)
+        if ((writes(g->pass, a, *t) && touches(g->pass, b, *t)) || (writes(g->pass, b, *t) && touches(g->pass, a, *t)))
             return true;
     return false;
 }
@@ -250,10 +283,10 @@ static int dimension_of(const Group *g, int member, const Tensor *t)
 static void grow(Group *g)
 {
     for (int i = 0; i < g->n; i++)
-        for (Tensor *t = g->pass->prog->tensors; t; t = t->next) {
-            int dimension = is_passed(g, t) ? -1 : dimension_of(g, i, t);
+        for (Tensor *const *t = g->near; *t; t++) {
+            int dimension = is_passed(g, *t) ? -1 : dimension_of(g, i, *t);
             const Group before = *g;
-            if (dimension >= 0 && !pass_on(g, t, dimension))
+            if (dimension >= 0 && !pass_on(g, *t, dimension))
                 *g = before;
         }
 }
@@ -261,17 +294,17 @@ static void grow(Group *g)
 /* Of what stays whole members may only share what none of them writes, or what each touches in its own block. */
 static bool members_agree(const Group *g)
 {
-    for (const Tensor *t = g->pass->prog->tensors; t; t = t->next) {
+    for (Tensor *const *t = g->near; *t; t++) {
         int touching = 0, dimension = -2;
         bool written = false, same = true;
         for (int i = 0; i < g->n; i++) {
-            if (!touches(g->pass, g->member[i], t))
+            if (!touches(g->pass, g->member[i], *t))
                 continue;
-            int d = dimension_of(g, i, t);
+            int d = dimension_of(g, i, *t);
             same &= d >= 0 && (dimension == -2 || d == dimension);
             dimension = d;
             touching++;
-            written |= writes(g->pass, g->member[i], t);
+            written |= writes(g->pass, g->member[i], *t);
         }
         if (touching > 1 && written && !same)
             return false;
@@ -294,7 +327,7 @@ static bool bring_together(const Group *g, bool move)
             continue;
         }
         for (Kernel *before = *first; before != k; before = before->next)
-            if (member_of(g, before) >= 0 && conflict(g->pass, before, k))
+            if (member_of(g, before) >= 0 && conflict(g, before, k))
                 return false;
         link = &k->next;
         if (!move)
@@ -459,7 +492,8 @@ static double bytes_passed(const Group *g)
 static double bytes_whole(const Group *g, bool traffic)
 {
     double bytes = 0;
-    for (const Tensor *t = g->pass->prog->tensors; t; t = t->next) {
+    for (Tensor *const *near = g->near; *near; near++) {
+        const Tensor *t = *near;
         int times = 0;
         for (int i = 0; i < g->n; i++)
             if (t->role != TENSOR_CONSTANT && !is_passed(g, t) && touches(g->pass, g->member[i], t) && !steps_through(g, i, t))
@@ -478,9 +512,9 @@ static double share_beyond(double bytes)
 
 /* What is passed on waits until about half of all that is whole has been read, and what is whole until the next block. What a
  * block touches also puts other things out of the near cache, once. */
-static double predict(const Group *g, int64_t blocks, const Target *target)
+static double predict(const Group *g, int64_t blocks, double whole, double moved, const Target *target)
 {
-    double n = (double)blocks, all = bytes_passed(g), block = all / n, whole = bytes_whole(g, false), moved = bytes_whole(g, true);
+    double n = (double)blocks, all = bytes_passed(g), block = all / n;
     double far = 2 * all * share_beyond(0.75 * block + whole / 2) + block * share_beyond(block)
                  + moved * (1 + (n - 1) * share_beyond(block + whole));
     return n * block_cycles(g, blocks, target) + n * moved / near_bytes_a_cycle + far / far_bytes_a_cycle;
@@ -501,9 +535,9 @@ static int64_t choose_blocks(const Group *g, const Target *target)
     int64_t extent = statement_of(g->member[0])->extent[g->cut[0]], best = 1;
     if (target->blocks)
         return most_blocks(g, target->blocks < extent ? target->blocks : extent);
-    double least = INFINITY;
+    double least = INFINITY, whole = bytes_whole(g, false), moved = bytes_whole(g, true);
     for (int64_t blocks = 1; blocks <= extent; blocks++) {
-        double cycles = divides(g, blocks) ? predict(g, blocks, target) : INFINITY;
+        double cycles = divides(g, blocks) ? predict(g, blocks, whole, moved, target) : INFINITY;
         bool large = bytes_passed(g) / (double)best > NEAR_CACHE;
         if (cycles >= (large ? worth_memory : 1) * least)
             continue;
@@ -516,12 +550,13 @@ static int64_t choose_blocks(const Group *g, const Target *target)
 /* Of all groups the one that saves the most memory; 0: none is worth it. */
 static int64_t best_group(Pass *pass, Function *f, const Target *target, Group *best)
 {
+    Tensor *const *near = tensors_near(pass, f);
     int64_t most = 1;
     double saved = 0;
     for (Kernel *k = f->kernels; k; k = k->next) {
         Tensor *t = statement_of(k)->out.tensor;
         for (int d = 0; d + 1 < t->rank && !k->blocks; d++) {
-            Group g = {.pass = pass, .function = f};
+            Group g = {.pass = pass, .function = f, .near = near};
             int64_t blocks = find_group(&g, k, t, d) ? choose_blocks(&g, target) : 1;
             double saves = bytes_passed(&g) * (1 - 1 / (double)blocks);
             if (saves <= saved)
