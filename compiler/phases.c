@@ -10,9 +10,10 @@
  *               mean[c] = sum[c] / samples                 phase 1    once:          mean[c] = sum[c] / samples
  *               y[c] = x[c] - mean[c]                                 each sample:   y[c] = x[c] - mean[c]
  *
- * Each statement goes into the first phase in which all that it reads is there, so that the loops are as few as can be;
- * a first value that comes from no sample goes to where it is first touched, so that it lives no longer than needed.
- * What one phase passes on to another is kept for all samples of the call (place.c). Most networks have one phase. */
+ * Each statement goes into the first phase in which all that it reads is there, so that the loops are as few as can be. Then
+ * what is needed in later phases only waits for the first of them, if what it reads is kept until then anyway: so do first
+ * values, and the tiles that a weight gradient takes of what came in. What one phase passes on to another is kept for all
+ * samples of the call (place.c). Most networks have one phase. */
 #include "nnc.h"
 
 typedef struct Order {
@@ -78,30 +79,60 @@ static void note_value(const Access *access, void *found)
 }
 
 typedef struct Touch {
-    int *first;          /* by tensor id: the first phase in which a later statement touches it; -1: none */
+    int *first, *last;   /* by tensor id: the first and the last phase in which a later statement touches it; -1: none */
+    bool *written;       /* by a later statement */
     int phase;
+    bool there;
 } Touch;
 
 static void note_touch(const Access *access, void *context)
 {
     Touch *touch = context;
-    int *first = &touch->first[access->tensor->id];
+    int *first = &touch->first[access->tensor->id], *last = &touch->last[access->tensor->id];
     if (*first < 0 || touch->phase < *first)
         *first = touch->phase;
+    if (touch->phase > *last)
+        *last = touch->phase;
 }
 
-static void delay_first_values(Statement **all, int n, int ntensors)
+/* Is what a statement reads there in that phase, unchanged, and kept so long for others anyway? */
+static void note_there(const Access *access, void *context)
 {
-    Touch touch = {NEW_ARRAY(int, ntensors + 1), 0};
+    Touch *touch = context;
+    const Tensor *t = access->tensor;
+    bool kept = !t->per_sample || t->role != TENSOR_VALUE || touch->last[t->id] >= touch->phase;
+    touch->there &= kept && !touch->written[t->id];
+}
+
+/* May it wait for the first that needs what it makes, and cost no memory that way? */
+static bool may_wait(const Statement *s, Touch *touch)
+{
+    if (s->out.tensor->role != TENSOR_VALUE || s->position || s->per_sample != s->out.tensor->per_sample)
+        return false;
+    bool from_samples = s->store != STORE_SET;
+    visit_loads(s->rhs, note_value, &from_samples);
+    touch->there = true;
+    touch->phase = touch->first[s->out.tensor->id];
+    if (from_samples)
+        visit_loads(s->rhs, note_there, touch);
+    return touch->there && (!from_samples || s->per_sample);
+}
+
+/* What nobody needs yet waits, so that it is not kept for all samples. */
+static void delay(Statement **all, int n, int ntensors)
+{
+    Touch touch = {NEW_ARRAY(int, ntensors + 1), NEW_ARRAY(int, ntensors + 1), NEW_ARRAY(bool, ntensors + 1), 0, false};
     for (int i = 0; i < ntensors; i++)
-        touch.first[i] = -1;
+        touch.first[i] = touch.last[i] = -1;
     for (int i = n - 1; i >= 0; i--) {
         Statement *s = all[i];
-        bool from_samples = s->store != STORE_SET || s->out.tensor->role != TENSOR_VALUE;
-        visit_loads(s->rhs, note_value, &from_samples);
-        if (!from_samples && touch.first[s->out.tensor->id] > s->phase)
-            s->phase = touch.first[s->out.tensor->id];
+        int first = touch.first[s->out.tensor->id];
+        if (first > s->phase && may_wait(s, &touch))
+            s->phase = first;
         touch.phase = s->phase;
+        touch.written[s->out.tensor->id] = true;
+        if (s->position)
+            touch.written[s->position->id] = true;
         note_touch(&s->out, &touch);
         visit_loads(s->rhs, note_touch, &touch);
     }
@@ -119,7 +150,7 @@ void order_phases(Prog *prog)
         all[n++] = s;
         last = s->phase > last ? s->phase : last;
     }
-    delay_first_values(all, n, prog->ntensors);
+    delay(all, n, prog->ntensors);
     Statement **link = &prog->statements;
     prog->last_statement = NULL;
     for (int phase = 0; phase <= last; phase++)
