@@ -405,7 +405,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->terms = count_terms(f->kernels, f->unroll);
     f->why = pass->samples ? "lanes over samples" : "as told";
     f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target) : sum_cycles(f->kernels);
-    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples)
+    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples && f->terms / pass->target->lanes * BYTES_A_POINT <= ROOM_FOR_FULL)
         f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, pass->target);
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
@@ -1336,16 +1336,22 @@ static const Target *with_lanes(const Target *target, int lanes)
     return copy;
 }
 
-/* The passes with vectors of so many lanes over channels; the predicted cycles of both, for one sample. */
-static double plan_lanes(Plan *plan, const Prog *forward, const Prog *training, int lanes, double *training_cycles)
+/* The forward pass with vectors of so many lanes over channels; its predicted cycles for one sample. */
+static double plan_forward(Plan *plan, const Prog *forward, int lanes)
 {
     const Target *target = plan->target = with_lanes(plan->target, lanes);
     plan->forward = plan->training = (Pass){0};
     plan->forward = make_pass(plan, lay_out(forward, target, plan->options), target, 0, NULL);
+    return share_of(target) * cycles_of(&plan->forward, 1);
+}
+
+/* Training beside it. */
+static double plan_training(Plan *plan, const Prog *training)
+{
+    const Target *target = plan->target;
     if (training)
         plan->training = make_pass(plan, lay_out(training, target, plan->options), target, 0, &plan->forward);
-    *training_cycles = share_of(target) * cycles_of(&plan->training, plan->net->batch);
-    return share_of(target) * cycles_of(&plan->forward, 1);
+    return share_of(target) * cycles_of(&plan->training, plan->net->batch);
 }
 
 /* Training with a sample in each lane of the target's vectors. */
@@ -1368,16 +1374,21 @@ static bool may_take_samples(const Plan *plan, const Prog *training)
 }
 
 /* A network of few channels is faster in vectors that it fills: shorter ones, or, in training, such as take a sample in each
- * lane. */
+ * lane. Where shorter vectors are clearly slower in the forward pass they are not tried in training, nor shorter ones yet. */
 static void choose_lanes(Plan *plan, const Prog *forward, const Prog *training)
 {
     enum { FEWEST = 4 };
+    static const double clearly_slower = 1.15;
     const Target *widest = plan->target;
     Plan best = *plan;
-    double least = 0, over_samples = INFINITY;
+    double least = 0, least_forward = INFINITY, over_samples = INFINITY;
     bool samples = may_take_samples(plan, training);
     for (int lanes = widest->lanes;; lanes /= 2) {
-        double training_cycles, cycles = plan_lanes(plan, forward, training, lanes, &training_cycles);
+        double cycles = plan_forward(plan, forward, lanes);
+        if (cycles > clearly_slower * least_forward)
+            break;
+        least_forward = cycles < least_forward ? cycles : least_forward;
+        double training_cycles = plan_training(plan, training);
         if (samples && lanes == widest->lanes) {
             Plan other = *plan;
             over_samples = plan->options->lanes == LANES_SAMPLES ? 0 : plan_samples(&other, training, widest);
