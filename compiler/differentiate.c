@@ -222,9 +222,10 @@ void differentiate(Prog *prog)
         while (first > 0 && forward[first - 1]->layer == layer)
             first--;
         prog->layer = layer;
-        bool wanted = layer->kind->role == ROLE_LOSS || tensor_of(prog, layer->out)->adjoint;
+        const Layer *work = work_of(prog, layer);
+        bool wanted = layer->kind->role == ROLE_LOSS || tensor_of(prog, work->out)->adjoint;
         if (wanted && layer->kind->gradient)
-            layer->kind->gradient(prog, layer);
+            layer->kind->gradient(prog, work);
         else if (wanted)
             for (int i = last; i >= first; i--)
                 adjoint_statements(prog, forward[i]);

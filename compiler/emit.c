@@ -242,8 +242,10 @@ static void put_head(FILE *f, const Plan *plan)
     static const char *const maths[] = {"", " --math=direct", " --math=winograd"};
     static const char *const lanes[] = {"", " --lanes=channels", " --lanes=samples"};
     const char *math = o->filter ? format(" --math=%s", o->filter) : maths[o->math];
-    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s.\n", comment_text(net->file), NNC_VERSION,
-            unrolls[o->unroll], plan->target->name, math, lanes[o->lanes], o->inference ? " --inference" : "");
+    const char *tile = o->tile_rows ? format(" --tile=%dx%d", o->tile_rows, o->tile_vectors) : "";
+    const char *blocks = o->blocks ? format(" --blocks=%d", o->blocks) : "";
+    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s.\n", comment_text(net->file), NNC_VERSION,
+            unrolls[o->unroll], plan->target->name, math, lanes[o->lanes], tile, blocks, o->inference ? " --inference" : "");
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n", plan->target->cflags);
     if (plan->training.samples)
         fprintf(f, " * Training has its lanes over samples: it takes %lld at once, one in each.\n", (long long)plan->training.samples);
@@ -378,12 +380,16 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name, cons
     }
 }
 
+static bool is_gradient(const Tensor *t)
+{
+    return t->role == TENSOR_GRADIENT || t->sum;
+}
+
 /* Is the statement one of the function's? Its tensors tell: gradients have a function of their own. */
 static bool does(const Function *fn, const Statement *s)
 {
-    bool gradient = s->out.tensor->role == TENSOR_GRADIENT;
     for (const Kernel *k = fn->kernels; k; k = k->next)
-        if (((k->body ? k->body : k->first)->out.tensor->role == TENSOR_GRADIENT) == gradient)
+        if (is_gradient((k->body ? k->body : k->first)->out.tensor) == is_gradient(s->out.tensor))
             return true;
     return false;
 }

@@ -381,10 +381,16 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
             first.coefficient[w->lane] = 0;
             first.constant += e->index.coefficient[w->lane] * w->offset[w->lane];
             w->uses->lanes = true;
-            put(t, "(LANES%s * %lld.0f + (float)(", w->kind, (long long)e->index.coefficient[w->lane]);
-            if (!w->fixed[w->lane]) {
-                put(t, "%lld * %s + ", (long long)e->index.coefficient[w->lane], w->s->index_name[w->lane]);
-            }
+            int64_t step = e->index.coefficient[w->lane];
+            if (!w->fixed[w->lane]) /* offset[] is in the constant already */
+                put(t, "(LANES%s * %lld.0f + (float)(%lld * %s + ", w->kind, (long long)step, (long long)step, w->s->index_name[w->lane]);
+            else if (is_fixed(w, &first)) {
+                const char *times = step == 1 ? "" : format(" * %lld.0f", (long long)step);
+                int64_t at = fixed_value(w, &first);
+                put(t, at ? "(LANES%s%s + %s)" : "LANES%s%s", w->kind, times, c_float((double)at));
+                break;
+            } else
+                put(t, "(LANES%s * %lld.0f + (float)(", w->kind, (long long)step);
             put_affine(w, t, &first);
             put(t, "))");
         } else if (as_int)

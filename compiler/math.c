@@ -83,7 +83,8 @@ static void put_vec_vocabulary(FILE *f, int lanes, const char *const words[3])
 {
     static const char in_register[] =
         "#define times_@(a, b) ({ REAL product_ = (a) * (b); __asm__(\"\" : \"+%s\"(product_)); product_; })\n";
-    fprintf(f, "/* The same for vectors%s. */\n", *(words[2] + 1) ? format(" of %d", lanes) : "");
+    fprintf(f, "/* Of vectors of %d: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions\n"
+               " * below need for the same bits everywhere. */\n", lanes);
     if (lanes <= 8) {
         fprintf(f, "#if defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)\n");
         put_text(f, format(in_register, "x"), words);

@@ -163,6 +163,9 @@ struct Kind {
     void (*lower)(Prog *, const Layer *);
     /* Its own adjoint, where that is better than what the rules give; NULL: the rules. */
     void (*gradient)(Prog *, const Layer *);
+    /* Layers: out is the greatest of some of in. And: a function of single elements that never falls, and doesn't rise where it
+     * gives the same for two: it may follow on a maximum as well as go before it (commute.c). */
+    bool greatest, rises;
     /* Losses: the kind whose input this one takes directly when it stands last ("softmax"). */
     const char *absorbs;
     /* Random examples for the tests that walk the table: statements separated by '|'. */
@@ -350,6 +353,11 @@ struct Statement {
     Statement *next;
 };
 
+typedef struct Commuted { /* a layer that does its work on other values than were written: see commute.c */
+    const Layer *layer, *work;
+    const struct Commuted *next;
+} Commuted;
+
 typedef struct Folded {  /* what a layer does is done by the weights of another: see fold.c */
     const Layer *layer, *into;
     const struct Folded *next;
@@ -370,6 +378,8 @@ struct Prog {
     const Layer *layer;  /* statements made now belong to this one */
     bool backward;
     int64_t draws;       /* random numbers that one sample takes */
+    const Commuted *commuted;
+    int ncommuted;
     const Folded *folded;/* layers that have none of the statements that run for each sample */
 };
 
@@ -444,7 +454,7 @@ typedef struct Kernel {
     Form form;
     Statement *first;    /* STORE_SET, or NULL: out holds its first value already (or -inf for max) */
     Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
-    Region *regions;     /* under tile, the largest first; NULL: plain loops with tests */
+    Region *regions;     /* under tile and full, the largest first; NULL: plain loops with tests, or under full no vectors */
     int64_t terms;       /* points of body that lie inside, else of first */
     bool straight;       /* each tile is code of its own: no loop but that over the samples */
     Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
@@ -474,7 +484,7 @@ typedef struct Function {
     Unroll unroll;       /* FULL, TILE or NONE */
     Kernel *straight;    /* under auto: what it would be under full; NULL: that is not to be had, or decided */
     bool uses_random, uses_mean, uses_samples, uses_at_hand;
-    bool per_call;       /* runs once, before the samples of its phase */
+    bool per_call;       /* runs once, before the samples of its phase, of which there may be none */
     int phase;
     bool batched;        /* takes all samples of a chunk at once */
     bool brief;          /* so short that the C compiler may inline it */
@@ -658,6 +668,13 @@ Window window_of(const Layer *);                           /* after shape */
 /* ---- summary.c ------------------------------------------------------------------------------------------------- */
 
 void print_summary(FILE *, const Plan *);
+
+/* ---- commute.c: functions that may follow on a maximum do so --------------------------------------------------- */
+
+bool follows_maximum(const Net *, const Layer *);          /* is it lowered with the maximum that reads it? */
+const Layer *followed_by(const Net *, const Layer *);      /* the layer that follows on this one instead of going before; or NULL */
+void lower_commuted(Prog *, const Layer *maximum, const Layer *follower);
+const Layer *work_of(const Prog *, const Layer *);         /* the layer with the values that it works on */
 
 /* ---- prog.c: building, dumping and verifying statements --------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  * will have, one for each layer and direction, called in order for one sample after the other; in each
  * function the loop nests with their form, their regions and tiles; and an offset in the arena for every
  * buffer. How far a function is unrolled is decided here: as the option says, or under auto written out in
- * full where the prediction stays within the budget. */
+ * full where that is predicted to gain a quarter, while all that is stays in the instruction cache. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +22,10 @@ const Target targets[NTARGETS] = {
 /* ---- Predictions ---------------------------------------------------------------------------------------
  *
  * Measured with gcc 12 -O2 on x86-64 on straight-line code for convolutions and fully connected layers: one
- * point of a statement takes 14 to 20 bytes, and 0.3 to 0.4 milliseconds to compile. It runs in half a cycle
- * while the code stays in the instruction cache, and in twice that from beyond it. */
+ * point of a statement, which is one vector where there are lanes, takes 12 to 20 bytes (a maximum or a gradient
+ * some 40), and 0.3 to 0.4 milliseconds to compile. Without lanes it runs in half a cycle. */
 
-enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 5000000 };
+enum { BYTES_A_POINT = 17, UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 2000000 };
 static const double seconds_a_point = 350e-6, cycles_a_point = 0.55;
 
 /* auto writes out in full so many bytes of a pass at most, most of an instruction cache; without vectors more than a few
@@ -405,7 +405,10 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->terms = count_terms(f->kernels, f->unroll);
     f->why = pass->samples ? "lanes over samples" : "as told";
     f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target) : sum_cycles(f->kernels);
-    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples && f->terms / pass->target->lanes * BYTES_A_POINT <= ROOM_FOR_FULL)
+    bool small = f->terms / pass->target->lanes * BYTES_A_POINT <= ROOM_FOR_FULL;
+    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples)
+        f->why = format("%s points are too many for full", thousands(f->terms));
+    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples && small)
         f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, pass->target);
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
@@ -430,6 +433,16 @@ static int64_t weights_used_once(const Function *f)
     return 0;
 }
 
+/* May it be written out at all? Not where the bodies of its loops wait for nothing, and the loops cost little; nor where
+ * samples are better taken together. */
+static bool may_be_full(const Function *f, int64_t terms)
+{
+    bool sums = terms <= BRIEF_POINTS;
+    for (const Kernel *k = f->kernels; k; k = k->next)
+        sums |= k->body && is_contraction(k->body);
+    return sums && !weights_used_once(f);
+}
+
 static void write_out_what_pays(const Pass *pass)
 {
     int64_t room = ROOM_FOR_FULL;
@@ -442,9 +455,13 @@ static void write_out_what_pays(const Pass *pass)
                 continue;
             int64_t terms = count_terms(f->straight, UNROLL_FULL), bytes = terms * BYTES_A_POINT;
             double straight = straight_cycles(f->straight, terms, pass->target), gain = (f->cycles - straight) / (double)bytes;
-            f->why = bytes > room ? format("%s points are too many for full", thousands(terms))
-                                  : format("tile %.0f, full %.0f", f->cycles, straight);
-            if (bytes > room || gain <= most || least_gain * straight > f->cycles || weights_used_once(f))
+            f->why = format("tile %.0f, full %.0f", f->cycles, straight);
+            if (least_gain * straight > f->cycles)
+                continue;
+            bool may = may_be_full(f, terms);
+            if (!may || bytes > room)
+                f->why = format("%s %s", f->why, may ? "but too large" : "but loops do as well");
+            if (!may || bytes > room || gain <= most)
                 continue;
             best = f;
             most = gain;
@@ -1279,25 +1296,22 @@ static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
 
 static void warn_if_unreasonable(const Plan *plan)
 {
-    for (const Pass *pass = &plan->forward; pass; pass = pass == &plan->forward ? &plan->training : NULL)
-        for (const Function *f = pass->functions; f; f = f->next)
-            if (f->unroll == UNROLL_FULL && !f->twin && f->terms > MOST_POINTS) {
-                error_at(f->layer->loc, "%s written out in full would be %s points: use --unroll=tile or auto",
-                         f->name, thousands(f->terms));
-                return;
-            }
-    int64_t bytes = 0;
+    int64_t bytes = 0, terms = 0;
     double seconds = 0;
     const Function *largest = NULL;
     for (const Pass *pass = &plan->forward; pass; pass = pass == &plan->forward ? &plan->training : NULL)
         for (const Function *f = pass->functions; f; f = f->next)
             if (f->unroll == UNROLL_FULL && !f->twin) {
                 bytes += predicted_bytes(f);
+                terms += f->terms;
                 seconds += predicted_seconds(f);
                 if (!largest || f->terms > largest->terms)
                     largest = f;
             }
-    if (bytes > UNREASONABLE_BYTES) {
+    if (terms > MOST_POINTS) {
+        error_at(largest->layer->loc, "--unroll=full would write out %s points, %s of them in %s: use --unroll=tile or auto",
+                 thousands(terms), thousands(largest->terms), largest->name);
+    } else if (bytes > UNREASONABLE_BYTES) {
         warning_at(WARN_UNROLL, largest->layer->loc,
                    "--unroll=full gives about %.1f MB of machine code, and gcc -O2 will take about %.0f s; most of it is %s",
                    (double)bytes / (1 << 20), seconds, largest->name);
@@ -1354,11 +1368,21 @@ static double plan_training(Plan *plan, const Prog *training)
     return share_of(target) * cycles_of(&plan->training, plan->net->batch);
 }
 
+/* The gradients of all lanes are read and written once for each group of samples: what that takes for one of them, where they
+ * lie beyond the nearest cache. */
+static double gradient_cycles(const Net *net, const Target *target)
+{
+    enum { NEAREST_CACHE = 32 << 10 };
+    static const double bytes_a_cycle = 32;
+    double bytes = sizeof(float) * (double)net->nparams;
+    return bytes * target->lanes > NEAREST_CACHE ? 2 * bytes / bytes_a_cycle : 0;
+}
+
 /* Training with a sample in each lane of the target's vectors. */
 static double plan_samples(Plan *plan, const Prog *training, const Target *target)
 {
     plan->training = make_pass(plan, lay_out_samples(training, plan->target, target), target, target->lanes, &plan->forward);
-    return share_of(target) * cycles_of(&plan->training, plan->net->batch);
+    return share_of(target) * cycles_of(&plan->training, plan->net->batch) + gradient_cycles(plan->net, target);
 }
 
 /* May the lanes of training lie over samples? Not where all is written out, and hardly where the gradients of all lanes

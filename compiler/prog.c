@@ -339,7 +339,7 @@ Tensor *tensor_of(Prog *prog, const Value *value)
     if (!*slot) {
         int64_t dim[MAX_RANK];
         int rank = shape_dims(value->shape, dim);
-        bool answer = value == prog->net->out && !prog->training;
+        bool answer = value->id == prog->net->out->id && !prog->training;
         const char *out_name = value->producer ? format("%s.out", value->producer->name) : NULL;
         *slot = value == prog->net->in ? new_tensor(prog, TENSOR_INPUT, "input", true, rank, dim)
                 : answer ? new_tensor(prog, TENSOR_OUTPUT, out_name, true, rank, dim)
@@ -568,12 +568,16 @@ Prog *lower(const Net *net, bool training)
     Prog *prog = NEW(Prog);
     prog->net = net;
     prog->training = training;
-    prog->value = NEW_ARRAY(Tensor *, net->nvalues);
+    prog->value = NEW_ARRAY(Tensor *, 2 * net->nvalues); /* commute.c makes further ones */
     prog->weight = NEW_ARRAY(Tensor *, net->nweights + 1);
     prog->x = tensor_of(prog, net->in);
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        const Layer *follower = followed_by(net, layer);
         prog->layer = layer;
-        layer->kind->lower(prog, layer);
+        if (follower)
+            lower_commuted(prog, layer, follower);
+        else if (!follows_maximum(net, layer))
+            layer->kind->lower(prog, layer);
     }
     if (training) {
         int64_t dim[MAX_RANK] = {net->targets};

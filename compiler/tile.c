@@ -298,6 +298,23 @@ static int innermost_loop(const Model *m, const Tile *tile)
     return -1;
 }
 
+/* Do outputs that are held read what taps that are written out have read? C compilers keep that in registers, too. */
+static bool shares_reads(const Model *m, const Tile *tile)
+{
+    for (int u = 0; u < 2; u++) {
+        const Access *access = &m->s->rhs->arg[u]->access;
+        for (int d = 0; d < access->tensor->rank; d++) {
+            bool held = false, tap = false;
+            for (int i = 0; i < m->s->nindex; i++)
+                if (access->at[d].coefficient[i] && i != tile->lane)
+                    *(i < m->outputs ? &held : &tap) |= i < m->outputs ? tile->factor[i] > 1 : tile->unrolled[i];
+            if (held && tap)
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool fits_registers(const Model *m, const Tile *tile)
 {
     int64_t accumulators = tile->parts, vectors = 1, rows = 1;
@@ -307,6 +324,8 @@ static bool fits_registers(const Model *m, const Tile *tile)
     }
     if (!m->contraction)
         return accumulators <= m->target->registers / 2;
+    if (shares_reads(m, tile) && 4 * accumulators > 3 * m->target->registers)
+        return false;
     return accumulators + (rows > 1 ? vectors : 0) + (m->target->registers > 16 ? 2 : 1) <= m->target->registers;
 }
 

@@ -435,6 +435,81 @@ static void two_three_two(void)
     free_all();
 }
 
+/* ---- A maximum before relu and behind it --------------------------------------------------------------------
+ *
+ * leakyrelu with a slope of 0 is relu, but stays before the maximum: values and gradients must be the same, also where many
+ * points of a window are equal, as small whole numbers are. */
+
+static const struct {
+    const char *text;         /* @: the function */
+    bool follows;
+} maxima[] = {
+    {"input 2x6x7; batch 3; conv 3 k2; @; maxpool 2; fc 2; loss mse", true},
+    {"input 2x7x7; batch 2; conv 3 k3 p1; @; maxpool k3 s2 p1; conv 2 k1; loss mse", true},
+    {"input 3x6x5; batch 2; conv 2 k1; @; maxpool k2x3 s1; @; maxpool 2; loss mse", true},
+    {"input 2x4x4; batch 2; conv 2 k1; @; maxpool 2 d2; loss mse", true},
+    {"input 2x5x5; batch 2; conv 2 k1; @; maxpool 3 s2 d3 p1; fc 1; loss mse", false},          /* windows of nothing but padding */
+    {"input 2x4x4; batch 2; x: conv 2 k1; y: @; maxpool k2 s1 p1; globalavgpool; mul y; loss mse", false}, /* others read it */
+};
+
+static const char *put_in(const char *text, const char *function)
+{
+    const char *at = strchr(text, '@');
+    return at ? format("%.*s%s%s", (int)(at - text), text, function, put_in(at + 1, function)) : text;
+}
+
+/* The network with that function, run with the same numbers. */
+static Trial with_function(const char *text, const char *function, const Binding *same)
+{
+    Trial t = {.text = put_in(text, function)};
+    t.net = network_of(t.text);
+    CU_ASSERT_FATAL(t.net != NULL);
+    Prog *forward = lower(t.net, false), *training = lower(t.net, true);
+    differentiate(training);
+    verify_prog(training);
+    t.forward = forward;
+    t.backward = training;
+    draw_numbers(&t, (int)t.net->batch);
+    if (same) {
+        t.binding.x = same->x;
+        t.binding.t = same->t;
+        t.binding.weights = same->weights;
+    } else {
+        for (int64_t i = 0; i < t.net->batch * shape_count(t.net->input); i++)
+            ((double *)t.binding.x)[i] = below(5) - 2;
+        for (const Weight *w = t.net->weights; w; w = w->next)
+            for (int64_t i = 0; i < w->count; i++)
+                t.binding.weights[w->id][i] = below(3) - 1;
+    }
+    interpret(t.forward, &t.binding);
+    interpret(t.backward, &t.binding);
+    return t;
+}
+
+static int64_t differing(const double *a, const double *b, int64_t count)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < count; i++)
+        n += a[i] != b[i];
+    return n;
+}
+
+static void relu_behind_a_maximum(void)
+{
+    for (size_t i = 0; i < sizeof maxima / sizeof *maxima; i++)
+        for (int round = 0; round < 5; round++) {
+            Trial before = with_function(maxima[i].text, "leakyrelu 0", NULL);
+            Trial behind = with_function(maxima[i].text, "relu", &before.binding);
+            CU_ASSERT(before.backward->ncommuted == 0);
+            CU_ASSERT_EQUAL(behind.backward->ncommuted > 0, maxima[i].follows);
+            CU_ASSERT_EQUAL(behind.binding.loss, before.binding.loss);
+            CU_ASSERT_EQUAL(differing(behind.binding.y, before.binding.y, before.net->batch * shape_count(before.net->out->shape)), 0);
+            for (const Weight *w = before.net->weights; w; w = w->next)
+                CU_ASSERT_EQUAL(differing(behind.binding.gradients[w->id], before.binding.gradients[w->id], w->count), 0);
+        }
+    free_all();
+}
+
 static int start(void)
 {
     rng = test_seed();
@@ -454,6 +529,7 @@ void add_gradients_suite(void)
         {"every example of every kind", examples_of_kinds},
         {"random networks", random_networks},
         {"two, three, two by hand", two_three_two},
+        {"relu behind a maximum", relu_behind_a_maximum},
         CU_TEST_INFO_NULL,
     };
     CU_SuiteInfo suites[] = {

@@ -56,6 +56,7 @@ const Kind kind_maxpool = {
     .help = "greatest of each window (MaxPool2d); the stride is K if left out",
     .params = params,
     .shape = shape,
+    .greatest = true,
     .lower = lower_maxpool,
     .examples = "input 2x6x5; maxpool 2|input 2x5x7; maxpool k3x2 s2 p1|input 1x7x7; maxpool 3 s1 d2 p1|"
                 "input 3x5x5; maxpool 2 s3|input 1x3x4; maxpool k3x4|input 2x3x3; maxpool 1",

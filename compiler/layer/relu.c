@@ -29,6 +29,7 @@ const Kind kind_relu = {
     .help = "max(x, 0)",
     .params = params,
     .shape = same_shape,
+    .rises = true,
     .lower = lower_relu,
     .gradient = gradient,
     .examples = "input 2x3x4; relu|input 9; relu",

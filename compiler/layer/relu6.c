@@ -30,6 +30,7 @@ const Kind kind_relu6 = {
     .help = "min(max(x, 0), 6) (ReLU6)",
     .params = params,
     .shape = same_shape,
+    .rises = true,
     .lower = lower_relu6,
     .gradient = gradient,
     .examples = "input 2x3x4; relu6|input 9; relu6|input 7; normalize mean=-1 std=0.1; relu6",

@@ -93,7 +93,8 @@ static inline float log_f(float x)
     return y;
 }
 
-/* The same for vectors. */
+/* Of vectors of 4: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
+ * below need for the same bits everywhere. */
 #if defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)
 #define times_v(a, b) ({ vec product_ = (a) * (b); __asm__("" : "+x"(product_)); product_; })
 #elif defined(__x86_64__) || defined(__i386__)
@@ -948,7 +949,7 @@ static inline void loss_backward(const float *loss_exp,
                                  const int *target,
                                  float *d_batchnorm2_out, float mean)
 {
-    STORE(d_batchnorm2_out[0], (LOAD(loss_exp[0]) / loss_sum[0] - (SELECT((float)target[0] == (LANES * 1.0f + (float)(0)), ALL(1.0f), ALL(0.0f)))) * mean);
+    STORE(d_batchnorm2_out[0], (LOAD(loss_exp[0]) / loss_sum[0] - (SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f)))) * mean);
 }
 
 /* batchnorm eps=0.001, backward

@@ -36,7 +36,7 @@ typedef struct card_params {
 
 /* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
 typedef struct card_work {
-    NN_ALIGNED float arena[63488];
+    NN_ALIGNED float arena[34944];
     uint64_t rng;   /* where dropout draws from */
 } card_work;
 

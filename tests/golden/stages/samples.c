@@ -33,7 +33,8 @@ typedef float vec_memory __attribute__((vector_size(16), aligned(4), may_alias))
 /* The first k floats of a vector, at the end of a row that is no whole number of vectors. */
 #define STORE_FIRST(k, a, v) __extension__({ const vec v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })
 
-/* The same for vectors. */
+/* Of vectors of 4: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
+ * below need for the same bits everywhere. */
 #if defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)
 #define times_v(a, b) ({ vec product_ = (a) * (b); __asm__("" : "+x"(product_)); product_; })
 #elif defined(__x86_64__) || defined(__i386__)
@@ -115,7 +116,8 @@ static inline float sum16(const float *a)
     return (v[0] + v[1]) + (v[2] + v[3]);
 }
 
-/* The same for vectors of 16. */
+/* Of vectors of 16: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
+ * below need for the same bits everywhere. */
 #if defined(__AVX512F__)
 #define times_v16(a, b) ({ vec16 product_ = (a) * (b); __asm__("" : "+v"(product_)); product_; })
 #elif (defined(__x86_64__) || defined(__i386__)) && !defined(__FMA__) && !defined(__FMA4__)
@@ -414,7 +416,7 @@ static inline void loss_forward(const int target[16][1],
     else
         for (int s = 0; s < 16; s++)
             target_lanes[0][s] = target[s < m ? s : m - 1][0];
-    STORE16(mean_lanes[0], SELECT16((LANES16 * 1.0f + (float)(1)) <= (float)m, ALL16(mean), ALL16(0.0f)));
+    STORE16(mean_lanes[0], SELECT16((LANES16 + 1.0f) <= (float)m, ALL16(mean), ALL16(0.0f)));
     {
         vec16 best = ALL16(-INFINITY);
         vec16 v;
@@ -465,8 +467,6 @@ static inline void loss_backward(const float loss_exp[2][16],
  *
  *     d_fc2.weight.lanes[i, o, s] += d_fc2.out[o, s] * tanh1.out[i, s]   for i<3 o<2 s<16
  *     d_fc2.bias.lanes[o, s] += d_fc2.out[o, s]   for o<2 s<16
- *     d_tanh1.out[c, s] = 0   for c<3 s<16
- *     d_tanh1.out[i, s] += d_fc2.out[o, s] * fc2.weight[i, o]   for i<3 s<16 o<2
  */
 static inline void fc2_backward_weights(const float d_fc2_out[2][16],
                                         const float tanh1_out[3][16],
@@ -508,8 +508,6 @@ static inline void fc2_backward_weights(const float d_fc2_out[2][16],
 /* fc 2, backward
  * 3 -> 2: tile 3i 1x16s, 96 points
  *
- *     d_fc2.weight.lanes[i, o, s] += d_fc2.out[o, s] * tanh1.out[i, s]   for i<3 o<2 s<16
- *     d_fc2.bias.lanes[o, s] += d_fc2.out[o, s]   for o<2 s<16
  *     d_tanh1.out[c, s] = 0   for c<3 s<16
  *     d_tanh1.out[i, s] += d_fc2.out[o, s] * fc2.weight[i, o]   for i<3 s<16 o<2
  */
