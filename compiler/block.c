@@ -25,7 +25,7 @@
 
 /* The model of the caches: at what pace things come from the near one and from beyond it. Of buffers that are larger than
  * that cache, smaller ones are worth a little time. */
-enum { NEAR_CACHE = 512 << 10 };
+enum { SECOND_CACHE = 512 << 10 };
 static const double near_bytes_a_cycle = 64, far_bytes_a_cycle = 32, worth_memory = 1.03;
 
 enum { MOST_MEMBERS = 12, MOST_PASSED = 12 };
@@ -64,11 +64,6 @@ static void touch_access(const Access *access, void *context)
     touch->accesses++;
     if (touch->visit)
         touch->visit(access, touch);
-}
-
-static const Statement *statement_of(const Kernel *k)
-{
-    return k->body ? k->body : k->first;
 }
 
 /* Of the parts of a kernel those before this one are its own, the others its window's. */
@@ -506,7 +501,7 @@ static double bytes_whole(const Group *g, bool traffic)
 /* The share of what is touched again, after so many other bytes, that has to come from beyond the near cache. */
 static double share_beyond(double bytes)
 {
-    double share = log2(bytes / NEAR_CACHE) / 2 + 0.5;
+    double share = log2(bytes / SECOND_CACHE) / 2 + 0.5;
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
@@ -538,7 +533,7 @@ static int64_t choose_blocks(const Group *g, const Target *target)
     double least = INFINITY, whole = bytes_whole(g, false), moved = bytes_whole(g, true);
     for (int64_t blocks = 1; blocks <= extent; blocks++) {
         double cycles = divides(g, blocks) ? predict(g, blocks, whole, moved, target) : INFINITY;
-        bool large = bytes_passed(g) / (double)best > NEAR_CACHE;
+        bool large = bytes_passed(g) / (double)best > SECOND_CACHE;
         if (cycles >= (large ? worth_memory : 1) * least)
             continue;
         best = blocks;

@@ -389,7 +389,7 @@ static bool is_gradient(const Tensor *t)
 static bool does(const Function *fn, const Statement *s)
 {
     for (const Kernel *k = fn->kernels; k; k = k->next)
-        if (is_gradient((k->body ? k->body : k->first)->out.tensor) == is_gradient(s->out.tensor))
+        if (is_gradient(statement_of(k)->out.tensor) == is_gradient(s->out.tensor))
             return true;
     return false;
 }

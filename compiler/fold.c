@@ -238,13 +238,6 @@ static Expr *at_channel(const Fold *f, const Expr *e, Affine channel)
     return substitute_expr(e, map);
 }
 
-static Statement **insert(Statement **link, Statement *s)
-{
-    s->next = *link;
-    *link = s;
-    return &s->next;
-}
-
 /* Statements that no sample touches run before those that each does; so they may stand before them. The link to f->first
  * behind those which stood between it and the scaling. */
 static Statement **shared_first(Fold *f)
@@ -259,7 +252,7 @@ static Statement **shared_first(Fold *f)
             continue;
         }
         *link = s->next;
-        to = insert(to, s);
+        to = insert_statement(to, s);
     }
     return to;
 }
@@ -285,7 +278,7 @@ static Statement **fold_first(Fold *f, Statement **link)
         const char *name = first->rhs->op == OP_LOAD ? format("%s.folded", first->rhs->access.tensor->name)
                                                      : format("%s.start", first->layer->name);
         Access to = access_at(new_tensor(f->prog, TENSOR_VALUE, name, false, 1, &f->y.tensor->dim[f->channel]), channel);
-        link = insert(link, once(f, first, to, start));
+        link = insert_statement(link, once(f, first, to, start));
         start = load(to);
     }
     first->rhs = start;
@@ -299,7 +292,7 @@ static Statement **fold_sum(Fold *f, Statement *sum, Statement **link)
     w->tensor = new_tensor(f->prog, TENSOR_VALUE, format("%s.folded", from.tensor->name), false, from.tensor->rank, from.tensor->dim);
     w->tensor->folded = true;
     Expr *a = at_channel(f, f->line.a, sum->out.at[f->channel]);
-    link = insert(link, once(f, sum, *w, mul(load(from), a)));
+    link = insert_statement(link, once(f, sum, *w, mul(load(from), a)));
     sum->out.tensor = f->scaling->out.tensor;
     return link;
 }

@@ -804,11 +804,6 @@ typedef struct Nest {
     bool guarded;        /* tests each access that may fall outside */
 } Nest;
 
-static const Statement *statement_of(const Kernel *k)
-{
-    return k->body ? k->body : k->first;
-}
-
 static bool is_vector(const Nest *nest)
 {
     return nest->tile.lane >= 0 && nest->tile.width > 1;

@@ -717,6 +717,7 @@ Affine substitute(Affine, const Affine *map);              /* map[i] in the plac
 Access substitute_access(Access, const Affine *map);
 Expr *substitute_expr(const Expr *, const Affine *map);
 void add_to_loss(Prog *, Statement *, Expr *term);         /* loss += the mean of term over elements and samples */
+Statement **insert_statement(Statement **link, Statement *); /* gives the link behind it */
 int output_indices(const Statement *);                     /* how many indices occur in out; they come first */
 bool covers_tensor(const Statement *, const Access *);     /* every point another element, and all of them */
 
@@ -777,6 +778,7 @@ void verify_plan(const Plan *);
 int64_t box_volume(const Statement *);
 Form form_of(const Statement *);
 const char *form_name(Form);
+const Statement *statement_of(const Kernel *);               /* the one that gives the nest its indices: body, or else first */
 int64_t predicted_bytes(const Function *);                 /* of machine code, written out */
 double predicted_seconds(const Function *);                /* of gcc -O2 on that */
 

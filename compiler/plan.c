@@ -100,6 +100,11 @@ static Region *whole_box(const Statement *s)
     return all;
 }
 
+const Statement *statement_of(const Kernel *k)
+{
+    return k->body ? k->body : k->first;
+}
+
 /* Does some region have an index in lanes? */
 static bool has_vectors(const Kernel *k)
 {
@@ -110,9 +115,9 @@ static bool has_vectors(const Kernel *k)
 }
 
 /* What its tiles do, written out: vectors count once. */
-static int64_t written_out(const Kernel *k)
+static int64_t vectors_of(const Kernel *k)
 {
-    const Statement *s = k->body ? k->body : k->first;
+    const Statement *s = statement_of(k);
     int64_t terms = 0;
     for (const Region *r = k->regions; r; r = r->next) {
         int64_t lanes = r->tile.lane >= 0 ? r->count[r->tile.lane] : 1;
@@ -289,7 +294,7 @@ static bool stores(const Kernel *k, const Statement *s)
 /* A value that a statement of the kernel makes and a later one takes out of its register. */
 static bool passes_on(const Kernel *k, const Tensor *t)
 {
-    bool made = k->dropped[0] && (k->body ? k->body : k->first)->out.tensor == t;
+    bool made = k->dropped[0] && statement_of(k)->out.tensor == t;
     for (int i = 0; i < k->nthen; i++)
         made |= k->dropped[i + 1] && k->then[i]->out.tensor == t;
     return made || (k->window && passes_on(k->window, t));
@@ -344,7 +349,7 @@ static int64_t count_terms(const Kernel *kernels, Unroll unroll)
 {
     int64_t terms = 0;
     for (const Kernel *k = kernels; k; k = k->next)
-        terms += unroll == UNROLL_FULL && k->regions ? written_out(k) : k->terms;
+        terms += unroll == UNROLL_FULL && k->regions ? vectors_of(k) : k->terms;
     return terms;
 }
 
@@ -368,7 +373,7 @@ static double straight_cycles(const Kernel *kernels, int64_t terms, const Target
 {
     double vectors = 0, scalars = 0;
     for (const Kernel *k = kernels; k; k = k->next) {
-        const Statement *s = k->body ? k->body : k->first;
+        const Statement *s = statement_of(k);
         if (k->regions)
             vectors += k->cycles;
         else
@@ -757,7 +762,7 @@ static bool find_makers(const Pass *pass, const Tensor *t, Makers *makers)
 }
 
 /* What the windows look at; NULL: several tensors, or none. */
-static Tensor *looked_at(const Pass *pass, const Statement *s)
+static Tensor *only_value(const Pass *pass, const Statement *s)
 {
     Tensor *found = NULL;
     for (Tensor *t = pass->prog->tensors; t; t = t->next)
@@ -787,7 +792,7 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
 {
     Fusion fusion = {.pass = pass, .from = from, .consumer = window};
     Makers makers;
-    fusion.value = window->body && window->regions ? looked_at(pass, window->body) : NULL;
+    fusion.value = window->body && window->regions ? only_value(pass, window->body) : NULL;
     if (!fusion.value || !find_makers(pass, fusion.value, &makers))
         return false;
     fusion.into = makers.function;
@@ -967,7 +972,7 @@ static void take_samples_together(const Plan *plan, Pass *pass)
         f->batched = true;
         pass->chunk = samples.count;
         for (Kernel *k = f->kernels; k; k = k->next) {
-            const Statement *s = k->body ? k->body : k->first;
+            const Statement *s = statement_of(k);
             bool output = s->out.tensor->per_sample;
             int nindex = s->nindex;
             k->samples = output ? 0 : nindex;
@@ -1481,7 +1486,7 @@ static void dump_tile(FILE *f, const Statement *s, const Tile *tile)
 
 static void dump_kernel(FILE *f, const Kernel *k)
 {
-    const Statement *s = k->body ? k->body : k->first;
+    const Statement *s = statement_of(k);
     fprintf(f, "    %s, %lld points, %.0f cycles%s\n", form_name(k->form), (long long)k->terms, k->cycles,
             !k->blocks ? "" : k->joins ? ", in the same loop" : format(", in a loop over %lld blocks", (long long)k->blocks));
     Statement **part[MAX_PARTS];
@@ -1596,7 +1601,7 @@ static void verify_pass(const Plan *plan, const Pass *pass)
             for (const Region *a = k->regions; a; a = a->next)
                 for (const Region *b = a->next; b; b = b->next) {
                     bool apart = false;
-                    const Statement *s = k->body ? k->body : k->first;
+                    const Statement *s = statement_of(k);
                     for (int i = 0; i < s->nindex; i++)
                         apart |= a->begin[i] + a->count[i] <= b->begin[i] || b->begin[i] + b->count[i] <= a->begin[i];
                     if (!apart)

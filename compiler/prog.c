@@ -600,6 +600,13 @@ Prog *lower(const Net *net, bool training)
     return prog;
 }
 
+Statement **insert_statement(Statement **link, Statement *s)
+{
+    s->next = *link;
+    *link = s;
+    return &s->next;
+}
+
 /* ---- The dump ------------------------------------------------------------------------------------------------ */
 
 static void dump_affine(FILE *f, const Affine *a, const Statement *s)

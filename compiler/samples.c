@@ -175,13 +175,6 @@ static Statement *new_beside(Rewrite *r, const Statement *other)
     return new_statement(r->prog);
 }
 
-static Statement **insert(Statement **link, Statement *s)
-{
-    s->next = *link;
-    *link = s;
-    return &s->next;
-}
-
 /* The element of a tensor at which indices of its dimensions, from `first` on, stand. */
 static Access each_element(Statement *s, Tensor *t, int first, int n)
 {
@@ -274,16 +267,16 @@ void put_samples_in_lanes(Prog *prog, int lanes)
             if (!copy || there[copy->id] || !reads(s, copy))
                 continue;
             there[copy->id] = true;
-            part = insert(part, take_in(&r, s, given[i]));
+            part = insert_statement(part, take_in(&r, s, given[i]));
         }
         if (!there[r.mean->id] && reads(s, r.mean)) {
             there[r.mean->id] = true;
-            part = insert(part, take_mean(&r, s));
+            part = insert_statement(part, take_mean(&r, s));
         }
         Tensor *out = s->out.tensor;
         if (out->sum && !there[out->id]) {
             there[out->id] = true;
-            part = insert(part, clear(&r, s, out));
+            part = insert_statement(part, clear(&r, s, out));
             *last = add_up(&r, s, out);
             last = &(*last)->next;
         }

@@ -63,11 +63,6 @@ static const Access *looked_at(const Kernel *window)
     return access;
 }
 
-static const Statement *statement_of(const Kernel *k)
-{
-    return k->body ? k->body : k->first;
-}
-
 static const Access *made_by(const Kernel *k)
 {
     return k->nthen ? &k->then[k->nthen - 1]->out : &statement_of(k)->out;
