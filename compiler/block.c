@@ -231,11 +231,24 @@ static bool is_passed(const Group *g, const Tensor *t)
     return false;
 }
 
+/* Is it a maximum whose place is noted, or that note? One lies as the other does. */
+static bool has_position(const Function *f, const Tensor *t)
+{
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;)
+            if ((*part[n])->position && ((*part[n])->position == t || (*part[n])->out.tensor == t))
+                return true;
+    return false;
+}
+
 /* Can it hold one block at a time? Then nobody else may touch it, nor it have zeros around it along that dimension. */
 static bool can_shrink(const Group *g, const Tensor *t, int dimension)
 {
     bool own = t->role == TENSOR_VALUE && t->per_sample && t->rank && dimension < t->rank - 1 && g->pass->root[t->id] == t
-               && !t->before[dimension] && (t->spaced || t->room[dimension] == t->dim[dimension]);
+               && !t->before[dimension] && (t->spaced || t->room[dimension] == t->dim[dimension])
+               && !has_position(g->function, t);
     for (const Tensor *other = g->pass->prog->tensors; other && own; other = other->next)
         own = other == t || g->pass->root[other->id] != t;
     for (Function *f = g->pass->functions; f && own; f = f->next)

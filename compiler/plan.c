@@ -1565,17 +1565,50 @@ static void verify_blocks(Kernel *kernels)
     for (Kernel *k = kernels; k; k = k->next) {
         Statement **part[MAX_PARTS];
         int n;
+        if (k->joins && (k == kernels || !k->blocks))
+            bug("a kernel joins a loop that is not there");
         if (k->next && k->next->joins && k->next->blocks != k->blocks)
             bug("kernels of %lld and of %lld blocks share a loop", (long long)k->blocks, (long long)k->next->blocks);
         for (parts_of(k, part, &n); k->blocks && n--;) {
-            verify_block(&(*part[n])->out, *part[n]);
-            visit_loads((*part[n])->rhs, verify_block, *part[n]);
+            const Statement *s = *part[n];
+            if (s->blocks != k->blocks || (s->position && s->position->count != s->out.tensor->count))
+                bug("%s is not cut as its kernel is", s->out.tensor->name);
+            verify_block(&s->out, *part[n]);
+            visit_loads(s->rhs, verify_block, *part[n]);
         }
     }
 }
 
+static void verify_whole_samples(const Access *access, void *statement)
+{
+    if (access->tensor->ragged && !takes_samples_in(statement))
+        bug("%s is read where a group may have fewer samples", access->tensor->name);
+}
+
+/* With a sample in each lane, every sum over samples is cleared once and added up once, and what is given is only taken in. */
+static void verify_lanes(const Pass *pass)
+{
+    int *cleared = NEW_ARRAY(int, pass->prog->ntensors), *added = NEW_ARRAY(int, pass->prog->ntensors);
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels; k; k = k->next) {
+            Statement **part[MAX_PARTS];
+            int n;
+            for (parts_of(k, part, &n); n--;) {
+                Statement *s = *part[n];
+                visit_loads(s->rhs, verify_whole_samples, s);
+                cleared[s->out.tensor->id] += f->per_call && s->out.tensor->sum && s->store == STORE_SET;
+                if (adds_up_lanes(s))
+                    added[s->rhs->access.tensor->id]++;
+            }
+        }
+    for (const Tensor *t = pass->prog->tensors; t; t = t->next)
+        if (t->sum && (cleared[t->id] != 1 || added[t->id] != 1))
+            bug("%s is cleared %d times and added up %d times", t->name, cleared[t->id], added[t->id]);
+}
+
 static void verify_pass(const Plan *plan, const Pass *pass)
 {
+    verify_lanes(pass);
     for (const Function *f = pass->functions; f; f = f->next)
         verify_blocks(f->kernels);
     for (const Buffer *a = pass->buffers; a; a = a->next) {

@@ -936,7 +936,8 @@ static void pooled_tiles(void)
     failures = 0;
     for (int i = 0; i < POOLED; i++) {
         cases[i] = (Case){.prefix = format("net%02d", i), .cc = compilers[(i + first) % 2],
-                          .options = {.target = (TargetName)((i / 2 + first) % NTARGETS), .math = MATH_WINOGRAD}};
+                          .options = {.target = (TargetName)((i / 2 + first) % NTARGETS), .math = MATH_WINOGRAD,
+                                      .blocks = block_counts[(i + i / 4) % BLOCK_COUNTS]}};
         int kernels = 0;
         do {
             cases[i].text = draw_pooled();
