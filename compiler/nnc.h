@@ -799,6 +799,9 @@ Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; N
 enum { MAX_PARTS = 2 * (2 + MAX_THEN) };
 void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
 void run_in_blocks(Pass *, const Target *);                /* block.c */
+bool uses_op(const Expr *, Op);
+int64_t weights_used_once(const Function *);               /* how many it uses once for each sample; 0 if they are few */
+void fuse(Pass *);                                         /* fuse.c: runs what is done with a value where it is in a register */
 /* split.c: false where it can't be; partition: each output belongs to exactly one region. exchange has a bit for each
  * condition of which the other index is to be cut; false behind the last. */
 bool split_regions(const Statement *, int lanes, unsigned exchange, Region **regions, bool *partition);
