@@ -69,7 +69,10 @@ static void touch_access(const Access *access, void *context)
 /* Of the parts of a kernel those before this one are its own, the others its window's. */
 static int own_parts(const Kernel *k)
 {
-    return (k->first != NULL) + (k->body != NULL) + k->nthen;
+    int n = (k->first != NULL) + (k->body != NULL) + k->nthen;
+    for (const Kernel *f = k->followers; f; f = f->next)
+        n += (f->first != NULL) + (f->body != NULL);
+    return n;
 }
 
 /* The window's index that goes with one of the kernel's; -1: there is none. */
@@ -190,9 +193,9 @@ static bool can_cut(const Kernel *k, int index)
     for (int matrix = 0; k->body && is_transform(s) && matrix < 2; matrix++)
         if (index == matrix_index(s, matrix, false) || index == matrix_index(s, matrix, true))
             return false;
-    if (k->window && window_index(k, index) < 0)
+    if ((k->window && window_index(k, index) < 0) || index == k->row)
         return false;
-    return index < output_indices(s) || (s->store == STORE_ADD && !k->first && !k->nthen);
+    return index < output_indices(s) || (s->store == STORE_ADD && !k->first && !k->nthen && !k->followers);
 }
 
 static bool is_free(Kernel *k)
@@ -386,6 +389,11 @@ static void cut_kernel(Kernel *k, int index, int64_t blocks)
         Kernel *window = NEW(Kernel);
         *window = *k->window;
         k->window = window;
+    }
+    for (Kernel **link = &k->followers; *link; link = &(*link)->next) {
+        Kernel *follower = NEW(Kernel);
+        *follower = **link;
+        *link = follower;
     }
     for (parts_of(k, part, &n); n--;)
         *part[n] = cut_statement(*part[n], n < own_parts(k) ? index : of_window, blocks);

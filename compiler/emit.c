@@ -306,6 +306,12 @@ static const char *kind_of(const Plan *plan, const Pass *pass)
     return pass->target && pass->target->lanes != plan->target->lanes ? format("%d", pass->target->lanes) : "";
 }
 
+static void put_of_lanes(FILE *f, const char *kind, const char *macro, const char *function)
+{
+    fprintf(f, "#define %s%s(v) __extension__({ const vec%s v_ = (v); %s%s((const float *)&v_); })\n\n", macro, kind, kind, function,
+            *kind ? kind : "_lanes");
+}
+
 /* Macros, since a function that takes or returns a vector wider than the machine's makes C compilers talk. */
 static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
 {
@@ -356,7 +362,22 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
         fprintf(f, "    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));\n    const four v = ");
         for (int i = 0; i < lanes; i += 4)
             fprintf(f, "%s*(const four *)%s", i ? " + " : "", i ? format("(a + %d)", i) : "a");
-        fprintf(f, ";\n    return (v[0] + v[1]) + (v[2] + v[3]);\n}\n\n");
+        fprintf(f, ";\n    return (v[0] + v[1]) + (v[2] + v[3]);\n}\n");
+        put_of_lanes(f, kind, "SUM", "sum");
+    }
+    if (uses->greatest) {
+        fprintf(f, "/* The greatest of %d floats. */\nstatic inline float greatest%s(const float *a)\n{\n", lanes, *kind ? kind : "_lanes");
+        fprintf(f, "    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));\n"
+                   "    typedef int four_mask __attribute__((vector_size(16)));\n    four best = *(const four *)a, v;\n    four_mask m;\n");
+        for (int i = 4; i < lanes + 8; i += 4) {
+            if (i < lanes)
+                fprintf(f, "    v = *(const four *)(a + %d);\n", i);
+            else
+                fprintf(f, "    v = (four){best[%s]};\n", i == lanes ? "2], best[3], best[0], best[1" : "1], best[0], best[3], best[2");
+            fprintf(f, "    m = GREATER(v, best);\n    best = (four)(((four_mask)v & m) | ((four_mask)best & ~m));\n");
+        }
+        fprintf(f, "    return best[0];\n}\n");
+        put_of_lanes(f, kind, "GREATEST", "greatest");
     }
 }
 
@@ -379,18 +400,15 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name, cons
         emit_math(f, plan->training.target->lanes, kind, 0, uses[1].vector_math);
     }
 }
-
-static bool is_gradient(const Tensor *t)
-{
-    return t->role == TENSOR_GRADIENT || t->sum;
-}
-
-/* Is the statement one of the function's? Its tensors tell: gradients have a function of their own. */
+/* Is the statement one of the function's? */
 static bool does(const Function *fn, const Statement *s)
 {
-    for (const Kernel *k = fn->kernels; k; k = k->next)
-        if (is_gradient(statement_of(k)->out.tensor) == is_gradient(s->out.tensor))
-            return true;
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = fn->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;)
+            if ((*part[n])->out.tensor->id == s->out.tensor->id && (*part[n])->layer == s->layer && (*part[n])->backward == s->backward)
+                return true;
     return false;
 }
 
@@ -405,7 +423,7 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         fprintf(f, "/* %s%s\n * %s: %s, %lld points\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
                 how_function(fn), (long long)fn->terms);
         for (const Statement *s = pass->prog->statements; s; s = s->next)
-            if (s->layer == layer && s->backward == fn->backward && s->per_sample != fn->per_call && s->phase == fn->phase && does(fn, s)) {
+            if (s->per_sample != fn->per_call && s->phase == fn->phase && does(fn, s)) {
                 fprintf(f, " *     ");
                 dump_statement(f, s);
             }

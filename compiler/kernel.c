@@ -101,8 +101,11 @@ typedef struct Writer {
     int64_t partial;     /* of the vector at hand only so many lanes count; 0: all */
     int level;           /* how far the kernel at hand is indented */
 
-    Access made;         /* the value that is in the register made_name; NULL: none is */
-    const char *made_name;
+    struct {             /* values that are in registers, and the names of these */
+        const Access *access;
+        const char *name;
+    } held[2 + MAX_THEN + MAX_FOLLOWERS];
+    int nheld;
 
     struct {             /* loads that several outputs of a tile share */
         const char *text, *name;
@@ -316,10 +319,26 @@ static bool vector_inside(const Writer *w, const Access *access)
     return most + w->width - w->partial < access->tensor->floats;
 }
 
+static void hold(Writer *w, const Access *access, const char *name)
+{
+    w->held[w->nheld].access = access;
+    w->held[w->nheld++].name = name;
+}
+
+/* The register in which a value is; NULL: it is in memory. */
+static const char *held_name(const Writer *w, const Access *access)
+{
+    for (int i = 0; i < w->nheld; i++)
+        if (access_equal(w->held[i].access, access))
+            return w->held[i].name;
+    return NULL;
+}
+
 static void put_load(Writer *w, Text *t, const Access *access)
 {
-    if (w->made_name && access_equal(&w->made, access)) {
-        put(t, "%s", w->made_name);
+    const char *name = held_name(w, access);
+    if (name) {
+        put(t, "%s", name);
         return;
     }
     if (w->sharing) {
@@ -462,7 +481,7 @@ static void put_early(Writer *w, const Expr *e, int depth, bool in_branch)
     bool branches = e->op == OP_IF_LE || e->op == OP_IF_EQ;
     for (int i = 0; i < op_info[e->op].arity; i++)
         put_early(w, e->arg[i], depth, in_branch || (branches && i >= 2));
-    if (e->op != OP_LOAD || !in_branch || w->nearly == 16 || (w->made_name && access_equal(&w->made, &e->access)))
+    if (e->op != OP_LOAD || !in_branch || w->nearly == 16 || held_name(w, &e->access))
         return;
     for (int i = 0; i < w->nearly; i++)
         if (access_equal(&w->early[i].access, &e->access))
@@ -1055,7 +1074,7 @@ static void put_store(Writer *w, const Nest *nest, const Access *access, const c
         put(t, ", %s);\n", value);
 }
 
-static char *expr_text(Writer *w, const Expr *e, bool vector)
+static char *operand_text(Writer *w, const Expr *e, bool vector, int binds)
 {
     Text old = w->term;
     w->term = (Text){NULL, 0, 0};
@@ -1063,11 +1082,16 @@ static char *expr_text(Writer *w, const Expr *e, bool vector)
     if (vector)
         put_vector(w, &w->term, e);
     else
-        put_expr(w, &w->term, e, ANY, false);
+        put_expr(w, &w->term, e, binds, false);
     char *text = format("%s", w->term.data);
     free(w->term.data);
     w->term = old;
     return text;
+}
+
+static char *expr_text(Writer *w, const Expr *e, bool vector)
+{
+    return operand_text(w, e, vector, ANY);
 }
 
 /* ---- Loads that several outputs share -------------------------------------------------------------------------------- */
@@ -1304,27 +1328,26 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
         put_store(w, nest, &s->out, name);
     }
     const char *first_name = name;
-    w->made = s->out;
+    const Access *made = &s->out;
     for (int i = 0; i < k->nthen; i++) {
-        w->made_name = name;
+        hold(w, made, name);
         if (!vector)
             put_early(w, k->then[i]->rhs, depth, false);
         const char *value = expr_text(w, k->then[i]->rhs, vector);
         w->nearly = 0;
-        if (i + 1 < k->nthen || k->window) {
+        if (i + 1 < k->nthen || k->window || k->followers) {
             name = then_name(i + 1, first_name);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", type_name(w, vector), name, value);
             value = name;
         }
-        w->made_name = NULL;
+        w->nheld = 0;
         if (!k->dropped[i + 1]) {
             indent(&w->body, depth);
             put_store(w, nest, &k->then[i]->out, value);
         }
-        w->made = k->then[i]->out;
+        made = &k->then[i]->out;
     }
-    w->made_name = NULL;
 }
 
 /* ---- Windows on a tile -----------------------------------------------------------------------------------------------
@@ -1357,13 +1380,18 @@ static const char *point_name(const Writer *w, const Nest *nest, const Output *w
     return then_name(k->nthen, register_name(nest, &o, 0));
 }
 
+static const Access *looked_at(const Statement *window)
+{
+    return window->rhs->op == OP_LOAD ? &window->rhs->access : &window->rhs->arg[0]->access;
+}
+
 /* One point of a window, after the first. */
 static void put_window_point(Writer *w, const char *result, const char *point, const char *where, bool vector, int depth)
 {
     bool maximum = w->s->store == STORE_MAX;
-    w->made_name = point;
+    hold(w, looked_at(w->s), point);
     const char *value = expr_text(w, w->s->rhs, vector);
-    w->made_name = NULL;
+    w->nheld = 0;
     indent(&w->body, depth);
     if (!maximum) {
         put(&w->body, "%s += %s;\n", result, value);
@@ -1386,7 +1414,6 @@ static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Out
     const char *type = type_name(w, vector), *number = strpbrk(register_name(inner, o, 0), "0123456789");
     const char *result = format("%s%s", maximum ? "most" : "total", number ? number : ""), *where = format("where%s", number ? number : "");
     int outputs = output_indices(w->s);
-    w->made = w->s->rhs->op == OP_LOAD ? w->s->rhs->access : w->s->rhs->arg[0]->access;
     for (int i = outputs; i < w->s->nindex; i++) {
         w->fixed[i] = true;
         w->offset[i] = 0;
@@ -1397,9 +1424,9 @@ static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Out
         put(&w->body, "%s %s = %s;\n", type, where, number_of_point(w, vector));
     }
     Expr *first = maximum || expr_is(k->first->rhs, 0) ? w->s->rhs : add(k->first->rhs, w->s->rhs);
-    w->made_name = point_name(w, nest, o);
+    hold(w, looked_at(w->s), point_name(w, nest, o));
     const char *value = expr_text(w, first, vector);
-    w->made_name = NULL;
+    w->nheld = 0;
     indent(&w->body, depth);
     put(&w->body, "%s %s = %s;\n", type, result, value);
     while (next_point(w, outputs, w->s->nindex))
@@ -1441,6 +1468,253 @@ static void put_windows(Writer *w, const Nest *nest, const Output *outer, int in
     memcpy(w->offset, before.offset, sizeof w->offset);
 }
 
+/* ---- Followers -------------------------------------------------------------------------------------------------------
+ *
+ * What follows on all that a tile holds (follow.c): for one row after the other its elements and its numbers, each in a register
+ * of its own; in the end what is added to memory, which takes from all rows. */
+
+/* A follower's value for the output at hand: its number among the rows, and along the row where it is one of several there. */
+static const char *follower_name(const Nest *nest, const Kernel *follower, const Output *o)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = statement_of(follower);
+    int64_t row = 0;
+    for (int i = 0; i < output_indices(statement_of(k)); i++)
+        if (i != k->row)
+            row = row * nest->tile.factor[i] + o->at[i];
+    const char *name = format("%s%lld", c_name(s->out.tensor->name), (long long)row);
+    bool several = k->row >= 0 && depends_on(&s->out, k->row) && nest->tile.factor[k->row] > 1;
+    return several ? format("%s_%lld", name, (long long)o->at[k->row]) : name;
+}
+
+/* All that is in registers for the output at hand when a follower runs; NULL: the last one has. */
+static void hold_output(Writer *w, const Nest *nest, const Output *o, const Kernel *until)
+{
+    const Kernel *k = nest->kernel;
+    const char *name = register_name(nest, o, 0);
+    w->nheld = 0;
+    hold(w, &statement_of(k)->out, name);
+    for (int i = 0; i < k->nthen; i++)
+        hold(w, &k->then[i]->out, then_name(i + 1, name));
+    for (const Kernel *f = k->followers; f != until; f = f->next)
+        if (!adds_to_memory(f) && !is_spread(k, f))
+            hold(w, &statement_of(f)->out, follower_name(nest, f, o));
+}
+
+/* The lanes that count of a vector that is summed up. */
+static const char *lanes_to_add(Writer *w, const char *value)
+{
+    if (!w->partial)
+        return value;
+    w->uses->first = true;
+    return format("FIRST%s(%lld, %s)", w->kind, (long long)w->partial, value);
+}
+
+static const char *lanes_to_compare(Writer *w, const char *value)
+{
+    if (!w->partial)
+        return value;
+    w->uses->select = w->uses->lanes = w->uses->all = true;
+    return format("SELECT%s(LANES%s < %lld.0f, %s, ALL%s(-INFINITY))", w->kind, w->kind, (long long)w->partial, value, w->kind);
+}
+
+/* The sum or the maximum of a row, in the row at hand. */
+static void put_row_number(Writer *w, const Nest *nest, const Kernel *f, Output *o, int depth)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = f->body, *maker = w->s;
+    bool across = w->lane == k->row && w->lane >= 0, maximum = s->store == STORE_MAX, vector = w->lane >= 0 && !across && depends_on(&s->out, w->lane);
+    const char *name = follower_name(nest, f, o), *all = across ? format("all_%s", name) : name;
+    const char *first = NULL;
+    int64_t count = nest->tile.factor[k->row];
+    w->uses->greater |= maximum;
+    w->uses->select |= maximum && (vector || (across && count > 1));
+    if (!maximum && !expr_is(f->first->rhs, 0)) {
+        hold_output(w, nest, o, f);
+        w->s = f->first;
+        first = operand_text(w, f->first->rhs, vector, SUM);
+        w->s = maker;
+    }
+    for (o->at[k->row] = 0; o->at[k->row] < count; o->at[k->row]++) {
+        move_to(w, nest, o);
+        hold_output(w, nest, o, f);
+        w->s = s;
+        const char *value = operand_text(w, s->rhs, vector || across, SUM);
+        if (across)
+            value = maximum ? lanes_to_compare(w, value) : lanes_to_add(w, value);
+        w->s = maker;
+        if (across && count == 1) {
+            all = value;
+            continue;
+        }
+        indent(&w->body, depth);
+        const char *type = type_name(w, vector || across);
+        if (!o->at[k->row])
+            put(&w->body, "%s%s %s = %s%s%s;\n", count == 1 ? "const " : "", type, all, first && !across ? first : "", first && !across ? " + " : "", value);
+        else if (!maximum)
+            put(&w->body, "%s += %s;\n", all, value);
+        else {
+            const char *other = format("%s_%lld", all, (long long)o->at[k->row]);
+            put(&w->body, "const %s %s = %s;\n", type, other, value);
+            indent(&w->body, depth);
+            put_greater(w, all, other, all, other, vector || across);
+        }
+    }
+    o->at[k->row] = 0;
+    move_to(w, nest, o);
+    if (!across)
+        return;
+    *(maximum ? &w->uses->greatest : &w->uses->sum) = true;
+    indent(&w->body, depth);
+    put(&w->body, "const float %s = %s%s%s%s(%s);\n", name, first ? first : "", first ? " + " : "", maximum ? "GREATEST" : "SUM", w->kind, all);
+}
+
+/* At one output: a number, or a vector of them, or where it is spread all of its places. */
+static void put_follower(Writer *w, const Nest *nest, const Kernel *f, const Output *o, int depth)
+{
+    const Kernel *k = nest->kernel;
+    const Statement *s = f->first, *maker = w->s;
+    int outputs = output_indices(statement_of(k));
+    bool vector = w->lane >= 0 && depends_on(&s->out, w->lane);
+    hold_output(w, nest, o, f);
+    w->s = s;
+    for (int i = outputs; i < s->nindex; i++) {
+        w->fixed[i] = true;
+        w->offset[i] = 0;
+    }
+    do {
+        if (w->lane < 0)
+            put_early(w, s->rhs, depth, false);
+        const char *value = expr_text(w, s->rhs, vector);
+        w->nearly = 0;
+        if (!is_spread(k, f)) {
+            const char *name = follower_name(nest, f, o);
+            indent(&w->body, depth);
+            put(&w->body, "const %s %s = %s;\n", type_name(w, vector), name, value);
+            value = name;
+        }
+        if (!f->dropped[0]) {
+            indent(&w->body, depth);
+            if (vector)
+                put_store(w, nest, &s->out, value);
+            else {
+                put_access(w, &w->body, &s->out);
+                put(&w->body, " = %s;\n", value);
+            }
+        }
+    } while (next_point(w, outputs, s->nindex));
+    w->s = maker;
+}
+
+static void put_row(Writer *w, const Nest *nest, Output *o, int depth)
+{
+    const Kernel *k = nest->kernel;
+    for (const Kernel *f = k->followers; f; f = f->next) {
+        if (adds_to_memory(f))
+            continue;
+        if (f->body) {
+            put_row_number(w, nest, f, o, depth);
+            if (f->dropped[0])
+                continue;
+            bool vector = w->lane >= 0 && depends_on(&f->body->out, w->lane);
+            indent(&w->body, depth);
+            if (vector)
+                put_store(w, nest, &f->body->out, follower_name(nest, f, o));
+            else {
+                put_access(w, &w->body, &f->body->out);
+                put(&w->body, " = %s;\n", follower_name(nest, f, o));
+            }
+            continue;
+        }
+        int64_t count = k->row >= 0 && depends_on(&f->first->out, k->row) ? nest->tile.factor[k->row] : 1, at = o->at[k->row < 0 ? 0 : k->row];
+        for (int64_t v = 0; v < count; v++) {
+            if (k->row >= 0)
+                o->at[k->row] = at + v;
+            move_to(w, nest, o);
+            put_follower(w, nest, f, o, depth);
+        }
+        if (k->row >= 0)
+            o->at[k->row] = at;
+        move_to(w, nest, o);
+    }
+}
+
+/* The next output of the tile that differs from the one at hand in an index on which the statement's sum, or what it adds up,
+ * depends; with `out` it goes through the sums. */
+static bool next_of(Writer *w, const Nest *nest, const Statement *s, bool out, Output *o)
+{
+    for (int i = output_indices(w->s) - 1; i >= 0; i--) {
+        if (depends_on(&s->out, i) != out || (!out && !rhs_depends_on(s, i)))
+            continue;
+        if (++o->at[i] < nest->tile.factor[i]) {
+            move_to(w, nest, o);
+            return true;
+        }
+        o->at[i] = 0;
+    }
+    move_to(w, nest, o);
+    return false;
+}
+
+static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Output *o, int depth)
+{
+    const Statement *s = f->body, *maker = w->s;
+    bool vector = w->lane >= 0 && depends_on(&s->out, w->lane), across = w->lane >= 0 && !vector && varies(w, s->rhs);
+    const char *type = type_name(w, vector || across);
+    first_output(w, nest, o);
+    for (int64_t sums = 0, more = true; more; sums++) {
+        const char *name = format("%s%lld", c_name(s->out.tensor->name), (long long)sums), *begin = format("%s %s =", type, name);
+        if (vector) {
+            w->s = s;
+            indent(&w->body, depth);
+            put(&w->body, "%s %s;\n", begin, expr_text(w, &(Expr){.op = OP_LOAD, .access = s->out}, true));
+            w->s = maker;
+            begin = format("%s +=", name);
+        }
+        do {
+            hold_output(w, nest, o, NULL);
+            w->s = s;
+            const char *value = expr_text(w, s->rhs, vector || across);
+            w->s = maker;
+            indent(&w->body, depth);
+            put(&w->body, "%s %s;\n", begin, across ? lanes_to_add(w, value) : value);
+            begin = format("%s +=", name);
+        } while (next_of(w, nest, s, false, o));
+        w->s = s;
+        indent(&w->body, depth);
+        if (vector)
+            put_store(w, nest, &s->out, name);
+        else {
+            w->uses->sum |= across;
+            put_access(w, &w->body, &s->out);
+            put(&w->body, across ? " += SUM%s(%s);\n" : " += %s%s;\n", across ? w->kind : "", name);
+        }
+        w->s = maker;
+        more = next_of(w, nest, s, true, o);
+    }
+}
+
+static void put_followers(Writer *w, const Nest *nest, const Output *outer, int depth)
+{
+    const Kernel *k = nest->kernel;
+    bool fixed[MAX_INDEX];
+    int64_t offset[MAX_INDEX];
+    Output o = *outer;
+    memcpy(fixed, w->fixed, sizeof fixed);
+    memcpy(offset, w->offset, sizeof offset);
+    first_output(w, nest, &o);
+    do
+        if (k->row < 0 || !o.at[k->row])
+            put_row(w, nest, &o, depth);
+    while (next_output(w, nest, &o));
+    for (const Kernel *f = k->followers; f; f = f->next)
+        if (adds_to_memory(f))
+            put_sum_to_memory(w, nest, f, &o, depth);
+    w->nheld = 0;
+    memcpy(w->fixed, fixed, sizeof fixed);
+    memcpy(w->offset, offset, sizeof offset);
+}
+
 /* Opens the loops over outputs: along the lane first where that keeps a slice of weights near. */
 static void open_outputs(Writer *w, const Nest *nest, int *depth)
 {
@@ -1478,7 +1752,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
     open_outputs(w, nest, &depth);
     Output o;
     memcpy(o.base, w->offset, sizeof o.base);
-    bool braces = early || k->nthen || k->window;
+    bool braces = early || k->nthen || k->window || k->followers;
     if (braces) {
         open_brace(w, depth, w->level);
         depth += depth == w->level;
@@ -1489,7 +1763,7 @@ static void emit_pointwise(Writer *w, const Nest *nest)
             put_early(w, s->rhs, depth, false);
         const char *value = expr_text(w, s->rhs, vector);
         w->nearly = 0;
-        if (k->nthen || k->window) {
+        if (k->nthen || k->window || k->followers) {
             const char *name = register_name(nest, &o, 0);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", type_name(w, vector), name, value);
@@ -1499,6 +1773,8 @@ static void emit_pointwise(Writer *w, const Nest *nest)
     } while (next_output(w, nest, &o));
     if (k->window)
         put_windows(w, nest, &o, -1, depth);
+    if (k->followers)
+        put_followers(w, nest, &o, depth);
     if (braces)
         close_brace(w, depth - 1);
 }
@@ -1671,6 +1947,8 @@ static void emit_transform(Writer *w, const Nest *nest)
         if (k->window)
             put_windows(w, nest, &o, to[0], depth);
     }
+    if (k->followers)
+        put_followers(w, nest, &o, depth);
     close_brace(w, depth - 1);
 }
 
@@ -1816,6 +2094,8 @@ static void emit_nest(Writer *w, const Nest *nest)
     } while (next_output(w, nest, &o));
     if (k->window)
         put_windows(w, nest, &o, -1, depth);
+    if (k->followers)
+        put_followers(w, nest, &o, depth);
     close_brace(w, depth - 1);
 }
 
@@ -1888,7 +2168,7 @@ static void emit_empty_region(Writer *w, const Kernel *k, const Region *r)
     first.nindex = output_indices(s);
     first.store = STORE_SET;
     first.rhs = s->store == STORE_MAX ? constant(-INFINITY) : k->first ? k->first->rhs : NULL;
-    Kernel fill = {.first = &first, .nthen = k->nthen, .samples = k->samples};
+    Kernel fill = {.first = &first, .nthen = k->nthen, .followers = k->followers, .row = k->row, .samples = k->samples};
     memcpy(fill.then, k->then, sizeof fill.then);
     memcpy(fill.dropped, k->dropped, sizeof fill.dropped);
     Nest nest = {.kernel = &fill, .tile = no_tile()};
@@ -1901,7 +2181,7 @@ static void emit_empty_region(Writer *w, const Kernel *k, const Region *r)
         Statement position = first;
         position.out = same_place(first.out, s->position);
         position.rhs = constant(-1);
-        Kernel positions = {.first = &position, .samples = k->samples};
+        Kernel positions = {.first = &position, .row = -1, .samples = k->samples};
         nest.kernel = &positions;
         emit_as_told(w, &nest);
     }

@@ -326,7 +326,7 @@ bool worth_a_halo(const Statement *s, const Target *target)
     if (little || !best_split(s, target, &partition, &apart))
         return true;
     memcpy(whole->count, s->extent, sizeof whole->count);
-    Kernel k = {.body = (Statement *)s, .regions = whole, .samples = -1};
+    Kernel k = {.body = (Statement *)s, .regions = whole, .samples = -1, .row = -1};
     choose_tiles(&k, target);
     return k.cycles + copying.cycles <= apart;
 }

@@ -447,7 +447,7 @@ typedef struct Region {
     struct Region *next;
 } Region;
 
-enum { MAX_THEN = 4 };
+enum { MAX_THEN = 4, MAX_FOLLOWERS = 14 };
 
 /* One loop nest: an optional first value of out and the statement that accumulates onto it. */
 typedef struct Kernel {
@@ -461,6 +461,8 @@ typedef struct Kernel {
     int nthen;
     bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
     struct Kernel *window; /* a nest over windows on the last value, run where a tile of it is in registers; or NULL */
+    struct Kernel *followers; /* what else is done with the values in the registers of a tile: see follow.c */
+    int row;             /* the index along which followers take sums or maxima, so that tiles hold all of it; -1: none does */
     int64_t step[MAX_INDEX]; /* for each of this nest's outputs' indices: how many points of it one window takes, */
     int along[MAX_INDEX]; /* and for each of the window's: which of this nest's it goes with */
     int samples;         /* the index that runs over the samples of a chunk, or -1 */
@@ -796,7 +798,7 @@ double filter_error(int number, double products);            /* winograd.c: a bo
 double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* plan.c: as one kernel */
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
 /* plan.c: the statements of a kernel: first, body, then what follows on them; those of its window last. */
-enum { MAX_PARTS = 2 * (2 + MAX_THEN) };
+enum { MAX_PARTS = 2 * (2 + MAX_THEN) + 2 * MAX_FOLLOWERS };
 void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
 void run_in_blocks(Pass *, const Target *);                /* block.c */
 bool uses_op(const Expr *, Op);
@@ -812,7 +814,15 @@ bool needs_guard(const Statement *);                       /* does some access f
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
 void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */
 bool set_window(Kernel *, const Kernel *window);           /* window.c: those in its part; false where tiles can't hold whole ones */
+int64_t places_taken(const Access *, const Statement *);   /* elements that it takes; 0: not a box of them, each once */
 int64_t elements_made(const Kernel *);                     /* of its last value; 0: not a box of them, each once */
+/* follow.c: appends what the consumer does to what follows on the maker's tiles; false where that can't be. */
+bool add_follower(Kernel *maker, const Kernel *consumer);
+const Access *held_in_registers(const Kernel *, const Tensor *); /* where its tiles hold that value; NULL: they don't */
+bool adds_to_memory(const Kernel *follower);
+bool is_spread(const Kernel *maker, const Kernel *follower);
+bool rhs_depends_on(const Statement *, int index);
+bool follower_in_vectors(const Kernel *follower, int lane); /* tile.c: may the maker's index lie in lanes? */
 Region window_region(const Kernel *, const Region *);      /* what the window does where the kernel does that region */
 Tile window_tile(const Kernel *, const Tile *);
 Tile no_tile(void);
@@ -836,7 +846,7 @@ const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the a
 void emit_header(FILE *, const Plan *);
 void emit_source(FILE *, const Plan *, const char *header_name);
 typedef struct Uses {    /* what the printed functions call by name */
-    bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes, each, sum;
+    bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes, each, sum, greatest;
     unsigned scalar_math, vector_math;
 } Uses;
 

@@ -153,7 +153,7 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->regions = NULL;
     if (k->regions && !partition && k->first && k->body) {
         Kernel *before = NEW(Kernel);
-        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .blocks = k->blocks, .joins = k->joins};
+        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .row = -1, .blocks = k->blocks, .joins = k->joins};
         k->first = NULL;
         k->joins = k->blocks;
         finish_kernel(k, unroll, target);
@@ -189,7 +189,7 @@ double predicted_cycles(const Statement *first, const Statement *body, const Tar
             *copy[part] = *(part ? body : first);
         }
     Kernel *k = NEW(Kernel);
-    *k = (Kernel){.first = copy[0], .body = copy[1], .samples = -1};
+    *k = (Kernel){.first = copy[0], .body = copy[1], .samples = -1, .row = -1};
     double cycles = 0;
     for (k = finish_kernel(k, UNROLL_TILE, target); k; k = k->next)
         cycles += k->cycles;
@@ -207,7 +207,7 @@ static Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement 
         bool pair = s->store == STORE_SET && next && next->store == STORE_ADD && next->out.tensor == s->out.tensor;
         Kernel *k = *last = NEW(Kernel);
         last = &k->next;
-        k->samples = -1;
+        k->samples = k->row = -1;
         if (s->store == STORE_SET)
             k->first = s;
         else
@@ -263,6 +263,8 @@ static void add_parts(Kernel *k, Statement **part[MAX_PARTS], int *n)
         part[(*n)++] = &k->body;
     for (int i = 0; i < k->nthen; i++)
         part[(*n)++] = &k->then[i];
+    for (Kernel *f = k->followers; f; f = f->next)
+        add_parts(f, part, n);
 }
 
 void parts_of(Kernel *k, Statement **part[MAX_PARTS], int *n)
@@ -285,6 +287,9 @@ static bool stores(const Kernel *k, const Statement *s)
 {
     if (k->window && s != k->first && s != k->body && !is_then(k, s))
         return stores(k->window, s);
+    for (const Kernel *f = k->followers; f; f = f->next)
+        if (s == f->first || s == f->body)
+            return !f->dropped[0];
     for (int i = 0; i < k->nthen; i++)
         if (k->then[i] == s)
             return !k->dropped[i + 1];
@@ -294,6 +299,8 @@ static bool stores(const Kernel *k, const Statement *s)
 /* A value that a statement of the kernel makes and a later one takes out of its register. */
 static bool passes_on(const Kernel *k, const Tensor *t)
 {
+    if (k->followers && held_in_registers(k, t))
+        return true;
     bool made = k->dropped[0] && statement_of(k)->out.tensor == t;
     for (int i = 0; i < k->nthen; i++)
         made |= k->dropped[i + 1] && k->then[i]->out.tensor == t;
@@ -553,11 +560,14 @@ static Expr *expr_over_samples(Samples *samples, const Expr *e)
     return copy;
 }
 
-static Statement *statement_over_samples(Samples *samples, const Statement *s, int nindex)
+/* nindex: how many indices it has; first: the sample comes before them. */
+static Statement *statement_over_samples(Samples *samples, const Statement *s, int nindex, bool first)
 {
+    if (!s)
+        return NULL;
     Statement *copy = NEW(Statement);
     *copy = *s;
-    samples->shift = s->out.tensor->per_sample;
+    samples->shift = first;
     samples->index = samples->shift ? 0 : nindex;
     copy->nindex = nindex + 1;
     for (int i = 0; i < nindex; i++) {
@@ -621,11 +631,16 @@ static void take_samples_together(const Plan *plan, Pass *pass)
             int nindex = s->nindex;
             k->samples = output ? 0 : nindex;
             if (k->first)
-                k->first = statement_over_samples(&samples, k->first, k->body ? k->first->nindex : nindex);
-            if (k->body)
-                k->body = statement_over_samples(&samples, k->body, nindex);
+                k->first = statement_over_samples(&samples, k->first, k->body ? k->first->nindex : nindex, output);
+            k->body = statement_over_samples(&samples, k->body, nindex, output);
             for (int i = 0; i < k->nthen; i++)
-                k->then[i] = statement_over_samples(&samples, k->then[i], k->then[i]->nindex);
+                k->then[i] = statement_over_samples(&samples, k->then[i], k->then[i]->nindex, output);
+            for (Kernel *follower = k->followers; follower; follower = follower->next) {
+                nindex = statement_of(follower)->nindex;
+                follower->first = statement_over_samples(&samples, follower->first, nindex, output);
+                follower->body = statement_over_samples(&samples, follower->body, nindex, output);
+            }
+            k->row += k->row >= 0;
         }
     }
 }
@@ -737,16 +752,18 @@ static const char *part_name(const Function *f)
     return gradients && !others ? "backward_weights" : f->layer->nweights && !gradients ? "backward_input" : "backward";
 }
 
-/* Does it do nothing but add up what all samples share? Gradients don't count: they are what a pass is for. */
+/* Does its layer do nothing there but add up what all samples share? Gradients don't count: they are what a pass is for. */
 static bool adds_up(const Function *f)
 {
-    bool sums = false;
-    for (int i = 0; i < f->nparams; i++) {
-        const Tensor *t = f->param[i];
-        if (f->param_written[i] && t->role == TENSOR_VALUE)
-            sums |= !t->per_sample && !t->of && !t->weight && !t->sum;
-    }
-    return sums;
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;) {
+            const Tensor *t = (*part[n])->out.tensor;
+            if ((*part[n])->layer == f->layer && t->role == TENSOR_VALUE && !t->per_sample && !t->of && !t->weight && !t->sum)
+                return true;
+        }
+    return false;
 }
 
 /* Of what is done around the loops over samples. */

@@ -99,6 +99,16 @@ bool in_vectors(const Statement *s, int lane)
            && expr_in_vectors(s->rhs, lane);
 }
 
+/* What is summed up over lanes, or the same in all of them, is no vector. */
+bool follower_in_vectors(const Kernel *follower, int lane)
+{
+    const Statement *part[] = {follower->first, follower->body};
+    for (int i = 0; i < 2; i++)
+        if (part[i] && !(depends_on(&part[i]->out, lane) ? in_vectors(part[i], lane) : expr_in_vectors(part[i]->rhs, lane)))
+            return false;
+    return true;
+}
+
 static bool window_in_vectors(const Kernel *k, int lane)
 {
     for (int i = 0; k->window && i < output_indices(k->window->body); i++)
@@ -115,6 +125,8 @@ static int choose_lane(const Kernel *k, const Region *box)
         bool fits = in_vectors(s, i) && (!k->first || !k->body || in_vectors(k->first, i));
         for (int n = 0; n < k->nthen; n++)
             fits &= in_vectors(k->then[n], i);
+        for (const Kernel *f = k->followers; f; f = f->next)
+            fits &= follower_in_vectors(f, i);
         fits &= window_in_vectors(k, i);
         if (fits && i != k->samples && (best < 0 || box->count[i] > box->count[best]))
             best = i;
@@ -191,6 +203,42 @@ static double held_window_cycles(const Kernel *k, int width)
     return window_cycles(k->window->body, width) - 1.5;
 }
 
+/* To gather a vector of numbers that lie apart, or to add up one, without much to overlap with; and to add to what has just been
+ * stored. */
+static const double lanes_cycles = 10, store_cycles = 8;
+
+typedef struct Loads {   /* of values that the tiles of a kernel hold: they cost nothing */
+    const Kernel *kernel;
+    double cycles;
+} Loads;
+
+static void note_held(const Access *access, void *context)
+{
+    Loads *held = context;
+    if (held_in_registers(held->kernel, access->tensor))
+        held->cycles += expr_cycles(&(Expr){.op = OP_LOAD}, 1);
+}
+
+/* What follows on a tile of so many vectors, or numbers, `row` of them in each row; whole: it is the only tile. */
+static double followers_cycles(const Kernel *k, const Tile *tile, double vectors, double row, bool whole)
+{
+    double cycles = 0;
+    for (const Kernel *f = k->followers; f; f = f->next) {
+        const Statement *s = statement_of(f);
+        Loads held = {k, 0};
+        visit_loads(s->rhs, note_held, &held);
+        bool of_row = k->row >= 0 && !rhs_depends_on(s, k->row);
+        bool across = tile->lane >= 0 && !depends_on(&s->out, tile->lane) && rhs_depends_on(s, tile->lane);
+        double places = 1, times = of_row ? vectors / row : vectors;
+        for (int i = output_indices(statement_of(k)); i < s->nindex; i++)
+            places *= (double)s->extent[i];
+        cycles += times * places * (expr_cycles(s->rhs, tile->width) - held.cycles + 0.5);
+        cycles += adds_to_memory(f) && !whole ? store_cycles : 0;
+        cycles += across ? lanes_cycles * (adds_to_memory(f) || vectors == row ? 2 : vectors / row) : 0; /* what is alone waits for it */
+    }
+    return cycles;
+}
+
 /* One tile with held[] outputs along each index: cycles for all its points. */
 static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
 {
@@ -226,9 +274,13 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
         then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
     if (m->kernel->window)
         then += held_window_cycles(m->kernel, tile->width);
+    bool whole = true;
+    for (int i = 0; i < m->outputs; i++)
+        whole &= held[i] * (i == tile->lane ? tile->width : 1) >= m->box->count[i];
+    double follow = followers_cycles(m->kernel, tile, accumulators, m->kernel->row >= 0 ? (double)held[m->kernel->row] : 1, whole);
     if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
-        return step + accumulators * (then + 0.5) + loop;
-    return steps * step + ends / 2 + accumulators * then + loop + latency_cycles / ahead;
+        return step + accumulators * (then + 0.5) + follow + loop;
+    return steps * step + ends / 2 + accumulators * then + follow + loop + latency_cycles / ahead;
 }
 
 /* All tiles of a region, whole ones and the rests along each index. */
@@ -348,6 +400,13 @@ static bool holds_batch(const Model *m, const Tile *tile)
     return false;
 }
 
+/* Do the tiles hold whole rows? */
+static bool holds_rows(const Model *m, const Tile *tile)
+{
+    int row = m->kernel->row;
+    return row < 0 || tile->factor[row] * (row == tile->lane ? tile->width : 1) >= m->box->count[row];
+}
+
 /* Do the tiles hold whole windows? */
 static bool holds_windows(const Model *m, const Tile *tile)
 {
@@ -405,13 +464,14 @@ static Tile transform_tile(const Kernel *k, const Region *box, const Target *tar
         then += expr_cycles(k->then[n]->rhs, tile.width);
     if (k->window)
         then += held_window_cycles(k, tile.width);
+    then += followers_cycles(k, &tile, out, 1, times == in * out) / out;
     tile.cycles = times / in / out * (0.5 * operations + 0.5 * in + 0.5 * between + out * (1 + then) + 4);
     return tile;
 }
 
 static void consider(const Model *m, Tile *best, Tile *tile, bool main)
 {
-    if (!holds_windows(m, tile))
+    if (!holds_windows(m, tile) || !holds_rows(m, tile))
         return;
     unroll_taps(m, tile, main);
     int loop = innermost_loop(m, tile);
@@ -522,9 +582,6 @@ static void choose_block(const Model *m, Tile *tile)
     tile->block = block;
 }
 
-/* To gather a vector of numbers that lie apart, or to add up one, without much to overlap with. */
-static const double lanes_cycles = 10;
-
 void choose_tiles(Kernel *k, const Target *target)
 {
     const Statement *s = k->body ? k->body : k->first;
@@ -542,6 +599,8 @@ void choose_tiles(Kernel *k, const Target *target)
         int lane = target->lanes > 1 ? choose_lane(k, r) : -1;
         if (k->body && is_transform(s)) {
             r->tile = transform_tile(k, r, target, lane);
+            if (!holds_rows(&m, &r->tile))
+                r->tile.cycles = INFINITY;
             k->cycles += r->tile.cycles;
             continue;
         }
@@ -575,7 +634,7 @@ Region *best_split(const Statement *s, const Target *target, bool *partition, do
             n++;
         if (!regions || n > MOST_REGIONS || (!parts && s->store != STORE_ADD))
             continue;
-        Kernel k = {.body = (Statement *)s, .regions = regions, .samples = -1};
+        Kernel k = {.body = (Statement *)s, .regions = regions, .samples = -1, .row = -1};
         choose_tiles(&k, target);
         if (!parts) {
             double outputs = 1;

@@ -81,13 +81,17 @@ static int64_t places(const Affine *a, const Statement *s)
     return most - least + 1 == count ? count : 0;
 }
 
+int64_t places_taken(const Access *access, const Statement *s)
+{
+    int64_t count = 1;
+    for (int d = 0; d < access->tensor->rank; d++)
+        count *= places(&access->at[d], s);
+    return count;
+}
+
 int64_t elements_made(const Kernel *k)
 {
-    const Access *made = made_by(k);
-    int64_t count = 1;
-    for (int d = 0; d < made->tensor->rank; d++)
-        count *= places(&made->at[d], statement_of(k));
-    return count;
+    return places_taken(made_by(k), statement_of(k));
 }
 
 /* One dimension of the value, in which the kernel makes `made` and the windows look `at`: sets how many points of the

@@ -76,6 +76,7 @@ static NOINLINE void batchnorm1_once(const float batchnorm1_weight[restrict 8],
  *
  *     batchnorm1.out[o, y, x] = batchnorm1.shift[o]   for o<2 y<2 x<2
  *     batchnorm1.out[o, y, x] += conv1.weight.folded[ky, kx, 0, o] * input[0, y + ky, x + kx]   for o<2 y<2 x<2 ky<3 kx<3
+ *     relu1.out[c, y, x] = (batchnorm1.out[c, y, x] <= 0 ? 0 : batchnorm1.out[c, y, x])   for c<2 y<2 x<2
  */
 static NOINLINE void conv1_forward(const float conv1_weight_folded[restrict 3][3][1][8],
                                    const float input[restrict 1][4][4],

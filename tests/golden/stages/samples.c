@@ -115,6 +115,7 @@ static inline float sum16(const float *a)
     const four v = *(const four *)a + *(const four *)(a + 4) + *(const four *)(a + 8) + *(const four *)(a + 12);
     return (v[0] + v[1]) + (v[2] + v[3]);
 }
+#define SUM16(v) __extension__({ const vec16 v_ = (v); sum16((const float *)&v_); })
 
 /* Of vectors of 16: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
  * below need for the same bits everywhere. */
@@ -195,6 +196,7 @@ static inline void log_in_place16(vec16 *at)
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[i, o] * input[i]   for o<3 i<2
+ *     tanh1.out[c] = tanh(fc1.out[c])   for c<3
  */
 static inline void fc1_forward(const float *fc1_weight,
                                const float *input,
@@ -305,6 +307,7 @@ static NOINLINE void fc1_backward_clear(float d_fc1_weight_lanes[restrict 2][3][
  *     input.lanes[c, s] = input[s, c]   for c<2 s<16
  *     fc1.out[o, s] = fc1.bias[o]   for o<3 s<16
  *     fc1.out[o, s] += fc1.weight[i, o] * input.lanes[i, s]   for o<3 s<16 i<2
+ *     tanh1.out[c, s] = tanh(fc1.out[c, s])   for c<3 s<16
  */
 static inline void fc1_training(const float input[16][2],
                                 const float fc1_weight[2][4],
@@ -352,12 +355,35 @@ static inline void fc1_training(const float input[16][2],
  *
  *     fc2.out[o, s] = fc2.bias[o]   for o<2 s<16
  *     fc2.out[o, s] += fc2.weight[i, o] * tanh1.out[i, s]   for o<2 s<16 i<3
+ *     target.lanes[0, s] = target[s, 0]   for s<16
+ *     mean.lanes[s] = ((s + 1) <= m ? 1/samples : 0)   for s<16
+ *     loss.max[s] max= fc2.out[c, s]   for s<16 c<2
+ *     loss.exp[c, s] = exp((fc2.out[c, s] - loss.max[s]))   for c<2 s<16
+ *     loss.sum[s] = 0   for s<16
+ *     loss.sum[s] += loss.exp[c, s]   for s<16 c<2
+ *     loss.nll[s] = (0 <= target.lanes[0, s] ? (target.lanes[0, s] <= 1 ? log(loss.sum[s]) : nan) : nan)   for s<16
+ *     loss.nll[s] += (target.lanes[0, s] == (c) ? (loss.max[s] - fc2.out[c, s]) : 0)   for s<16 c<2
+ *     loss.lanes[s] += loss.nll[s] * mean.lanes[s]   for s<16
+ *     d_fc2.out[c, s] = (loss.exp[c, s] / loss.sum[s] - (target.lanes[0, s] == (c) ? 1 : 0)) * mean.lanes[s]   for c<2 s<16
+ *     d_fc2.bias.lanes[o, s] += d_fc2.out[o, s]   for o<2 s<16
  */
-static inline void fc2_training(const float fc2_weight[3][4],
+static inline void fc2_training(const int target[16][1],
+                                float target_lanes[1][16],
+                                float mean_lanes[16],
+                                const float fc2_weight[3][4],
                                 const float tanh1_out[3][16],
                                 const float fc2_bias[4],
-                                float fc2_out[2][16])
+                                float d_fc2_bias_lanes[2][16],
+                                float d_fc2_out[2][16],
+                                float loss_lanes[16], float mean, int m)
 {
+    if (m == 16)
+        for (int s = 0; s < 16; s++)
+            target_lanes[0][s] = target[s][0];
+    else
+        for (int s = 0; s < 16; s++)
+            target_lanes[0][s] = target[s < m ? s : m - 1][0];
+    STORE16(mean_lanes[0], SELECT16((LANES16 + 1.0f) <= (float)m, ALL16(mean), ALL16(0.0f)));
     {
         vec16 s0 = ALL16(fc2_bias[0]);
         vec16 s1 = ALL16(fc2_bias[1]);
@@ -382,96 +408,39 @@ static inline void fc2_training(const float fc2_weight[3][4],
             const float a2 = fc2_weight[2][1];
             s1 += a2 * v1;
         }
-        STORE16(fc2_out[0][0], s0);
-        STORE16(fc2_out[1][0], s1);
+        vec16 loss_max0 = s0;
+        const vec16 loss_max0_1 = s1;
+        loss_max0 = SELECT16(GREATER(loss_max0_1, loss_max0), loss_max0_1, loss_max0);
+        const vec16 loss_exp0_0 = exp_v16(s0 - loss_max0);
+        const vec16 loss_exp0_1 = exp_v16(s1 - loss_max0);
+        vec16 loss_sum0 = loss_exp0_0;
+        loss_sum0 += loss_exp0_1;
+        vec16 loss_nll0 = SELECT16(0.0f <= LOAD16(target_lanes[0][0]), SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(loss_sum0), ALL16(NAN)), ALL16(NAN)) + SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, loss_max0 - s0, ALL16(0.0f));
+        loss_nll0 += SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, loss_max0 - s1, ALL16(0.0f));
+        const vec16 d_fc2_out0_0 = (loss_exp0_0 / loss_sum0 - (SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]);
+        STORE16(d_fc2_out[0][0], d_fc2_out0_0);
+        const vec16 d_fc2_out0_1 = (loss_exp0_1 / loss_sum0 - (SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]);
+        STORE16(d_fc2_out[1][0], d_fc2_out0_1);
+        vec16 loss_lanes0 = LOAD16(loss_lanes[0]);
+        loss_lanes0 += loss_nll0 * LOAD16(mean_lanes[0]);
+        STORE16(loss_lanes[0], loss_lanes0);
+        vec16 d_fc2_bias_lanes0 = LOAD16(d_fc2_bias_lanes[0][0]);
+        d_fc2_bias_lanes0 += d_fc2_out0_0;
+        STORE16(d_fc2_bias_lanes[0][0], d_fc2_bias_lanes0);
+        vec16 d_fc2_bias_lanes1 = LOAD16(d_fc2_bias_lanes[1][0]);
+        d_fc2_bias_lanes1 += d_fc2_out0_1;
+        STORE16(d_fc2_bias_lanes[1][0], d_fc2_bias_lanes1);
     }
-}
-
-/* loss crossentropy
- * 2 -> a number: tile, 176 points
- *
- *     target.lanes[0, s] = target[s, 0]   for s<16
- *     mean.lanes[s] = ((s + 1) <= m ? 1/samples : 0)   for s<16
- *     loss.max[s] max= fc2.out[c, s]   for s<16 c<2
- *     loss.exp[c, s] = exp((fc2.out[c, s] - loss.max[s]))   for c<2 s<16
- *     loss.sum[s] = 0   for s<16
- *     loss.sum[s] += loss.exp[c, s]   for s<16 c<2
- *     loss.nll[s] = (0 <= target.lanes[0, s] ? (target.lanes[0, s] <= 1 ? log(loss.sum[s]) : nan) : nan)   for s<16
- *     loss.nll[s] += (target.lanes[0, s] == (c) ? (loss.max[s] - fc2.out[c, s]) : 0)   for s<16 c<2
- *     loss.lanes[s] += loss.nll[s] * mean.lanes[s]   for s<16
- */
-static inline void loss_forward(const int target[16][1],
-                                const float fc2_out[2][16],
-                                float loss_max[16],
-                                float loss_exp[2][16],
-                                float target_lanes[1][16],
-                                float loss_sum[16],
-                                float loss_nll[16],
-                                float mean_lanes[16],
-                                float loss_lanes[16], float mean, int m)
-{
-    if (m == 16)
-        for (int s = 0; s < 16; s++)
-            target_lanes[0][s] = target[s][0];
-    else
-        for (int s = 0; s < 16; s++)
-            target_lanes[0][s] = target[s < m ? s : m - 1][0];
-    STORE16(mean_lanes[0], SELECT16((LANES16 + 1.0f) <= (float)m, ALL16(mean), ALL16(0.0f)));
-    {
-        vec16 best = ALL16(-INFINITY);
-        vec16 v;
-        v = LOAD16(fc2_out[0][0]);
-        best = SELECT16(GREATER(v, best), v, best);
-        v = LOAD16(fc2_out[1][0]);
-        best = SELECT16(GREATER(v, best), v, best);
-        STORE16(loss_max[0], best);
-    }
-    for (int c = 0; c < 2; c++)
-        STORE16(loss_exp[c][0], exp_v16(LOAD16(fc2_out[c][0]) - LOAD16(loss_max[0])));
-    {
-        vec16 sum = {0};
-        sum += LOAD16(loss_exp[0][0]);
-        sum += LOAD16(loss_exp[1][0]);
-        STORE16(loss_sum[0], sum);
-    }
-    {
-        vec16 sum = SELECT16(0.0f <= LOAD16(target_lanes[0][0]), SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(LOAD16(loss_sum[0])), ALL16(NAN)), ALL16(NAN));
-        sum += SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, LOAD16(loss_max[0]) - LOAD16(fc2_out[0][0]), ALL16(0.0f));
-        sum += SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, LOAD16(loss_max[0]) - LOAD16(fc2_out[1][0]), ALL16(0.0f));
-        STORE16(loss_nll[0], sum);
-    }
-    {
-        vec16 sum = LOAD16(loss_lanes[0]);
-        sum += LOAD16(loss_nll[0]) * LOAD16(mean_lanes[0]);
-        STORE16(loss_lanes[0], sum);
-    }
-}
-
-/* loss crossentropy, backward
- * 2 -> a number: tile, 32 points
- *
- *     d_fc2.out[c, s] = (loss.exp[c, s] / loss.sum[s] - (target.lanes[0, s] == (c) ? 1 : 0)) * mean.lanes[s]   for c<2 s<16
- */
-static inline void loss_backward(const float loss_exp[2][16],
-                                 const float loss_sum[16],
-                                 const float target_lanes[1][16],
-                                 const float mean_lanes[16],
-                                 float d_fc2_out[2][16])
-{
-    for (int c = 0; c < 2; c++)
-        STORE16(d_fc2_out[c][0], (LOAD16(loss_exp[c][0]) / LOAD16(loss_sum[0]) - (SELECT16(LOAD16(target_lanes[0][0]) == (float)(c), ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]));
 }
 
 /* fc 2, backward
  * 3 -> 2: tile, 128 points
  *
  *     d_fc2.weight.lanes[i, o, s] += d_fc2.out[o, s] * tanh1.out[i, s]   for i<3 o<2 s<16
- *     d_fc2.bias.lanes[o, s] += d_fc2.out[o, s]   for o<2 s<16
  */
 static inline void fc2_backward_weights(const float d_fc2_out[2][16],
                                         const float tanh1_out[3][16],
-                                        float d_fc2_weight_lanes[3][2][16],
-                                        float d_fc2_bias_lanes[2][16])
+                                        float d_fc2_weight_lanes[3][2][16])
 {
     {
         vec16 s0 = LOAD16(d_fc2_weight_lanes[0][0][0]);
@@ -498,11 +467,6 @@ static inline void fc2_backward_weights(const float d_fc2_out[2][16],
         STORE16(d_fc2_weight_lanes[2][0][0], s4);
         STORE16(d_fc2_weight_lanes[2][1][0], s5);
     }
-    for (int o = 0; o < 2; o++) {
-        vec16 sum = LOAD16(d_fc2_bias_lanes[o][0]);
-        sum += LOAD16(d_fc2_out[o][0]);
-        STORE16(d_fc2_bias_lanes[o][0], sum);
-    }
 }
 
 /* fc 2, backward
@@ -510,10 +474,13 @@ static inline void fc2_backward_weights(const float d_fc2_out[2][16],
  *
  *     d_tanh1.out[c, s] = 0   for c<3 s<16
  *     d_tanh1.out[i, s] += d_fc2.out[o, s] * fc2.weight[i, o]   for i<3 s<16 o<2
+ *     d_fc1.out[c, s] = d_tanh1.out[c, s] * (1 - tanh1.out[c, s] * tanh1.out[c, s])   for c<3 s<16
+ *     d_fc1.bias.lanes[o, s] += d_fc1.out[o, s]   for o<3 s<16
  */
 static inline void fc2_backward_input(const float tanh1_out[3][16],
                                       const float d_fc2_out[2][16],
                                       const float fc2_weight[3][4],
+                                      float d_fc1_bias_lanes[3][16],
                                       float d_fc1_out[3][16])
 {
     {
@@ -538,9 +505,21 @@ static inline void fc2_backward_input(const float tanh1_out[3][16],
             const float a3 = fc2_weight[2][1];
             s2 += v0 * a3;
         }
-        STORE16(d_fc1_out[0][0], s0 * (1.0f - LOAD16(tanh1_out[0][0]) * LOAD16(tanh1_out[0][0])));
-        STORE16(d_fc1_out[1][0], s1 * (1.0f - LOAD16(tanh1_out[1][0]) * LOAD16(tanh1_out[1][0])));
-        STORE16(d_fc1_out[2][0], s2 * (1.0f - LOAD16(tanh1_out[2][0]) * LOAD16(tanh1_out[2][0])));
+        const vec16 then1_s0 = s0 * (1.0f - LOAD16(tanh1_out[0][0]) * LOAD16(tanh1_out[0][0]));
+        STORE16(d_fc1_out[0][0], then1_s0);
+        const vec16 then1_s1 = s1 * (1.0f - LOAD16(tanh1_out[1][0]) * LOAD16(tanh1_out[1][0]));
+        STORE16(d_fc1_out[1][0], then1_s1);
+        const vec16 then1_s2 = s2 * (1.0f - LOAD16(tanh1_out[2][0]) * LOAD16(tanh1_out[2][0]));
+        STORE16(d_fc1_out[2][0], then1_s2);
+        vec16 d_fc1_bias_lanes0 = LOAD16(d_fc1_bias_lanes[0][0]);
+        d_fc1_bias_lanes0 += then1_s0;
+        STORE16(d_fc1_bias_lanes[0][0], d_fc1_bias_lanes0);
+        vec16 d_fc1_bias_lanes1 = LOAD16(d_fc1_bias_lanes[1][0]);
+        d_fc1_bias_lanes1 += then1_s1;
+        STORE16(d_fc1_bias_lanes[1][0], d_fc1_bias_lanes1);
+        vec16 d_fc1_bias_lanes2 = LOAD16(d_fc1_bias_lanes[2][0]);
+        d_fc1_bias_lanes2 += then1_s2;
+        STORE16(d_fc1_bias_lanes[2][0], d_fc1_bias_lanes2);
     }
 }
 
@@ -548,12 +527,10 @@ static inline void fc2_backward_input(const float tanh1_out[3][16],
  * 2 -> 3: tile, 144 points
  *
  *     d_fc1.weight.lanes[i, o, s] += d_fc1.out[o, s] * input.lanes[i, s]   for i<2 o<3 s<16
- *     d_fc1.bias.lanes[o, s] += d_fc1.out[o, s]   for o<3 s<16
  */
 static inline void fc1_backward_weights(const float d_fc1_out[3][16],
                                         const float input_lanes[2][16],
-                                        float d_fc1_weight_lanes[2][3][16],
-                                        float d_fc1_bias_lanes[3][16])
+                                        float d_fc1_weight_lanes[2][3][16])
 {
     {
         vec16 s0 = LOAD16(d_fc1_weight_lanes[0][0][0]);
@@ -579,11 +556,6 @@ static inline void fc1_backward_weights(const float d_fc1_out[3][16],
         STORE16(d_fc1_weight_lanes[1][0][0], s3);
         STORE16(d_fc1_weight_lanes[1][1][0], s4);
         STORE16(d_fc1_weight_lanes[1][2][0], s5);
-    }
-    for (int o = 0; o < 3; o++) {
-        vec16 sum = LOAD16(d_fc1_bias_lanes[o][0]);
-        sum += LOAD16(d_fc1_out[o][0]);
-        STORE16(d_fc1_bias_lanes[o][0], sum);
     }
 }
 
@@ -652,21 +624,16 @@ void samples_forward(const samples_params *p, samples_work *w, int n, const floa
 
 float samples_backward(const samples_params *p, samples_work *w, int n, const float *x, const int *t, samples_params *g)
 {
-    void *const loss_lanes = w->arena + 464;   /* 16 */
+    void *const loss_lanes = w->arena + 432;   /* 16 */
     void *const d_fc2_weight_lanes = w->arena + 0;   /* 3x2x16 */
     void *const d_fc2_bias_lanes = w->arena + 336;   /* 2x16 */
     void *const d_fc1_weight_lanes = w->arena + 96;   /* 2x3x16 */
     void *const d_fc1_bias_lanes = w->arena + 192;   /* 3x16 */
     void *const input_lanes = w->arena + 368;   /* 2x16 */
     void *const tanh1_out = w->arena + 240;   /* 3x16 */
-    void *const fc2_out = w->arena + 288;   /* 2x16 */
-    void *const loss_max = w->arena + 320;   /* 16 */
-    void *const loss_exp = w->arena + 400;   /* 2x16 */
-    void *const target_lanes = w->arena + 480;   /* 1x16 */
-    void *const loss_sum = w->arena + 496;   /* 16 */
-    void *const loss_nll = w->arena + 432;   /* 16 */
-    void *const mean_lanes = w->arena + 512;   /* 16 */
-    void *const d_fc2_out = w->arena + 432;   /* 2x16 */
+    void *const target_lanes = w->arena + 288;   /* 1x16 */
+    void *const mean_lanes = w->arena + 304;   /* 16 */
+    void *const d_fc2_out = w->arena + 400;   /* 2x16 */
     void *const d_fc1_out = w->arena + 288;   /* 3x16 */
     const float mean = 1.0f / (float)n;
     float loss = 0.0f;
@@ -679,13 +646,11 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
         const float *const input = x + (size_t)first * SAMPLES_INPUT;
         const int *const target = t + (size_t)first * SAMPLES_TARGETS;
         fc1_training((const float (*)[2])input, p->fc1_weight, input_lanes, p->fc1_bias, tanh1_out, m);
-        fc2_training(p->fc2_weight, tanh1_out, p->fc2_bias, fc2_out);
-        loss_forward((const int (*)[1])target, fc2_out, loss_max, loss_exp, target_lanes, loss_sum, loss_nll,
-            mean_lanes, loss_lanes, mean, m);
-        loss_backward(loss_exp, loss_sum, target_lanes, mean_lanes, d_fc2_out);
-        fc2_backward_weights(d_fc2_out, tanh1_out, d_fc2_weight_lanes, d_fc2_bias_lanes);
-        fc2_backward_input(tanh1_out, d_fc2_out, p->fc2_weight, d_fc1_out);
-        fc1_backward_weights(d_fc1_out, input_lanes, d_fc1_weight_lanes, d_fc1_bias_lanes);
+        fc2_training((const int (*)[1])target, target_lanes, mean_lanes, p->fc2_weight, tanh1_out, p->fc2_bias,
+            d_fc2_bias_lanes, d_fc2_out, loss_lanes, mean, m);
+        fc2_backward_weights(d_fc2_out, tanh1_out, d_fc2_weight_lanes);
+        fc2_backward_input(tanh1_out, d_fc2_out, p->fc2_weight, d_fc1_bias_lanes, d_fc1_out);
+        fc1_backward_weights(d_fc1_out, input_lanes, d_fc1_weight_lanes);
     }
     loss_add_up(loss_lanes, &loss);
     fc2_add_up(d_fc2_weight_lanes, d_fc2_bias_lanes, g->fc2_weight, g->fc2_bias);
