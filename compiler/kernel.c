@@ -828,6 +828,12 @@ static bool is_vector(const Nest *nest)
     return nest->tile.lane >= 0 && nest->tile.width > 1;
 }
 
+/* Do lanes lie over an index that is summed up? Their sum is taken in the end. */
+static bool is_across(const Nest *nest)
+{
+    return is_vector(nest) && nest->tile.lane >= output_indices(statement_of(nest->kernel));
+}
+
 static void open_loop(Writer *w, const Nest *nest, int i, int *depth)
 {
     int64_t begin = nest->begin[i], end = begin + nest->count[i], step = nest->tile.factor[i];
@@ -1028,7 +1034,15 @@ static const char *register_name(const Nest *nest, const Output *o, int64_t part
         name = format("%s%lld%s%lld", name, (long long)o->row, o->row > 9 ? "_" : "", (long long)o->vector);
     else if (held > 1)
         name = format("%s%lld", name, (long long)(o->row + o->vector));
+    if (is_across(nest))
+        name = format("all_%s", name);
     return nest->tile.parts > 1 && part ? format("%s%c", name, (int)('a' + part)) : name;
+}
+
+/* What is behind "best" in the name of a register that holds a maximum. */
+static const char *maximum_suffix(const char *name)
+{
+    return strstr(name, "best") + strlen("best");
 }
 
 /* ---- Loads and stores of vectors ---------------------------------------------------------------------------------- */
@@ -1126,7 +1140,8 @@ static void put_first_value(Writer *w, const Nest *nest, const char *name, int64
     if (k->first && !vector && !part)
         put_early(w, k->first->rhs, depth, false);
     const char *value;
-    if (part || (k->first && expr_is(k->first->rhs, 0)))
+    bool zero = part || (k->first && expr_is(k->first->rhs, 0)) || (is_across(nest) && k->body->store == STORE_ADD);
+    if (zero)
         value = vector ? "{0}" : "0.0f";
     else if (k->body->store == STORE_MAX)
         value = vector ? format("ALL%s(-INFINITY)", w->kind) : "-INFINITY";
@@ -1159,6 +1174,23 @@ static void put_greater(Writer *w, const char *to, const char *value, const char
         put(&w->body, "%s = GREATER(%s, %s) ? %s : %s;\n", to, value, best, a, to);
 }
 
+/* The lanes that count of a vector that is summed up. */
+static const char *lanes_to_add(Writer *w, const char *value)
+{
+    if (!w->partial)
+        return value;
+    w->uses->first = true;
+    return format("FIRST%s(%lld, %s)", w->kind, (long long)w->partial, value);
+}
+
+static const char *lanes_to_compare(Writer *w, const char *value)
+{
+    if (!w->partial)
+        return value;
+    w->uses->select = w->uses->lanes = w->uses->all = true;
+    return format("SELECT%s(LANES%s < %lld.0f, %s, ALL%s(-INFINITY))", w->kind, w->kind, (long long)w->partial, value, w->kind);
+}
+
 /* One accumulation at the point at hand. */
 static void put_accumulation(Writer *w, const Nest *nest, const char *name, int depth)
 {
@@ -1172,25 +1204,19 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
         w->sharing = outputs_held(nest) > 1;
         if (w->sharing)
             visit_loads(s->rhs, share_load, w);
+        const char *term = expr_text(w, s->rhs, vector);
         indent(t, depth);
-        put(t, "%s += ", name);
-        if (vector && !varies(w, s->rhs))
-            put_vector(w, t, s->rhs);
-        else
-            put_expr(w, t, s->rhs, ANY, false);
-        put(t, ";\n");
+        put(t, "%s += %s;\n", name, is_across(nest) ? lanes_to_add(w, term) : term);
         w->sharing = false;
         w->nearly = 0;
         return;
     }
-    const char *suffix = name + strlen("best");
+    const char *suffix = maximum_suffix(name), *value = expr_text(w, s->rhs, false);
     w->uses->greater = true;
     w->uses->select |= vector;
     w->uses->all |= vector;
     indent(t, depth);
-    put(t, "v%s = ", suffix);
-    put_expr(w, t, s->rhs, ANY, false);
-    put(t, ";\n");
+    put(t, "v%s = %s;\n", suffix, is_across(nest) ? lanes_to_compare(w, value) : value);
     if (s->position) {
         indent(t, depth);
         put_greater(w, format("at%s", suffix), format("v%s", suffix), name, number_of_point(w, vector), vector);
@@ -1310,6 +1336,62 @@ static void put_reduction(Writer *w, const Nest *nest, Output *o, int depth)
         put_taps(w, nest, o, inner, true);
     if (braces)
         close_brace(w, inner - 1);
+}
+
+/* In a block of its own, since a loop of one round is none. */
+static void put_part_of_reduction(Writer *w, const Nest *nest, Output *o, int depth)
+{
+    bool block = outputs_held(nest) > 1 && nest->kernel->body->store == STORE_ADD;
+    if (block) {
+        indent(&w->body, depth);
+        put(&w->body, "{\n");
+    }
+    put_reduction(w, nest, o, depth + block);
+    if (block)
+        close_brace(w, depth);
+}
+
+/* All of the reduction; where lanes lie over it, whole vectors, then what is left over. */
+static void put_whole_reduction(Writer *w, const Nest *nest, Output *o, int depth)
+{
+    int lane = nest->tile.lane;
+    Nest whole = *nest, rest = *nest;
+    rest.partial = is_across(nest) ? nest->count[lane] % nest->tile.width : 0;
+    if (!rest.partial) {
+        put_reduction(w, nest, o, depth);
+        return;
+    }
+    whole.count[lane] -= rest.partial;
+    put_part_of_reduction(w, &whole, o, depth);
+    rest.begin[lane] += whole.count[lane];
+    rest.count[lane] = nest->tile.width;
+    for (int i = output_indices(w->s); i < w->s->nindex; i++) {
+        w->fixed[i] = false;
+        w->offset[i] = 0;
+    }
+    put_part_of_reduction(w, &rest, o, depth);
+    w->partial = 0;
+}
+
+/* What the lanes give together, with the first value: a number, whose name it returns. */
+static const char *put_across(Writer *w, const Nest *flat, const Output *o, const char *lanes, int depth)
+{
+    const Kernel *k = flat->kernel;
+    const char *name = register_name(flat, o, 0), *first = "";
+    bool maximum = k->body->store == STORE_MAX;
+    w->lane = -1;
+    w->partial = 0;
+    Expr old = {.op = OP_LOAD, .access = k->body->out};
+    const Expr *begin = k->first ? k->first->rhs : &old;
+    if (!maximum && !expr_is(begin, 0)) {
+        put_early(w, begin, depth, false);
+        first = format("%s + ", operand_text(w, begin, false, SUM));
+        w->nearly = 0;
+    }
+    *(maximum ? &w->uses->greatest : &w->uses->sum) = true;
+    indent(&w->body, depth);
+    put(&w->body, "const float %s = %s%s%s(%s);\n", name, first, maximum ? "GREATEST" : "SUM", w->kind, lanes);
+    return name;
 }
 
 static const char *then_name(int number, const char *of)
@@ -1499,23 +1581,6 @@ static void hold_output(Writer *w, const Nest *nest, const Output *o, const Kern
     for (const Kernel *f = k->followers; f != until; f = f->next)
         if (!adds_to_memory(f) && !is_spread(k, f))
             hold(w, &statement_of(f)->out, follower_name(nest, f, o));
-}
-
-/* The lanes that count of a vector that is summed up. */
-static const char *lanes_to_add(Writer *w, const char *value)
-{
-    if (!w->partial)
-        return value;
-    w->uses->first = true;
-    return format("FIRST%s(%lld, %s)", w->kind, (long long)w->partial, value);
-}
-
-static const char *lanes_to_compare(Writer *w, const char *value)
-{
-    if (!w->partial)
-        return value;
-    w->uses->select = w->uses->lanes = w->uses->all = true;
-    return format("SELECT%s(LANES%s < %lld.0f, %s, ALL%s(-INFINITY))", w->kind, w->kind, (long long)w->partial, value, w->kind);
 }
 
 /* The sum or the maximum of a row, in the row at hand. */
@@ -1720,7 +1785,7 @@ static void open_outputs(Writer *w, const Nest *nest, int *depth)
 {
     const Kernel *k = nest->kernel;
     int outputs = output_indices(w->s), lane = nest->tile.lane;
-    bool lane_first = k->body && is_contraction(k->body) && lane >= 0 && !nest->guarded;
+    bool lane_first = k->body && is_contraction(k->body) && lane >= 0 && lane < outputs && !nest->guarded;
     if (nest->tile.blocked >= 0) {
         int i = nest->tile.blocked;
         const char *name = w->s->index_name[i];
@@ -2065,7 +2130,7 @@ static void emit_nest(Writer *w, const Nest *nest)
             const char *name = register_name(nest, &o, part);
             put_first_value(w, nest, name, part, depth);
             if (s->store == STORE_MAX) {
-                const char *suffix = name + strlen("best");
+                const char *suffix = maximum_suffix(name);
                 indent(&w->body, depth);
                 put(&w->body, "%s v%s", type_name(w, vector), suffix);
                 if (s->position)
@@ -2074,7 +2139,12 @@ static void emit_nest(Writer *w, const Nest *nest)
             }
         }
     while (next_output(w, nest, &o));
-    put_reduction(w, nest, &o, depth);
+    put_whole_reduction(w, nest, &o, depth);
+    Nest flat = *nest; /* without the lanes that are added up */
+    if (is_across(nest)) {
+        flat.tile.lane = -1;
+        flat.tile.width = 1;
+    }
     first_output(w, nest, &o);
     do {
         const char *name = register_name(nest, &o, 0);
@@ -2085,17 +2155,19 @@ static void emit_nest(Writer *w, const Nest *nest)
                 put(&w->body, "%s%s", part > 1 ? " + " : "", register_name(nest, &o, part));
             put(&w->body, ";\n");
         }
-        put_results(w, nest, name, depth);
+        if (is_across(nest))
+            name = put_across(w, &flat, &o, name, depth);
+        put_results(w, &flat, name, depth);
         if (s->position) {
             Access position = same_place(s->out, s->position);
             indent(&w->body, depth);
-            put_store(w, nest, &position, format("at%s", name + strlen("best")));
+            put_store(w, nest, &position, format("at%s", maximum_suffix(name)));
         }
     } while (next_output(w, nest, &o));
     if (k->window)
-        put_windows(w, nest, &o, -1, depth);
+        put_windows(w, &flat, &o, -1, depth);
     if (k->followers)
-        put_followers(w, nest, &o, depth);
+        put_followers(w, &flat, &o, depth);
     close_brace(w, depth - 1);
 }
 

@@ -149,7 +149,7 @@ static void lay_out_tensor(Tensor *t, int lanes)
         permute_tensor(t, value_axis);
         pads = true;
     }
-    if (pads)
+    if (pads && t->dim[t->rank - 1] > 1)
         t->room[t->rank - 1] = round_up(t->dim[t->rank - 1], lanes);
     set_floats(t);
 }

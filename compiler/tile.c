@@ -2,7 +2,8 @@
  * registers at once.
  *
  * Lanes: an output index that steps by one element, or not at all, in every tensor, so that a vector is loaded
- * and stored as it lies. The factor of an index is how many of its values (along the lane: vectors) are held in
+ * and stored as it lies; or, where that is predicted to be faster, such an index of what is summed up, whose lanes are added
+ * up in the end. The factor of an index is how many of its values (along the lane: vectors) are held in
  * registers while the sum runs: each operand loaded then serves several outputs. A model of the machine tries
  * all tiles that the registers have room for and takes the one that it predicts to be fastest:
  *
@@ -128,9 +129,26 @@ static int choose_lane(const Kernel *k, const Region *box)
         for (const Kernel *f = k->followers; f; f = f->next)
             fits &= follower_in_vectors(f, i);
         fits &= window_in_vectors(k, i);
+        for (int matrix = 0; fits && k->body && is_transform(s) && matrix < 2; matrix++)
+            fits = i != matrix_index(s, matrix, true);
         if (fits && i != k->samples && (best < 0 || box->count[i] > box->count[best]))
             best = i;
     }
+    return best;
+}
+
+/* The index that is summed up, or of which the greatest is taken, that steps by one or not in all that is read, so that lanes can
+ * lie over it: -1: there is none that fills a vector. */
+static int reduced_lane(const Kernel *k, const Region *box, int lanes)
+{
+    const Statement *s = k->body;
+    int best = -1;
+    if (!s || k->straight || s->store == STORE_SET || s->position || is_transform(s))
+        return -1;
+    for (int i = output_indices(s); i < s->nindex; i++)
+        if (i != k->samples && box->count[i] >= lanes && expr_in_vectors(s->rhs, i) && rhs_depends_on(s, i)
+            && (best < 0 || box->count[i] >= box->count[best]))
+            best = i;
     return best;
 }
 
@@ -246,7 +264,7 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     for (int i = 0; i < m->outputs; i++)
         accumulators *= (double)held[i];
     for (int i = m->outputs; i < m->s->nindex; i++) {
-        steps *= (double)m->box->count[i];
+        steps *= i == tile->lane ? ceil((double)m->box->count[i] / tile->width) : (double)m->box->count[i];
         if (tile->unrolled[i])
             unrolled *= (double)m->box->count[i];
     }
@@ -269,7 +287,7 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     if (m->s->store != STORE_SET && m->outputs < m->s->nindex && step < latency)
         step = latency;
     double loop = m->kernel->straight ? 0 : 1.5;
-    double ends = 2 * accumulators * (double)tile->parts, then = 0;
+    double ends = 2 * accumulators * (double)tile->parts, then = tile->lane >= m->outputs ? lanes_cycles : 0;
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
     if (m->kernel->window)
@@ -323,7 +341,7 @@ static void unroll_taps(const Model *m, Tile *tile, bool main)
         accumulators *= tile->factor[i];
     memset(tile->unrolled, 0, sizeof tile->unrolled);
     for (int i = m->s->nindex - 1; i >= m->outputs && main; i--) {
-        if (i == m->kernel->samples)
+        if (i == m->kernel->samples || i == tile->lane)
             continue;
         int64_t count = m->box->count[i];
         if (count > SMALL || taps * count > MOST_TAPS || taps * count * accumulators > MOST_UNROLLED)
@@ -345,7 +363,7 @@ static int64_t written_out(const Model *m, const Tile *tile)
 static int innermost_loop(const Model *m, const Tile *tile)
 {
     for (int i = m->s->nindex - 1; i >= m->outputs; i--)
-        if (!tile->unrolled[i] && i != m->kernel->samples)
+        if (!tile->unrolled[i] && i != m->kernel->samples && i != tile->lane)
             return i;
     return -1;
 }
@@ -502,7 +520,7 @@ static int64_t most_factor(const Model *m, const Tile *tile, int i, int64_t most
 }
 
 /* Tries all factors of the lane and of up to two other output indices. */
-static Tile best_tile(const Model *m, int lane, bool main)
+static Tile best_tile_in(const Model *m, int lane, bool main)
 {
     Tile tile = no_tile();
     tile.lane = lane;
@@ -519,8 +537,9 @@ static Tile best_tile(const Model *m, int lane, bool main)
     if (!m->contraction && !(m->s->store == STORE_ADD && m->outputs < m->s->nindex))
         return best;
     int64_t most = m->contraction ? MOST_FACTOR : 4;
-    for (int64_t v = 1; lane < 0 ? v == 1 : v <= most_factor(m, &tile, lane, most); v++) {
-        if (lane >= 0)
+    bool output = lane >= 0 && lane < m->outputs;
+    for (int64_t v = 1; output ? v <= most_factor(m, &tile, lane, most) : v == 1; v++) {
+        if (output)
             tile.factor[lane] = v;
         consider(m, &best, &tile, main);
         for (int i = 0; m->contraction && i < m->outputs; i++) {
@@ -545,12 +564,23 @@ static Tile best_tile(const Model *m, int lane, bool main)
     return best;
 }
 
+/* In lanes over outputs, or over what is summed up. */
+static Tile best_tile(const Model *m, int lane, bool main)
+{
+    Tile best = best_tile_in(m, lane, main);
+    int across = m->target->lanes > 1 ? reduced_lane(m->kernel, m->box, m->target->lanes) : -1;
+    if (across < 0)
+        return best;
+    Tile other = best_tile_in(m, across, main);
+    return other.cycles < best.cycles ? other : best;
+}
+
 /* The sum over the outermost index is taken block by block where its operands don't stay in L1 from one tile of
  * outputs to the next. */
 static void choose_block(const Model *m, Tile *tile)
 {
     int i = m->outputs;
-    if (!m->contraction || i == m->s->nindex || m->kernel->first || tile->unrolled[i] || i == tile->parted
+    if (!m->contraction || i == m->s->nindex || m->kernel->first || tile->unrolled[i] || i == tile->parted || i == tile->lane
         || i == m->kernel->samples)
         return;
     int64_t bytes = 0, tiles = 1;
