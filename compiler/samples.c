@@ -30,14 +30,12 @@ enum { MOST_LABELS = 1 << 24 };  /* a float holds whole numbers up to here */
 
 /* ---- Where it fits ----------------------------------------------------------------------------------------- */
 
-static bool expr_fits(const Expr *e)
+static bool uses(const Expr *e, Op op)
 {
-    if (e->op == OP_RANDOM || e->op == OP_SAMPLES)
-        return false;
+    bool found = e->op == op;
     for (int i = 0; i < op_info[e->op].arity; i++)
-        if (!expr_fits(e->arg[i]))
-            return false;
-    return true;
+        found |= uses(e->arg[i], op);
+    return found;
 }
 
 static bool sums_up(const Tensor *t)
@@ -45,19 +43,52 @@ static bool sums_up(const Tensor *t)
     return t->role == TENSOR_GRADIENT || t->role == TENSOR_LOSS;
 }
 
-bool samples_fit_lanes(const Prog *prog)
+/* What the first layer that doesn't fit does; NULL: they all fit. */
+static const char *hindrance(const Prog *prog, const Layer **layer)
 {
+    *layer = prog->net->loss;
     if (prog->net->int_targets && prog->net->loss_in->shape.c > MOST_LABELS)
-        return false;
-    for (const Tensor *t = prog->tensors; t; t = t->next)
-        if ((t->per_sample || sums_up(t)) && t->rank == MAX_RANK)
-            return false;
+        return "has labels that a float can't hold";
     for (const Statement *s = prog->statements; s; s = s->next) {
         const Tensor *out = s->out.tensor;
-        if (!s->per_sample || s->nindex == MAX_INDEX || !expr_fits(s->rhs) || (!out->per_sample && !sums_up(out)))
-            return false;
+        *layer = s->layer;
+        if (uses(s->rhs, OP_RANDOM))
+            return "draws random numbers";
+        if (!s->per_sample || uses(s->rhs, OP_SAMPLES) || (!out->per_sample && !sums_up(out)))
+            return "works on all samples of a call";
+        if (s->nindex == MAX_INDEX || out->rank == MAX_RANK)
+            return "has too many dimensions already";
     }
-    return true;
+    return NULL;
+}
+
+bool samples_fit_lanes(const Prog *prog)
+{
+    const Layer *layer;
+    return !hindrance(prog, &layer);
+}
+
+void warn_of_lanes(const Prog *training, const Options *o)
+{
+    const Loc command_line = {0};
+    const Layer *layer;
+    const char *does;
+    if (o->lanes != LANES_SAMPLES)
+        return;
+    if (!training)
+        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --inference");
+    else if (targets[o->target].lanes == 1)
+        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --target=%s, which has no vectors",
+                   targets[o->target].name);
+    else if (o->unroll == UNROLL_FULL || o->unroll == UNROLL_NONE)
+        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --unroll=%s",
+                   o->unroll == UNROLL_FULL ? "full" : "none");
+    else if ((does = hindrance(training, &layer))) {
+        diag_inside(layer->use);
+        warning_at(WARN_LANES, layer->loc, "--lanes=samples does nothing, since %s %s", layer->name, does);
+        diag_inside(NULL);
+    } else if (o->math == MATH_WINOGRAD)
+        warning_at(WARN_LANES, command_line, "--math=winograd does nothing in training with --lanes=samples");
 }
 
 /* ---- What it makes that has a form of its own ---------------------------------------------------------------- */
