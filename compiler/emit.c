@@ -198,12 +198,17 @@ static const char *tile_text(const Statement *s, const Tile *tile)
                            : text;
 }
 
+static const char *full_text(int64_t bytes)
+{
+    return bytes < 1000 ? format("full, %lld bytes", (long long)bytes) : format("full, %.1f kB", (double)bytes / 1000);
+}
+
 static const char *how_function(const Function *f)
 {
     if (f->unroll == UNROLL_NONE)
         return "loops";
     if (f->unroll == UNROLL_FULL)
-        return format("full, %.1f kB", (double)predicted_bytes(f) / 1000);
+        return full_text(predicted_bytes(f));
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->form == FORM_CONTRACTION && k->regions) {
             const char *tile = tile_text(k->body, &k->regions->tile);
@@ -213,13 +218,22 @@ static const char *how_function(const Function *f)
     return "tile";
 }
 
-/* The functions of a layer and direction, or the one that takes its value out of a register. */
+/* The functions of a layer and direction, those in full as one, or the one that takes its value out of a register. */
 static const char *how(const Pass *pass, const Layer *layer, bool backward)
 {
-    const char *text = NULL;
-    for (const Function *f = pass->functions; f; f = f->next)
-        if (f->layer == layer && f->backward == backward && !f->per_call)
-            text = text ? format("%s; %s", text, how_function(f)) : how_function(f);
+    const char *text = NULL, *last = "";
+    int64_t full = 0;
+    for (const Function *f = pass->functions; f; f = f->next) {
+        if (f->layer != layer || f->backward != backward || f->per_call)
+            continue;
+        const char *one = how_function(f);
+        if (f->unroll == UNROLL_FULL)
+            full += predicted_bytes(f);
+        else if (strcmp(one, last))
+            text = text ? format("%s; %s", text, last = one) : (last = one);
+    }
+    if (full)
+        text = text ? format("%s; %s", full_text(full), text) : full_text(full);
     const Function *host = text ? NULL : host_of(pass, layer, backward);
     if (text || host)
         return text ? text : format("in %s", host->name);
@@ -232,6 +246,64 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
 static int max_width(int width, const char *text)
 {
     return (int)strlen(text) > width ? (int)strlen(text) : width;
+}
+
+/* The table of layers has a column for each of these: TRAINING, which is its forward pass, where that is not like FORWARD. */
+enum { FORWARD, TRAINING, BACKWARD, NPASSES };
+
+typedef struct Column {
+    const char *title;
+    bool shown;
+    int width;
+} Column;
+
+static const char *how_in(const Plan *plan, const Layer *layer, int pass)
+{
+    return how(pass == FORWARD ? &plan->forward : &plan->training, layer, pass == BACKWARD);
+}
+
+/* Has the layer another form in training than in inference? That it runs in a function of another name is none. */
+static bool trains_otherwise(const Plan *plan, const Layer *layer)
+{
+    const char *forward = how_in(plan, layer, FORWARD), *training = how_in(plan, layer, TRAINING);
+    bool hosted = !strncmp(forward, "in ", 3) && !strncmp(training, "in ", 3);
+    return strcmp(training, "-") && strcmp(training, forward) && !hosted;
+}
+
+/* The columns at the end of a row. layer NULL: their titles. */
+static void put_columns(FILE *f, const Plan *plan, const Column *columns, const Layer *layer)
+{
+    int space = 2;
+    for (int i = 0; i < NPASSES; i++) {
+        if (!columns[i].shown)
+            continue;
+        const char *text = layer ? how_in(plan, layer, i) : columns[i].title;
+        fprintf(f, "%*s%s", space, "", text);
+        space = columns[i].width + 2 - (int)strlen(text);
+    }
+    fprintf(f, "\n");
+}
+
+static void put_layers(FILE *f, const Plan *plan)
+{
+    const bool trains = plan->training.prog;
+    Column columns[NPASSES] = {{"forward", true, 22}, {"training", false, 8}, {"backward", trains, 8}};
+    int name = 12, output = 11;
+    for (const Layer *layer = plan->net->layers; layer; layer = layer->next) {
+        name = max_width(name, layer->name);
+        output = max_width(output, shape_text(layer->out->shape));
+        for (int i = 0; i < NPASSES; i++)
+            columns[i].width = max_width(columns[i].width, how_in(plan, layer, i));
+        columns[TRAINING].shown |= trains && trains_otherwise(plan, layer);
+    }
+    fprintf(f, " * %-*s %-*s %10s %10s", name, "layer", output, "output", "parameters", "MACs");
+    put_columns(f, plan, columns, NULL);
+    for (const Layer *layer = plan->net->layers; layer; layer = layer->next) {
+        const Function *forward = function_of(&plan->forward, layer, false);
+        fprintf(f, " * %-*s %-*s %10lld %10lld", name, layer->name, output, shape_text(layer->out->shape),
+                (long long)parameters_of(layer), (long long)(forward ? forward->macs : 0));
+        put_columns(f, plan, columns, layer);
+    }
 }
 
 static void put_head(FILE *f, const Plan *plan)
@@ -250,19 +322,7 @@ static void put_head(FILE *f, const Plan *plan)
     if (plan->training.samples)
         fprintf(f, " * Training has its lanes over samples: it takes %lld at once, one in each.\n", (long long)plan->training.samples);
     fprintf(f, " *\n");
-    int name = 12, output = 11, computed = 22;
-    for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        name = max_width(name, layer->name);
-        output = max_width(output, shape_text(layer->out->shape));
-        computed = max_width(computed, how(&plan->forward, layer, false));
-    }
-    fprintf(f, " * %-*s %-*s %10s %10s  %-*s %s\n", name, "layer", output, "output", "parameters", "MACs", computed, "forward", "backward");
-    for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        const Function *forward = function_of(&plan->forward, layer, false);
-        fprintf(f, " * %-*s %-*s %10lld %10lld  %-*s %s\n", name, layer->name, output, shape_text(layer->out->shape),
-                (long long)parameters_of(layer), (long long)(forward ? forward->macs : 0), computed, how(&plan->forward, layer, false),
-                how(&plan->training, layer, true));
-    }
+    put_layers(f, plan);
     fprintf(f, " */\n");
 }
 
@@ -402,8 +462,8 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         const Layer *layer = fn->layer;
         const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
                                     layer->out ? shape_text(layer->out->shape) : "a number");
-        fprintf(f, "/* %s%s\n * %s: %s, %lld points\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
-                how_function(fn), (long long)fn->terms);
+        fprintf(f, "/* %s%s\n * %s: %s, %lld point%s\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
+                how_function(fn), (long long)fn->terms, fn->terms == 1 ? "" : "s");
         for (const Statement *s = pass->prog->statements; s; s = s->next)
             if (s->layer == layer && s->backward == fn->backward && s->per_sample != fn->per_call && s->phase == fn->phase && does(fn, s)) {
                 fprintf(f, " *     ");

@@ -1,19 +1,19 @@
 /* The network of fold.nn as C, made by nnc 0.1.0 with --unroll=none --target=generic --inference.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
- * layer          output      parameters       MACs  forward                    backward
- * conv1          4x4x3               40        432  loops                      -
- * batchnorm1     4x4x3                8          0  folded into conv1          -
- * relu1          4x4x3                0          0  loops                      -
- * batchnorm2     4x4x3                8          0  loops                      -
- * convtranspose1 3x8x6               48        576  loops                      -
- * batchnorm3     3x8x6                6          0  folded into convtranspose1 -
- * batchnorm4     3x8x6                6          0  folded into convtranspose1 -
- * x              3x8x6               12        432  loops                      -
- * batchnorm5     3x8x6                6          0  loops                      -
- * add1           3x8x6                0          0  loops                      -
- * fc1            2                  290        288  loops                      -
- * batchnorm6     2                    4          0  folded into fc1            -
+ * layer          output      parameters       MACs  forward
+ * conv1          4x4x3               40        432  loops
+ * batchnorm1     4x4x3                8          0  folded into conv1
+ * relu1          4x4x3                0          0  loops
+ * batchnorm2     4x4x3                8          0  loops
+ * convtranspose1 3x8x6               48        576  loops
+ * batchnorm3     3x8x6                6          0  folded into convtranspose1
+ * batchnorm4     3x8x6                6          0  folded into convtranspose1
+ * x              3x8x6               12        432  loops
+ * batchnorm5     3x8x6                6          0  loops
+ * add1           3x8x6                0          0  loops
+ * fc1            2                  290        288  loops
+ * batchnorm6     2                    4          0  folded into fc1
  */
 #include "fold.h"
 

@@ -1,10 +1,10 @@
 /* The network of prepared.nn as C, made by nnc 0.1.0 with --unroll=auto --target=generic --inference.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
- * layer        output      parameters       MACs  forward                backward
- * conv1        2x2x2               18         72  tile 2o 2y 1x8x        -
- * batchnorm1   2x2x2                4          0  folded into conv1      -
- * relu1        2x2x2                0          0  in conv1_forward       -
+ * layer        output      parameters       MACs  forward
+ * conv1        2x2x2               18         72  tile 2o 2y 1x8x
+ * batchnorm1   2x2x2                4          0  folded into conv1
+ * relu1        2x2x2                0          0  in conv1_forward
  */
 #include "prepared.h"
 
