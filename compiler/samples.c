@@ -206,13 +206,32 @@ static Statement *new_beside(Rewrite *r, const Statement *other)
     return new_statement(r->prog);
 }
 
-/* The element of a tensor at which indices of its dimensions, from `first` on, stand. */
-static Access each_element(Statement *s, Tensor *t, int first, int n)
+/* The index that alone steps through a dimension; -1: several do, or none. */
+static int only_index(const Affine *at, int nindex)
 {
-    static const char *const names[][4] = {{"c"}, {"y", "x"}, {"c", "y", "x"}, {"a", "b", "c", "d"}};
+    int found = -1, n = 0;
+    for (int i = 0; i < nindex; i++)
+        if (at->coefficient[i]) {
+            found = i;
+            n++;
+        }
+    return n == 1 ? found : -1;
+}
+
+/* The element of a tensor at which indices of its first n dimensions stand; they are called as those with which `writer` goes
+ * through it, where each dimension has its own. */
+static Access each_element(Statement *s, Tensor *t, int n, const Statement *writer)
+{
+    static const char *const names[][4] = {{"c"}, {"y", "x"}, {"c", "y", "x"}, {"o", "c", "y", "x"}};
     Access access = {.tensor = t};
-    for (int d = 0; d < n; d++)
-        access.at[first + d] = index_of(s, names[n - 1][d], t->dim[first + d]);
+    bool own = writer;
+    for (int d = 0; d < n && own; d++)
+        own = t->dim[d] == 1 || only_index(&writer->out.at[d], writer->nindex) >= 0;
+    for (int d = 0; d < n; d++) {
+        int index = own ? only_index(&writer->out.at[d], writer->nindex) : -1;
+        const char *name = names[n - 1][t->sum ? t->sum->axis[d] : d];
+        access.at[d] = index_of(s, index >= 0 ? writer->index_name[index] : name, t->dim[d]);
+    }
     return access;
 }
 
@@ -221,7 +240,7 @@ static Statement *take_in(Rewrite *r, const Statement *reader, Tensor *given)
 {
     Tensor *copy = r->copy[given->id];
     Statement *s = new_beside(r, reader);
-    Access to = each_element(s, copy, 0, copy->rank - 1), from = {.tensor = given};
+    Access to = each_element(s, copy, copy->rank - 1, NULL), from = {.tensor = given};
     to.at[copy->rank - 1] = from.at[0] = index_of(s, "s", r->lanes);
     for (int d = 1; d < given->rank; d++)
         from.at[d] = to.at[d - 1];
@@ -242,7 +261,7 @@ static Statement *take_mean(Rewrite *r, const Statement *reader)
 static Statement *clear(Rewrite *r, const Statement *writer, Tensor *lanes)
 {
     Statement *s = new_beside(r, writer);
-    Access each = each_element(s, lanes, 0, lanes->rank - 1);
+    Access each = each_element(s, lanes, lanes->rank - 1, writer);
     each.at[lanes->rank - 1] = index_of(s, "s", r->lanes);
     complete(s, STORE_SET, each, constant(0));
     return s;
@@ -251,7 +270,7 @@ static Statement *clear(Rewrite *r, const Statement *writer, Tensor *lanes)
 static Statement *add_up(Rewrite *r, const Statement *writer, Tensor *lanes)
 {
     Statement *s = new_beside(r, writer);
-    Access from = each_element(s, lanes, 0, lanes->rank - 1), to = {.tensor = (Tensor *)lanes->sum};
+    Access from = each_element(s, lanes, lanes->rank - 1, writer), to = {.tensor = (Tensor *)lanes->sum};
     for (int d = 0; d < to.tensor->rank; d++)
         to.at[d] = from.at[d];
     from.at[lanes->rank - 1] = index_of(s, "s", r->lanes);

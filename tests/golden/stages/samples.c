@@ -276,8 +276,8 @@ static NOINLINE void loss_clear(float loss_lanes[restrict 16])
 /* fc 2, backward
  * 3 -> 2: tile, 128 points
  *
- *     d_fc2.weight.lanes[y, x, s] = 0   for y<3 x<2 s<16
- *     d_fc2.bias.lanes[c, s] = 0   for c<2 s<16
+ *     d_fc2.weight.lanes[i, o, s] = 0   for i<3 o<2 s<16
+ *     d_fc2.bias.lanes[o, s] = 0   for o<2 s<16
  */
 static NOINLINE void fc2_backward_clear(float d_fc2_weight_lanes[restrict 3][2][16],
                                         float d_fc2_bias_lanes[restrict 2][16])
@@ -289,8 +289,8 @@ static NOINLINE void fc2_backward_clear(float d_fc2_weight_lanes[restrict 3][2][
 /* fc 3, backward
  * 2 -> 3: tile, 144 points
  *
- *     d_fc1.weight.lanes[y, x, s] = 0   for y<2 x<3 s<16
- *     d_fc1.bias.lanes[c, s] = 0   for c<3 s<16
+ *     d_fc1.weight.lanes[i, o, s] = 0   for i<2 o<3 s<16
+ *     d_fc1.bias.lanes[o, s] = 0   for o<3 s<16
  */
 static NOINLINE void fc1_backward_clear(float d_fc1_weight_lanes[restrict 2][3][16],
                                         float d_fc1_bias_lanes[restrict 3][16])
@@ -601,37 +601,37 @@ static NOINLINE void loss_add_up(const float loss_lanes[restrict 16],
 /* fc 2, backward
  * 3 -> 2: tile, 128 points
  *
- *     d_fc2.weight[y, x] += d_fc2.weight.lanes[y, x, s]   for y<3 x<2 s<16
- *     d_fc2.bias[c] += d_fc2.bias.lanes[c, s]   for c<2 s<16
+ *     d_fc2.weight[i, o] += d_fc2.weight.lanes[i, o, s]   for i<3 o<2 s<16
+ *     d_fc2.bias[o] += d_fc2.bias.lanes[o, s]   for o<2 s<16
  */
 static NOINLINE void fc2_add_up(const float d_fc2_weight_lanes[restrict 3][2][16],
                                 const float d_fc2_bias_lanes[restrict 2][16],
                                 float d_fc2_weight[restrict 3][4],
                                 float d_fc2_bias[restrict 4])
 {
-    for (int y = 0; y < 3; y++)
-        for (int x = 0; x < 2; x++)
-            d_fc2_weight[y][x] += sum16(&d_fc2_weight_lanes[y][x][0]);
-    for (int c = 0; c < 2; c++)
-        d_fc2_bias[c] += sum16(&d_fc2_bias_lanes[c][0]);
+    for (int i = 0; i < 3; i++)
+        for (int o = 0; o < 2; o++)
+            d_fc2_weight[i][o] += sum16(&d_fc2_weight_lanes[i][o][0]);
+    for (int o = 0; o < 2; o++)
+        d_fc2_bias[o] += sum16(&d_fc2_bias_lanes[o][0]);
 }
 
 /* fc 3, backward
  * 2 -> 3: tile, 144 points
  *
- *     d_fc1.weight[y, x] += d_fc1.weight.lanes[y, x, s]   for y<2 x<3 s<16
- *     d_fc1.bias[c] += d_fc1.bias.lanes[c, s]   for c<3 s<16
+ *     d_fc1.weight[i, o] += d_fc1.weight.lanes[i, o, s]   for i<2 o<3 s<16
+ *     d_fc1.bias[o] += d_fc1.bias.lanes[o, s]   for o<3 s<16
  */
 static NOINLINE void fc1_add_up(const float d_fc1_weight_lanes[restrict 2][3][16],
                                 const float d_fc1_bias_lanes[restrict 3][16],
                                 float d_fc1_weight[restrict 2][4],
                                 float d_fc1_bias[restrict 4])
 {
-    for (int y = 0; y < 2; y++)
-        for (int x = 0; x < 3; x++)
-            d_fc1_weight[y][x] += sum16(&d_fc1_weight_lanes[y][x][0]);
-    for (int c = 0; c < 3; c++)
-        d_fc1_bias[c] += sum16(&d_fc1_bias_lanes[c][0]);
+    for (int i = 0; i < 2; i++)
+        for (int o = 0; o < 3; o++)
+            d_fc1_weight[i][o] += sum16(&d_fc1_weight_lanes[i][o][0]);
+    for (int o = 0; o < 3; o++)
+        d_fc1_bias[o] += sum16(&d_fc1_bias_lanes[o][0]);
 }
 
 void samples_forward(const samples_params *p, samples_work *w, int n, const float *x, float *y)
