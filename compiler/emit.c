@@ -523,6 +523,8 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
         fprintf(f, "&loss");
         break;
     default:
+        if (b && b->prepared && !fn->per_call && !flat) /* only read: see put_prepared */
+            fprintf(f, "(const float (*)%s)", dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
         if (fn->batched && root->per_sample)
             fprintf(f, "%s%s", !flat && (!b || b->samples > 1) ? "(void *)" : "", all_samples(loop, root));
         else
@@ -701,14 +703,14 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     }
 }
 
-/* In net_forward only what it reads, which is const; but a pointer to const rows is made of a void pointer only. */
+/* In net_forward only what it reads, which is const: ISO C makes no pointer to const rows out of one to const void, so that the
+ * calls cast it. */
 static void put_prepared(FILE *f, const Pass *pass, bool forward)
 {
     for (const Buffer *b = pass->buffers; b; b = b->next)
         if (b->prepared && (b->lasting || !forward))
-            fprintf(f, forward ? "    void *const %s = (void *)(prepared + %lld);   /* %s */\n"
-                               : "    void *const %s = prepared + %lld;   /* %s */\n", c_name(b->tensor->name), (long long)b->offset,
-                    dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
+            fprintf(f, "    %s *const %s = prepared + %lld;   /* %s */\n", forward ? "const float" : "void", c_name(b->tensor->name),
+                    (long long)b->offset, dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
 /* What depends on the weights alone, once for all calls. */

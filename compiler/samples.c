@@ -18,7 +18,8 @@
  *
  * Where a call's last group has fewer samples, m, the lanes left over take the last sample once more (x and t are `ragged`),
  * so that nothing can come out of them that doesn't come out of a sample, and they count for nothing: where a statement takes
- * 1/samples, as each loss and each gradient of one does, it gets 0 there. (So an infinite loss may be NaN here.) Labels become floats, which hold them exactly:
+ * 1/samples, as each loss and each gradient of one does, it gets 0 there. (So an infinite loss may be NaN here.) Labels become
+ * floats, which hold them exactly:
  *
  *     mean.lanes[s] = s + 1 <= m ? 1/samples : 0     for s<16
  *

@@ -416,28 +416,29 @@ void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, flo
         fold_work_out(p, w->arena + 432);
         prepared = w->arena + 432;
     }
-    void *const conv1_weight_folded = (void *)(prepared + 0);   /* 4x1x3x3 */
-    void *const conv1_bias_folded = (void *)(prepared + 48);   /* 4 */
-    void *const batchnorm2_slope = (void *)(prepared + 64);   /* 4 */
-    void *const batchnorm2_shift = (void *)(prepared + 80);   /* 4 */
-    void *const convtranspose1_weight_folded_folded = (void *)(prepared + 96);   /* 4x3x2x2 */
-    void *const batchnorm3_shift_folded = (void *)(prepared + 144);   /* 3 */
-    void *const batchnorm5_slope = (void *)(prepared + 160);   /* 3 */
-    void *const batchnorm5_shift = (void *)(prepared + 176);   /* 3 */
-    void *const fc1_weight_folded = (void *)(prepared + 192);   /* 2x3x8x6 */
-    void *const fc1_bias_folded = (void *)(prepared + 480);   /* 2 */
+    const float *const conv1_weight_folded = prepared + 0;   /* 4x1x3x3 */
+    const float *const conv1_bias_folded = prepared + 48;   /* 4 */
+    const float *const batchnorm2_slope = prepared + 64;   /* 4 */
+    const float *const batchnorm2_shift = prepared + 80;   /* 4 */
+    const float *const convtranspose1_weight_folded_folded = prepared + 96;   /* 4x3x2x2 */
+    const float *const batchnorm3_shift_folded = prepared + 144;   /* 3 */
+    const float *const batchnorm5_slope = prepared + 160;   /* 3 */
+    const float *const batchnorm5_shift = prepared + 176;   /* 3 */
+    const float *const fc1_weight_folded = prepared + 192;   /* 2x3x8x6 */
+    const float *const fc1_bias_folded = prepared + 480;   /* 2 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * FOLD_INPUT;
         void *const batchnorm6_out = y + (size_t)s * FOLD_OUTPUT;
-        conv1_forward(conv1_weight_folded, (const float (*)[4][3])input, conv1_bias_folded, batchnorm1_out);
+        conv1_forward((const float (*)[1][3][3])conv1_weight_folded, (const float (*)[4][3])input,
+            conv1_bias_folded, batchnorm1_out);
         relu1_forward(batchnorm1_out, relu1_out);
         batchnorm2_forward(relu1_out, batchnorm2_slope, batchnorm2_shift, batchnorm2_out);
-        convtranspose1_forward(batchnorm3_shift_folded, convtranspose1_weight_folded_folded, batchnorm2_out,
-            batchnorm4_out);
+        convtranspose1_forward(batchnorm3_shift_folded,
+            (const float (*)[3][2][2])convtranspose1_weight_folded_folded, batchnorm2_out, batchnorm4_out);
         x_forward(p->x_weight, batchnorm4_out, p->x_bias, x_out);
         batchnorm5_forward(x_out, batchnorm5_slope, batchnorm5_shift, batchnorm5_out);
         add1_forward(batchnorm5_out, x_out, add1_out);
-        fc1_forward(fc1_weight_folded, add1_out, fc1_bias_folded, batchnorm6_out);
+        fc1_forward((const float (*)[3][8][6])fc1_weight_folded, add1_out, fc1_bias_folded, batchnorm6_out);
     }
 }
 

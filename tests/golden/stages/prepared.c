@@ -206,12 +206,13 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
         prepared_work_out(p, w->arena + 0);
         prepared = w->arena + 0;
     }
-    void *const batchnorm1_shift = (void *)(prepared + 0);   /* 8 */
-    void *const conv1_weight_folded = (void *)(prepared + 16);   /* 3x3x1x8 */
+    const float *const batchnorm1_shift = prepared + 0;   /* 8 */
+    const float *const conv1_weight_folded = prepared + 16;   /* 3x3x1x8 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * PREPARED_INPUT;
         void *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
-        conv1_forward(conv1_weight_folded, (const float (*)[4][4])input, batchnorm1_shift, relu1_out);
+        conv1_forward((const float (*)[3][1][8])conv1_weight_folded, (const float (*)[4][4])input,
+            batchnorm1_shift, relu1_out);
     }
 }
 
