@@ -37,6 +37,76 @@ static const char *weight_arrays(const Weight *w)
     return dims_text(w->array->rank, w->array->room, "[", "][", "]");
 }
 
+/* ---- Long lines -------------------------------------------------------------------------------------------------------- */
+
+enum { COLUMNS = 130, LEAST_PIECE = 16, NO_BREAK = 1 << 30 };
+
+/* How little a line should end before c, with so many parentheses open there; a bracket counts as three. */
+static int cost_of_break(const char *c, int open)
+{
+    static const struct { const char *text; int cost; } operators[] = {
+        {"for ", -1}, {"? ", 0}, {": ", 0}, {"+ ", 1}, {"- ", 1}, {"<= ", 2}, {"== ", 2}, {"* ", 3}, {"/ ", 3},
+    };
+    if (c[-1] == ' ' && c[-2] == ',')
+        return 4 * open;
+    if (c[-1] == ' ' && c[-2] == '=')
+        return 4 * open + 5;
+    for (size_t i = 0; c[-1] == ' ' && i < sizeof operators / sizeof *operators; i++)
+        if (!strncmp(c, operators[i].text, strlen(operators[i].text)))
+            return 4 * open + operators[i].cost;
+    return NO_BREAK;
+}
+
+/* A line of C or of a comment; too long a one goes on in the next, farther in. */
+static void put_line(FILE *f, const char *line, int length)
+{
+    const char *c = line, *end = line + length;
+    bool begins = !strncmp(line, "/*", 2), comment = begins || !strncmp(line, " *", 2);
+    int margin = begins ? 3 : 2 * comment + (int)strspn(line + 2 * comment, " ") + 8;
+    int room = COLUMNS, open = 0, least_piece = margin + LEAST_PIECE;
+    while (end - line > room) {
+        const char *best = NULL;
+        int least = NO_BREAK, open_there = 0;
+        for (c = line; c <= line + room + 1; c++) {
+            int cost = c - line < least_piece ? NO_BREAK : cost_of_break(c, open);
+            if (cost <= least && cost < NO_BREAK) {
+                best = c;
+                least = cost;
+                open_there = open;
+            }
+            open += (*c == '(' || *c == '{') - (*c == ')' || *c == '}') + 3 * (*c == '[') - 3 * (*c == ']');
+        }
+        if (!best)
+            break;
+        for (c = best; c[-1] == ' ';)
+            c--;
+        fprintf(f, "%.*s\n%-*s", (int)(c - line), line, margin, comment ? " *" : "");
+        line = best;
+        open = open_there;
+        room = COLUMNS - margin;
+        least_piece = LEAST_PIECE;
+    }
+    fprintf(f, "%.*s\n", (int)(end - line), line);
+}
+
+static FILE *open_memory(char **text, size_t *size)
+{
+    FILE *memory = open_memstream(text, size);
+    if (!memory)
+        fail("out of memory");
+    return memory;
+}
+
+/* The lines of what was printed to memory. */
+static void put_lines(FILE *f, FILE *memory, char **text)
+{
+    if (fclose(memory))
+        fail("out of memory");
+    for (const char *line = *text, *end; (end = strchr(line, '\n')); line = end + 1)
+        put_line(f, line, (int)(end - line));
+    free(*text);
+}
+
 /* ---- net.h ------------------------------------------------------------------------------------------ */
 
 static const Weight *next_weight(const Weight *w, bool statistic)
@@ -128,7 +198,7 @@ static void put_prototypes(FILE *f, const Plan *plan)
             p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
 }
 
-void emit_header(FILE *f, const Plan *plan)
+static void put_header(FILE *f, const Plan *plan)
 {
     const Net *net = plan->net;
     const char *p = plan->prefix, *P = plan->PREFIX;
@@ -161,6 +231,15 @@ void emit_header(FILE *f, const Plan *plan)
     fprintf(f, "extern const nn_model %s_model;   /* names, sizes and functions, for the runtime */\n\n", p);
     put_prototypes(f, plan);
     fprintf(f, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+}
+
+void emit_header(FILE *f, const Plan *plan)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *header = open_memory(&text, &size);
+    put_header(header, plan);
+    put_lines(f, header, &text);
 }
 
 /* ---- The head of net.c -------------------------------------------------------------------------------- */
@@ -389,7 +468,7 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
         fprintf(f, "} < (k))))\n");
     }
     if (uses->all) {
-        fprintf(f, "#define ALL%s(x) __extension__({ const float x_ = (x); (vec%s){", kind, kind);
+        fprintf(f, "#define ALL%s(x) __extension__({ const float x_ = (x); %s(vec%s){", kind, lanes > 8 ? "\\\n    " : "", kind);
         put_lanes(f, lanes, "x_");
         fprintf(f, "}; })\n");
     }
@@ -549,9 +628,7 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
     char *text = NULL;
     size_t size = 0;
     for (int i = 0; i < fn->nparams; i++) {
-        FILE *memory = open_memstream(&text, &size);
-        if (!memory)
-            fail("out of memory");
+        FILE *memory = open_memory(&text, &size);
         put_argument(memory, loop, fn, i);
         fclose(memory);
         bool wrap = column + (int)size > 114;
@@ -873,22 +950,17 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
     char *text = NULL;
     size_t size = 0;
-    FILE *functions = open_memstream(&text, &size);
-    if (!functions)
-        fail("out of memory");
+    FILE *functions = open_memory(&text, &size);
     put_functions(functions, plan, &plan->forward, forward, &uses[0]);
     if (plan->training.prog) {
         training = NEW_ARRAY(bool, plan->training.prog->ntensors);
         put_functions(functions, plan, &plan->training, training, &uses[*kind_of(plan, &plan->training) != 0]);
     }
-    if (fclose(functions))
-        fail("out of memory");
+    put_forward(functions, plan);
+    if (plan->training.prog)
+        put_backward(functions, plan);
+    put_model(functions, plan);
     put_prelude(f, plan, header_name, uses);
     put_constants(f, plan, forward, training);
-    fwrite(text, 1, size, f);
-    free(text);
-    put_forward(f, plan);
-    if (plan->training.prog)
-        put_backward(f, plan);
-    put_model(f, plan);
+    put_lines(f, functions, &text);
 }

@@ -632,7 +632,8 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
  *     batchnorm1.sample_sum[c] += conv1.out[0, x, c]   for c<4 x<3
  *     batchnorm1.sample_mean[c] = batchnorm1.sample_sum[c] * 0.333333333   for c<4
  *     batchnorm1.sum[c] += batchnorm1.sample_sum[c]   for c<4
- *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c]) * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
+ *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c])
+ *             * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
  */
 static inline void batchnorm1_sums(const float *conv1_out,
                                    float *batchnorm1_sample_sum,
@@ -682,7 +683,8 @@ static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
 /* batchnorm
  * 4x1x3 -> 4x1x3: full, 17 bytes, 1 point
  *
- *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
+ *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c])
+ *             * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
  */
 static inline void batchnorm1_sums2(const float *batchnorm1_sample_mean,
                                     const float *batchnorm1_mean,
@@ -690,7 +692,8 @@ static inline void batchnorm1_sums2(const float *batchnorm1_sample_mean,
 {
     {
         vec sum = LOAD(batchnorm1_squares[0]);
-        sum += (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0])) * (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0])) * 3.0f;
+        sum += (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0]))
+                * (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0])) * 3.0f;
         STORE(batchnorm1_squares[0], sum);
     }
 }
@@ -698,7 +701,8 @@ static inline void batchnorm1_sums2(const float *batchnorm1_sample_mean,
 /* batchnorm
  * 4x1x3 -> 4x1x3: tile, 16 points
  *
- *     batchnorm1.next_var[c] = (batchnorm1.running_var[c] * 0.9 + batchnorm1.squares[c] / (samples * 3 <= 1 ? 1 : (samples * 3 - 1)) * 0.1)   for c<4
+ *     batchnorm1.next_var[c] = (batchnorm1.running_var[c] * 0.9
+ *             + batchnorm1.squares[c] / (samples * 3 <= 1 ? 1 : (samples * 3 - 1)) * 0.1)   for c<4
  *     batchnorm1.running_var[c] = batchnorm1.next_var[c]   for c<4
  *     batchnorm1.scale[c] = 1 / sqrt((batchnorm1.squares[c] / (samples * 3) + 1e-05))   for c<4
  *     batchnorm1.slope[c] = batchnorm1.weight[c] * batchnorm1.scale[c]   for c<4
@@ -710,7 +714,9 @@ static NOINLINE void batchnorm1_once3(float batchnorm1_running_var[restrict 4],
                                       float batchnorm1_scale[restrict 4],
                                       float batchnorm1_slope[restrict 4], float samples)
 {
-    STORE(batchnorm1_next_var[0], LOAD(batchnorm1_running_var[0]) * 0.9f + LOAD(batchnorm1_squares[0]) / (samples * 3.0f <= 1.0f ? 1.0f : samples * 3.0f - 1.0f) * 0.1f);
+    STORE(batchnorm1_next_var[0],
+            LOAD(batchnorm1_running_var[0]) * 0.9f
+            + LOAD(batchnorm1_squares[0]) / (samples * 3.0f <= 1.0f ? 1.0f : samples * 3.0f - 1.0f) * 0.1f);
     STORE(batchnorm1_running_var[0], LOAD(batchnorm1_next_var[0]));
     STORE(batchnorm1_scale[0], 1.0f / sqrt_v(LOAD(batchnorm1_squares[0]) / (samples * 3.0f) + 1e-05f));
     STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) * LOAD(batchnorm1_scale[0]));
@@ -729,7 +735,8 @@ static NOINLINE void batchnorm2_clear(float batchnorm2_sum[restrict 4])
 /* batchnorm
  * 4x1x3 -> 4x1x3: full, 51 bytes, 3 points
  *
- *     batchnorm1.out[0, x, c] = ((conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.slope[c] + batchnorm1.bias[c])   for x<3 c<4
+ *     batchnorm1.out[0, x, c] = ((conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.slope[c] + batchnorm1.bias[c])
+ *             for x<3 c<4
  */
 static inline void batchnorm1_forward(const float *conv1_out,
                                       const float *batchnorm1_mean,
@@ -834,7 +841,8 @@ static inline void batchnorm2_sums2(const float *fc1_out,
 /* batchnorm eps=0.001
  * 3 -> 3: tile, 12 points
  *
- *     batchnorm2.next_var[c] = (batchnorm2.running_var[c] * 0.9 + batchnorm2.squares[c] / (samples <= 1 ? 1 : (samples - 1)) * 0.1)   for c<3
+ *     batchnorm2.next_var[c] = (batchnorm2.running_var[c] * 0.9
+ *             + batchnorm2.squares[c] / (samples <= 1 ? 1 : (samples - 1)) * 0.1)   for c<3
  *     batchnorm2.running_var[c] = batchnorm2.next_var[c]   for c<3
  *     batchnorm2.scale[c] = 1 / sqrt((batchnorm2.squares[c] / samples + 0.001))   for c<3
  *     batchnorm2.slope[c] = batchnorm2.weight[c] * batchnorm2.scale[c]   for c<3
@@ -846,7 +854,9 @@ static NOINLINE void batchnorm2_once3(float batchnorm2_running_var[restrict 4],
                                       float batchnorm2_scale[restrict 4],
                                       float batchnorm2_slope[restrict 4], float samples)
 {
-    STORE(batchnorm2_next_var[0], LOAD(batchnorm2_running_var[0]) * 0.9f + LOAD(batchnorm2_squares[0]) / (samples <= 1.0f ? 1.0f : samples - 1.0f) * 0.1f);
+    STORE(batchnorm2_next_var[0],
+            LOAD(batchnorm2_running_var[0]) * 0.9f
+            + LOAD(batchnorm2_squares[0]) / (samples <= 1.0f ? 1.0f : samples - 1.0f) * 0.1f);
     STORE(batchnorm2_running_var[0], FIRST(3, LOAD(batchnorm2_next_var[0])));
     STORE(batchnorm2_scale[0], 1.0f / sqrt_v(LOAD(batchnorm2_squares[0]) / samples + 0.001f));
     STORE(batchnorm2_slope[0], LOAD(batchnorm2_weight[0]) * LOAD(batchnorm2_scale[0]));
@@ -876,7 +886,8 @@ static inline void batchnorm2_forward(const float *fc1_out,
                                       const float *batchnorm2_bias,
                                       float *batchnorm2_out)
 {
-    STORE(batchnorm2_out[0], (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_slope[0]) + LOAD(batchnorm2_bias[0]));
+    STORE(batchnorm2_out[0],
+            (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_slope[0]) + LOAD(batchnorm2_bias[0]));
 }
 
 /* loss crossentropy
@@ -949,7 +960,8 @@ static inline void loss_backward(const float *loss_exp,
                                  const int *target,
                                  float *d_batchnorm2_out, float mean)
 {
-    STORE(d_batchnorm2_out[0], (LOAD(loss_exp[0]) / loss_sum[0] - (SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f)))) * mean);
+    STORE(d_batchnorm2_out[0],
+            (LOAD(loss_exp[0]) / loss_sum[0] - (SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f)))) * mean);
 }
 
 /* batchnorm eps=0.001, backward
@@ -1027,7 +1039,8 @@ static NOINLINE void batchnorm2_backward_once(const float batchnorm2_d_distances
 /* batchnorm eps=0.001, backward
  * 3 -> 3: full, 17 bytes, 1 point
  *
- *     d_fc1.out[c] = ((d_batchnorm2.out[c] * batchnorm2.slope[c] + (fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.tilt[c]) + batchnorm2.shift[c])   for c<3
+ *     d_fc1.out[c] = ((d_batchnorm2.out[c] * batchnorm2.slope[c] + (fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.tilt[c])
+ *             + batchnorm2.shift[c])   for c<3
  */
 static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
                                              const float *batchnorm2_slope,
@@ -1037,7 +1050,8 @@ static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
                                              const float *batchnorm2_shift,
                                              float *d_fc1_out)
 {
-    STORE(d_fc1_out[0], LOAD(d_batchnorm2_out[0]) * LOAD(batchnorm2_slope[0]) + (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_tilt[0]) + LOAD(batchnorm2_shift[0]));
+    STORE(d_fc1_out[0], LOAD(d_batchnorm2_out[0]) * LOAD(batchnorm2_slope[0])
+            + (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_tilt[0]) + LOAD(batchnorm2_shift[0]));
 }
 
 /* fc 3, backward
@@ -1215,14 +1229,16 @@ static NOINLINE void batchnorm1_backward_once(const float batchnorm1_d_distances
         sum += LOAD(batchnorm1_d_sum[0]);
         STORE(d_batchnorm1_bias[0], sum);
     }
-    STORE(batchnorm1_tilt[0], -LOAD(batchnorm1_slope[0]) * LOAD(batchnorm1_scale[0]) * LOAD(batchnorm1_d_weight[0]) / (samples * 3.0f));
+    STORE(batchnorm1_tilt[0],
+            -LOAD(batchnorm1_slope[0]) * LOAD(batchnorm1_scale[0]) * LOAD(batchnorm1_d_weight[0]) / (samples * 3.0f));
     STORE(batchnorm1_shift[0], -LOAD(batchnorm1_slope[0]) * LOAD(batchnorm1_d_sum[0]) / (samples * 3.0f));
 }
 
 /* batchnorm, backward
  * 4x1x3 -> 4x1x3: full, 51 bytes, 3 points
  *
- *     d_conv1.out[0, x, c] = ((d_batchnorm1.out[0, x, c] * batchnorm1.slope[c] + (conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.tilt[c]) + batchnorm1.shift[c])   for x<3 c<4
+ *     d_conv1.out[0, x, c] = ((d_batchnorm1.out[0, x, c] * batchnorm1.slope[c]
+ *             + (conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.tilt[c]) + batchnorm1.shift[c])   for x<3 c<4
  */
 static inline void batchnorm1_backward_input(const float *d_batchnorm1_out,
                                              const float *batchnorm1_slope,
@@ -1232,9 +1248,12 @@ static inline void batchnorm1_backward_input(const float *d_batchnorm1_out,
                                              const float *batchnorm1_shift,
                                              float *d_conv1_out)
 {
-    STORE(d_conv1_out[0], LOAD(d_batchnorm1_out[0]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
-    STORE(d_conv1_out[4], LOAD(d_batchnorm1_out[4]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
-    STORE(d_conv1_out[8], LOAD(d_batchnorm1_out[8]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[0], LOAD(d_batchnorm1_out[0]) * LOAD(batchnorm1_slope[0])
+            + (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[4], LOAD(d_batchnorm1_out[4]) * LOAD(batchnorm1_slope[0])
+            + (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[8], LOAD(d_batchnorm1_out[8]) * LOAD(batchnorm1_slope[0])
+            + (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
 }
 
 /* conv 4 k3 bias=false, backward

@@ -95,7 +95,8 @@ static NOINLINE void batchnorm2_once(const float batchnorm2_weight[restrict 4],
  *
  *     batchnorm3.slope[c] = batchnorm3.weight[c] / sqrt((batchnorm3.running_var[c] + 1e-05))   for c<3
  *     batchnorm3.shift[c] = (batchnorm3.bias[c] - batchnorm3.running_mean[c] * batchnorm3.slope[c])   for c<3
- *     convtranspose1.weight.folded[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm3.slope[o]   for c<4 o<3 ky<2 kx<2
+ *     convtranspose1.weight.folded[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm3.slope[o]
+ *             for c<4 o<3 ky<2 kx<2
  */
 static NOINLINE void batchnorm3_once(const float batchnorm3_weight[restrict 3],
                                      const float batchnorm3_running_var[restrict 3],
@@ -122,7 +123,8 @@ static NOINLINE void batchnorm3_once(const float batchnorm3_weight[restrict 3],
  *
  *     batchnorm4.slope[c] = batchnorm4.weight[c] / sqrt((batchnorm4.running_var[c] + 1e-05))   for c<3
  *     batchnorm4.shift[c] = (batchnorm4.bias[c] - batchnorm4.running_mean[c] * batchnorm4.slope[c])   for c<3
- *     convtranspose1.weight.folded.folded[c, o, ky, kx] = convtranspose1.weight.folded[c, o, ky, kx] * batchnorm4.slope[o]   for c<4 o<3 ky<2 kx<2
+ *     convtranspose1.weight.folded.folded[c, o, ky, kx] = convtranspose1.weight.folded[c, o, ky, kx] * batchnorm4.slope[o]
+ *             for c<4 o<3 ky<2 kx<2
  *     batchnorm3.shift.folded[c] = (batchnorm3.shift[c] * batchnorm4.slope[c] + batchnorm4.shift[c])   for c<3
  */
 static NOINLINE void batchnorm4_once(const float batchnorm4_weight[restrict 3],
@@ -144,7 +146,8 @@ static NOINLINE void batchnorm4_once(const float batchnorm4_weight[restrict 3],
         for (int o = 0; o < 3; o++)
             for (int ky = 0; ky < 2; ky++)
                 for (int kx = 0; kx < 2; kx++)
-                    convtranspose1_weight_folded_folded[c][o][ky][kx] = convtranspose1_weight_folded[c][o][ky][kx] * batchnorm4_slope[o];
+                    convtranspose1_weight_folded_folded[c][o][ky][kx] = convtranspose1_weight_folded[c][o][ky][kx]
+                            * batchnorm4_slope[o];
     for (int c = 0; c < 3; c++)
         batchnorm3_shift_folded[c] = batchnorm3_shift[c] * batchnorm4_slope[c] + batchnorm4_shift[c];
 }
@@ -204,7 +207,8 @@ static NOINLINE void batchnorm6_once(const float batchnorm6_weight[restrict 2],
  * 2x4x3 -> 4x4x3: loops, 280 points
  *
  *     batchnorm1.out[2g + o, y, x] = conv1.bias.folded[2g + o]   for g<2 o<2 y<4 x<3
- *     batchnorm1.out[2g + o, y, x] += conv1.weight.folded[2g + o, 0, ky, kx] * input[g, y + ky - 1, x + kx - 1]   for g<2 o<2 y<4 x<3 ky<3 kx<3
+ *     batchnorm1.out[2g + o, y, x] += conv1.weight.folded[2g + o, 0, ky, kx] * input[g, y + ky - 1, x + kx - 1]
+ *             for g<2 o<2 y<4 x<3 ky<3 kx<3
  */
 static NOINLINE void conv1_forward(const float conv1_weight_folded[restrict 4][1][3][3],
                                    const float input[restrict 2][4][3],
@@ -261,7 +265,8 @@ static NOINLINE void batchnorm2_forward(const float relu1_out[restrict 4][4][3],
  * 4x4x3 -> 3x8x6: loops, 720 points
  *
  *     batchnorm4.out[c, y, x] = batchnorm3.shift.folded[c]   for c<3 y<8 x<6
- *     batchnorm4.out[o, 2y + ky, 2x + kx] += convtranspose1.weight.folded.folded[c, o, ky, kx] * batchnorm2.out[c, y, x]   for o<3 y<4 ky<2 x<3 kx<2 c<4
+ *     batchnorm4.out[o, 2y + ky, 2x + kx] += convtranspose1.weight.folded.folded[c, o, ky, kx] * batchnorm2.out[c, y, x]
+ *             for o<3 y<4 ky<2 x<3 kx<2 c<4
  */
 static NOINLINE void convtranspose1_forward(const float batchnorm3_shift_folded[restrict 3],
                                             const float convtranspose1_weight_folded_folded[restrict 4][3][2][2],

@@ -97,7 +97,8 @@ typedef float vec_memory16 __attribute__((vector_size(64), aligned(4), may_alias
 typedef int vec_mask16 __attribute__((vector_size(64)));
 #define LOAD16(a) (*(const vec_memory16 *)&(a))
 #define STORE16(a, v) (*(vec_memory16 *)&(a) = (v))
-#define ALL16(x) __extension__({ const float x_ = (x); (vec16){x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_}; })
+#define ALL16(x) __extension__({ const float x_ = (x); \
+    (vec16){x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_}; })
 /* In each lane a where the test holds, else b. */
 #define SELECT16(test, a, b) __extension__({ \
     const vec_mask16 m_ = (vec_mask16)(test); \
@@ -435,7 +436,8 @@ static inline void loss_forward(const int target[16][1],
         STORE16(loss_sum[0], sum);
     }
     {
-        vec16 sum = SELECT16(0.0f <= LOAD16(target_lanes[0][0]), SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(LOAD16(loss_sum[0])), ALL16(NAN)), ALL16(NAN));
+        vec16 sum = SELECT16(0.0f <= LOAD16(target_lanes[0][0]),
+                SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(LOAD16(loss_sum[0])), ALL16(NAN)), ALL16(NAN));
         sum += SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, LOAD16(loss_max[0]) - LOAD16(fc2_out[0][0]), ALL16(0.0f));
         sum += SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, LOAD16(loss_max[0]) - LOAD16(fc2_out[1][0]), ALL16(0.0f));
         STORE16(loss_nll[0], sum);
@@ -459,7 +461,9 @@ static inline void loss_backward(const float loss_exp[2][16],
                                  float d_fc2_out[2][16])
 {
     for (int c = 0; c < 2; c++)
-        STORE16(d_fc2_out[c][0], (LOAD16(loss_exp[c][0]) / LOAD16(loss_sum[0]) - (SELECT16(LOAD16(target_lanes[0][0]) == (float)(c), ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]));
+        STORE16(d_fc2_out[c][0],
+                (LOAD16(loss_exp[c][0]) / LOAD16(loss_sum[0])
+                - (SELECT16(LOAD16(target_lanes[0][0]) == (float)(c), ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]));
 }
 
 /* fc 2, backward
