@@ -408,7 +408,8 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->unroll = wish == UNROLL_AUTO || beforehand ? UNROLL_TILE : wish;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, pass->target);
     f->terms = count_terms(f->kernels, f->unroll);
-    f->why = pass->samples ? "lanes over samples" : "as told";
+    f->why = beforehand || (wish == UNROLL_AUTO && f->per_call) ? "too rare for full"
+             : wish == UNROLL_AUTO && pass->samples ? "lanes over samples" : "as told";
     f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target) : sum_cycles(f->kernels);
     bool small = f->terms / pass->target->lanes * BYTES_A_POINT <= ROOM_FOR_FULL;
     if (wish == UNROLL_AUTO && !f->per_call && !pass->samples)
@@ -460,12 +461,14 @@ static void write_out_what_pays(const Pass *pass)
                 continue;
             int64_t terms = count_terms(f->straight, UNROLL_FULL), bytes = terms * BYTES_A_POINT;
             double straight = straight_cycles(f->straight, terms, pass->target), gain = (f->cycles - straight) / (double)bytes;
-            f->why = format("tile %.0f, full %.0f", f->cycles, straight);
+            const char *cycles_of_both = format("tile %.0f, full %.0f", f->cycles, straight);
+            f->why = format("%s: too little gained", cycles_of_both);
             if (least_gain * straight > f->cycles)
                 continue;
             bool may = may_be_full(f, terms);
-            if (!may || bytes > room)
-                f->why = format("%s %s", f->why, may ? "but too large" : "but loops do as well");
+            f->why = may && bytes <= room ? cycles_of_both
+                     : format("%s, but %s", cycles_of_both, bytes > ROOM_FOR_FULL ? "too large" : may ? "others take the room"
+                              : weights_used_once(f) ? "samples go together" : "loops do as well");
             if (!may || bytes > room || gain <= most)
                 continue;
             best = f;
