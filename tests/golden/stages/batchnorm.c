@@ -3,10 +3,10 @@
  *
  * layer        output      parameters       MACs  forward                 training               backward
  * conv1        4x1x3               72        216  tile 3x 1x4o            tile 3x 1x4o           tile 3ky 3kx 1x4o
- * batchnorm1   4x1x3                8          0  in conv1_forward        full, 204 bytes        full, 153 bytes
+ * batchnorm1   4x1x3                8          0  in conv1_forward        full, 401 bytes        full, 249 bytes
  * relu1        4x1x3                0          0  in conv1_forward        in batchnorm1_forward  in fc1_backward_input
- * fc1          3                   39         36  full, 204 bytes         full, 204 bytes        full, 374 bytes
- * batchnorm2   3                    6          0  in fc1_forward          full, 51 bytes         full, 51 bytes
+ * fc1          3                   39         36  full, 186 bytes         full, 157 bytes        full, 505 bytes
+ * batchnorm2   3                    6          0  in fc1_forward          full, 87 bytes         full, 95 bytes
  * softmax1     3                    0          0  tile                    -                      -
  */
 #include "batchnorm.h"
@@ -363,7 +363,7 @@ static NOINLINE void conv1_forward(const float batchnorm1_slope[restrict 4],
 }
 
 /* fc 3
- * 4x1x3 -> 3: full, 204 bytes, 12 points
+ * 4x1x3 -> 3: full, 186 bytes, 12 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[0, x, c, o] * relu1.out[0, x, c]   for o<3 x<3 c<4
@@ -626,7 +626,7 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: full, 136 bytes, 8 points
+ * 4x1x3 -> 4x1x3: full, 144 bytes, 8 points
  *
  *     batchnorm1.sample_sum[c] = 0   for c<4
  *     batchnorm1.sample_sum[c] += conv1.out[0, x, c]   for c<4 x<3
@@ -681,7 +681,7 @@ static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: full, 17 bytes, 1 point
+ * 4x1x3 -> 4x1x3: full, 41 bytes, 1 point
  *
  *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c])
  *             * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
@@ -733,7 +733,7 @@ static NOINLINE void batchnorm2_clear(float batchnorm2_sum[restrict 4])
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: full, 51 bytes, 3 points
+ * 4x1x3 -> 4x1x3: full, 216 bytes, 3 points
  *
  *     batchnorm1.out[0, x, c] = ((conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.slope[c] + batchnorm1.bias[c])
  *             for x<3 c<4
@@ -759,7 +759,7 @@ static inline void batchnorm1_forward(const float *conv1_out,
 }
 
 /* fc 3
- * 4x1x3 -> 3: full, 204 bytes, 12 points
+ * 4x1x3 -> 3: full, 157 bytes, 12 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[0, x, c, o] * relu1.out[0, x, c]   for o<3 x<3 c<4
@@ -788,7 +788,7 @@ static inline void fc1_training(const float *fc1_weight,
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: full, 17 bytes, 1 point
+ * 3 -> 3: full, 13 bytes, 1 point
  *
  *     batchnorm2.sum[c] += fc1.out[c]   for c<3
  */
@@ -823,7 +823,7 @@ static NOINLINE void batchnorm2_once2(const float batchnorm2_sum[restrict 4],
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: full, 17 bytes, 1 point
+ * 3 -> 3: full, 37 bytes, 1 point
  *
  *     batchnorm2.squares[c] += (fc1.out[c] - batchnorm2.mean[c]) * (fc1.out[c] - batchnorm2.mean[c])   for c<3
  */
@@ -876,7 +876,7 @@ static NOINLINE void batchnorm2_backward_clear(float batchnorm2_d_sum[restrict 4
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: full, 17 bytes, 1 point
+ * 3 -> 3: full, 37 bytes, 1 point
  *
  *     batchnorm2.out[c] = ((fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.slope[c] + batchnorm2.bias[c])   for c<3
  */
@@ -951,7 +951,7 @@ static inline void loss_forward(const float batchnorm2_out[4],
 }
 
 /* loss crossentropy, backward
- * 3 -> a number: full, 17 bytes, 1 point
+ * 3 -> a number: full, 67 bytes, 1 point
  *
  *     d_batchnorm2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<3
  */
@@ -965,7 +965,7 @@ static inline void loss_backward(const float *loss_exp,
 }
 
 /* batchnorm eps=0.001, backward
- * 3 -> 3: full, 34 bytes, 2 points
+ * 3 -> 3: full, 42 bytes, 2 points
  *
  *     batchnorm2.d_sum[c] += d_batchnorm2.out[c]   for c<3
  *     batchnorm2.d_distances[c] += d_batchnorm2.out[c] * (fc1.out[c] - batchnorm2.mean[c])   for c<3
@@ -1037,7 +1037,7 @@ static NOINLINE void batchnorm2_backward_once(const float batchnorm2_d_distances
 }
 
 /* batchnorm eps=0.001, backward
- * 3 -> 3: full, 17 bytes, 1 point
+ * 3 -> 3: full, 53 bytes, 1 point
  *
  *     d_fc1.out[c] = ((d_batchnorm2.out[c] * batchnorm2.slope[c] + (fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.tilt[c])
  *             + batchnorm2.shift[c])   for c<3
@@ -1055,7 +1055,7 @@ static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
 }
 
 /* fc 3, backward
- * 4x1x3 -> 3: full, 221 bytes, 13 points
+ * 4x1x3 -> 3: full, 265 bytes, 13 points
  *
  *     d_fc1.weight[0, x, c, o] += d_fc1.out[o] * relu1.out[0, x, c]   for x<3 c<4 o<3
  *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
@@ -1124,7 +1124,7 @@ static inline void fc1_backward_weights(const float *d_fc1_out,
 }
 
 /* fc 3, backward
- * 4x1x3 -> 3: full, 153 bytes, 9 points
+ * 4x1x3 -> 3: full, 240 bytes, 9 points
  *
  *     d_relu1.out[0, x, c] = 0   for x<3 c<4
  *     d_relu1.out[0, x, c] += d_fc1.out[o] * fc1.weight.transposed[0, x, o, c]   for x<3 c<4 o<3
@@ -1172,7 +1172,7 @@ static inline void fc1_backward_input(const float *relu1_out,
 }
 
 /* batchnorm, backward
- * 4x1x3 -> 4x1x3: full, 102 bytes, 6 points
+ * 4x1x3 -> 4x1x3: full, 90 bytes, 6 points
  *
  *     batchnorm1.d_sum[c] += d_batchnorm1.out[0, x, c]   for c<4 x<3
  *     batchnorm1.d_distances[c] += d_batchnorm1.out[0, x, c] * (conv1.out[0, x, c] - batchnorm1.mean[c])   for c<4 x<3
@@ -1235,7 +1235,7 @@ static NOINLINE void batchnorm1_backward_once(const float batchnorm1_d_distances
 }
 
 /* batchnorm, backward
- * 4x1x3 -> 4x1x3: full, 51 bytes, 3 points
+ * 4x1x3 -> 4x1x3: full, 159 bytes, 3 points
  *
  *     d_conv1.out[0, x, c] = ((d_batchnorm1.out[0, x, c] * batchnorm1.slope[c]
  *             + (conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.tilt[c]) + batchnorm1.shift[c])   for x<3 c<4

@@ -3,9 +3,9 @@
  * Training has its lanes over samples: it takes 16 at once, one in each.
  *
  * layer        output      parameters       MACs  forward                 training         backward
- * fc1          3                    9          6  full, 34 bytes          tile 3o 1x16s    tile
+ * fc1          3                    9          6  full, 230 bytes         tile 3o 1x16s    tile
  * tanh1        3                    0          0  in fc1_forward          in fc1_training  in fc2_backward_input
- * fc2          2                    8          6  full, 51 bytes          tile 2o 1x16s    tile; tile 3i 1x16s
+ * fc2          2                    8          6  full, 49 bytes          tile 2o 1x16s    tile; tile 3i 1x16s
  * softmax1     2                    0          0  tile                    -                -
  */
 #include "samples.h"
@@ -192,7 +192,7 @@ static inline void log_in_place16(vec16 *at)
 #define log_v16(x) ({ vec16 at_ = (x); log_in_place16(&at_); at_; })
 
 /* fc 3
- * 2 -> 3: full, 34 bytes, 2 points
+ * 2 -> 3: full, 230 bytes, 2 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[i, o] * input[i]   for o<3 i<2
@@ -211,7 +211,7 @@ static inline void fc1_forward(const float *fc1_weight,
 }
 
 /* fc 2
- * 3 -> 2: full, 51 bytes, 3 points
+ * 3 -> 2: full, 49 bytes, 3 points
  *
  *     fc2.out[o] = fc2.bias[o]   for o<2
  *     fc2.out[o] += fc2.weight[i, o] * tanh1.out[i]   for o<2 i<3
