@@ -499,14 +499,16 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
     }
 }
 
-/* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. */
-static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2])
+/* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. calls: some function may not be
+ * inlined. */
+static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2], bool calls)
 {
     fprintf(f, "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name);
-    fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
-               " * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a\n"
-               " * call would count, may be inlined, and so do without restrict. */\n"
-               "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
+    if (calls)
+        fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
+                   " * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a\n"
+                   " * call would count, may be inlined, and so do without restrict. */\n"
+                   "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
     if (uses[0].greater || uses[1].greater)
         fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))\n\n");
     if (uses[0].vectors)
@@ -960,7 +962,8 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     if (plan->training.prog)
         put_backward(functions, plan);
     put_model(functions, plan);
-    put_prelude(f, plan, header_name, uses);
+    fflush(functions);
+    put_prelude(f, plan, header_name, uses, strstr(text, "NOINLINE"));
     put_constants(f, plan, forward, training);
     put_lines(f, functions, &text);
 }

@@ -363,7 +363,8 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         [OP_ADD] = SUM, [OP_SUB] = SUM, [OP_MUL] = PRODUCT, [OP_DIV] = PRODUCT,
         [OP_IF_LE] = CONDITION, [OP_IF_EQ] = CONDITION,
     };
-    bool parenthesis = levels[e->op] && levels[e->op] < binds;
+    bool closed = levels[e->op] == CONDITION && varies(w, e); /* put_conditional gives it parentheses */
+    bool parenthesis = levels[e->op] && levels[e->op] < binds && !closed;
     put(t, "%s", parenthesis ? "(" : "");
     switch (e->op) {
     case OP_CONSTANT:
@@ -398,9 +399,11 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         else if (is_fixed(w, &e->index))
             put(t, "%s", c_float((double)fixed_value(w, &e->index)));
         else {
-            put(t, "(float)(");
+            const size_t begin = t->length;
             put_affine(w, t, &e->index);
-            put(t, ")");
+            const char *index = format("%s", t->data + begin);
+            t->length = begin;
+            put(t, strchr(index, ' ') ? "(float)(%s)" : "(float)%s", index);
         }
         break;
     case OP_RANDOM:

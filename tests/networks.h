@@ -1,6 +1,6 @@
 /* networks.h: texts as the compiler understands them, for tests that call its stages instead of running it.
  *
- *     { ... networks_start, networks_end, ... }   of the suite
+ *     add_suite("mine", networks_start, networks_end, tests);
  *     const Net *net = network_of("input 2; fc 3; softmax", &options);
  *     ...
  *     free_all(); */

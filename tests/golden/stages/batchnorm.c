@@ -961,7 +961,7 @@ static inline void loss_backward(const float *loss_exp,
                                  float *d_batchnorm2_out, float mean)
 {
     STORE(d_batchnorm2_out[0],
-            (LOAD(loss_exp[0]) / loss_sum[0] - (SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f)))) * mean);
+            (LOAD(loss_exp[0]) / loss_sum[0] - SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f))) * mean);
 }
 
 /* batchnorm eps=0.001, backward

@@ -463,7 +463,7 @@ static inline void loss_backward(const float loss_exp[2][16],
     for (int c = 0; c < 2; c++)
         STORE16(d_fc2_out[c][0],
                 (LOAD16(loss_exp[c][0]) / LOAD16(loss_sum[0])
-                - (SELECT16(LOAD16(target_lanes[0][0]) == (float)(c), ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]));
+                - SELECT16(LOAD16(target_lanes[0][0]) == (float)c, ALL16(1.0f), ALL16(0.0f))) * LOAD16(mean_lanes[0]));
 }
 
 /* fc 2, backward
