@@ -1364,6 +1364,7 @@ static void warn_if_unreasonable(const Plan *plan)
                 if (!largest || predicted_bytes(f) > predicted_bytes(largest))
                     largest = f;
             }
+    diag_inside(largest ? largest->layer->use : NULL);
     if (terms > MOST_POINTS) {
         error_at(largest->layer->loc, "--unroll=full would write out %s points, %s of them in %s: use --unroll=tile or auto",
                  thousands(terms), thousands(largest->terms), largest->name);
@@ -1372,6 +1373,7 @@ static void warn_if_unreasonable(const Plan *plan)
                    "--unroll=full gives about %.1f MB of machine code, and gcc -O2 will take about %.0f s; most of it is %s",
                    (double)bytes / (1 << 20), seconds, largest->name);
     }
+    diag_inside(NULL);
 }
 
 static char *upper(const char *text)
