@@ -37,6 +37,7 @@ static const struct {
     [WARN_LOSS] = {"loss", "a loss that takes probabilities for logits"},
     [WARN_UNUSED] = {"unused", "a branch whose output nobody uses"},
     [WARN_BATCH] = {"batch", "a batch too small for its statistics"},
+    [WARN_LANES] = {"lanes", "--lanes=samples where samples can't lie in lanes"},
 };
 
 static bool warning_off[NWARNINGS];

@@ -37,6 +37,76 @@ static const char *weight_arrays(const Weight *w)
     return dims_text(w->array->rank, w->array->room, "[", "][", "]");
 }
 
+/* ---- Long lines -------------------------------------------------------------------------------------------------------- */
+
+enum { COLUMNS = 130, LEAST_PIECE = 16, NO_BREAK = 1 << 30 };
+
+/* How little a line should end before c, with so many parentheses open there; a bracket counts as three. */
+static int cost_of_break(const char *c, int open)
+{
+    static const struct { const char *text; int cost; } operators[] = {
+        {"for ", -1}, {"? ", 0}, {": ", 0}, {"+ ", 1}, {"- ", 1}, {"<= ", 2}, {"== ", 2}, {"* ", 3}, {"/ ", 3},
+    };
+    if (c[-1] == ' ' && c[-2] == ',')
+        return 4 * open;
+    if (c[-1] == ' ' && c[-2] == '=')
+        return 4 * open + 5;
+    for (size_t i = 0; c[-1] == ' ' && i < sizeof operators / sizeof *operators; i++)
+        if (!strncmp(c, operators[i].text, strlen(operators[i].text)))
+            return 4 * open + operators[i].cost;
+    return NO_BREAK;
+}
+
+/* A line of C or of a comment; too long a one goes on in the next, farther in. */
+static void put_line(FILE *f, const char *line, int length)
+{
+    const char *c = line, *end = line + length;
+    bool begins = !strncmp(line, "/*", 2), comment = begins || !strncmp(line, " *", 2);
+    int margin = begins ? 3 : 2 * comment + (int)strspn(line + 2 * comment, " ") + 8;
+    int room = COLUMNS, open = 0, least_piece = margin + LEAST_PIECE;
+    while (end - line > room) {
+        const char *best = NULL;
+        int least = NO_BREAK, open_there = 0;
+        for (c = line; c <= line + room + 1; c++) {
+            int cost = c - line < least_piece ? NO_BREAK : cost_of_break(c, open);
+            if (cost <= least && cost < NO_BREAK) {
+                best = c;
+                least = cost;
+                open_there = open;
+            }
+            open += (*c == '(' || *c == '{') - (*c == ')' || *c == '}') + 3 * (*c == '[') - 3 * (*c == ']');
+        }
+        if (!best)
+            break;
+        for (c = best; c[-1] == ' ';)
+            c--;
+        fprintf(f, "%.*s\n%-*s", (int)(c - line), line, margin, comment ? " *" : "");
+        line = best;
+        open = open_there;
+        room = COLUMNS - margin;
+        least_piece = LEAST_PIECE;
+    }
+    fprintf(f, "%.*s\n", (int)(end - line), line);
+}
+
+static FILE *open_memory(char **text, size_t *size)
+{
+    FILE *memory = open_memstream(text, size);
+    if (!memory)
+        fail("out of memory");
+    return memory;
+}
+
+/* The lines of what was printed to memory. */
+static void put_lines(FILE *f, FILE *memory, char **text)
+{
+    if (fclose(memory))
+        fail("out of memory");
+    for (const char *line = *text, *end; (end = strchr(line, '\n')); line = end + 1)
+        put_line(f, line, (int)(end - line));
+    free(*text);
+}
+
 /* ---- net.h ------------------------------------------------------------------------------------------ */
 
 static const Weight *next_weight(const Weight *w, bool statistic)
@@ -128,7 +198,7 @@ static void put_prototypes(FILE *f, const Plan *plan)
             p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
 }
 
-void emit_header(FILE *f, const Plan *plan)
+static void put_header(FILE *f, const Plan *plan)
 {
     const Net *net = plan->net;
     const char *p = plan->prefix, *P = plan->PREFIX;
@@ -161,6 +231,15 @@ void emit_header(FILE *f, const Plan *plan)
     fprintf(f, "extern const nn_model %s_model;   /* names, sizes and functions, for the runtime */\n\n", p);
     put_prototypes(f, plan);
     fprintf(f, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+}
+
+void emit_header(FILE *f, const Plan *plan)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *header = open_memory(&text, &size);
+    put_header(header, plan);
+    put_lines(f, header, &text);
 }
 
 /* ---- The head of net.c -------------------------------------------------------------------------------- */
@@ -198,12 +277,17 @@ static const char *tile_text(const Statement *s, const Tile *tile)
                            : text;
 }
 
+static const char *full_text(int64_t bytes)
+{
+    return bytes < 1000 ? format("full, %lld bytes", (long long)bytes) : format("full, %.1f kB", (double)bytes / 1000);
+}
+
 static const char *how_function(const Function *f)
 {
     if (f->unroll == UNROLL_NONE)
         return "loops";
     if (f->unroll == UNROLL_FULL)
-        return format("full, %.1f kB", (double)predicted_bytes(f) / 1000);
+        return full_text(predicted_bytes(f));
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->form == FORM_CONTRACTION && k->regions) {
             const char *tile = tile_text(k->body, &k->regions->tile);
@@ -213,13 +297,22 @@ static const char *how_function(const Function *f)
     return "tile";
 }
 
-/* The functions of a layer and direction, or the one that takes its value out of a register. */
+/* The functions of a layer and direction, those in full as one, or the one that takes its value out of a register. */
 static const char *how(const Pass *pass, const Layer *layer, bool backward)
 {
-    const char *text = NULL;
-    for (const Function *f = pass->functions; f; f = f->next)
-        if (f->layer == layer && f->backward == backward && !f->per_call)
-            text = text ? format("%s; %s", text, how_function(f)) : how_function(f);
+    const char *text = NULL, *last = "";
+    int64_t full = 0;
+    for (const Function *f = pass->functions; f; f = f->next) {
+        if (f->layer != layer || f->backward != backward || f->per_call)
+            continue;
+        const char *one = how_function(f);
+        if (f->unroll == UNROLL_FULL)
+            full += predicted_bytes(f);
+        else if (strcmp(one, last))
+            text = text ? format("%s; %s", text, last = one) : (last = one);
+    }
+    if (full)
+        text = text ? format("%s; %s", full_text(full), text) : full_text(full);
     const Function *host = text ? NULL : host_of(pass, layer, backward);
     if (text || host)
         return text ? text : format("in %s", host->name);
@@ -232,6 +325,64 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
 static int max_width(int width, const char *text)
 {
     return (int)strlen(text) > width ? (int)strlen(text) : width;
+}
+
+/* The table of layers has a column for each of these: TRAINING, which is its forward pass, where that is not like FORWARD. */
+enum { FORWARD, TRAINING, BACKWARD, NPASSES };
+
+typedef struct Column {
+    const char *title;
+    bool shown;
+    int width;
+} Column;
+
+static const char *how_in(const Plan *plan, const Layer *layer, int pass)
+{
+    return how(pass == FORWARD ? &plan->forward : &plan->training, layer, pass == BACKWARD);
+}
+
+/* Has the layer another form in training than in inference? That it runs in a function of another name is none. */
+static bool trains_otherwise(const Plan *plan, const Layer *layer)
+{
+    const char *forward = how_in(plan, layer, FORWARD), *training = how_in(plan, layer, TRAINING);
+    bool hosted = !strncmp(forward, "in ", 3) && !strncmp(training, "in ", 3);
+    return strcmp(training, "-") && strcmp(training, forward) && !hosted;
+}
+
+/* The columns at the end of a row. layer NULL: their titles. */
+static void put_columns(FILE *f, const Plan *plan, const Column *columns, const Layer *layer)
+{
+    int space = 2;
+    for (int i = 0; i < NPASSES; i++) {
+        if (!columns[i].shown)
+            continue;
+        const char *text = layer ? how_in(plan, layer, i) : columns[i].title;
+        fprintf(f, "%*s%s", space, "", text);
+        space = columns[i].width + 2 - (int)strlen(text);
+    }
+    fprintf(f, "\n");
+}
+
+static void put_layers(FILE *f, const Plan *plan)
+{
+    const bool trains = plan->training.prog;
+    Column columns[NPASSES] = {{"forward", true, 22}, {"training", false, 8}, {"backward", trains, 8}};
+    int name = 12, output = 11;
+    for (const Layer *layer = plan->net->layers; layer; layer = layer->next) {
+        name = max_width(name, layer->name);
+        output = max_width(output, shape_text(layer->out->shape));
+        for (int i = 0; i < NPASSES; i++)
+            columns[i].width = max_width(columns[i].width, how_in(plan, layer, i));
+        columns[TRAINING].shown |= trains && trains_otherwise(plan, layer);
+    }
+    fprintf(f, " * %-*s %-*s %10s %10s", name, "layer", output, "output", "parameters", "MACs");
+    put_columns(f, plan, columns, NULL);
+    for (const Layer *layer = plan->net->layers; layer; layer = layer->next) {
+        const Function *forward = function_of(&plan->forward, layer, false);
+        fprintf(f, " * %-*s %-*s %10lld %10lld", name, layer->name, output, shape_text(layer->out->shape),
+                (long long)parameters_of(layer), (long long)(forward ? forward->macs : 0));
+        put_columns(f, plan, columns, layer);
+    }
 }
 
 static void put_head(FILE *f, const Plan *plan)
@@ -250,19 +401,7 @@ static void put_head(FILE *f, const Plan *plan)
     if (plan->training.samples)
         fprintf(f, " * Training has its lanes over samples: it takes %lld at once, one in each.\n", (long long)plan->training.samples);
     fprintf(f, " *\n");
-    int name = 12, output = 11, computed = 22;
-    for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        name = max_width(name, layer->name);
-        output = max_width(output, shape_text(layer->out->shape));
-        computed = max_width(computed, how(&plan->forward, layer, false));
-    }
-    fprintf(f, " * %-*s %-*s %10s %10s  %-*s %s\n", name, "layer", output, "output", "parameters", "MACs", computed, "forward", "backward");
-    for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        const Function *forward = function_of(&plan->forward, layer, false);
-        fprintf(f, " * %-*s %-*s %10lld %10lld  %-*s %s\n", name, layer->name, output, shape_text(layer->out->shape),
-                (long long)parameters_of(layer), (long long)(forward ? forward->macs : 0), computed, how(&plan->forward, layer, false),
-                how(&plan->training, layer, true));
-    }
+    put_layers(f, plan);
     fprintf(f, " */\n");
 }
 
@@ -335,7 +474,7 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
         fprintf(f, "} < (k))))\n");
     }
     if (uses->all) {
-        fprintf(f, "#define ALL%s(x) __extension__({ const float x_ = (x); (vec%s){", kind, kind);
+        fprintf(f, "#define ALL%s(x) __extension__({ const float x_ = (x); %s(vec%s){", kind, lanes > 8 ? "\\\n    " : "", kind);
         put_lanes(f, lanes, "x_");
         fprintf(f, "}; })\n");
     }
@@ -381,14 +520,16 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
     }
 }
 
-/* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. */
-static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2])
+/* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. calls: some function may not be
+ * inlined. */
+static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2], bool calls)
 {
     fprintf(f, "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name);
-    fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
-               " * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a\n"
-               " * call would count, may be inlined, and so do without restrict. */\n"
-               "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
+    if (calls)
+        fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
+                   " * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a\n"
+                   " * call would count, may be inlined, and so do without restrict. */\n"
+                   "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
     if (uses[0].greater || uses[1].greater)
         fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))\n\n");
     if (uses[0].vectors)
@@ -420,8 +561,8 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         const Layer *layer = fn->layer;
         const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
                                     layer->out ? shape_text(layer->out->shape) : "a number");
-        fprintf(f, "/* %s%s\n * %s: %s, %lld points\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
-                how_function(fn), (long long)fn->terms);
+        fprintf(f, "/* %s%s\n * %s: %s, %lld point%s\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
+                how_function(fn), (long long)fn->terms, fn->terms == 1 ? "" : "s");
         for (const Statement *s = pass->prog->statements; s; s = s->next)
             if (s->per_sample != fn->per_call && s->phase == fn->phase && does(fn, s)) {
                 fprintf(f, " *     ");
@@ -481,6 +622,8 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
         fprintf(f, "&loss");
         break;
     default:
+        if (b && b->prepared && !fn->per_call && !flat) /* only read: see put_prepared */
+            fprintf(f, "(const float (*)%s)", dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
         if (fn->batched && root->per_sample)
             fprintf(f, "%s%s", !flat && (!b || b->samples > 1) ? "(void *)" : "", all_samples(loop, root));
         else
@@ -505,9 +648,7 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
     char *text = NULL;
     size_t size = 0;
     for (int i = 0; i < fn->nparams; i++) {
-        FILE *memory = open_memstream(&text, &size);
-        if (!memory)
-            fail("out of memory");
+        FILE *memory = open_memory(&text, &size);
         put_argument(memory, loop, fn, i);
         fclose(memory);
         bool wrap = column + (int)size > 114;
@@ -659,14 +800,14 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     }
 }
 
-/* In net_forward only what it reads, which is const; but a pointer to const rows is made of a void pointer only. */
+/* In net_forward only what it reads, which is const: ISO C makes no pointer to const rows out of one to const void, so that the
+ * calls cast it. */
 static void put_prepared(FILE *f, const Pass *pass, bool forward)
 {
     for (const Buffer *b = pass->buffers; b; b = b->next)
         if (b->prepared && (b->lasting || !forward))
-            fprintf(f, forward ? "    void *const %s = (void *)(prepared + %lld);   /* %s */\n"
-                               : "    void *const %s = prepared + %lld;   /* %s */\n", c_name(b->tensor->name), (long long)b->offset,
-                    dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
+            fprintf(f, "    %s *const %s = prepared + %lld;   /* %s */\n", forward ? "const float" : "void", c_name(b->tensor->name),
+                    (long long)b->offset, dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
 /* What depends on the weights alone, once for all calls. */
@@ -829,22 +970,18 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
     char *text = NULL;
     size_t size = 0;
-    FILE *functions = open_memstream(&text, &size);
-    if (!functions)
-        fail("out of memory");
+    FILE *functions = open_memory(&text, &size);
     put_functions(functions, plan, &plan->forward, forward, &uses[0]);
     if (plan->training.prog) {
         training = NEW_ARRAY(bool, plan->training.prog->ntensors);
         put_functions(functions, plan, &plan->training, training, &uses[*kind_of(plan, &plan->training) != 0]);
     }
-    if (fclose(functions))
-        fail("out of memory");
-    put_prelude(f, plan, header_name, uses);
-    put_constants(f, plan, forward, training);
-    fwrite(text, 1, size, f);
-    free(text);
-    put_forward(f, plan);
+    put_forward(functions, plan);
     if (plan->training.prog)
-        put_backward(f, plan);
-    put_model(f, plan);
+        put_backward(functions, plan);
+    put_model(functions, plan);
+    fflush(functions);
+    put_prelude(f, plan, header_name, uses, strstr(text, "NOINLINE"));
+    put_constants(f, plan, forward, training);
+    put_lines(f, functions, &text);
 }

@@ -382,7 +382,8 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         [OP_ADD] = SUM, [OP_SUB] = SUM, [OP_MUL] = PRODUCT, [OP_DIV] = PRODUCT,
         [OP_IF_LE] = CONDITION, [OP_IF_EQ] = CONDITION,
     };
-    bool parenthesis = levels[e->op] && levels[e->op] < binds;
+    bool closed = levels[e->op] == CONDITION && varies(w, e); /* put_conditional gives it parentheses */
+    bool parenthesis = levels[e->op] && levels[e->op] < binds && !closed;
     put(t, "%s", parenthesis ? "(" : "");
     switch (e->op) {
     case OP_CONSTANT:
@@ -417,9 +418,11 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         else if (is_fixed(w, &e->index))
             put(t, "%s", c_float((double)fixed_value(w, &e->index)));
         else {
-            put(t, "(float)(");
+            const size_t begin = t->length;
             put_affine(w, t, &e->index);
-            put(t, ")");
+            const char *index = format("%s", t->data + begin);
+            t->length = begin;
+            put(t, strchr(index, ' ') ? "(float)(%s)" : "(float)%s", index);
         }
         break;
     case OP_RANDOM:
@@ -540,28 +543,40 @@ static bool next_point(Writer *w, int begin, int end)
 
 /* ---- Parameters and parts ----------------------------------------------------------------------------------------------- */
 
-static void put_params(Writer *w, FILE *f, int column, bool only_used)
+/* As the C of a parameter has it. */
+static const char *param_text(const Function *function, int i)
 {
+    const Tensor *tensor = function->param[i];
+    const char *type = format("%s%s", function->param_written[i] ? "" : "const ", tensor->is_int ? "int" : "float");
+    if (function->unroll == UNROLL_FULL)
+        return format("%s *%s%s", type, function->brief ? "" : "restrict ", c_name(tensor->name));
+    /* Where vectors may reach behind the last row the compiler isn't told where that is. */
+    const char *outer = tensor->overrun ? "" : format("%lld", (long long)(tensor->rank ? tensor->room[0] : 1));
+    char *text = format("%s %s[%s%s]", type, c_name(tensor->name), function->brief ? "" : *outer ? "restrict " : "restrict", outer);
+    for (int d = 1; d < tensor->rank; d++)
+        text = format("%s[%lld]", text, (long long)tensor->room[d]);
+    return text;
+}
+
+/* Behind the head of the function: one below the other, or all in the next lines where the longest doesn't fit there. */
+static void put_params(Writer *w, FILE *f, const char *head, bool only_used)
+{
+    enum { MOST_COLUMNS = 129, MARGIN = 8 };
     const char *separator = "";
     const Function *function = w->function;
+    int column = (int)strlen(head);
+    for (int i = 0; i < function->nparams; i++)
+        if ((!only_used || w->used[i]) && column + (int)strlen(param_text(function, i)) > MOST_COLUMNS)
+            column = MARGIN;
+    fprintf(f, "%s", head);
+    if (column != (int)strlen(head))
+        fprintf(f, "\n%*s", column, "");
     for (int i = 0; i < function->nparams; i++) {
         if (only_used && !w->used[i])
             continue;
-        const Tensor *tensor = function->param[i];
-        fprintf(f, "%s", separator);
         if (*separator)
-            fprintf(f, "\n%*s", column, "");
-        fprintf(f, "%s%s ", function->param_written[i] ? "" : "const ", tensor->is_int ? "int" : "float");
-        if (function->unroll == UNROLL_FULL)
-            fprintf(f, "*%s%s", function->brief ? "" : "restrict ", c_name(tensor->name));
-        else {
-            /* Where vectors may reach behind the last row the compiler isn't told where that is. */
-            bool open = tensor->overrun;
-            const char *outer = open ? "" : format("%lld", (long long)(tensor->rank ? tensor->room[0] : 1));
-            fprintf(f, "%s[%s%s]", c_name(tensor->name), function->brief ? "" : *outer ? "restrict " : "restrict", outer);
-            for (int d = 1; d < tensor->rank; d++)
-                fprintf(f, "[%lld]", (long long)tensor->room[d]);
-        }
+            fprintf(f, ",\n%*s", column, "");
+        fprintf(f, "%s", param_text(function, i));
         separator = ",";
     }
     if (only_used ? w->used_rng : function->uses_random) {
@@ -610,8 +625,7 @@ static void end_part(Writer *w)
     if (!w->body.length)
         return;
     char *head = format("static NOINLINE void %s_%d(", w->function->name, ++w->parts);
-    fprintf(w->file, "%s", head);
-    put_params(w, w->file, (int)strlen(head), true);
+    put_params(w, w->file, head, true);
     fprintf(w->file, ")\n{\n%.*s}\n\n", (int)w->body.length, w->body.data);
     put(&w->calls, "    %s_%d(", w->function->name, w->parts);
     put_used_arguments(w, &w->calls);
@@ -2332,8 +2346,7 @@ void emit_function(FILE *file, const Plan *plan, const Function *f, const char *
     if (w.parts)
         end_part(&w);
     char *head = format("static %s void %s(", f->brief ? "inline" : "NOINLINE", f->name);
-    fprintf(file, "%s", head);
-    put_params(&w, file, (int)strlen(head), false);
+    put_params(&w, file, head, false);
     fprintf(file, ")\n{\n");
     put_unused(&w);
     const Text *text = w.parts ? &w.calls : &w.body;

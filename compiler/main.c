@@ -119,6 +119,7 @@ static int compile(const Command *command, const Source *source)
     if (ends_with(command, DUMP_GRAD))
         return 0;
 
+    warn_of_lanes(training, options);
     Plan *plan = make_plan(net, forward, training, options);
     if (!plan || error_count() > 0)
         return 1;

@@ -54,6 +54,7 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_LOSS,         /* a loss that takes probabilities for logits */
     WARN_UNUSED,       /* a branch whose output nobody uses */
     WARN_BATCH,        /* a batch too small for its statistics */
+    WARN_LANES,        /* --lanes=samples where it does nothing */
     NWARNINGS
 } Warning;
 
@@ -788,6 +789,7 @@ Prog *lay_out(const Prog *, const Target *, const Options *); /* layout.c: a cop
 /* The same with the samples in the lanes of `over`; weights lie as the first target has them. */
 Prog *lay_out_samples(const Prog *, const Target *, const Target *over);
 bool samples_fit_lanes(const Prog *);                      /* samples.c: can each lane take a sample? */
+void warn_of_lanes(const Prog *training, const Options *); /* samples.c: where --lanes=samples does nothing */
 void put_samples_in_lanes(Prog *, int lanes);              /* samples.c: after weights are laid out, before anything else */
 bool worth_a_halo(const Statement *, const Target *);       /* layout.c: few points more with zeros around what it reads */
 void use_winograd(Prog *, const Target *, const Options *);  /* winograd.c */

@@ -18,7 +18,8 @@
  *
  * Where a call's last group has fewer samples, m, the lanes left over take the last sample once more (x and t are `ragged`),
  * so that nothing can come out of them that doesn't come out of a sample, and they count for nothing: where a statement takes
- * 1/samples, as each loss and each gradient of one does, it gets 0 there. (So an infinite loss may be NaN here.) Labels become floats, which hold them exactly:
+ * 1/samples, as each loss and each gradient of one does, it gets 0 there. (So an infinite loss may be NaN here.) Labels become
+ * floats, which hold them exactly:
  *
  *     mean.lanes[s] = s + 1 <= m ? 1/samples : 0     for s<16
  *
@@ -30,14 +31,12 @@ enum { MOST_LABELS = 1 << 24 };  /* a float holds whole numbers up to here */
 
 /* ---- Where it fits ----------------------------------------------------------------------------------------- */
 
-static bool expr_fits(const Expr *e)
+static bool uses(const Expr *e, Op op)
 {
-    if (e->op == OP_RANDOM || e->op == OP_SAMPLES)
-        return false;
+    bool found = e->op == op;
     for (int i = 0; i < op_info[e->op].arity; i++)
-        if (!expr_fits(e->arg[i]))
-            return false;
-    return true;
+        found |= uses(e->arg[i], op);
+    return found;
 }
 
 static bool sums_up(const Tensor *t)
@@ -45,19 +44,52 @@ static bool sums_up(const Tensor *t)
     return t->role == TENSOR_GRADIENT || t->role == TENSOR_LOSS;
 }
 
-bool samples_fit_lanes(const Prog *prog)
+/* What the first layer that doesn't fit does; NULL: they all fit. */
+static const char *hindrance(const Prog *prog, const Layer **layer)
 {
+    *layer = prog->net->loss;
     if (prog->net->int_targets && prog->net->loss_in->shape.c > MOST_LABELS)
-        return false;
-    for (const Tensor *t = prog->tensors; t; t = t->next)
-        if ((t->per_sample || sums_up(t)) && t->rank == MAX_RANK)
-            return false;
+        return "has labels that a float can't hold";
     for (const Statement *s = prog->statements; s; s = s->next) {
         const Tensor *out = s->out.tensor;
-        if (!s->per_sample || s->nindex == MAX_INDEX || !expr_fits(s->rhs) || (!out->per_sample && !sums_up(out)))
-            return false;
+        *layer = s->layer;
+        if (uses(s->rhs, OP_RANDOM))
+            return "draws random numbers";
+        if (!s->per_sample || uses(s->rhs, OP_SAMPLES) || (!out->per_sample && !sums_up(out)))
+            return "works on all samples of a call";
+        if (s->nindex == MAX_INDEX || out->rank == MAX_RANK)
+            return "has too many dimensions already";
     }
-    return true;
+    return NULL;
+}
+
+bool samples_fit_lanes(const Prog *prog)
+{
+    const Layer *layer;
+    return !hindrance(prog, &layer);
+}
+
+void warn_of_lanes(const Prog *training, const Options *o)
+{
+    const Loc command_line = {0};
+    const Layer *layer;
+    const char *does;
+    if (o->lanes != LANES_SAMPLES)
+        return;
+    if (!training)
+        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --inference");
+    else if (targets[o->target].lanes == 1)
+        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --target=%s, which has no vectors",
+                   targets[o->target].name);
+    else if (o->unroll == UNROLL_FULL || o->unroll == UNROLL_NONE)
+        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --unroll=%s",
+                   o->unroll == UNROLL_FULL ? "full" : "none");
+    else if ((does = hindrance(training, &layer))) {
+        diag_inside(layer->use);
+        warning_at(WARN_LANES, layer->loc, "--lanes=samples does nothing, since %s %s", layer->name, does);
+        diag_inside(NULL);
+    } else if (o->math == MATH_WINOGRAD)
+        warning_at(WARN_LANES, command_line, "--math=winograd does nothing in training with --lanes=samples");
 }
 
 /* ---- What it makes that has a form of its own ---------------------------------------------------------------- */
@@ -175,13 +207,32 @@ static Statement *new_beside(Rewrite *r, const Statement *other)
     return new_statement(r->prog);
 }
 
-/* The element of a tensor at which indices of its dimensions, from `first` on, stand. */
-static Access each_element(Statement *s, Tensor *t, int first, int n)
+/* The index that alone steps through a dimension; -1: several do, or none. */
+static int only_index(const Affine *at, int nindex)
 {
-    static const char *const names[][4] = {{"c"}, {"y", "x"}, {"c", "y", "x"}, {"a", "b", "c", "d"}};
+    int found = -1, n = 0;
+    for (int i = 0; i < nindex; i++)
+        if (at->coefficient[i]) {
+            found = i;
+            n++;
+        }
+    return n == 1 ? found : -1;
+}
+
+/* The element of a tensor at which indices of its first n dimensions stand; they are called as those with which `writer` goes
+ * through it, where each dimension has its own. */
+static Access each_element(Statement *s, Tensor *t, int n, const Statement *writer)
+{
+    static const char *const names[][4] = {{"c"}, {"y", "x"}, {"c", "y", "x"}, {"o", "c", "y", "x"}};
     Access access = {.tensor = t};
-    for (int d = 0; d < n; d++)
-        access.at[first + d] = index_of(s, names[n - 1][d], t->dim[first + d]);
+    bool own = writer;
+    for (int d = 0; d < n && own; d++)
+        own = t->dim[d] == 1 || only_index(&writer->out.at[d], writer->nindex) >= 0;
+    for (int d = 0; d < n; d++) {
+        int index = own ? only_index(&writer->out.at[d], writer->nindex) : -1;
+        const char *name = names[n - 1][t->sum ? t->sum->axis[d] : d];
+        access.at[d] = index_of(s, index >= 0 ? writer->index_name[index] : name, t->dim[d]);
+    }
     return access;
 }
 
@@ -190,7 +241,7 @@ static Statement *take_in(Rewrite *r, const Statement *reader, Tensor *given)
 {
     Tensor *copy = r->copy[given->id];
     Statement *s = new_beside(r, reader);
-    Access to = each_element(s, copy, 0, copy->rank - 1), from = {.tensor = given};
+    Access to = each_element(s, copy, copy->rank - 1, NULL), from = {.tensor = given};
     to.at[copy->rank - 1] = from.at[0] = index_of(s, "s", r->lanes);
     for (int d = 1; d < given->rank; d++)
         from.at[d] = to.at[d - 1];
@@ -211,7 +262,7 @@ static Statement *take_mean(Rewrite *r, const Statement *reader)
 static Statement *clear(Rewrite *r, const Statement *writer, Tensor *lanes)
 {
     Statement *s = new_beside(r, writer);
-    Access each = each_element(s, lanes, 0, lanes->rank - 1);
+    Access each = each_element(s, lanes, lanes->rank - 1, writer);
     each.at[lanes->rank - 1] = index_of(s, "s", r->lanes);
     complete(s, STORE_SET, each, constant(0));
     return s;
@@ -220,7 +271,7 @@ static Statement *clear(Rewrite *r, const Statement *writer, Tensor *lanes)
 static Statement *add_up(Rewrite *r, const Statement *writer, Tensor *lanes)
 {
     Statement *s = new_beside(r, writer);
-    Access from = each_element(s, lanes, 0, lanes->rank - 1), to = {.tensor = (Tensor *)lanes->sum};
+    Access from = each_element(s, lanes, lanes->rank - 1, writer), to = {.tensor = (Tensor *)lanes->sum};
     for (int d = 0; d < to.tensor->rank; d++)
         to.at[d] = from.at[d];
     from.at[lanes->rank - 1] = index_of(s, "s", r->lanes);

@@ -7,6 +7,7 @@
 
 #include <CUnit/Basic.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,6 +17,23 @@ static uint64_t seed;
 uint64_t test_seed(void)
 {
     return seed;
+}
+
+void add_suite(const char *name, int (*start)(void), int (*end)(void), CU_TestInfo *tests)
+{
+    CU_SuiteInfo suites[] = {{name, start, end, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+    if (CU_register_suites(suites) != CUE_SUCCESS)
+        fprintf(stderr, "%s\n", CU_get_error_msg());
+}
+
+void check_at(const char *file, int line, bool good, const char *fmt, ...)
+{
+    char message[2000];
+    va_list list;
+    va_start(list, fmt);
+    vsnprintf(message, sizeof message, fmt, list);
+    va_end(list);
+    CU_assertImplementation(good, (unsigned)line, message, file, "", CU_FALSE);
 }
 
 /* The whole registry, or the named suite of it. */

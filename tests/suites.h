@@ -5,6 +5,8 @@
 #ifndef SUITES_H
 #define SUITES_H
 
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SUITE(name) void add_##name##_suite(void);
@@ -14,5 +16,11 @@
 /* The seed of this run: the environment's SEED, or else from the clock. It is printed at the start; the same seed
  * gives the same tests. */
 uint64_t test_seed(void);
+
+/* Registers a suite; start and end give 0 where all is well, NULL: there is nothing to do. tests end with CU_TEST_INFO_NULL. */
+void add_suite(const char *name, int (*start)(void), int (*end)(void), CU_TestInfo *tests);
+
+/* One check, with a message of its own. */
+__attribute__((format(printf, 4, 5))) void check_at(const char *file, int line, bool good, const char *fmt, ...);
 
 #endif

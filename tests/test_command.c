@@ -10,7 +10,6 @@
 
 #include <CUnit/CUnit.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,18 +17,8 @@
 #include <unistd.h>
 
 #define SCRATCH "build/tests/tmp/command"
+#define check(good, line, ...) check_at(__FILE__, line, good, __VA_ARGS__)
 #define NET "input 1x6x6; conv 2 k3; relu; maxpool 2; fc 3; softmax\n"
-
-/* One check, with a message of its own. */
-__attribute__((format(printf, 3, 4))) static void check(bool good, int line, const char *fmt, ...)
-{
-    char message[1000];
-    va_list list;
-    va_start(list, fmt);
-    vsnprintf(message, sizeof message, fmt, list);
-    va_end(list);
-    CU_assertImplementation(good, (unsigned)line, message, __FILE__, "", CU_FALSE);
-}
 
 /* ---- Small things that all tests use ----------------------------------------------------------------- */
 

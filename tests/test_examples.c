@@ -377,10 +377,5 @@ void add_examples_suite(void)
         {"unroll tile, neon", tile_neon},       {"inference", inference},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {
-        {"examples", start, NULL, NULL, NULL, tests},
-        CU_SUITE_INFO_NULL,
-    };
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("examples", start, NULL, tests);
 }

@@ -3,7 +3,7 @@
  * In double precision the folded statements give the same numbers, but for rounding: the interpreter executes both. What is
  * folded, and what may not be, is counted. That generated code is right, too, in every mode and for every target, is held by
  * "folded" in test_generated.c. */
-#include "nnc.h"
+#include "networks.h"
 #include "nn.h"
 #include "suites.h"
 
@@ -15,18 +15,7 @@
 #define SAME 1e-11            /* relative to the largest number */
 
 static uint64_t rng;
-static FILE *nowhere;
 static const Options inference = {.inference = true};
-
-static Net *network_of(const char *text)
-{
-    Source *source = NEW(Source);
-    *source = (Source){"net.nn", text, strlen(text)};
-    diag_start(nowhere, source, COLOR_NEVER);
-    const Ast *ast = parse(source);
-    Net *net = ast ? resolve(ast, &inference) : NULL;
-    return net && error_count() == 0 ? net : NULL;
-}
 
 static double *draw_array(int64_t count, double low, double high)
 {
@@ -106,7 +95,7 @@ static void same_numbers(void)
 {
     rng = test_seed();
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
-        const Net *net = network_of(networks[i].text);
+        const Net *net = network_of(networks[i].text, &inference);
         CU_ASSERT_FATAL(net != NULL);
         const Prog *before = lower(net, false);
         Prog *after = lower(net, false);
@@ -136,7 +125,7 @@ static void same_numbers(void)
 /* Every layer of the list is gone but for what is done once, in the order of their folding. */
 static void said_where(void)
 {
-    const Net *net = network_of("input 2x5x5; conv 3 k3 p1; a: batchnorm; b: batchnorm; relu; c: conv 2 k3; d: batchnorm");
+    const Net *net = network_of("input 2x5x5; conv 3 k3 p1; a: batchnorm; b: batchnorm; relu; c: conv 2 k3; d: batchnorm", &inference);
     CU_ASSERT_FATAL(net != NULL);
     static const char *const expected[][2] = {{"d", "c"}, {"b", "conv1"}, {"a", "conv1"}};
     Prog *prog = lower(net, false);
@@ -155,7 +144,7 @@ static void said_where(void)
 /* Where samples share a sum, as in training, nothing is folded. */
 static void not_in_training(void)
 {
-    const Net *net = network_of("input 2x5x5; batch 2; conv 3 k3 p1; batchnorm; conv 2 k3; normalize mean=0.5 std=2");
+    const Net *net = network_of("input 2x5x5; batch 2; conv 3 k3 p1; batchnorm; conv 2 k3; normalize mean=0.5 std=2", &inference);
     CU_ASSERT_FATAL(net != NULL);
     Prog *prog = lower(net, true);
     int statements = count_per_sample(prog);
@@ -165,24 +154,10 @@ static void not_in_training(void)
     free_all();
 }
 
-static int start(void)
-{
-    nowhere = fopen("/dev/null", "w");
-    return nowhere == NULL;
-}
-
-static int end(void)
-{
-    diag_start(NULL, NULL, COLOR_AUTO);
-    return fclose(nowhere);
-}
-
 void add_fold_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"the same numbers", same_numbers}, {"said where", said_where}, {"not in training", not_in_training}, CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{"fold", start, end, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("fold", networks_start, networks_end, tests);
 }

@@ -21,27 +21,16 @@
 #include <CUnit/CUnit.h>
 #include <ctype.h>
 #include <glob.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH "build/tests/tmp/golden"
+#define check(good, ...) check_at(__FILE__, __LINE__, good, __VA_ARGS__)
 
 enum { MAX_WORDS = 24 };
 
 static bool update;
-
-/* One check, with a message of its own. */
-__attribute__((format(printf, 2, 3))) static void check(bool good, const char *fmt, ...)
-{
-    char message[500];
-    va_list list;
-    va_start(list, fmt);
-    vsnprintf(message, sizeof message, fmt, list);
-    va_end(list);
-    CU_assertImplementation(good, __LINE__, message, __FILE__, "", CU_FALSE);
-}
 
 /* ---- One case ----------------------------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@
  * never helps fails.
  *
  * Each network also passes the verifiers of all stages, under every unroll mode and target, and is dumped. */
-#include "nnc.h"
+#include "networks.h"
 #include "nn.h"
 #include "suites.h"
 
@@ -34,7 +34,6 @@
 enum { RANDOM_NETWORKS = 100, MAX_LAYERS = 6, MAX_ELEMENTS = 150, MAX_WEIGHTS = 400, MAX_DRAWS = 20 };
 
 static uint64_t rng;
-static FILE *nowhere;         /* where diagnostics of rejected networks go */
 static int failures;          /* of the test at hand; the first few are shown */
 
 static double uniform(double low, double high)
@@ -62,23 +61,6 @@ __attribute__((format(printf, 2, 3))) static void report(const char *text, const
 /* ---- Text to Net ---------------------------------------------------------------------------------- */
 
 static const Options options = {.input_file = "net.nn", .output_file = "net.c", .prefix = "net"};
-
-/* NULL: not a network. Lives until free_all. */
-static Net *network_of(const char *text)
-{
-    Source *source = NEW(Source);
-    *source = (Source){"net.nn", copy_text(text, strlen(text)), strlen(text)};
-    diag_start(nowhere, source, COLOR_NEVER);
-    const Ast *ast = parse(source);
-    if (!ast)
-        return NULL;
-    verify_ast(ast);
-    Net *net = resolve(ast, &options);
-    if (!net || error_count() > 0)
-        return NULL;
-    verify_net(net);
-    return net;
-}
 
 /* The same network behind a layer that keeps its shape and has weights. */
 static const char *with_weights_in_front(const char *text)
@@ -243,7 +225,7 @@ static void check_network(const char *text)
     bool bare = !strncmp(strchr(text, ';'), "; loss", 6);
     for (int front = bare; front < 2; front++) {
         const char *whole = front ? with_weights_in_front(text) : text;
-        Net *net = network_of(whole);
+        Net *net = network_of(whole, &options);
         if (!net) {
             report(whole, "does not compile");
             return;
@@ -359,7 +341,7 @@ static const char *draw_network(void)
             longer = format("%s%s", longer, below(2) ? " freeze=true" : "; freeze");
         if (branches && below(3))
             longer = format("%s; l%d:", longer, nlabels);
-        const Net *net = network_of(longer);
+        const Net *net = network_of(longer, &options);
         if (!net || shape_count(net->out->shape) > MAX_ELEMENTS || net->nparams > MAX_WEIGHTS)
             continue;
         nlabels += strlen(longer) > 0 && longer[strlen(longer) - 1] == ':';
@@ -379,7 +361,7 @@ static void random_networks(void)
         warning_option("error");  /* windows that cover nothing but padding give -inf */
         warning_option("no-unused");
         const char *text = draw_network();
-        while (!network_of(text) || !network_of(with_weights_in_front(text)))
+        while (!network_of(text, &options) || !network_of(with_weights_in_front(text), &options))
             text = draw_network();
         warning_reset();
         check_network(text);
@@ -401,7 +383,7 @@ static void two_three_two(void)
     double w2[2][3] = {{0.2, -0.7, 0.5}, {-0.4, 0.6, 0.8}}, b2[2] = {-0.1, 0.3};
     double dw1[6], db1[3], dw2[6], db2[2];
     double *weights[] = {w1[0], b1, w2[0], b2}, *gradients[] = {dw1, db1, dw2, db2};
-    Net *net = network_of("input 2; fc 3; sigmoid; fc 2; softmax");
+    Net *net = network_of("input 2; fc 3; sigmoid; fc 2; softmax", &options);
     CU_ASSERT_PTR_NOT_NULL_FATAL(net);
     CU_ASSERT_EQUAL_FATAL(net->nweights, 4);
     Binding b = {.n = 1, .x = x, .t = t, .y = y, .weights = weights, .gradients = gradients};
@@ -462,7 +444,7 @@ static const char *put_in(const char *text, const char *function)
 static Trial with_function(const char *text, const char *function, const Binding *same)
 {
     Trial t = {.text = put_in(text, function)};
-    t.net = network_of(t.text);
+    t.net = network_of(t.text, &options);
     CU_ASSERT_FATAL(t.net != NULL);
     Prog *forward = lower(t.net, false), *training = lower(t.net, true);
     differentiate(training);
@@ -513,14 +495,7 @@ static void relu_behind_a_maximum(void)
 static int start(void)
 {
     rng = test_seed();
-    nowhere = fopen("/dev/null", "w");
-    return nowhere == NULL;
-}
-
-static int end(void)
-{
-    diag_start(NULL, NULL, COLOR_AUTO);
-    return fclose(nowhere);
+    return networks_start();
 }
 
 void add_gradients_suite(void)
@@ -532,10 +507,5 @@ void add_gradients_suite(void)
         {"relu behind a maximum", relu_behind_a_maximum},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {
-        {"gradients", start, end, NULL, NULL, tests},
-        CU_SUITE_INFO_NULL,
-    };
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("gradients", start, networks_end, tests);
 }

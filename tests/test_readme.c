@@ -26,24 +26,13 @@
 #include <CUnit/CUnit.h>
 #include <ctype.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SCRATCH "build/tests/tmp/readme"
-
-/* One check, with a message of its own. */
-__attribute__((format(printf, 3, 4))) static void check(bool good, int line, const char *fmt, ...)
-{
-    char message[2000];
-    va_list list;
-    va_start(list, fmt);
-    vsnprintf(message, sizeof message, fmt, list);
-    va_end(list);
-    CU_assertImplementation(good, (unsigned)line, message, __FILE__, "", CU_FALSE);
-}
+#define check(good, line, ...) check_at(__FILE__, line, good, __VA_ARGS__)
 
 /* ---- The shell ---------------------------------------------------------------------------------------- */
 
@@ -516,10 +505,5 @@ void add_readme_suite(void)
         {"networks to start from", networks},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {
-        {"README", read_readme, forget_readme, NULL, NULL, tests},
-        CU_SUITE_INFO_NULL,
-    };
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("README", read_readme, forget_readme, tests);
 }

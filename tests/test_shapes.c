@@ -4,7 +4,7 @@
  * counting: the positions of a window are tried one after the other, parameters and multiply-adds are counted one by
  * one. A network must be accepted exactly when the count says that it has a meaning, and refused with the message
  * that names what is wrong. */
-#include "nnc.h"
+#include "networks.h"
 #include "nn.h"
 #include "suites.h"
 
@@ -18,9 +18,6 @@ enum { DRAWS = 3000 };
 
 static uint64_t rng;
 static int failures, accepted, refused;      /* of the test at hand */
-static char *said;                           /* the messages of the last compilation */
-static size_t said_length;
-static FILE *messages;
 
 static int between(int low, int high)
 {
@@ -36,28 +33,11 @@ __attribute__((format(printf, 3, 4))) static void check(bool good, const char *t
     va_start(list, fmt);
     fprintf(stderr, "\n`%s`: ", text);
     vfprintf(stderr, fmt, list);
-    fprintf(stderr, "\n%s", said);
+    fprintf(stderr, "\n%s", network_messages());
     va_end(list);
 }
 
 static Options options = {.input_file = "net.nn", .output_file = "net.c", .prefix = "net"};
-
-/* NULL: refused, and said holds why. Lives until free_all. */
-static Net *network_of(const char *text)
-{
-    Source *source = NEW(Source);
-    *source = (Source){"net.nn", copy_text(text, strlen(text)), strlen(text)};
-    rewind(messages);
-    diag_start(messages, source, COLOR_NEVER);
-    const Ast *ast = parse(source);
-    Net *net = ast ? resolve(ast, &options) : NULL;
-    bool good = net && error_count() == 0;
-    fputc('\0', messages);
-    fflush(messages);
-    if (good)
-        verify_net(net);
-    return good ? net : NULL;
-}
 
 static void begin(void)
 {
@@ -76,7 +56,8 @@ static void finish(int least)
 /* Accepted exactly when reason is NULL; otherwise the message holds reason. */
 static Net *expect(const char *text, const char *reason)
 {
-    Net *net = network_of(text);
+    Net *net = network_of(text, &options);
+    const char *said = network_messages();
     accepted += net != NULL;
     refused += net == NULL;
     check((net != NULL) == (reason == NULL), text, "%s", net ? format("accepted, but: %s", reason) : "refused");
@@ -272,7 +253,7 @@ static void losses(void)
                 check(net->int_targets == labels && net->targets == (labels ? places : elements), text,
                       "%" PRId64 " targets, int: %d", net->targets, net->int_targets);
                 check(net->loss_in == (absorbs ? net->out->producer->in : net->out), text, "the loss reads the wrong value");
-                bool warned = strstr(said, "warning") != NULL, doubtful = i < 2 && !absorbs && j < 2;
+                bool warned = strstr(network_messages(), "warning") != NULL, doubtful = i < 2 && !absorbs && j < 2;
                 check(warned == doubtful, text, warned ? "an unwanted warning" : "no warning");
             }
     CU_ASSERT_EQUAL(failures, 0);
@@ -385,7 +366,7 @@ static void totals(void)
                                   between(1, 2), between(0, 1) ? " bias=false" : "", pads[between(0, 3)]);
         const char *text = format("input %dx%dx%d; batch %d; %s; relu; %s %d s1; fc %d; softmax", c, between(3, 6),
                                   between(3, 6), b, conv, between(0, 1) ? "maxpool" : "avgpool", between(1, 2), f);
-        const Net *net = network_of(text);
+        const Net *net = network_of(text, &options);
         if (!net) {               /* a window that doesn't fit: another test's affair */
             refused++;
             continue;
@@ -462,16 +443,7 @@ static void settings(void)
 static int start(void)
 {
     rng = test_seed();
-    messages = open_memstream(&said, &said_length);
-    return messages == NULL;
-}
-
-static int end(void)
-{
-    diag_start(NULL, NULL, COLOR_AUTO);
-    fclose(messages);
-    free(said);
-    return 0;
+    return networks_start();
 }
 
 void add_shapes_suite(void)
@@ -481,10 +453,5 @@ void add_shapes_suite(void)
         {"losses", losses},       {"names", names},   {"totals", totals},     {"settings and limits", settings},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {
-        {"shapes", start, end, NULL, NULL, tests},
-        CU_SUITE_INFO_NULL,
-    };
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("shapes", start, networks_end, tests);
 }

@@ -7,7 +7,7 @@
  * largest number of the tensor; it has to stay below what winograd.c says of the form (filter_error), by which auto keeps
  * its promise. ERRORS=40 build/tests/run winograd takes 40 random shapes more (SEED=N others) and prints the table. */
 #include "generated.h"
-#include "nnc.h"
+#include "networks.h"
 #include "nn.h"
 #include "suites.h"
 
@@ -19,17 +19,6 @@
 #define SAME 1e-11            /* in double precision, relative to the largest number */
 
 static uint64_t rng;
-static FILE *nowhere;
-
-static Net *network_of(const char *text, const Options *options)
-{
-    Source *source = NEW(Source);
-    *source = (Source){"net.nn", text, strlen(text)};
-    diag_start(nowhere, source, COLOR_NEVER);
-    const Ast *ast = parse(source);
-    Net *net = ast ? resolve(ast, options) : NULL;
-    return net && error_count() == 0 ? net : NULL;
-}
 
 /* ---- Numbers ------------------------------------------------------------------------------------------------- */
 
@@ -431,18 +420,6 @@ static void promise(void)
     free_all();
 }
 
-static int start(void)
-{
-    nowhere = fopen("/dev/null", "w");
-    return nowhere == NULL;
-}
-
-static int end(void)
-{
-    diag_start(NULL, NULL, COLOR_AUTO);
-    return fclose(nowhere);
-}
-
 void add_winograd_suite(void)
 {
     static CU_TestInfo tests[] = {
@@ -453,10 +430,5 @@ void add_winograd_suite(void)
         {"what auto promises", promise},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {
-        {"winograd", start, end, NULL, NULL, tests},
-        CU_SUITE_INFO_NULL,
-    };
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("winograd", networks_start, networks_end, tests);
 }

@@ -1,13 +1,13 @@
 /* The network of batchnorm.nn as C, made by nnc 0.1.0 with --unroll=auto --target=generic.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
- * layer        output      parameters       MACs  forward                backward
- * conv1        4x1x3               72        216  tile 3x 1x4o           tile 3ky 3kx 1x4o
- * batchnorm1   4x1x3                8          0  in conv1_forward       full, 0.1 kB
- * relu1        4x1x3                0          0  in conv1_forward       in fc1_backward_input
- * fc1          3                   39         36  full, 0.2 kB           full, 0.2 kB; full, 0.2 kB
- * batchnorm2   3                    6          0  in fc1_forward         full, 0.0 kB
- * softmax1     3                    0          0  tile                   -
+ * layer        output      parameters       MACs  forward                 training               backward
+ * conv1        4x1x3               72        216  tile 3x 1x4o            tile 3x 1x4o           tile 3ky 3kx 1x4o
+ * batchnorm1   4x1x3                8          0  in conv1_forward        full, 257 bytes        full, 159 bytes
+ * relu1        4x1x3                0          0  in conv1_forward        in batchnorm1_forward  in fc1_backward_input
+ * fc1          3                   39         36  full, 186 bytes         full, 157 bytes        full, 492 bytes
+ * batchnorm2   3                    6          0  in fc1_forward          full, 74 bytes         full, 53 bytes
+ * softmax1     3                    0          0  tile                    -                      -
  */
 #include "batchnorm.h"
 
@@ -391,7 +391,7 @@ static NOINLINE void conv1_forward(const float batchnorm1_slope[restrict 4],
 }
 
 /* fc 3
- * 4x1x3 -> 3: full, 0.2 kB, 12 points
+ * 4x1x3 -> 3: full, 186 bytes, 12 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[0, x, c, o] * relu1.out[0, x, c]   for o<3 x<3 c<4
@@ -481,7 +481,8 @@ static NOINLINE void batchnorm1_clear(float batchnorm1_sum[restrict 4],
  *     batchnorm1.sample_sum[c] += conv1.out[0, x, c]   for c<4 x<3
  *     batchnorm1.sample_mean[c] = batchnorm1.sample_sum[c] * 0.333333333   for c<4
  *     batchnorm1.sum[c] += batchnorm1.sample_sum[c]   for c<4
- *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c]) * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
+ *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c])
+ *             * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
  */
 static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4],
                                     const float input[restrict 2][3][5],
@@ -693,9 +694,10 @@ static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: full, 0.0 kB, 1 points
+ * 4x1x3 -> 4x1x3: full, 41 bytes, 1 point
  *
- *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
+ *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c])
+ *             * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
  */
 static inline void batchnorm1_sums(const float *batchnorm1_sample_mean,
                                    const float *batchnorm1_mean,
@@ -703,7 +705,8 @@ static inline void batchnorm1_sums(const float *batchnorm1_sample_mean,
 {
     {
         vec sum = LOAD(batchnorm1_squares[0]);
-        sum += (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0])) * (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0])) * 3.0f;
+        sum += (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0]))
+                * (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0])) * 3.0f;
         STORE(batchnorm1_squares[0], sum);
     }
 }
@@ -711,7 +714,8 @@ static inline void batchnorm1_sums(const float *batchnorm1_sample_mean,
 /* batchnorm
  * 4x1x3 -> 4x1x3: tile, 16 points
  *
- *     batchnorm1.next_var[c] = (batchnorm1.running_var[c] * 0.9 + batchnorm1.squares[c] / (samples * 3 <= 1 ? 1 : (samples * 3 - 1)) * 0.1)   for c<4
+ *     batchnorm1.next_var[c] = (batchnorm1.running_var[c] * 0.9
+ *             + batchnorm1.squares[c] / (samples * 3 <= 1 ? 1 : (samples * 3 - 1)) * 0.1)   for c<4
  *     batchnorm1.running_var[c] = batchnorm1.next_var[c]   for c<4
  *     batchnorm1.scale[c] = 1 / sqrt((batchnorm1.squares[c] / (samples * 3) + 1e-05))   for c<4
  *     batchnorm1.slope[c] = batchnorm1.weight[c] * batchnorm1.scale[c]   for c<4
@@ -723,7 +727,9 @@ static NOINLINE void batchnorm1_once3(float batchnorm1_running_var[restrict 4],
                                       float batchnorm1_scale[restrict 4],
                                       float batchnorm1_slope[restrict 4], float samples)
 {
-    STORE(batchnorm1_next_var[0], LOAD(batchnorm1_running_var[0]) * 0.9f + LOAD(batchnorm1_squares[0]) / (samples * 3.0f <= 1.0f ? 1.0f : samples * 3.0f - 1.0f) * 0.1f);
+    STORE(batchnorm1_next_var[0],
+            LOAD(batchnorm1_running_var[0]) * 0.9f
+            + LOAD(batchnorm1_squares[0]) / (samples * 3.0f <= 1.0f ? 1.0f : samples * 3.0f - 1.0f) * 0.1f);
     STORE(batchnorm1_running_var[0], LOAD(batchnorm1_next_var[0]));
     STORE(batchnorm1_scale[0], 1.0f / sqrt_v(LOAD(batchnorm1_squares[0]) / (samples * 3.0f) + 1e-05f));
     STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) * LOAD(batchnorm1_scale[0]));
@@ -740,9 +746,10 @@ static NOINLINE void batchnorm2_clear(float batchnorm2_sum[restrict 4])
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: full, 0.1 kB, 3 points
+ * 4x1x3 -> 4x1x3: full, 216 bytes, 3 points
  *
- *     batchnorm1.out[0, x, c] = ((conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.slope[c] + batchnorm1.bias[c])   for x<3 c<4
+ *     batchnorm1.out[0, x, c] = ((conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.slope[c] + batchnorm1.bias[c])
+ *             for x<3 c<4
  *     relu1.out[0, x, c] = (batchnorm1.out[0, x, c] <= 0 ? 0 : batchnorm1.out[0, x, c])   for x<3 c<4
  */
 static inline void batchnorm1_forward(const float *conv1_out,
@@ -766,7 +773,7 @@ static inline void batchnorm1_forward(const float *conv1_out,
 }
 
 /* fc 3
- * 4x1x3 -> 3: full, 0.2 kB, 12 points
+ * 4x1x3 -> 3: full, 157 bytes, 12 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[0, x, c, o] * relu1.out[0, x, c]   for o<3 x<3 c<4
@@ -820,7 +827,7 @@ static NOINLINE void batchnorm2_once2(const float batchnorm2_sum[restrict 4],
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: full, 0.0 kB, 1 points
+ * 3 -> 3: full, 37 bytes, 1 point
  *
  *     batchnorm2.squares[c] += (fc1.out[c] - batchnorm2.mean[c]) * (fc1.out[c] - batchnorm2.mean[c])   for c<3
  */
@@ -838,7 +845,8 @@ static inline void batchnorm2_sums(const float *fc1_out,
 /* batchnorm eps=0.001
  * 3 -> 3: tile, 12 points
  *
- *     batchnorm2.next_var[c] = (batchnorm2.running_var[c] * 0.9 + batchnorm2.squares[c] / (samples <= 1 ? 1 : (samples - 1)) * 0.1)   for c<3
+ *     batchnorm2.next_var[c] = (batchnorm2.running_var[c] * 0.9
+ *             + batchnorm2.squares[c] / (samples <= 1 ? 1 : (samples - 1)) * 0.1)   for c<3
  *     batchnorm2.running_var[c] = batchnorm2.next_var[c]   for c<3
  *     batchnorm2.scale[c] = 1 / sqrt((batchnorm2.squares[c] / samples + 0.001))   for c<3
  *     batchnorm2.slope[c] = batchnorm2.weight[c] * batchnorm2.scale[c]   for c<3
@@ -850,7 +858,9 @@ static NOINLINE void batchnorm2_once3(float batchnorm2_running_var[restrict 4],
                                       float batchnorm2_scale[restrict 4],
                                       float batchnorm2_slope[restrict 4], float samples)
 {
-    STORE(batchnorm2_next_var[0], LOAD(batchnorm2_running_var[0]) * 0.9f + LOAD(batchnorm2_squares[0]) / (samples <= 1.0f ? 1.0f : samples - 1.0f) * 0.1f);
+    STORE(batchnorm2_next_var[0],
+            LOAD(batchnorm2_running_var[0]) * 0.9f
+            + LOAD(batchnorm2_squares[0]) / (samples <= 1.0f ? 1.0f : samples - 1.0f) * 0.1f);
     STORE(batchnorm2_running_var[0], FIRST(3, LOAD(batchnorm2_next_var[0])));
     STORE(batchnorm2_scale[0], 1.0f / sqrt_v(LOAD(batchnorm2_squares[0]) / samples + 0.001f));
     STORE(batchnorm2_slope[0], LOAD(batchnorm2_weight[0]) * LOAD(batchnorm2_scale[0]));
@@ -870,7 +880,7 @@ static NOINLINE void batchnorm2_backward_clear(float batchnorm2_d_sum[restrict 4
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: full, 0.0 kB, 1 points
+ * 3 -> 3: full, 37 bytes, 1 point
  *
  *     batchnorm2.out[c] = ((fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.slope[c] + batchnorm2.bias[c])   for c<3
  *     loss.max max= batchnorm2.out[c]   for c<3
@@ -899,8 +909,9 @@ static inline void batchnorm2_sums2(const float *fc1_out,
         const float loss_max0 = GREATEST(SELECT(LANES < 3.0f, sum, ALL(-INFINITY)));
         const vec loss_exp0 = exp_v(sum - loss_max0);
         const float loss_sum0 = SUM(FIRST(3, loss_exp0));
-        const float loss_nll0 = (0 <= (float)target[0] ? ((float)target[0] <= 2 ? log_f(loss_sum0) : NAN) : NAN) + SUM(FIRST(3, SELECT((float)target[0] == LANES, loss_max0 - sum, ALL(0.0f))));
-        const vec d_batchnorm2_out0 = (loss_exp0 / loss_sum0 - (SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f)))) * mean;
+        const float loss_nll0 = (0 <= (float)target[0] ? ((float)target[0] <= 2 ? log_f(loss_sum0) : NAN) : NAN)
+                + SUM(FIRST(3, SELECT((float)target[0] == LANES, loss_max0 - sum, ALL(0.0f))));
+        const vec d_batchnorm2_out0 = (loss_exp0 / loss_sum0 - SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f))) * mean;
         STORE(d_batchnorm2_out[0], d_batchnorm2_out0);
         float loss0 = loss_nll0 * mean;
         loss[0] += loss0;
@@ -962,9 +973,10 @@ static NOINLINE void batchnorm2_backward_once(const float batchnorm2_d_distances
 }
 
 /* batchnorm eps=0.001, backward
- * 3 -> 3: full, 0.0 kB, 1 points
+ * 3 -> 3: full, 53 bytes, 1 point
  *
- *     d_fc1.out[c] = ((d_batchnorm2.out[c] * batchnorm2.slope[c] + (fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.tilt[c]) + batchnorm2.shift[c])   for c<3
+ *     d_fc1.out[c] = ((d_batchnorm2.out[c] * batchnorm2.slope[c] + (fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.tilt[c])
+ *             + batchnorm2.shift[c])   for c<3
  *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
  */
 static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
@@ -977,7 +989,8 @@ static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
                                              float *d_fc1_out)
 {
     {
-        const vec sum = LOAD(d_batchnorm2_out[0]) * LOAD(batchnorm2_slope[0]) + (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_tilt[0]) + LOAD(batchnorm2_shift[0]);
+        const vec sum = LOAD(d_batchnorm2_out[0]) * LOAD(batchnorm2_slope[0])
+                + (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_tilt[0]) + LOAD(batchnorm2_shift[0]);
         STORE(d_fc1_out[0], sum);
         vec d_fc1_bias0 = LOAD(d_fc1_bias[0]);
         d_fc1_bias0 += sum;
@@ -986,7 +999,7 @@ static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
 }
 
 /* fc 3, backward
- * 4x1x3 -> 3: full, 0.2 kB, 13 points
+ * 4x1x3 -> 3: full, 252 bytes, 13 points
  *
  *     d_fc1.weight[0, x, c, o] += d_fc1.out[o] * relu1.out[0, x, c]   for x<3 c<4 o<3
  */
@@ -1048,7 +1061,7 @@ static inline void fc1_backward_weights(const float *d_fc1_out,
 }
 
 /* fc 3, backward
- * 4x1x3 -> 3: full, 0.2 kB, 9 points
+ * 4x1x3 -> 3: full, 240 bytes, 9 points
  *
  *     d_relu1.out[0, x, c] = 0   for x<3 c<4
  *     d_relu1.out[0, x, c] += d_fc1.out[o] * fc1.weight.transposed[0, x, o, c]   for x<3 c<4 o<3
@@ -1145,14 +1158,16 @@ static NOINLINE void batchnorm1_backward_once(const float batchnorm1_d_distances
         sum += LOAD(batchnorm1_d_sum[0]);
         STORE(d_batchnorm1_bias[0], sum);
     }
-    STORE(batchnorm1_tilt[0], -LOAD(batchnorm1_slope[0]) * LOAD(batchnorm1_scale[0]) * LOAD(batchnorm1_d_weight[0]) / (samples * 3.0f));
+    STORE(batchnorm1_tilt[0],
+            -LOAD(batchnorm1_slope[0]) * LOAD(batchnorm1_scale[0]) * LOAD(batchnorm1_d_weight[0]) / (samples * 3.0f));
     STORE(batchnorm1_shift[0], -LOAD(batchnorm1_slope[0]) * LOAD(batchnorm1_d_sum[0]) / (samples * 3.0f));
 }
 
 /* batchnorm, backward
- * 4x1x3 -> 4x1x3: full, 0.1 kB, 3 points
+ * 4x1x3 -> 4x1x3: full, 159 bytes, 3 points
  *
- *     d_conv1.out[0, x, c] = ((d_batchnorm1.out[0, x, c] * batchnorm1.slope[c] + (conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.tilt[c]) + batchnorm1.shift[c])   for x<3 c<4
+ *     d_conv1.out[0, x, c] = ((d_batchnorm1.out[0, x, c] * batchnorm1.slope[c]
+ *             + (conv1.out[0, x, c] - batchnorm1.mean[c]) * batchnorm1.tilt[c]) + batchnorm1.shift[c])   for x<3 c<4
  */
 static inline void batchnorm1_backward_input(const float *d_batchnorm1_out,
                                              const float *batchnorm1_slope,
@@ -1162,9 +1177,12 @@ static inline void batchnorm1_backward_input(const float *d_batchnorm1_out,
                                              const float *batchnorm1_shift,
                                              float *d_conv1_out)
 {
-    STORE(d_conv1_out[0], LOAD(d_batchnorm1_out[0]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
-    STORE(d_conv1_out[4], LOAD(d_batchnorm1_out[4]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
-    STORE(d_conv1_out[8], LOAD(d_batchnorm1_out[8]) * LOAD(batchnorm1_slope[0]) + (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[0], LOAD(d_batchnorm1_out[0]) * LOAD(batchnorm1_slope[0])
+            + (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[4], LOAD(d_batchnorm1_out[4]) * LOAD(batchnorm1_slope[0])
+            + (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
+    STORE(d_conv1_out[8], LOAD(d_batchnorm1_out[8]) * LOAD(batchnorm1_slope[0])
+            + (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0])) * LOAD(batchnorm1_tilt[0]) + LOAD(batchnorm1_shift[0]));
 }
 
 /* conv 4 k3 bias=false, backward

@@ -1,19 +1,19 @@
 /* The network of fold.nn as C, made by nnc 0.1.0 with --unroll=none --target=generic --inference.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
- * layer          output      parameters       MACs  forward                    backward
- * conv1          4x4x3               40        432  loops                      -
- * batchnorm1     4x4x3                8          0  folded into conv1          -
- * relu1          4x4x3                0          0  loops                      -
- * batchnorm2     4x4x3                8          0  loops                      -
- * convtranspose1 3x8x6               48        576  loops                      -
- * batchnorm3     3x8x6                6          0  folded into convtranspose1 -
- * batchnorm4     3x8x6                6          0  folded into convtranspose1 -
- * x              3x8x6               12        432  loops                      -
- * batchnorm5     3x8x6                6          0  loops                      -
- * add1           3x8x6                0          0  loops                      -
- * fc1            2                  290        288  loops                      -
- * batchnorm6     2                    4          0  folded into fc1            -
+ * layer          output      parameters       MACs  forward
+ * conv1          4x4x3               40        432  loops
+ * batchnorm1     4x4x3                8          0  folded into conv1
+ * relu1          4x4x3                0          0  loops
+ * batchnorm2     4x4x3                8          0  loops
+ * convtranspose1 3x8x6               48        576  loops
+ * batchnorm3     3x8x6                6          0  folded into convtranspose1
+ * batchnorm4     3x8x6                6          0  folded into convtranspose1
+ * x              3x8x6               12        432  loops
+ * batchnorm5     3x8x6                6          0  loops
+ * add1           3x8x6                0          0  loops
+ * fc1            2                  290        288  loops
+ * batchnorm6     2                    4          0  folded into fc1
  */
 #include "fold.h"
 
@@ -95,7 +95,8 @@ static NOINLINE void batchnorm2_once(const float batchnorm2_weight[restrict 4],
  *
  *     batchnorm3.slope[c] = batchnorm3.weight[c] / sqrt((batchnorm3.running_var[c] + 1e-05))   for c<3
  *     batchnorm3.shift[c] = (batchnorm3.bias[c] - batchnorm3.running_mean[c] * batchnorm3.slope[c])   for c<3
- *     convtranspose1.weight.folded[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm3.slope[o]   for c<4 o<3 ky<2 kx<2
+ *     convtranspose1.weight.folded[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm3.slope[o]
+ *             for c<4 o<3 ky<2 kx<2
  */
 static NOINLINE void batchnorm3_once(const float batchnorm3_weight[restrict 3],
                                      const float batchnorm3_running_var[restrict 3],
@@ -122,7 +123,8 @@ static NOINLINE void batchnorm3_once(const float batchnorm3_weight[restrict 3],
  *
  *     batchnorm4.slope[c] = batchnorm4.weight[c] / sqrt((batchnorm4.running_var[c] + 1e-05))   for c<3
  *     batchnorm4.shift[c] = (batchnorm4.bias[c] - batchnorm4.running_mean[c] * batchnorm4.slope[c])   for c<3
- *     convtranspose1.weight.folded.folded[c, o, ky, kx] = convtranspose1.weight.folded[c, o, ky, kx] * batchnorm4.slope[o]   for c<4 o<3 ky<2 kx<2
+ *     convtranspose1.weight.folded.folded[c, o, ky, kx] = convtranspose1.weight.folded[c, o, ky, kx] * batchnorm4.slope[o]
+ *             for c<4 o<3 ky<2 kx<2
  *     batchnorm3.shift.folded[c] = (batchnorm3.shift[c] * batchnorm4.slope[c] + batchnorm4.shift[c])   for c<3
  */
 static NOINLINE void batchnorm4_once(const float batchnorm4_weight[restrict 3],
@@ -144,7 +146,8 @@ static NOINLINE void batchnorm4_once(const float batchnorm4_weight[restrict 3],
         for (int o = 0; o < 3; o++)
             for (int ky = 0; ky < 2; ky++)
                 for (int kx = 0; kx < 2; kx++)
-                    convtranspose1_weight_folded_folded[c][o][ky][kx] = convtranspose1_weight_folded[c][o][ky][kx] * batchnorm4_slope[o];
+                    convtranspose1_weight_folded_folded[c][o][ky][kx] = convtranspose1_weight_folded[c][o][ky][kx]
+                            * batchnorm4_slope[o];
     for (int c = 0; c < 3; c++)
         batchnorm3_shift_folded[c] = batchnorm3_shift[c] * batchnorm4_slope[c] + batchnorm4_shift[c];
 }
@@ -204,7 +207,8 @@ static NOINLINE void batchnorm6_once(const float batchnorm6_weight[restrict 2],
  * 2x4x3 -> 4x4x3: loops, 280 points
  *
  *     batchnorm1.out[2g + o, y, x] = conv1.bias.folded[2g + o]   for g<2 o<2 y<4 x<3
- *     batchnorm1.out[2g + o, y, x] += conv1.weight.folded[2g + o, 0, ky, kx] * input[g, y + ky - 1, x + kx - 1]   for g<2 o<2 y<4 x<3 ky<3 kx<3
+ *     batchnorm1.out[2g + o, y, x] += conv1.weight.folded[2g + o, 0, ky, kx] * input[g, y + ky - 1, x + kx - 1]
+ *             for g<2 o<2 y<4 x<3 ky<3 kx<3
  */
 static NOINLINE void conv1_forward(const float conv1_weight_folded[restrict 4][1][3][3],
                                    const float input[restrict 2][4][3],
@@ -261,7 +265,8 @@ static NOINLINE void batchnorm2_forward(const float relu1_out[restrict 4][4][3],
  * 4x4x3 -> 3x8x6: loops, 720 points
  *
  *     batchnorm4.out[c, y, x] = batchnorm3.shift.folded[c]   for c<3 y<8 x<6
- *     batchnorm4.out[o, 2y + ky, 2x + kx] += convtranspose1.weight.folded.folded[c, o, ky, kx] * batchnorm2.out[c, y, x]   for o<3 y<4 ky<2 x<3 kx<2 c<4
+ *     batchnorm4.out[o, 2y + ky, 2x + kx] += convtranspose1.weight.folded.folded[c, o, ky, kx] * batchnorm2.out[c, y, x]
+ *             for o<3 y<4 ky<2 x<3 kx<2 c<4
  */
 static NOINLINE void convtranspose1_forward(const float batchnorm3_shift_folded[restrict 3],
                                             const float convtranspose1_weight_folded_folded[restrict 4][3][2][2],
@@ -416,28 +421,29 @@ void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, flo
         fold_work_out(p, w->arena + 432);
         prepared = w->arena + 432;
     }
-    void *const conv1_weight_folded = (void *)(prepared + 0);   /* 4x1x3x3 */
-    void *const conv1_bias_folded = (void *)(prepared + 48);   /* 4 */
-    void *const batchnorm2_slope = (void *)(prepared + 64);   /* 4 */
-    void *const batchnorm2_shift = (void *)(prepared + 80);   /* 4 */
-    void *const convtranspose1_weight_folded_folded = (void *)(prepared + 96);   /* 4x3x2x2 */
-    void *const batchnorm3_shift_folded = (void *)(prepared + 144);   /* 3 */
-    void *const batchnorm5_slope = (void *)(prepared + 160);   /* 3 */
-    void *const batchnorm5_shift = (void *)(prepared + 176);   /* 3 */
-    void *const fc1_weight_folded = (void *)(prepared + 192);   /* 2x3x8x6 */
-    void *const fc1_bias_folded = (void *)(prepared + 480);   /* 2 */
+    const float *const conv1_weight_folded = prepared + 0;   /* 4x1x3x3 */
+    const float *const conv1_bias_folded = prepared + 48;   /* 4 */
+    const float *const batchnorm2_slope = prepared + 64;   /* 4 */
+    const float *const batchnorm2_shift = prepared + 80;   /* 4 */
+    const float *const convtranspose1_weight_folded_folded = prepared + 96;   /* 4x3x2x2 */
+    const float *const batchnorm3_shift_folded = prepared + 144;   /* 3 */
+    const float *const batchnorm5_slope = prepared + 160;   /* 3 */
+    const float *const batchnorm5_shift = prepared + 176;   /* 3 */
+    const float *const fc1_weight_folded = prepared + 192;   /* 2x3x8x6 */
+    const float *const fc1_bias_folded = prepared + 480;   /* 2 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * FOLD_INPUT;
         void *const batchnorm6_out = y + (size_t)s * FOLD_OUTPUT;
-        conv1_forward(conv1_weight_folded, (const float (*)[4][3])input, conv1_bias_folded, batchnorm1_out);
+        conv1_forward((const float (*)[1][3][3])conv1_weight_folded, (const float (*)[4][3])input,
+            conv1_bias_folded, batchnorm1_out);
         relu1_forward(batchnorm1_out, relu1_out);
         batchnorm2_forward(relu1_out, batchnorm2_slope, batchnorm2_shift, batchnorm2_out);
-        convtranspose1_forward(batchnorm3_shift_folded, convtranspose1_weight_folded_folded, batchnorm2_out,
-            batchnorm4_out);
+        convtranspose1_forward(batchnorm3_shift_folded,
+            (const float (*)[3][2][2])convtranspose1_weight_folded_folded, batchnorm2_out, batchnorm4_out);
         x_forward(p->x_weight, batchnorm4_out, p->x_bias, x_out);
         batchnorm5_forward(x_out, batchnorm5_slope, batchnorm5_shift, batchnorm5_out);
         add1_forward(batchnorm5_out, x_out, add1_out);
-        fc1_forward(fc1_weight_folded, add1_out, fc1_bias_folded, batchnorm6_out);
+        fc1_forward((const float (*)[3][8][6])fc1_weight_folded, add1_out, fc1_bias_folded, batchnorm6_out);
     }
 }
 

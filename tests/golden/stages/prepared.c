@@ -1,10 +1,10 @@
 /* The network of prepared.nn as C, made by nnc 0.1.0 with --unroll=auto --target=generic --inference.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
- * layer        output      parameters       MACs  forward                backward
- * conv1        2x2x2               18         72  tile 2o 2y 1x8x        -
- * batchnorm1   2x2x2                4          0  folded into conv1      -
- * relu1        2x2x2                0          0  in conv1_forward       -
+ * layer        output      parameters       MACs  forward
+ * conv1        2x2x2               18         72  tile 2o 2y 1x8x
+ * batchnorm1   2x2x2                4          0  folded into conv1
+ * relu1        2x2x2                0          0  in conv1_forward
  */
 #include "prepared.h"
 
@@ -207,12 +207,13 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
         prepared_work_out(p, w->arena + 0);
         prepared = w->arena + 0;
     }
-    void *const batchnorm1_shift = (void *)(prepared + 0);   /* 8 */
-    void *const conv1_weight_folded = (void *)(prepared + 16);   /* 3x3x1x8 */
+    const float *const batchnorm1_shift = prepared + 0;   /* 8 */
+    const float *const conv1_weight_folded = prepared + 16;   /* 3x3x1x8 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * PREPARED_INPUT;
         void *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
-        conv1_forward(conv1_weight_folded, (const float (*)[4][4])input, batchnorm1_shift, relu1_out);
+        conv1_forward((const float (*)[3][1][8])conv1_weight_folded, (const float (*)[4][4])input,
+            batchnorm1_shift, relu1_out);
     }
 }
 

@@ -2,11 +2,11 @@
  * Compile with: cc -O2 -march=x86-64-v4 -I<folder of nn.h> -c; link with libnn.a -lm.
  * Training has its lanes over samples: it takes 16 at once, one in each.
  *
- * layer        output      parameters       MACs  forward                backward
- * fc1          3                    9          6  full, 0.0 kB           tile
- * tanh1        3                    0          0  in fc1_forward         in fc2_backward_input
- * fc2          2                    8          6  full, 0.1 kB           tile; tile 3i 1x16s
- * softmax1     2                    0          0  tile                   -
+ * layer        output      parameters       MACs  forward                 training         backward
+ * fc1          3                    9          6  full, 230 bytes         tile 3o 1x16s    tile
+ * tanh1        3                    0          0  in fc1_forward          in fc1_training  in fc2_backward_input
+ * fc2          2                    8          6  full, 49 bytes          tile 2o 1x16s    tile; tile 3i 1x16s
+ * softmax1     2                    0          0  tile                    -                -
  */
 #include "samples.h"
 
@@ -97,7 +97,8 @@ typedef float vec_memory16 __attribute__((vector_size(64), aligned(4), may_alias
 typedef int vec_mask16 __attribute__((vector_size(64)));
 #define LOAD16(a) (*(const vec_memory16 *)&(a))
 #define STORE16(a, v) (*(vec_memory16 *)&(a) = (v))
-#define ALL16(x) __extension__({ const float x_ = (x); (vec16){x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_}; })
+#define ALL16(x) __extension__({ const float x_ = (x); \
+    (vec16){x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_, x_}; })
 /* In each lane a where the test holds, else b. */
 #define SELECT16(test, a, b) __extension__({ \
     const vec_mask16 m_ = (vec_mask16)(test); \
@@ -192,7 +193,7 @@ static inline void log_in_place16(vec16 *at)
 #define log_v16(x) ({ vec16 at_ = (x); log_in_place16(&at_); at_; })
 
 /* fc 3
- * 2 -> 3: full, 0.0 kB, 2 points
+ * 2 -> 3: full, 230 bytes, 2 points
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[i, o] * input[i]   for o<3 i<2
@@ -212,7 +213,7 @@ static inline void fc1_forward(const float *fc1_weight,
 }
 
 /* fc 2
- * 3 -> 2: full, 0.1 kB, 3 points
+ * 3 -> 2: full, 49 bytes, 3 points
  *
  *     fc2.out[o] = fc2.bias[o]   for o<2
  *     fc2.out[o] += fc2.weight[i, o] * tanh1.out[i]   for o<2 i<3
@@ -278,8 +279,8 @@ static NOINLINE void loss_clear(float loss_lanes[restrict 16])
 /* fc 2, backward
  * 3 -> 2: tile, 128 points
  *
- *     d_fc2.weight.lanes[y, x, s] = 0   for y<3 x<2 s<16
- *     d_fc2.bias.lanes[c, s] = 0   for c<2 s<16
+ *     d_fc2.weight.lanes[i, o, s] = 0   for i<3 o<2 s<16
+ *     d_fc2.bias.lanes[o, s] = 0   for o<2 s<16
  */
 static NOINLINE void fc2_backward_clear(float d_fc2_weight_lanes[restrict 3][2][16],
                                         float d_fc2_bias_lanes[restrict 2][16])
@@ -291,8 +292,8 @@ static NOINLINE void fc2_backward_clear(float d_fc2_weight_lanes[restrict 3][2][
 /* fc 3, backward
  * 2 -> 3: tile, 144 points
  *
- *     d_fc1.weight.lanes[y, x, s] = 0   for y<2 x<3 s<16
- *     d_fc1.bias.lanes[c, s] = 0   for c<3 s<16
+ *     d_fc1.weight.lanes[i, o, s] = 0   for i<2 o<3 s<16
+ *     d_fc1.bias.lanes[o, s] = 0   for o<3 s<16
  */
 static NOINLINE void fc1_backward_clear(float d_fc1_weight_lanes[restrict 2][3][16],
                                         float d_fc1_bias_lanes[restrict 3][16])
@@ -415,11 +416,15 @@ static inline void fc2_training(const int target[16][1],
         const vec16 loss_exp0_1 = exp_v16(s1 - loss_max0);
         vec16 loss_sum0 = loss_exp0_0;
         loss_sum0 += loss_exp0_1;
-        vec16 loss_nll0 = SELECT16(0.0f <= LOAD16(target_lanes[0][0]), SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(loss_sum0), ALL16(NAN)), ALL16(NAN)) + SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, loss_max0 - s0, ALL16(0.0f));
+        vec16 loss_nll0 = SELECT16(0.0f <= LOAD16(target_lanes[0][0]),
+                SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(loss_sum0), ALL16(NAN)), ALL16(NAN))
+                + SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, loss_max0 - s0, ALL16(0.0f));
         loss_nll0 += SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, loss_max0 - s1, ALL16(0.0f));
-        const vec16 d_fc2_out0_0 = (loss_exp0_0 / loss_sum0 - (SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]);
+        const vec16 d_fc2_out0_0 = (loss_exp0_0 / loss_sum0
+                - SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, ALL16(1.0f), ALL16(0.0f))) * LOAD16(mean_lanes[0]);
         STORE16(d_fc2_out[0][0], d_fc2_out0_0);
-        const vec16 d_fc2_out0_1 = (loss_exp0_1 / loss_sum0 - (SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, ALL16(1.0f), ALL16(0.0f)))) * LOAD16(mean_lanes[0]);
+        const vec16 d_fc2_out0_1 = (loss_exp0_1 / loss_sum0
+                - SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, ALL16(1.0f), ALL16(0.0f))) * LOAD16(mean_lanes[0]);
         STORE16(d_fc2_out[1][0], d_fc2_out0_1);
         vec16 loss_lanes0 = LOAD16(loss_lanes[0]);
         loss_lanes0 += loss_nll0 * LOAD16(mean_lanes[0]);
@@ -573,37 +578,37 @@ static NOINLINE void loss_add_up(const float loss_lanes[restrict 16],
 /* fc 2, backward
  * 3 -> 2: tile, 128 points
  *
- *     d_fc2.weight[y, x] += d_fc2.weight.lanes[y, x, s]   for y<3 x<2 s<16
- *     d_fc2.bias[c] += d_fc2.bias.lanes[c, s]   for c<2 s<16
+ *     d_fc2.weight[i, o] += d_fc2.weight.lanes[i, o, s]   for i<3 o<2 s<16
+ *     d_fc2.bias[o] += d_fc2.bias.lanes[o, s]   for o<2 s<16
  */
 static NOINLINE void fc2_add_up(const float d_fc2_weight_lanes[restrict 3][2][16],
                                 const float d_fc2_bias_lanes[restrict 2][16],
                                 float d_fc2_weight[restrict 3][4],
                                 float d_fc2_bias[restrict 4])
 {
-    for (int y = 0; y < 3; y++)
-        for (int x = 0; x < 2; x++)
-            d_fc2_weight[y][x] += sum16(&d_fc2_weight_lanes[y][x][0]);
-    for (int c = 0; c < 2; c++)
-        d_fc2_bias[c] += sum16(&d_fc2_bias_lanes[c][0]);
+    for (int i = 0; i < 3; i++)
+        for (int o = 0; o < 2; o++)
+            d_fc2_weight[i][o] += sum16(&d_fc2_weight_lanes[i][o][0]);
+    for (int o = 0; o < 2; o++)
+        d_fc2_bias[o] += sum16(&d_fc2_bias_lanes[o][0]);
 }
 
 /* fc 3, backward
  * 2 -> 3: tile, 144 points
  *
- *     d_fc1.weight[y, x] += d_fc1.weight.lanes[y, x, s]   for y<2 x<3 s<16
- *     d_fc1.bias[c] += d_fc1.bias.lanes[c, s]   for c<3 s<16
+ *     d_fc1.weight[i, o] += d_fc1.weight.lanes[i, o, s]   for i<2 o<3 s<16
+ *     d_fc1.bias[o] += d_fc1.bias.lanes[o, s]   for o<3 s<16
  */
 static NOINLINE void fc1_add_up(const float d_fc1_weight_lanes[restrict 2][3][16],
                                 const float d_fc1_bias_lanes[restrict 3][16],
                                 float d_fc1_weight[restrict 2][4],
                                 float d_fc1_bias[restrict 4])
 {
-    for (int y = 0; y < 2; y++)
-        for (int x = 0; x < 3; x++)
-            d_fc1_weight[y][x] += sum16(&d_fc1_weight_lanes[y][x][0]);
-    for (int c = 0; c < 3; c++)
-        d_fc1_bias[c] += sum16(&d_fc1_bias_lanes[c][0]);
+    for (int i = 0; i < 2; i++)
+        for (int o = 0; o < 3; o++)
+            d_fc1_weight[i][o] += sum16(&d_fc1_weight_lanes[i][o][0]);
+    for (int o = 0; o < 3; o++)
+        d_fc1_bias[o] += sum16(&d_fc1_bias_lanes[o][0]);
 }
 
 void samples_forward(const samples_params *p, samples_work *w, int n, const float *x, float *y)
