@@ -15,7 +15,7 @@
  *
  *     an element       out = f(what is held, and what is in memory), at each place
  *     a row's number   out (=, += from a first value, max=) f(...), over the row or of what rows give
- *     a sum            out += f(...), onto what is in memory, over whatever a tile holds: a loss, the gradient of a bias
+ *     a sum            out += f(...), onto a number in memory, over whatever a tile holds: a loss
  *     a spread         out[2y + ky, 2x + kx] = f(...), all ky and kx of it written out: the gradient of a pooling
  *
  * fuse.c finds what can follow and sees to it that all else that it reads is there; tile.c takes such tiles as hold whole rows. */

@@ -519,7 +519,10 @@ static bool extend(Following *f, Kernel *consumer, double cycles_apart)
         choose_tiles(&with[i], f->pass->target);
         cycles += with[i].cycles;
     }
-    bool alone = is_spread(&with[0], last_follower(&with[0])) || adds_to_memory(last_follower(&with[0]));
+    const Kernel *last = last_follower(&with[0]);
+    bool sum = adds_to_memory(last), alone = sum || is_spread(&with[0], last);
+    if (sum && last->body->out.tensor->count > (f->pass->samples ? f->pass->samples : 1))
+        return false; /* one for each channel: measured no faster, and up to a tenth slower where much else is read for it */
     if (cycles > f->cycles + cycles_apart + cycles_to_begin && (alone || cycles == INFINITY))
         return false;
     if (!f->rows && with[0].row >= 0)

@@ -1743,13 +1743,6 @@ static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Outp
     first_output(w, nest, o);
     for (int64_t sums = 0, more = true; more; sums++) {
         const char *name = format("%s%lld", c_name(s->out.tensor->name), (long long)sums), *begin = format("%s %s =", type, name);
-        if (vector) {
-            w->s = s;
-            indent(&w->body, depth);
-            put(&w->body, "%s %s;\n", begin, expr_text(w, &(Expr){.op = OP_LOAD, .access = s->out}, true));
-            w->s = maker;
-            begin = format("%s +=", name);
-        }
         do {
             hold_output(w, nest, o, NULL);
             w->s = s;
@@ -1761,8 +1754,8 @@ static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Outp
         } while (next_of(w, nest, s, false, o));
         w->s = s;
         indent(&w->body, depth);
-        if (vector)
-            put_store(w, nest, &s->out, name);
+        if (vector) /* what is in memory comes last: the next tile waits for it */
+            put_store(w, nest, &s->out, format("%s + %s", expr_text(w, &(Expr){.op = OP_LOAD, .access = s->out}, true), name));
         else {
             w->uses->sum |= across;
             put_access(w, &w->body, &s->out);

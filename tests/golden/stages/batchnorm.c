@@ -3,10 +3,10 @@
  *
  * layer        output      parameters       MACs  forward                 training               backward
  * conv1        4x1x3               72        216  tile 3x 1x4o            tile 3x 1x4o           tile 3ky 3kx 1x4o
- * batchnorm1   4x1x3                8          0  in conv1_forward        full, 257 bytes        full, 159 bytes
+ * batchnorm1   4x1x3                8          0  in conv1_forward        full, 363 bytes        full, 249 bytes
  * relu1        4x1x3                0          0  in conv1_forward        in batchnorm1_forward  in fc1_backward_input
- * fc1          3                   39         36  full, 186 bytes         full, 157 bytes        full, 492 bytes
- * batchnorm2   3                    6          0  in fc1_forward          full, 74 bytes         full, 53 bytes
+ * fc1          3                   39         36  full, 186 bytes         full, 157 bytes        full, 505 bytes
+ * batchnorm2   3                    6          0  in fc1_forward          full, 87 bytes         full, 95 bytes
  * softmax1     3                    0          0  tile                    -                      -
  */
 #include "batchnorm.h"
@@ -42,32 +42,6 @@ typedef int vec_mask __attribute__((vector_size(16)));
     const vec_mask m_ = (vec_mask)(test); \
     (vec)(((vec_mask)(a) & m_) | ((vec_mask)(b) & ~m_)); })
 #define LANES ((vec){0, 1, 2, 3})
-
-/* The sum of 4 floats. */
-static inline float sum_lanes(const float *a)
-{
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-    const four v = *(const four *)a;
-    return (v[0] + v[1]) + (v[2] + v[3]);
-}
-#define SUM(v) __extension__({ const vec v_ = (v); sum_lanes((const float *)&v_); })
-
-/* The greatest of 4 floats. */
-static inline float greatest_lanes(const float *a)
-{
-    typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-    typedef int four_mask __attribute__((vector_size(16)));
-    four best = *(const four *)a, v;
-    four_mask m;
-    v = (four){best[2], best[3], best[0], best[1]};
-    m = GREATER(v, best);
-    best = (four)(((four_mask)v & m) | ((four_mask)best & ~m));
-    v = (four){best[1], best[0], best[3], best[2]};
-    m = GREATER(v, best);
-    best = (four)(((four_mask)v & m) | ((four_mask)best & ~m));
-    return best[0];
-}
-#define GREATEST(v) __extension__({ const vec v_ = (v); greatest_lanes((const float *)&v_); })
 
 /* A product that is rounded, whatever becomes of it: no compiler may fuse it with a sum. That way the functions
  * below give the same bits everywhere. */
@@ -480,15 +454,11 @@ static NOINLINE void batchnorm1_clear(float batchnorm1_sum[restrict 4],
  *     batchnorm1.sample_sum[c] = 0   for c<4
  *     batchnorm1.sample_sum[c] += conv1.out[0, x, c]   for c<4 x<3
  *     batchnorm1.sample_mean[c] = batchnorm1.sample_sum[c] * 0.333333333   for c<4
- *     batchnorm1.sum[c] += batchnorm1.sample_sum[c]   for c<4
- *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c])
- *             * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
  */
 static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4],
                                     const float input[restrict 2][3][5],
-                                    float batchnorm1_squares[restrict 4],
-                                    float batchnorm1_sum[restrict 4],
                                     float batchnorm1_sample_mean[restrict 4],
+                                    float batchnorm1_sample_sum[restrict 4],
                                     float conv1_out[restrict 1][3][4])
 {
     {
@@ -663,16 +633,36 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
         vec batchnorm1_sample_sum0 = s0;
         batchnorm1_sample_sum0 += s1;
         batchnorm1_sample_sum0 += s2;
+        STORE(batchnorm1_sample_sum[0], batchnorm1_sample_sum0);
         const vec batchnorm1_sample_mean0 = batchnorm1_sample_sum0 * 0.33333334f;
         STORE(batchnorm1_sample_mean[0], batchnorm1_sample_mean0);
-        vec batchnorm1_sum0 = LOAD(batchnorm1_sum[0]);
-        batchnorm1_sum0 += batchnorm1_sample_sum0;
-        STORE(batchnorm1_sum[0], batchnorm1_sum0);
-        vec batchnorm1_squares0 = LOAD(batchnorm1_squares[0]);
-        batchnorm1_squares0 += (s0 - batchnorm1_sample_mean0) * (s0 - batchnorm1_sample_mean0);
-        batchnorm1_squares0 += (s1 - batchnorm1_sample_mean0) * (s1 - batchnorm1_sample_mean0);
-        batchnorm1_squares0 += (s2 - batchnorm1_sample_mean0) * (s2 - batchnorm1_sample_mean0);
-        STORE(batchnorm1_squares[0], batchnorm1_squares0);
+    }
+}
+
+/* batchnorm
+ * 4x1x3 -> 4x1x3: full, 106 bytes, 8 points
+ *
+ *     batchnorm1.sum[c] += batchnorm1.sample_sum[c]   for c<4
+ *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c])
+ *             * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
+ */
+static inline void batchnorm1_sums(const float *batchnorm1_sample_sum,
+                                   const float *conv1_out,
+                                   const float *batchnorm1_sample_mean,
+                                   float *batchnorm1_sum,
+                                   float *batchnorm1_squares)
+{
+    {
+        vec sum = LOAD(batchnorm1_sum[0]);
+        sum += LOAD(batchnorm1_sample_sum[0]);
+        STORE(batchnorm1_sum[0], sum);
+    }
+    {
+        vec sum = LOAD(batchnorm1_squares[0]);
+        sum += (LOAD(conv1_out[0]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[0]) - LOAD(batchnorm1_sample_mean[0]));
+        sum += (LOAD(conv1_out[4]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[4]) - LOAD(batchnorm1_sample_mean[0]));
+        sum += (LOAD(conv1_out[8]) - LOAD(batchnorm1_sample_mean[0])) * (LOAD(conv1_out[8]) - LOAD(batchnorm1_sample_mean[0]));
+        STORE(batchnorm1_squares[0], sum);
     }
 }
 
@@ -699,9 +689,9 @@ static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
  *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c])
  *             * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
  */
-static inline void batchnorm1_sums(const float *batchnorm1_sample_mean,
-                                   const float *batchnorm1_mean,
-                                   float *batchnorm1_squares)
+static inline void batchnorm1_sums2(const float *batchnorm1_sample_mean,
+                                    const float *batchnorm1_mean,
+                                    float *batchnorm1_squares)
 {
     {
         vec sum = LOAD(batchnorm1_squares[0]);
@@ -777,12 +767,10 @@ static inline void batchnorm1_forward(const float *conv1_out,
  *
  *     fc1.out[o] = fc1.bias[o]   for o<3
  *     fc1.out[o] += fc1.weight[0, x, c, o] * relu1.out[0, x, c]   for o<3 x<3 c<4
- *     batchnorm2.sum[c] += fc1.out[c]   for c<3
  */
 static inline void fc1_training(const float *fc1_weight,
                                 const float *relu1_out,
                                 const float *fc1_bias,
-                                float *batchnorm2_sum,
                                 float *fc1_out)
 {
     {
@@ -800,9 +788,21 @@ static inline void fc1_training(const float *fc1_weight,
         sum += LOAD(fc1_weight[40]) * relu1_out[10];
         sum += LOAD(fc1_weight[44]) * relu1_out[11];
         STORE(fc1_out[0], sum);
-        vec batchnorm2_sum0 = LOAD(batchnorm2_sum[0]);
-        batchnorm2_sum0 += sum;
-        STORE(batchnorm2_sum[0], batchnorm2_sum0);
+    }
+}
+
+/* batchnorm eps=0.001
+ * 3 -> 3: full, 13 bytes, 1 point
+ *
+ *     batchnorm2.sum[c] += fc1.out[c]   for c<3
+ */
+static inline void batchnorm2_sums(const float *fc1_out,
+                                   float *batchnorm2_sum)
+{
+    {
+        vec sum = LOAD(batchnorm2_sum[0]);
+        sum += LOAD(fc1_out[0]);
+        STORE(batchnorm2_sum[0], sum);
     }
 }
 
@@ -831,9 +831,9 @@ static NOINLINE void batchnorm2_once2(const float batchnorm2_sum[restrict 4],
  *
  *     batchnorm2.squares[c] += (fc1.out[c] - batchnorm2.mean[c]) * (fc1.out[c] - batchnorm2.mean[c])   for c<3
  */
-static inline void batchnorm2_sums(const float *fc1_out,
-                                   const float *batchnorm2_mean,
-                                   float *batchnorm2_squares)
+static inline void batchnorm2_sums2(const float *fc1_out,
+                                    const float *batchnorm2_mean,
+                                    float *batchnorm2_squares)
 {
     {
         vec sum = LOAD(batchnorm2_squares[0]);
@@ -883,6 +883,20 @@ static NOINLINE void batchnorm2_backward_clear(float batchnorm2_d_sum[restrict 4
  * 3 -> 3: full, 37 bytes, 1 point
  *
  *     batchnorm2.out[c] = ((fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.slope[c] + batchnorm2.bias[c])   for c<3
+ */
+static inline void batchnorm2_forward(const float *fc1_out,
+                                      const float *batchnorm2_mean,
+                                      const float *batchnorm2_slope,
+                                      const float *batchnorm2_bias,
+                                      float *batchnorm2_out)
+{
+    STORE(batchnorm2_out[0],
+            (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_slope[0]) + LOAD(batchnorm2_bias[0]));
+}
+
+/* loss crossentropy
+ * 3 -> a number: tile, 13 points
+ *
  *     loss.max max= batchnorm2.out[c]   for c<3
  *     loss.exp[c] = exp((batchnorm2.out[c] - loss.max))   for c<3
  *     loss.sum = 0
@@ -890,37 +904,91 @@ static NOINLINE void batchnorm2_backward_clear(float batchnorm2_d_sum[restrict 4
  *     loss.nll = (0 <= target[0] ? (target[0] <= 2 ? log(loss.sum) : nan) : nan)
  *     loss.nll += (target[0] == (c) ? (loss.max - batchnorm2.out[c]) : 0)   for c<3
  *     loss += loss.nll * 1/samples
+ */
+static inline void loss_forward(const float batchnorm2_out[4],
+                                float loss_max[1],
+                                float loss_exp[4],
+                                const int target[1],
+                                float loss_sum[1],
+                                float loss_nll[1],
+                                float loss[1], float mean)
+{
+    {
+        float best = -INFINITY;
+        float v;
+        v = batchnorm2_out[0];
+        best = GREATER(v, best) ? v : best;
+        v = batchnorm2_out[1];
+        best = GREATER(v, best) ? v : best;
+        v = batchnorm2_out[2];
+        best = GREATER(v, best) ? v : best;
+        loss_max[0] = best;
+    }
+    STORE(loss_exp[0], exp_v(LOAD(batchnorm2_out[0]) - loss_max[0]));
+    {
+        float sum = 0.0f;
+        sum += loss_exp[0];
+        sum += loss_exp[1];
+        sum += loss_exp[2];
+        loss_sum[0] = sum;
+    }
+    {
+        const int v1 = target[0];
+        const float v2 = loss_sum[0];
+        float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : NAN;
+        const float v3 = loss_max[0];
+        const float v4 = batchnorm2_out[0];
+        sum += target[0] == 0 ? v3 - v4 : 0.0f;
+        const float v5 = loss_max[0];
+        const float v6 = batchnorm2_out[1];
+        sum += target[0] == 1 ? v5 - v6 : 0.0f;
+        const float v7 = loss_max[0];
+        const float v8 = batchnorm2_out[2];
+        sum += target[0] == 2 ? v7 - v8 : 0.0f;
+        loss_nll[0] = sum;
+    }
+    {
+        float sum = loss[0];
+        sum += loss_nll[0] * mean;
+        loss[0] = sum;
+    }
+}
+
+/* loss crossentropy, backward
+ * 3 -> a number: full, 67 bytes, 1 point
+ *
  *     d_batchnorm2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<3
+ */
+static inline void loss_backward(const float *loss_exp,
+                                 const float *loss_sum,
+                                 const int *target,
+                                 float *d_batchnorm2_out, float mean)
+{
+    STORE(d_batchnorm2_out[0],
+            (LOAD(loss_exp[0]) / loss_sum[0] - SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f))) * mean);
+}
+
+/* batchnorm eps=0.001, backward
+ * 3 -> 3: full, 42 bytes, 2 points
+ *
  *     batchnorm2.d_sum[c] += d_batchnorm2.out[c]   for c<3
  *     batchnorm2.d_distances[c] += d_batchnorm2.out[c] * (fc1.out[c] - batchnorm2.mean[c])   for c<3
  */
-static inline void batchnorm2_sums2(const float *fc1_out,
-                                    const float *batchnorm2_mean,
-                                    const int *target,
-                                    const float *batchnorm2_slope,
-                                    const float *batchnorm2_bias,
-                                    float *batchnorm2_d_distances,
-                                    float *batchnorm2_d_sum,
-                                    float *d_batchnorm2_out,
-                                    float *loss, float mean)
+static inline void batchnorm2_backward_sums(const float *d_batchnorm2_out,
+                                            const float *fc1_out,
+                                            const float *batchnorm2_mean,
+                                            float *batchnorm2_d_sum,
+                                            float *batchnorm2_d_distances)
 {
     {
-        const vec sum = (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_slope[0]) + LOAD(batchnorm2_bias[0]);
-        const float loss_max0 = GREATEST(SELECT(LANES < 3.0f, sum, ALL(-INFINITY)));
-        const vec loss_exp0 = exp_v(sum - loss_max0);
-        const float loss_sum0 = SUM(FIRST(3, loss_exp0));
-        const float loss_nll0 = (0 <= (float)target[0] ? ((float)target[0] <= 2 ? log_f(loss_sum0) : NAN) : NAN)
-                + SUM(FIRST(3, SELECT((float)target[0] == LANES, loss_max0 - sum, ALL(0.0f))));
-        const vec d_batchnorm2_out0 = (loss_exp0 / loss_sum0 - SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f))) * mean;
-        STORE(d_batchnorm2_out[0], d_batchnorm2_out0);
-        float loss0 = loss_nll0 * mean;
-        loss[0] += loss0;
-        vec batchnorm2_d_sum0 = LOAD(batchnorm2_d_sum[0]);
-        batchnorm2_d_sum0 += d_batchnorm2_out0;
-        STORE(batchnorm2_d_sum[0], batchnorm2_d_sum0);
-        vec batchnorm2_d_distances0 = LOAD(batchnorm2_d_distances[0]);
-        batchnorm2_d_distances0 += d_batchnorm2_out0 * (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0]));
-        STORE(batchnorm2_d_distances[0], batchnorm2_d_distances0);
+        vec sum = LOAD(batchnorm2_d_sum[0]);
+        sum += LOAD(d_batchnorm2_out[0]);
+        STORE(batchnorm2_d_sum[0], sum);
+    }
+    {
+        vec sum = LOAD(batchnorm2_d_distances[0]);
+        sum += LOAD(d_batchnorm2_out[0]) * (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0]));
+        STORE(batchnorm2_d_distances[0], sum);
     }
 }
 
@@ -977,7 +1045,6 @@ static NOINLINE void batchnorm2_backward_once(const float batchnorm2_d_distances
  *
  *     d_fc1.out[c] = ((d_batchnorm2.out[c] * batchnorm2.slope[c] + (fc1.out[c] - batchnorm2.mean[c]) * batchnorm2.tilt[c])
  *             + batchnorm2.shift[c])   for c<3
- *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
  */
 static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
                                              const float *batchnorm2_slope,
@@ -985,27 +1052,22 @@ static inline void batchnorm2_backward_input(const float *d_batchnorm2_out,
                                              const float *batchnorm2_mean,
                                              const float *batchnorm2_tilt,
                                              const float *batchnorm2_shift,
-                                             float *d_fc1_bias,
                                              float *d_fc1_out)
 {
-    {
-        const vec sum = LOAD(d_batchnorm2_out[0]) * LOAD(batchnorm2_slope[0])
-                + (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_tilt[0]) + LOAD(batchnorm2_shift[0]);
-        STORE(d_fc1_out[0], sum);
-        vec d_fc1_bias0 = LOAD(d_fc1_bias[0]);
-        d_fc1_bias0 += sum;
-        STORE(d_fc1_bias[0], FIRST(3, d_fc1_bias0));
-    }
+    STORE(d_fc1_out[0], LOAD(d_batchnorm2_out[0]) * LOAD(batchnorm2_slope[0])
+            + (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * LOAD(batchnorm2_tilt[0]) + LOAD(batchnorm2_shift[0]));
 }
 
 /* fc 3, backward
- * 4x1x3 -> 3: full, 252 bytes, 13 points
+ * 4x1x3 -> 3: full, 265 bytes, 13 points
  *
  *     d_fc1.weight[0, x, c, o] += d_fc1.out[o] * relu1.out[0, x, c]   for x<3 c<4 o<3
+ *     d_fc1.bias[o] += d_fc1.out[o]   for o<3
  */
 static inline void fc1_backward_weights(const float *d_fc1_out,
                                         const float *relu1_out,
-                                        float *d_fc1_weight)
+                                        float *d_fc1_weight,
+                                        float *d_fc1_bias)
 {
     {
         vec s0 = LOAD(d_fc1_weight[0]);
@@ -1058,6 +1120,11 @@ static inline void fc1_backward_weights(const float *d_fc1_out,
         STORE(d_fc1_weight[40], FIRST(3, s10));
         STORE(d_fc1_weight[44], FIRST(3, s11));
     }
+    {
+        vec sum = LOAD(d_fc1_bias[0]);
+        sum += LOAD(d_fc1_out[0]);
+        STORE(d_fc1_bias[0], FIRST(3, sum));
+    }
 }
 
 /* fc 3, backward
@@ -1066,16 +1133,10 @@ static inline void fc1_backward_weights(const float *d_fc1_out,
  *     d_relu1.out[0, x, c] = 0   for x<3 c<4
  *     d_relu1.out[0, x, c] += d_fc1.out[o] * fc1.weight.transposed[0, x, o, c]   for x<3 c<4 o<3
  *     d_batchnorm1.out[0, x, c] = (relu1.out[0, x, c] <= 0 ? 0 : d_relu1.out[0, x, c])   for x<3 c<4
- *     batchnorm1.d_sum[c] += d_batchnorm1.out[0, x, c]   for c<4 x<3
- *     batchnorm1.d_distances[c] += d_batchnorm1.out[0, x, c] * (conv1.out[0, x, c] - batchnorm1.mean[c])   for c<4 x<3
  */
-static inline void fc1_backward_input(const float *conv1_out,
-                                      const float *batchnorm1_mean,
-                                      const float *relu1_out,
+static inline void fc1_backward_input(const float *relu1_out,
                                       const float *d_fc1_out,
                                       const float *fc1_weight_transposed,
-                                      float *batchnorm1_d_distances,
-                                      float *batchnorm1_d_sum,
                                       float *d_batchnorm1_out)
 {
     {
@@ -1109,22 +1170,37 @@ static inline void fc1_backward_input(const float *conv1_out,
             const vec v3 = LOAD(fc1_weight_transposed[32]);
             s2 += a0 * v3;
         }
-        const vec then1_s0 = SELECT(LOAD(relu1_out[0]) <= 0.0f, ALL(0.0f), s0);
-        STORE(d_batchnorm1_out[0], then1_s0);
-        const vec then1_s1 = SELECT(LOAD(relu1_out[4]) <= 0.0f, ALL(0.0f), s1);
-        STORE(d_batchnorm1_out[4], then1_s1);
-        const vec then1_s2 = SELECT(LOAD(relu1_out[8]) <= 0.0f, ALL(0.0f), s2);
-        STORE(d_batchnorm1_out[8], then1_s2);
-        vec batchnorm1_d_sum0 = LOAD(batchnorm1_d_sum[0]);
-        batchnorm1_d_sum0 += then1_s0;
-        batchnorm1_d_sum0 += then1_s1;
-        batchnorm1_d_sum0 += then1_s2;
-        STORE(batchnorm1_d_sum[0], batchnorm1_d_sum0);
-        vec batchnorm1_d_distances0 = LOAD(batchnorm1_d_distances[0]);
-        batchnorm1_d_distances0 += then1_s0 * (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0]));
-        batchnorm1_d_distances0 += then1_s1 * (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0]));
-        batchnorm1_d_distances0 += then1_s2 * (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0]));
-        STORE(batchnorm1_d_distances[0], batchnorm1_d_distances0);
+        STORE(d_batchnorm1_out[0], SELECT(LOAD(relu1_out[0]) <= 0.0f, ALL(0.0f), s0));
+        STORE(d_batchnorm1_out[4], SELECT(LOAD(relu1_out[4]) <= 0.0f, ALL(0.0f), s1));
+        STORE(d_batchnorm1_out[8], SELECT(LOAD(relu1_out[8]) <= 0.0f, ALL(0.0f), s2));
+    }
+}
+
+/* batchnorm, backward
+ * 4x1x3 -> 4x1x3: full, 90 bytes, 6 points
+ *
+ *     batchnorm1.d_sum[c] += d_batchnorm1.out[0, x, c]   for c<4 x<3
+ *     batchnorm1.d_distances[c] += d_batchnorm1.out[0, x, c] * (conv1.out[0, x, c] - batchnorm1.mean[c])   for c<4 x<3
+ */
+static inline void batchnorm1_backward_sums(const float *d_batchnorm1_out,
+                                            const float *conv1_out,
+                                            const float *batchnorm1_mean,
+                                            float *batchnorm1_d_sum,
+                                            float *batchnorm1_d_distances)
+{
+    {
+        vec sum = LOAD(batchnorm1_d_sum[0]);
+        sum += LOAD(d_batchnorm1_out[0]);
+        sum += LOAD(d_batchnorm1_out[4]);
+        sum += LOAD(d_batchnorm1_out[8]);
+        STORE(batchnorm1_d_sum[0], sum);
+    }
+    {
+        vec sum = LOAD(batchnorm1_d_distances[0]);
+        sum += LOAD(d_batchnorm1_out[0]) * (LOAD(conv1_out[0]) - LOAD(batchnorm1_mean[0]));
+        sum += LOAD(d_batchnorm1_out[4]) * (LOAD(conv1_out[4]) - LOAD(batchnorm1_mean[0]));
+        sum += LOAD(d_batchnorm1_out[8]) * (LOAD(conv1_out[8]) - LOAD(batchnorm1_mean[0]));
+        STORE(batchnorm1_d_distances[0], sum);
     }
 }
 
@@ -1309,6 +1385,7 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     void *const batchnorm1_sum = w->arena + 512;   /* 4 */
     void *const batchnorm1_squares = w->arena + 528;   /* 4 */
     float *const all_batchnorm1_sample_mean = w->arena + 384;   /* 32x4 */
+    void *const batchnorm1_sample_sum = w->arena + 544;   /* 4 */
     float *const all_conv1_out = w->arena + 0;   /* 32x1x3x4 */
     void *const batchnorm1_mean = w->arena + 1456;   /* 4 */
     void *const batchnorm1_next_mean = w->arena + 544;   /* 4 */
@@ -1326,6 +1403,11 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     void *const batchnorm2_slope = w->arena + 1520;   /* 4 */
     void *const batchnorm2_d_sum = w->arena + 768;   /* 4 */
     void *const batchnorm2_d_distances = w->arena + 800;   /* 4 */
+    void *const batchnorm2_out = w->arena + 816;   /* 4 */
+    void *const loss_max = w->arena + 832;   /* 1 */
+    void *const loss_exp = w->arena + 848;   /* 4 */
+    void *const loss_sum = w->arena + 864;   /* 1 */
+    void *const loss_nll = w->arena + 880;   /* 1 */
     float *const all_d_batchnorm2_out = w->arena + 1280;   /* 32x4 */
     void *const fc1_weight_transposed = w->arena + 1408;   /* 1x3x3x4 */
     void *const batchnorm2_d_weight = w->arena + 816;   /* 4 */
@@ -1348,13 +1430,15 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
         void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
         void *const conv1_out = all_conv1_out + (size_t)s * 12;
-        conv1_training((void *)p->conv1_weight, (const float (*)[3][5])input, batchnorm1_squares, batchnorm1_sum,
-            batchnorm1_sample_mean, conv1_out);
+        conv1_training((void *)p->conv1_weight, (const float (*)[3][5])input, batchnorm1_sample_mean,
+            batchnorm1_sample_sum, conv1_out);
+        batchnorm1_sums(batchnorm1_sample_sum, conv1_out, batchnorm1_sample_mean, batchnorm1_sum,
+            batchnorm1_squares);
     }
     batchnorm1_once2(batchnorm1_sum, p->batchnorm1_running_mean, batchnorm1_mean, batchnorm1_next_mean, samples);
     for (int s = 0; s < n; s++) {
         void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
-        batchnorm1_sums(batchnorm1_sample_mean, batchnorm1_mean, batchnorm1_squares);
+        batchnorm1_sums2(batchnorm1_sample_mean, batchnorm1_mean, batchnorm1_squares);
     }
     batchnorm1_once3(p->batchnorm1_running_var, batchnorm1_squares, batchnorm1_next_var, p->batchnorm1_weight,
         batchnorm1_scale, batchnorm1_slope, samples);
@@ -1364,13 +1448,14 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         void *const relu1_out = all_relu1_out + (size_t)s * 12;
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
         batchnorm1_forward(conv1_out, batchnorm1_mean, batchnorm1_slope, p->batchnorm1_bias, relu1_out);
-        fc1_training((const float *)p->fc1_weight, relu1_out, p->fc1_bias, batchnorm2_sum, fc1_out);
+        fc1_training((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
+        batchnorm2_sums(fc1_out, batchnorm2_sum);
     }
     batchnorm2_once2(batchnorm2_sum, p->batchnorm2_running_mean, batchnorm2_mean, batchnorm2_next_mean,
         batchnorm2_squares, samples);
     for (int s = 0; s < n; s++) {
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
-        batchnorm2_sums(fc1_out, batchnorm2_mean, batchnorm2_squares);
+        batchnorm2_sums2(fc1_out, batchnorm2_mean, batchnorm2_squares);
     }
     batchnorm2_once3(p->batchnorm2_running_var, batchnorm2_squares, batchnorm2_next_var, p->batchnorm2_weight,
         batchnorm2_scale, batchnorm2_slope, samples);
@@ -1379,8 +1464,11 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         const int *const target = t + (size_t)s * BATCHNORM_TARGETS;
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
         void *const d_batchnorm2_out = all_d_batchnorm2_out + (size_t)s * 4;
-        batchnorm2_sums2(fc1_out, batchnorm2_mean, target, batchnorm2_slope, p->batchnorm2_bias,
-            batchnorm2_d_distances, batchnorm2_d_sum, d_batchnorm2_out, &loss, mean);
+        batchnorm2_forward(fc1_out, batchnorm2_mean, batchnorm2_slope, p->batchnorm2_bias, batchnorm2_out);
+        loss_forward(batchnorm2_out, loss_max, loss_exp, target, loss_sum, loss_nll, &loss, mean);
+        loss_backward(loss_exp, loss_sum, target, d_batchnorm2_out, mean);
+        batchnorm2_backward_sums(d_batchnorm2_out, fc1_out, batchnorm2_mean, batchnorm2_d_sum,
+            batchnorm2_d_distances);
     }
     fc1_transpose((void *)p->fc1_weight, fc1_weight_transposed);
     batchnorm2_backward_once(batchnorm2_d_distances, batchnorm2_scale, batchnorm2_d_weight, batchnorm2_d_sum,
@@ -1393,10 +1481,11 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         void *const d_batchnorm2_out = all_d_batchnorm2_out + (size_t)s * 4;
         void *const d_batchnorm1_out = all_d_batchnorm1_out + (size_t)s * 12;
         batchnorm2_backward_input(d_batchnorm2_out, batchnorm2_slope, fc1_out, batchnorm2_mean, batchnorm2_tilt,
-            batchnorm2_shift, g->fc1_bias, d_fc1_out);
-        fc1_backward_weights(d_fc1_out, relu1_out, (float *)g->fc1_weight);
-        fc1_backward_input(conv1_out, batchnorm1_mean, relu1_out, d_fc1_out, fc1_weight_transposed,
-            batchnorm1_d_distances, batchnorm1_d_sum, d_batchnorm1_out);
+            batchnorm2_shift, d_fc1_out);
+        fc1_backward_weights(d_fc1_out, relu1_out, (float *)g->fc1_weight, g->fc1_bias);
+        fc1_backward_input(relu1_out, d_fc1_out, fc1_weight_transposed, d_batchnorm1_out);
+        batchnorm1_backward_sums(d_batchnorm1_out, conv1_out, batchnorm1_mean, batchnorm1_d_sum,
+            batchnorm1_d_distances);
     }
     batchnorm1_backward_once(batchnorm1_d_distances, batchnorm1_scale, batchnorm1_d_weight, batchnorm1_d_sum,
         batchnorm1_slope, g->batchnorm1_weight, g->batchnorm1_bias, batchnorm1_tilt, batchnorm1_shift, samples);

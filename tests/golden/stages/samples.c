@@ -366,7 +366,6 @@ static inline void fc1_training(const float input[16][2],
  *     loss.nll[s] += (target.lanes[0, s] == (c) ? (loss.max[s] - fc2.out[c, s]) : 0)   for s<16 c<2
  *     loss.lanes[s] += loss.nll[s] * mean.lanes[s]   for s<16
  *     d_fc2.out[c, s] = (loss.exp[c, s] / loss.sum[s] - (target.lanes[0, s] == (c) ? 1 : 0)) * mean.lanes[s]   for c<2 s<16
- *     d_fc2.bias.lanes[o, s] += d_fc2.out[o, s]   for o<2 s<16
  */
 static inline void fc2_training(const int target[16][1],
                                 float target_lanes[1][16],
@@ -374,7 +373,6 @@ static inline void fc2_training(const int target[16][1],
                                 const float fc2_weight[3][4],
                                 const float tanh1_out[3][16],
                                 const float fc2_bias[4],
-                                float d_fc2_bias_lanes[2][16],
                                 float d_fc2_out[2][16],
                                 float loss_lanes[16], float mean, int m)
 {
@@ -426,15 +424,8 @@ static inline void fc2_training(const int target[16][1],
         const vec16 d_fc2_out0_1 = (loss_exp0_1 / loss_sum0
                 - SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, ALL16(1.0f), ALL16(0.0f))) * LOAD16(mean_lanes[0]);
         STORE16(d_fc2_out[1][0], d_fc2_out0_1);
-        vec16 loss_lanes0 = LOAD16(loss_lanes[0]);
-        loss_lanes0 += loss_nll0 * LOAD16(mean_lanes[0]);
-        STORE16(loss_lanes[0], loss_lanes0);
-        vec16 d_fc2_bias_lanes0 = LOAD16(d_fc2_bias_lanes[0][0]);
-        d_fc2_bias_lanes0 += d_fc2_out0_0;
-        STORE16(d_fc2_bias_lanes[0][0], d_fc2_bias_lanes0);
-        vec16 d_fc2_bias_lanes1 = LOAD16(d_fc2_bias_lanes[1][0]);
-        d_fc2_bias_lanes1 += d_fc2_out0_1;
-        STORE16(d_fc2_bias_lanes[1][0], d_fc2_bias_lanes1);
+        vec16 loss_lanes0 = loss_nll0 * LOAD16(mean_lanes[0]);
+        STORE16(loss_lanes[0], LOAD16(loss_lanes[0]) + loss_lanes0);
     }
 }
 
@@ -442,10 +433,12 @@ static inline void fc2_training(const int target[16][1],
  * 3 -> 2: tile, 128 points
  *
  *     d_fc2.weight.lanes[i, o, s] += d_fc2.out[o, s] * tanh1.out[i, s]   for i<3 o<2 s<16
+ *     d_fc2.bias.lanes[o, s] += d_fc2.out[o, s]   for o<2 s<16
  */
 static inline void fc2_backward_weights(const float d_fc2_out[2][16],
                                         const float tanh1_out[3][16],
-                                        float d_fc2_weight_lanes[3][2][16])
+                                        float d_fc2_weight_lanes[3][2][16],
+                                        float d_fc2_bias_lanes[2][16])
 {
     {
         vec16 s0 = LOAD16(d_fc2_weight_lanes[0][0][0]);
@@ -472,6 +465,11 @@ static inline void fc2_backward_weights(const float d_fc2_out[2][16],
         STORE16(d_fc2_weight_lanes[2][0][0], s4);
         STORE16(d_fc2_weight_lanes[2][1][0], s5);
     }
+    for (int o = 0; o < 2; o++) {
+        vec16 sum = LOAD16(d_fc2_bias_lanes[o][0]);
+        sum += LOAD16(d_fc2_out[o][0]);
+        STORE16(d_fc2_bias_lanes[o][0], sum);
+    }
 }
 
 /* fc 2, backward
@@ -480,12 +478,10 @@ static inline void fc2_backward_weights(const float d_fc2_out[2][16],
  *     d_tanh1.out[c, s] = 0   for c<3 s<16
  *     d_tanh1.out[i, s] += d_fc2.out[o, s] * fc2.weight[i, o]   for i<3 s<16 o<2
  *     d_fc1.out[c, s] = d_tanh1.out[c, s] * (1 - tanh1.out[c, s] * tanh1.out[c, s])   for c<3 s<16
- *     d_fc1.bias.lanes[o, s] += d_fc1.out[o, s]   for o<3 s<16
  */
 static inline void fc2_backward_input(const float tanh1_out[3][16],
                                       const float d_fc2_out[2][16],
                                       const float fc2_weight[3][4],
-                                      float d_fc1_bias_lanes[3][16],
                                       float d_fc1_out[3][16])
 {
     {
@@ -510,21 +506,9 @@ static inline void fc2_backward_input(const float tanh1_out[3][16],
             const float a3 = fc2_weight[2][1];
             s2 += v0 * a3;
         }
-        const vec16 then1_s0 = s0 * (1.0f - LOAD16(tanh1_out[0][0]) * LOAD16(tanh1_out[0][0]));
-        STORE16(d_fc1_out[0][0], then1_s0);
-        const vec16 then1_s1 = s1 * (1.0f - LOAD16(tanh1_out[1][0]) * LOAD16(tanh1_out[1][0]));
-        STORE16(d_fc1_out[1][0], then1_s1);
-        const vec16 then1_s2 = s2 * (1.0f - LOAD16(tanh1_out[2][0]) * LOAD16(tanh1_out[2][0]));
-        STORE16(d_fc1_out[2][0], then1_s2);
-        vec16 d_fc1_bias_lanes0 = LOAD16(d_fc1_bias_lanes[0][0]);
-        d_fc1_bias_lanes0 += then1_s0;
-        STORE16(d_fc1_bias_lanes[0][0], d_fc1_bias_lanes0);
-        vec16 d_fc1_bias_lanes1 = LOAD16(d_fc1_bias_lanes[1][0]);
-        d_fc1_bias_lanes1 += then1_s1;
-        STORE16(d_fc1_bias_lanes[1][0], d_fc1_bias_lanes1);
-        vec16 d_fc1_bias_lanes2 = LOAD16(d_fc1_bias_lanes[2][0]);
-        d_fc1_bias_lanes2 += then1_s2;
-        STORE16(d_fc1_bias_lanes[2][0], d_fc1_bias_lanes2);
+        STORE16(d_fc1_out[0][0], s0 * (1.0f - LOAD16(tanh1_out[0][0]) * LOAD16(tanh1_out[0][0])));
+        STORE16(d_fc1_out[1][0], s1 * (1.0f - LOAD16(tanh1_out[1][0]) * LOAD16(tanh1_out[1][0])));
+        STORE16(d_fc1_out[2][0], s2 * (1.0f - LOAD16(tanh1_out[2][0]) * LOAD16(tanh1_out[2][0])));
     }
 }
 
@@ -532,10 +516,12 @@ static inline void fc2_backward_input(const float tanh1_out[3][16],
  * 2 -> 3: tile, 144 points
  *
  *     d_fc1.weight.lanes[i, o, s] += d_fc1.out[o, s] * input.lanes[i, s]   for i<2 o<3 s<16
+ *     d_fc1.bias.lanes[o, s] += d_fc1.out[o, s]   for o<3 s<16
  */
 static inline void fc1_backward_weights(const float d_fc1_out[3][16],
                                         const float input_lanes[2][16],
-                                        float d_fc1_weight_lanes[2][3][16])
+                                        float d_fc1_weight_lanes[2][3][16],
+                                        float d_fc1_bias_lanes[3][16])
 {
     {
         vec16 s0 = LOAD16(d_fc1_weight_lanes[0][0][0]);
@@ -561,6 +547,11 @@ static inline void fc1_backward_weights(const float d_fc1_out[3][16],
         STORE16(d_fc1_weight_lanes[1][0][0], s3);
         STORE16(d_fc1_weight_lanes[1][1][0], s4);
         STORE16(d_fc1_weight_lanes[1][2][0], s5);
+    }
+    for (int o = 0; o < 3; o++) {
+        vec16 sum = LOAD16(d_fc1_bias_lanes[o][0]);
+        sum += LOAD16(d_fc1_out[o][0]);
+        STORE16(d_fc1_bias_lanes[o][0], sum);
     }
 }
 
@@ -652,10 +643,10 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
         const int *const target = t + (size_t)first * SAMPLES_TARGETS;
         fc1_training((const float (*)[2])input, p->fc1_weight, input_lanes, p->fc1_bias, tanh1_out, m);
         fc2_training((const int (*)[1])target, target_lanes, mean_lanes, p->fc2_weight, tanh1_out, p->fc2_bias,
-            d_fc2_bias_lanes, d_fc2_out, loss_lanes, mean, m);
-        fc2_backward_weights(d_fc2_out, tanh1_out, d_fc2_weight_lanes);
-        fc2_backward_input(tanh1_out, d_fc2_out, p->fc2_weight, d_fc1_bias_lanes, d_fc1_out);
-        fc1_backward_weights(d_fc1_out, input_lanes, d_fc1_weight_lanes);
+            d_fc2_out, loss_lanes, mean, m);
+        fc2_backward_weights(d_fc2_out, tanh1_out, d_fc2_weight_lanes, d_fc2_bias_lanes);
+        fc2_backward_input(tanh1_out, d_fc2_out, p->fc2_weight, d_fc1_out);
+        fc1_backward_weights(d_fc1_out, input_lanes, d_fc1_weight_lanes, d_fc1_bias_lanes);
     }
     loss_add_up(loss_lanes, &loss);
     fc2_add_up(d_fc2_weight_lanes, d_fc2_bias_lanes, g->fc2_weight, g->fc2_bias);
