@@ -409,7 +409,8 @@ static void note_need(const Access *access, void *context)
     bool held = is_held(f, access->tensor), summed = f->summed[root_of(f, access->tensor)];
     needs->held |= held;
     needs->summed |= summed;
-    needs->ready &= held || summed || !f->written[root_of(f, access->tensor)];
+    /* What has another name may be known by that one to the makers' function. */
+    needs->ready &= held || summed || (!f->written[root_of(f, access->tensor)] && !has_alias(f->pass, access->tensor));
 }
 
 static Needs needs_of(const Following *f, Kernel *k)
@@ -420,7 +421,7 @@ static Needs needs_of(const Following *f, Kernel *k)
     for (parts_of(k, part, &n); n--;) {
         const Statement *s = *part[n];
         visit_loads(s->rhs, note_need, &needs);
-        needs.ready &= !f->touched[root_of(f, s->out.tensor)] && !uses_op(s->rhs, OP_RANDOM);
+        needs.ready &= !f->touched[root_of(f, s->out.tensor)] && !has_alias(f->pass, s->out.tensor) && !uses_op(s->rhs, OP_RANDOM);
     }
     return needs;
 }
