@@ -7,8 +7,8 @@
  *     ...
  *     generated_close(library);
  *
- * A C compiler takes longer to start than to compile a small network, so give many networks to one call: it keeps
- * every core busy. Tests run in the repository's root and need build/nnc there. */
+ * A C compiler takes longer to start than to compile a small network, so give many networks to one call: it compiles several
+ * at a time and keeps every core busy. Tests run in the repository's root and need build/nnc there. */
 #ifndef GENERATED_H
 #define GENERATED_H
 
