@@ -15,6 +15,7 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +40,55 @@ static FILE *create(const char *folder, const char *name, const char *ending)
     return f;
 }
 
+/* ---- Which networks are compiled, and how -------------------------------------------------------- */
+
 static char *read_output(const char *folder, const generated *net, const char *ending)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/%s%s", folder, net->prefix, ending);
     return file_read(path, NULL);
+}
+
+/* FNV-1a of a C text, without its comments. */
+static uint64_t hash_code(uint64_t hash, const char *text)
+{
+    while (*text) {
+        if (text[0] == '/' && text[1] == '*')
+            text = strstr(text, "*/") + 2;
+        else
+            hash = (hash ^ (unsigned char)*text++) * 1099511628211u;
+    }
+    return hash;
+}
+
+/* Of all that the network's machine code follows from; 0: nnc wrote no C. */
+static uint64_t hash_network(const char *folder, const generated *net, const char *cc)
+{
+    char *header = read_output(folder, net, ".h"), *source = read_output(folder, net, ".c");
+    uint64_t hash = 0;
+    if (header && source)
+        hash = hash_code(hash_code(hash_code(hash_code(14695981039346656037u, cc), net->cflags), header), source);
+    free(header), free(source);
+    return hash;
+}
+
+static uint64_t *built;       /* what calls that leave out what is known have built */
+static size_t nbuilt;
+
+static int is_known(uint64_t hash)
+{
+    for (size_t i = 0; i < nbuilt; i++)
+        if (built[i] == hash)
+            return 1;
+    return 0;
+}
+
+static void make_known(uint64_t hash)
+{
+    built = realloc(built, (nbuilt + 1) * sizeof *built);
+    if (!built)
+        abort();
+    built[nbuilt++] = hash;
 }
 
 /* ---- Makefiles ------------------------------------------------------------------------------------- */
@@ -192,7 +237,7 @@ static const char *runtime_folder(const char *cc)
     return path;
 }
 
-void *generated_build(const char *folder, generated *nets, size_t count, const char *cc)
+void *generated_build_new(const char *folder, generated *nets, size_t count, const char *cc, unsigned char *known)
 {
     char command[4096], path[1024], symbol[256];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -213,11 +258,14 @@ void *generated_build(const char *folder, generated *nets, size_t count, const c
     write_sources_makefile(folder, nets, count);
     run_make(folder, "sources", cores);
 
+    uint64_t *hashes = calloc(count + 1, sizeof *hashes);
     generated **compiled = calloc(count + 1, sizeof *compiled);
     size_t ncompiled = 0;
     for (size_t i = 0; i < count; i++) {
-        snprintf(path, sizeof path, "%s/%s.c", folder, nets[i].prefix);
-        if (file_exists(path))
+        hashes[i] = hash_network(folder, &nets[i], cc);
+        if (known)
+            known[i] = hashes[i] && is_known(hashes[i]);
+        if (hashes[i] && !(known && known[i]))
             compiled[ncompiled++] = &nets[i];
     }
     void *library = NULL;
@@ -240,13 +288,20 @@ void *generated_build(const char *folder, generated *nets, size_t count, const c
     for (size_t i = 0; i < count; i++) {
         snprintf(symbol, sizeof symbol, "%s_model", nets[i].prefix);
         nets[i].model = library ? dlsym(library, symbol) : NULL;
-        if (!nets[i].model && failed++ < MOST_LOGS)
+        if (known && nets[i].model)
+            make_known(hashes[i]);
+        if (!nets[i].model && !(known && known[i]) && failed++ < MOST_LOGS)
             show_log(folder, &nets[i]);
     }
     if (failed > MOST_LOGS)
         fprintf(stderr, "... %d networks of %s did not build\n", failed, folder);
-    free(compiled);
+    free(hashes), free(compiled);
     return library;
+}
+
+void *generated_build(const char *folder, generated *nets, size_t count, const char *cc)
+{
+    return generated_build_new(folder, nets, count, cc, NULL);
 }
 
 void generated_close(void *library)
