@@ -7,8 +7,8 @@
  *     ...
  *     generated_close(library);
  *
- * A C compiler takes longer to start than to compile a small network, so give many networks to one call: it keeps
- * every core busy. Tests run in the repository's root and need build/nnc there. */
+ * A C compiler takes longer to start than to compile a small network, so give many networks to one call: it compiles several
+ * at a time and keeps every core busy. Tests run in the repository's root and need build/nnc there. */
 #ifndef GENERATED_H
 #define GENERATED_H
 
@@ -32,6 +32,10 @@ typedef struct generated {
  * loads them. cc is the C compiler; NULL is $CC, or gcc. A network that fails leaves its model NULL and the others
  * usable. Returns what generated_close takes, or NULL if nothing could be loaded. */
 void *generated_build(const char *folder, generated *nets, size_t count, const char *cc);
+
+/* The same without what is known: a network is left out if its C is, comments apart, what an earlier call of this function
+ * built for the same C compiler and flags. known[i] becomes 1 for these and 0 for the others; their model is NULL. */
+void *generated_build_new(const char *folder, generated *nets, size_t count, const char *cc, unsigned char *known);
 
 /* Unloads the networks of one call: their models are gone. NULL is fine. */
 void generated_close(void *library);

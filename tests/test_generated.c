@@ -546,9 +546,12 @@ static void check_samples(const Case *c, const nn_model *m, int n)
 static generated build_of(const Case *c)
 {
     bool plain = c->options.target == TARGET_SCALAR;
-    /* Loops also as users compile them: what the C compiler makes of a loop is its vectoriser's affair, too. */
+    /* Loops also as users compile them: what the C compiler makes of a loop is its vectoriser's affair, too. Of the others what
+     * is for a machine with long vectors is compiled for it: taken apart into short ones, they are much more to compile. */
     bool loops = c->options.unroll == UNROLL_TILE || c->options.unroll == UNROLL_NONE;
-    const char *flags = format("%s%s", plain ? GENERATED_C99 : GENERATED_GNU, loops ? " -O3 -march=native" : "");
+    bool longer = c->options.target == TARGET_AVX2 || c->options.target == TARGET_AVX512;
+    const char *flags = format("%s%s", plain ? GENERATED_C99 : GENERATED_GNU,
+                               loops ? " -O3 -march=native" : longer ? " -march=native" : "");
     /* gcc 12 -O3 unrolls a loop whose test leaves out the last rounds, and warns of what these would do. */
     if (loops && !strcmp(c->cc, "gcc"))
         flags = format("%s -Wno-error=aggressive-loop-optimizations", flags);

@@ -447,25 +447,28 @@ static void check_combination(const char *unroll, const char *target)
 {
     static generated nets[MAX_CASES];
     static char prefixes[MAX_CASES][32];
+    static unsigned char known[MAX_CASES];
     char folder[128], options[128], cflags[128];
     int wrong = 0;
-    /* auto takes full for networks as small as these, and full under both targets is the same code but for vectors:
-     * gcc's optimizer, which takes most of the time of this test, need not see everything twice. */
-    int plain = !strcmp(target, "scalar"), seen = !strcmp(unroll, "auto") || (plain && !strcmp(unroll, "full"));
+    /* Loops are the same text for every target, and C99. Vectors are compiled as their users compile them, but neon's for
+     * a machine that has no more, which is easy as they are as long as SSE's. Straight-line code and tiles are much text
+     * without vectors, and what gcc's optimizer makes of that text is the affair of test_generated.c. */
+    int none = !strcmp(unroll, "none"), scalar = !strcmp(target, "scalar");
+    const char *optimizer = none ? "" : scalar ? "-O0" : strcmp(target, "neon") ? "-march=native" : "";
     if (read_cases() != 0) {
         CU_FAIL(REFERENCE " is missing");
         return;
     }
     snprintf(folder, sizeof folder, SCRATCH "/%s-%s", unroll, target);
     snprintf(options, sizeof options, "--unroll=%s --target=%s", unroll, target);
-    snprintf(cflags, sizeof cflags, "%s %s", plain ? GENERATED_C99 : GENERATED_GNU, seen ? "-O0" : "-O1");
+    snprintf(cflags, sizeof cflags, "%s %s", none || scalar ? GENERATED_C99 : GENERATED_GNU, optimizer);
     for (size_t i = 0; i < ncases; i++) {
         snprintf(prefixes[i], sizeof prefixes[i], "case%03zu", i);
         nets[i] = (generated){prefixes[i], cases[i].net, options, cflags, NULL};
     }
-    void *library = generated_build(folder, nets, ncases, NULL);
+    void *library = generated_build_new(folder, nets, ncases, NULL, known);
     for (size_t i = 0; i < ncases; i++)
-        wrong += !nets[i].model || check_network(&cases[i], nets[i].model, options) != 0;
+        wrong += !known[i] && (!nets[i].model || check_network(&cases[i], nets[i].model, options) != 0);
     if (wrong)
         fprintf(stderr, "\n%s: %d of %zu networks differ from PyTorch\n", options, wrong, ncases);
     CU_ASSERT_EQUAL(wrong, 0);
