@@ -409,7 +409,7 @@ static void note_need(const Access *access, void *context)
     bool held = is_held(f, access->tensor), summed = f->summed[root_of(f, access->tensor)];
     needs->held |= held;
     needs->summed |= summed;
-    needs->ready &= held || summed || !f->written[root_of(f, access->tensor)];
+    needs->ready &= held || !f->written[root_of(f, access->tensor)]; /* a sum, too, isn't if one that stays adds to it */
 }
 
 static Needs needs_of(const Following *f, Kernel *k)

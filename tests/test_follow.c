@@ -183,6 +183,7 @@ static const char *const heads[] = {
     "input 3x7x6; batch 2; conv 8 k1; maxpool 2; conv 9 k1; avgpool 2 s3; conv 3 k1; loss l1",
     "input 3x4x4; batch 3; conv 8 k2; avgpool 2 s2 p1; convtranspose 3 k2 s2; tanh; loss mse",
     "input 4x2x1; batch 2; conv 16 k1; upsample 2; conv 16 k1; softmax",
+    "input 1x2x2; batch 2; conv 8 k2 s2; adaptiveavgpool 2x3; tanh", /* several sums onto one tensor, one on the tile */
 };
 
 enum { HEADS = sizeof heads / sizeof *heads };
