@@ -409,8 +409,8 @@ static void note_need(const Access *access, void *context)
     bool held = is_held(f, access->tensor), summed = f->summed[root_of(f, access->tensor)];
     needs->held |= held;
     needs->summed |= summed;
-    /* What has another name may be known by that one to the makers' function. */
-    needs->ready &= held || summed || (!f->written[root_of(f, access->tensor)] && !has_alias(f->pass, access->tensor));
+    /* A sum, too, isn't there if one that stays adds to it; and what has another name may be known by that one to the makers. */
+    needs->ready &= held || (!f->written[root_of(f, access->tensor)] && !has_alias(f->pass, access->tensor));
 }
 
 static Needs needs_of(const Following *f, Kernel *k)
