@@ -189,6 +189,15 @@ static bool has_places(const Kernel *maker, const Access *out, int row)
     return true;
 }
 
+/* A point that is left out can't be left out of a tile. */
+static bool leaves_out_points(const Kernel *consumer)
+{
+    bool found = needs_guard(statement_of(consumer));
+    for (int i = 0; i < consumer->nthen; i++)
+        found |= needs_guard(consumer->then[i]);
+    return found;
+}
+
 static void append(Kernel *maker, Statement *first, Statement *body)
 {
     Kernel **end = &maker->followers;
@@ -202,7 +211,8 @@ bool add_follower(Kernel *maker, const Kernel *consumer)
 {
     const Statement *s = statement_of(consumer);
     Mapping m = {.maker = maker, .s = s, .fits = true};
-    if (consumer->window || s->position || count_followers(maker) + 1 + consumer->nthen > MAX_FOLLOWERS)
+    if (consumer->window || s->position || leaves_out_points(consumer)
+        || count_followers(maker) + 1 + consumer->nthen > MAX_FOLLOWERS)
         return false;
     visit_loads(s->rhs, map_indices, &m);
     for (int i = 0; i < consumer->nthen; i++)

@@ -184,6 +184,7 @@ static const char *const heads[] = {
     "input 3x4x4; batch 3; conv 8 k2; avgpool 2 s2 p1; convtranspose 3 k2 s2; tanh; loss mse",
     "input 4x2x1; batch 2; conv 16 k1; upsample 2; conv 16 k1; softmax",
     "input 1x2x2; batch 2; conv 8 k2 s2; adaptiveavgpool 2x3; tanh", /* several sums onto one tensor, one on the tile */
+    "input 1x3x11; batch 2; conv 11 k1 p1; globalavgpool; loss bce", /* d_conv1.out[y, x] * input[y - 1, x - 1], where that is */
 };
 
 enum { HEADS = sizeof heads / sizeof *heads };
@@ -195,6 +196,7 @@ static const struct {
     {"--target=avx2 --lanes=channels -Wno-all", GENERATED_GNU " -O0"},
     {"--target=scalar --unroll=tile -Wno-all", GENERATED_C99 " -O0"},
     {"--target=generic --unroll=tile --lanes=samples -Wno-all", GENERATED_GNU " -O0"},
+    {"--target=avx2 --unroll=tile --lanes=channels --tile=3x2 -Wno-all", GENERATED_GNU " -O0"}, /* all that can follow does */
 };
 
 enum { MODES = sizeof modes / sizeof *modes };
