@@ -215,6 +215,8 @@ bool add_follower(Kernel *maker, const Kernel *consumer)
         || count_followers(maker) + 1 + consumer->nthen > MAX_FOLLOWERS)
         return false;
     visit_loads(s->rhs, map_indices, &m);
+    if (consumer->first)
+        visit_loads(consumer->first->rhs, map_indices, &m);
     for (int i = 0; i < consumer->nthen; i++)
         visit_loads(consumer->then[i]->rhs, map_indices, &m);
     Statement indices = *statement_of(maker);

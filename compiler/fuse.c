@@ -587,17 +587,26 @@ static void find_place(Following *f, Function *from, Kernel *k)
         note_parts_made(f);
 }
 
+/* Does one kernel read or write what another makes? */
+static bool touches_made(Kernel *k, Kernel *maker)
+{
+    Statement **part[MAX_PARTS];
+    int n;
+    for (parts_of(maker, part, &n); n--;)
+        if (reads(k, (*part[n])->out.tensor) || writes(k, (*part[n])->out.tensor))
+            return true;
+    return false;
+}
+
 /* What is set ahead for one that follows, and for what that needs. */
 static void mark_needed(Following *f)
 {
     for (int i = f->n; i--;) {
         if (f->move[i].where == AHEAD && !f->move[i].needed)
             continue;
-        for (int k = 0; k < i; k++) {
-            const Tensor *out = statement_of(f->move[k].kernel)->out.tensor;
-            if (f->move[k].where == AHEAD && (reads(f->move[i].kernel, out) || writes(f->move[i].kernel, out)))
+        for (int k = 0; k < i; k++)
+            if (f->move[k].where == AHEAD && touches_made(f->move[i].kernel, f->move[k].kernel))
                 f->move[k].needed = true;
-        }
     }
 }
 
