@@ -8,7 +8,7 @@
  *                             nll[s] = log(sum[s]) + ...;  loss += nll[s] * 1/samples;
  *                             d_fc.out[s, c] = (exp[s, c] / sum[s] - (target[s] == c ? 1 : 0)) * 1/samples
  *
- *     after:    for s by 8:   s0 ... s7;  max0 = the greatest lane of s0;  exp0 = exp(s0 - max0);  sum0 = the sum of exp0's lanes;
+ *     after:    for s by 8:   s0 ... s7;  max0 = the greatest lane of s0;  exp0 = exp(s0 - max0);  sum0 = exp0's lanes added;
  *                             nll0 = ...;  d_fc.out[s, c] = ...;  ... max7 ...;  loss += (nll0 + ... + nll7) * 1/samples
  *
  * A follower is a kernel written in the indices of the one whose tiles it runs on, in their order. It is one of
@@ -18,7 +18,7 @@
  *     a sum            out += f(...), onto a number in memory, over whatever a tile holds: a loss
  *     a spread         out[2y + ky, 2x + kx] = f(...), all ky and kx of it written out: the gradient of a pooling
  *
- * fuse.c finds what can follow and sees to it that all else that it reads is there; tile.c takes such tiles as hold whole rows. */
+ * fuse.c finds what can follow and sees to it that all else that it reads is there; tile.c takes tiles that hold whole rows. */
 #include <string.h>
 
 #include "nnc.h"

@@ -421,7 +421,8 @@ static Needs needs_of(const Following *f, Kernel *k)
     for (parts_of(k, part, &n); n--;) {
         const Statement *s = *part[n];
         visit_loads(s->rhs, note_need, &needs);
-        needs.ready &= !f->touched[root_of(f, s->out.tensor)] && !has_alias(f->pass, s->out.tensor) && !uses_op(s->rhs, OP_RANDOM);
+        needs.ready &= !f->touched[root_of(f, s->out.tensor)] && !has_alias(f->pass, s->out.tensor);
+        needs.ready &= !uses_op(s->rhs, OP_RANDOM);
     }
     return needs;
 }

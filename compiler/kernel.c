@@ -1597,123 +1597,120 @@ static void hold_output(Writer *w, const Nest *nest, const Output *o, const Kern
             hold(w, &statement_of(f)->out, follower_name(nest, f, o));
 }
 
-/* The sum or the maximum of a row, in the row at hand. */
+/* A follower's expression for the output at hand. */
+static const char *follower_text(Writer *w, const Nest *nest, const Kernel *f, const Statement *s, const Output *o, bool vector,
+                                 int depth)
+{
+    const Statement *maker = w->s;
+    hold_output(w, nest, o, f);
+    w->s = s;
+    if (w->lane < 0)
+        put_early(w, s->rhs, depth, false);
+    const char *text = operand_text(w, s->rhs, vector, SUM);
+    w->nearly = 0;
+    w->s = maker;
+    return text;
+}
+
+static void put_follower_store(Writer *w, const Nest *nest, const Statement *s, const char *value, int depth)
+{
+    indent(&w->body, depth);
+    if (w->lane >= 0 && depends_on(&s->out, w->lane)) {
+        put_store(w, nest, &s->out, value);
+        return;
+    }
+    put_access(w, &w->body, &s->out);
+    put(&w->body, " = %s;\n", value);
+}
+
+/* The sum or the maximum of the row at hand. Where lanes lie along it, their vectors first, then of these one number. */
 static void put_row_number(Writer *w, const Nest *nest, const Kernel *f, Output *o, int depth)
 {
-    const Kernel *k = nest->kernel;
-    const Statement *s = f->body, *maker = w->s;
-    bool across = w->lane == k->row && w->lane >= 0, maximum = s->store == STORE_MAX, vector = w->lane >= 0 && !across && depends_on(&s->out, w->lane);
-    const char *name = follower_name(nest, f, o), *all = across ? format("all_%s", name) : name;
-    const char *first = NULL;
-    int64_t count = nest->tile.factor[k->row];
+    const Statement *s = f->body;
+    const int row = nest->kernel->row;
+    const int64_t count = nest->tile.factor[row];
+    bool maximum = s->store == STORE_MAX, across = w->lane == row, vector = across || (w->lane >= 0 && depends_on(&s->out, w->lane));
+    const char *name = follower_name(nest, f, o), *all = across ? format("all_%s", name) : name, *first = "";
     w->uses->greater |= maximum;
-    w->uses->select |= maximum && (vector || (across && count > 1));
-    if (!maximum && !expr_is(f->first->rhs, 0)) {
-        hold_output(w, nest, o, f);
-        w->s = f->first;
-        first = operand_text(w, f->first->rhs, vector, SUM);
-        w->s = maker;
-    }
-    for (o->at[k->row] = 0; o->at[k->row] < count; o->at[k->row]++) {
+    w->uses->select |= maximum && vector && count > 1;
+    if (f->first && !expr_is(f->first->rhs, 0))
+        first = format("%s + ", follower_text(w, nest, f, f->first, o, vector && !across, depth));
+    for (o->at[row] = 0; o->at[row] < count; o->at[row]++) {
         move_to(w, nest, o);
-        hold_output(w, nest, o, f);
-        w->s = s;
-        const char *value = operand_text(w, s->rhs, vector || across, SUM);
+        const char *value = follower_text(w, nest, f, s, o, vector, depth), *type = type_name(w, vector);
         if (across)
             value = maximum ? lanes_to_compare(w, value) : lanes_to_add(w, value);
-        w->s = maker;
         if (across && count == 1) {
             all = value;
             continue;
         }
         indent(&w->body, depth);
-        const char *type = type_name(w, vector || across);
-        if (!o->at[k->row])
-            put(&w->body, "%s%s %s = %s%s%s;\n", count == 1 ? "const " : "", type, all, first && !across ? first : "", first && !across ? " + " : "", value);
+        if (!o->at[row])
+            put(&w->body, "%s%s %s = %s%s;\n", count == 1 ? "const " : "", type, all, across ? "" : first, value);
         else if (!maximum)
             put(&w->body, "%s += %s;\n", all, value);
         else {
-            const char *other = format("%s_%lld", all, (long long)o->at[k->row]);
+            const char *other = format("%s_%lld", all, (long long)o->at[row]);
             put(&w->body, "const %s %s = %s;\n", type, other, value);
             indent(&w->body, depth);
-            put_greater(w, all, other, all, other, vector || across);
+            put_greater(w, all, other, all, other, vector);
         }
     }
-    o->at[k->row] = 0;
+    o->at[row] = 0;
     move_to(w, nest, o);
-    if (!across)
-        return;
-    *(maximum ? &w->uses->greatest : &w->uses->sum) = true;
-    indent(&w->body, depth);
-    put(&w->body, "const float %s = %s%s%s%s(%s);\n", name, first ? first : "", first ? " + " : "", maximum ? "GREATEST" : "SUM", w->kind, all);
+    if (across) {
+        *(maximum ? &w->uses->greatest : &w->uses->sum) = true;
+        indent(&w->body, depth);
+        put(&w->body, "const float %s = %s%s%s(%s);\n", name, first, maximum ? "GREATEST" : "SUM", w->kind, all);
+    }
+    if (!f->dropped[0])
+        put_follower_store(w, nest, s, name, depth);
 }
 
 /* At one output: a number, or a vector of them, or where it is spread all of its places. */
 static void put_follower(Writer *w, const Nest *nest, const Kernel *f, const Output *o, int depth)
 {
-    const Kernel *k = nest->kernel;
     const Statement *s = f->first, *maker = w->s;
-    int outputs = output_indices(statement_of(k));
+    int outputs = output_indices(statement_of(nest->kernel));
     bool vector = w->lane >= 0 && depends_on(&s->out, w->lane);
-    hold_output(w, nest, o, f);
-    w->s = s;
     for (int i = outputs; i < s->nindex; i++) {
         w->fixed[i] = true;
         w->offset[i] = 0;
     }
     do {
-        if (w->lane < 0)
-            put_early(w, s->rhs, depth, false);
-        const char *value = expr_text(w, s->rhs, vector);
-        w->nearly = 0;
-        if (!is_spread(k, f)) {
+        const char *value = follower_text(w, nest, f, s, o, vector, depth);
+        if (!is_spread(nest->kernel, f)) {
             const char *name = follower_name(nest, f, o);
             indent(&w->body, depth);
             put(&w->body, "const %s %s = %s;\n", type_name(w, vector), name, value);
             value = name;
         }
-        if (!f->dropped[0]) {
-            indent(&w->body, depth);
-            if (vector)
-                put_store(w, nest, &s->out, value);
-            else {
-                put_access(w, &w->body, &s->out);
-                put(&w->body, " = %s;\n", value);
-            }
-        }
+        w->s = s;
+        if (!f->dropped[0])
+            put_follower_store(w, nest, s, value, depth);
     } while (next_point(w, outputs, s->nindex));
     w->s = maker;
 }
 
+/* All that follows on the row at hand, or where there are no rows on the output; o is the first of it. */
 static void put_row(Writer *w, const Nest *nest, Output *o, int depth)
 {
-    const Kernel *k = nest->kernel;
-    for (const Kernel *f = k->followers; f; f = f->next) {
+    const int row = nest->kernel->row;
+    for (const Kernel *f = nest->kernel->followers; f; f = f->next) {
         if (adds_to_memory(f))
             continue;
         if (f->body) {
             put_row_number(w, nest, f, o, depth);
-            if (f->dropped[0])
-                continue;
-            bool vector = w->lane >= 0 && depends_on(&f->body->out, w->lane);
-            indent(&w->body, depth);
-            if (vector)
-                put_store(w, nest, &f->body->out, follower_name(nest, f, o));
-            else {
-                put_access(w, &w->body, &f->body->out);
-                put(&w->body, " = %s;\n", follower_name(nest, f, o));
-            }
             continue;
         }
-        int64_t count = k->row >= 0 && depends_on(&f->first->out, k->row) ? nest->tile.factor[k->row] : 1, at = o->at[k->row < 0 ? 0 : k->row];
-        for (int64_t v = 0; v < count; v++) {
-            if (k->row >= 0)
-                o->at[k->row] = at + v;
+        put_follower(w, nest, f, o, depth);
+        if (row < 0 || !depends_on(&f->first->out, row))
+            continue;
+        while (++o->at[row] < nest->tile.factor[row]) {
             move_to(w, nest, o);
             put_follower(w, nest, f, o, depth);
         }
-        if (k->row >= 0)
-            o->at[k->row] = at;
+        o->at[row] = 0;
         move_to(w, nest, o);
     }
 }

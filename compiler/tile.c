@@ -297,7 +297,8 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     bool whole = true;
     for (int i = 0; i < m->outputs; i++)
         whole &= held[i] * (i == tile->lane ? tile->width : 1) >= m->box->count[i];
-    double follow = followers_cycles(m->kernel, tile, accumulators, m->kernel->row >= 0 ? (double)held[m->kernel->row] : 1, whole);
+    double row = m->kernel->row >= 0 ? (double)held[m->kernel->row] : 1;
+    double follow = followers_cycles(m->kernel, tile, accumulators, row, whole);
     if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
         return step + accumulators * (then + 0.5) + follow + loop;
     return steps * step + ends / 2 + accumulators * then + follow + loop + latency_cycles / ahead;
