@@ -365,8 +365,8 @@ static bool find_group(Group *g, Kernel *first, Tensor *t, int dimension)
 
 /* ---- Cutting ------------------------------------------------------------------------------------------------------------- */
 
-/* The statement for one of the blocks. */
-static Statement *cut_statement(const Statement *s, int index, int64_t blocks)
+/* The statement for one of the blocks; the first of them alone is all that a prediction asks for. */
+static Statement *cut_statement(const Statement *s, int index, int64_t blocks, bool first)
 {
     Affine map[MAX_INDEX] = {{0}};
     for (int i = 0; i < MAX_INDEX; i++)
@@ -375,13 +375,15 @@ static Statement *cut_statement(const Statement *s, int index, int64_t blocks)
     Statement *copy = NEW(Statement);
     *copy = *s;
     copy->extent[index] /= blocks;
+    if (first)
+        return copy;
     copy->blocks = blocks;
     copy->out = substitute_access(s->out, map);
     copy->rhs = substitute_expr(s->rhs, map);
     return copy;
 }
 
-static void cut_kernel(Kernel *k, int index, int64_t blocks)
+static void cut_kernel(Kernel *k, int index, int64_t blocks, bool first)
 {
     Statement **part[MAX_PARTS];
     int n, of_window = k->window ? window_index(k, index) : -1;
@@ -396,7 +398,7 @@ static void cut_kernel(Kernel *k, int index, int64_t blocks)
         *link = follower;
     }
     for (parts_of(k, part, &n); n--;)
-        *part[n] = cut_statement(*part[n], n < own_parts(k) ? index : of_window, blocks);
+        *part[n] = cut_statement(*part[n], n < own_parts(k) ? index : of_window, blocks, first);
     k->blocks = blocks;
 }
 
@@ -441,7 +443,7 @@ static void cut_group(const Group *g, int64_t blocks)
         int i = member_of(g, k);
         if (i < 0)
             continue;
-        cut_kernel(k, g->cut[i], blocks);
+        cut_kernel(k, g->cut[i], blocks, false);
         k->joins = joins;
         joins = true;
     }
@@ -484,7 +486,7 @@ static double block_cycles(const Group *g, int64_t blocks, const Target *target)
     for (int i = 0; i < g->n; i++) {
         Kernel k = *g->member[i];
         Region whole = {.empty = false};
-        cut_kernel(&k, g->cut[i], blocks);
+        cut_kernel(&k, g->cut[i], blocks, true);
         const Statement *s = statement_of(&k);
         for (int index = 0; index < s->nindex; index++)
             whole.count[index] = s->extent[index];
