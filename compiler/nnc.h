@@ -398,6 +398,7 @@ typedef struct Target {
     const char *cflags;  /* the compile line that the head of net.c shows */
     int rows, vectors;   /* --tile: the only tile to take where it fits; 0: the best one */
     int blocks;          /* --blocks: the number of blocks to take where it fits; 0: the best one */
+    struct Chosen **chosen; /* tiles that tile.c has chosen in this compilation; NULL: they aren't kept */
 } Target;
 extern const Target targets[NTARGETS];
 
@@ -814,6 +815,7 @@ enum { MOST_REGIONS = 64 };
 Region *best_split(const Statement *, const Target *, bool *partition, double *cycles);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
+struct Chosen **no_tiles_chosen(void);
 void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */
 bool set_window(Kernel *, const Kernel *window);           /* window.c: those in its part; false where tiles can't hold whole ones */
 int64_t places_taken(const Access *, const Statement *);   /* elements that it takes; 0: not a box of them, each once */

@@ -1160,6 +1160,7 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     target->rows = options->tile_rows;
     target->vectors = options->tile_vectors;
     target->blocks = options->blocks;
+    target->chosen = no_tiles_chosen();
     plan->target = target;
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);

@@ -568,7 +568,7 @@ static Tile best_tile_in(const Model *m, int lane, bool main)
 }
 
 /* In lanes over outputs, or over what is summed up. */
-static Tile best_tile(const Model *m, int lane, bool main)
+static Tile search_tile(const Model *m, int lane, bool main)
 {
     Tile best = best_tile_in(m, lane, main);
     int across = m->target->lanes > 1 ? reduced_lane(m->kernel, m->box, m->target->lanes) : -1;
@@ -576,6 +576,78 @@ static Tile best_tile(const Model *m, int lane, bool main)
         return best;
     Tile other = best_tile_in(m, across, main);
     return other.cycles < best.cycles ? other : best;
+}
+
+/* ---- What was chosen before --------------------------------------------------------------------------------------------
+ *
+ * Equal layers ask for the same tiles, and a kernel is asked about several times while the plan is made. A contraction's tile
+ * follows from the numbers of its key. */
+
+enum { CHOSEN_BUCKETS = 256, KEY_NUMBERS = 16 + 2 * MAX_INDEX + 3 * (4 + MAX_RANK * (2 + MAX_INDEX)) };
+
+typedef struct Chosen {
+    int64_t key[KEY_NUMBERS];
+    Tile tile;
+    struct Chosen *next;
+} Chosen;
+
+struct Chosen **no_tiles_chosen(void)
+{
+    return NEW_ARRAY(Chosen *, CHOSEN_BUCKETS);
+}
+
+static int64_t *note_access(int64_t *key, const Access *access, const Statement *s)
+{
+    const Tensor *t = access->tensor;
+    *key++ = t->rank;
+    *key++ = t->role;
+    *key++ = t->is_int;
+    *key++ = t->ragged;
+    for (int d = 0; d < t->rank; d++) {
+        *key++ = t->room[d];
+        for (int i = 0; i < s->nindex; i++)
+            *key++ = access->at[d].coefficient[i];
+    }
+    return key;
+}
+
+/* All that the search asks of a contraction without followers or windows. */
+static void make_key(int64_t *key, const Model *m, int lane, bool main)
+{
+    const Kernel *k = m->kernel;
+    const int64_t numbers[] = {lane, main, k->straight, k->samples, k->row, m->outputs, m->s->nindex, m->target->lanes,
+                               m->target->registers, m->target->rows, m->target->vectors, k->nthen};
+    double then = 0;
+    for (int n = 0; n < k->nthen; n++)
+        then += expr_cycles(k->then[n]->rhs, 1);
+    memcpy(key, numbers, sizeof numbers);
+    key += sizeof numbers / sizeof *numbers;
+    memcpy(key++, &then, sizeof then);
+    for (int i = 0; i < m->s->nindex; i++)
+        *key++ = m->box->count[i];
+    key = note_access(key, &m->s->out, m->s);
+    for (int u = 0; u < 2; u++)
+        key = note_access(key, &m->s->rhs->arg[u]->access, m->s);
+}
+
+static Tile best_tile(const Model *m, int lane, bool main)
+{
+    if (!m->target->chosen || !m->contraction || m->kernel->followers || m->kernel->window)
+        return search_tile(m, lane, main);
+    int64_t key[KEY_NUMBERS] = {0};
+    make_key(key, m, lane, main);
+    uint64_t hash = 0;
+    for (int i = 0; i < KEY_NUMBERS; i++)
+        hash = hash * 31 + (uint64_t)key[i];
+    Chosen **bucket = &m->target->chosen[(hash ^ hash >> 32) % CHOSEN_BUCKETS];
+    for (const Chosen *before = *bucket; before; before = before->next)
+        if (!memcmp(before->key, key, sizeof key))
+            return before->tile;
+    Chosen *chosen = NEW(Chosen);
+    *chosen = (Chosen){.tile = search_tile(m, lane, main), .next = *bucket};
+    memcpy(chosen->key, key, sizeof key);
+    *bucket = chosen;
+    return chosen->tile;
 }
 
 /* The sum over the outermost index is taken block by block where its operands don't stay in L1 from one tile of
