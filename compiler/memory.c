@@ -3,13 +3,15 @@
  * What comes in: sizes. What goes out: zeroed memory that stays until free_all. A compiler runs once and
  * briefly, so nothing is freed on its own: no struct needs an owner, and no error path needs to clean up.
  *
- * The one idea: large blocks from calloc (zeroed already, and cheaply), handed out in pieces from front to
- * back. Under AddressSanitizer every piece is a block of its own, so that a step past its end is seen.
+ * The one idea: large blocks from calloc (zeroed already, and cheaply, in the largest pages that there are), handed
+ * out in pieces from front to back. Under AddressSanitizer every piece is a block of its own, so that a step past its end is seen.
  */
+#define _DEFAULT_SOURCE /* madvise */
 #include "nnc.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 16 };
 
@@ -21,7 +23,7 @@ enum { ALIGNMENT = 16 };
 #endif
 #endif
 #ifndef BLOCK_BYTES
-#define BLOCK_BYTES (1u << 20)
+#define BLOCK_BYTES (8u << 20)
 #endif
 
 typedef struct Block {
@@ -40,6 +42,12 @@ static Block *new_block(size_t size)
     if (!block)
         fail("out of memory: %zu bytes were asked for", size);
     block->size = size;
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 4096 }; /* a fault for each small page took a fifth of the time */
+    uintptr_t begin = ((uintptr_t)block + PAGE - 1) / PAGE * PAGE, end = ((uintptr_t)block + sizeof(Block) + size) / PAGE * PAGE;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#endif
     return block;
 }
 
@@ -72,13 +80,15 @@ void *allocate(size_t count, size_t size)
 /* sprintf into the arena. */
 char *vformat(const char *fmt, va_list list)
 {
+    char brief[512]; /* nearly all are */
     va_list again;
     va_copy(again, list);
-    int length = vsnprintf(NULL, 0, fmt, list);
+    int length = vsnprintf(brief, sizeof brief, fmt, list);
     if (length < 0)
         bug("format: vsnprintf refuses \"%s\"", fmt);
-    char *text = NEW_ARRAY(char, (size_t)length + 1);
-    vsnprintf(text, (size_t)length + 1, fmt, again);
+    char *text = (size_t)length < sizeof brief ? copy_text(brief, (size_t)length) : NEW_ARRAY(char, (size_t)length + 1);
+    if ((size_t)length >= sizeof brief)
+        vsnprintf(text, (size_t)length + 1, fmt, again);
     va_end(again);
     return text;
 }
