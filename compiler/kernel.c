@@ -1015,17 +1015,24 @@ static void first_output(Writer *w, const Nest *nest, Output *o)
     move_to(w, nest, o);
 }
 
-static bool next_output(Writer *w, const Nest *nest, Output *o)
+/* The next of the outputs that differ in the indices `along`; the last is followed by the first, and false. */
+static bool next_along(Writer *w, const Nest *nest, const bool *along, Output *o)
 {
-    for (int i = output_indices(w->s) - 1; i >= 0; i--) {
-        if (++o->at[i] < nest->tile.factor[i]) {
-            move_to(w, nest, o);
-            return true;
-        }
-        o->at[i] = 0;
+    bool more = false;
+    for (int i = output_indices(w->s) - 1; i >= 0 && !more; i--) {
+        if (!along[i])
+            continue;
+        more = ++o->at[i] < nest->tile.factor[i];
+        o->at[i] = more ? o->at[i] : 0;
     }
     move_to(w, nest, o);
-    return false;
+    return more;
+}
+
+static bool next_output(Writer *w, const Nest *nest, Output *o)
+{
+    static const bool all[MAX_INDEX] = {true, true, true, true, true, true, true, true};
+    return next_along(w, nest, all, o);
 }
 
 static int64_t outputs_held(const Nest *nest)
@@ -1715,28 +1722,17 @@ static void put_row(Writer *w, const Nest *nest, Output *o, int depth)
     }
 }
 
-/* The next output of the tile that differs from the one at hand in an index on which the statement's sum, or what it adds up,
- * depends; with `out` it goes through the sums. */
-static bool next_of(Writer *w, const Nest *nest, const Statement *s, bool out, Output *o)
-{
-    for (int i = output_indices(w->s) - 1; i >= 0; i--) {
-        if (depends_on(&s->out, i) != out || (!out && !rhs_depends_on(s, i)))
-            continue;
-        if (++o->at[i] < nest->tile.factor[i]) {
-            move_to(w, nest, o);
-            return true;
-        }
-        o->at[i] = 0;
-    }
-    move_to(w, nest, o);
-    return false;
-}
-
+/* What all outputs of a tile add to memory: where that has several places, sum by sum. */
 static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Output *o, int depth)
 {
     const Statement *s = f->body, *maker = w->s;
     bool vector = w->lane >= 0 && depends_on(&s->out, w->lane), across = w->lane >= 0 && !vector && varies(w, s->rhs);
     const char *type = type_name(w, vector || across);
+    bool places[MAX_INDEX], terms[MAX_INDEX];
+    for (int i = 0; i < MAX_INDEX; i++) {
+        places[i] = depends_on(&s->out, i);
+        terms[i] = !places[i] && rhs_depends_on(s, i);
+    }
     first_output(w, nest, o);
     for (int64_t sums = 0, more = true; more; sums++) {
         const char *name = format("%s%lld", c_name(s->out.tensor->name), (long long)sums), *begin = format("%s %s =", type, name);
@@ -1748,7 +1744,7 @@ static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Outp
             indent(&w->body, depth);
             put(&w->body, "%s %s;\n", begin, across ? lanes_to_add(w, value) : value);
             begin = format("%s +=", name);
-        } while (next_of(w, nest, s, false, o));
+        } while (next_along(w, nest, terms, o));
         w->s = s;
         indent(&w->body, depth);
         if (vector) /* what is in memory comes last: the next tile waits for it */
@@ -1759,7 +1755,7 @@ static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Outp
             put(&w->body, across ? " += SUM%s(%s);\n" : " += %s%s;\n", across ? w->kind : "", name);
         }
         w->s = maker;
-        more = next_of(w, nest, s, true, o);
+        more = next_along(w, nest, places, o);
     }
 }
 

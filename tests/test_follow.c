@@ -11,6 +11,7 @@
  * the loss NaN, and so does a NaN among what comes in, but where a pooling leaves it out. Padding of gradients is 0. */
 #include "nnc.h"
 #include "generated.h"
+#include "networks.h"
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
@@ -24,17 +25,6 @@
 #define FAR_OUT 1e-3          /* instead of both where logits are about 1000: float has them to 6e-5 */
 
 static uint64_t rng;
-static FILE *nowhere;
-
-static Net *network_of(const char *text, const Options *options)
-{
-    Source *source = NEW(Source);
-    *source = (Source){"net.nn", text, strlen(text)};
-    diag_start(nowhere, source, COLOR_NEVER);
-    const Ast *ast = parse(source);
-    Net *net = ast ? resolve(ast, options) : NULL;
-    return net && error_count() == 0 ? net : NULL;
-}
 
 /* ---- What follows ------------------------------------------------------------------------------------------------- */
 
@@ -376,22 +366,8 @@ static void numbers(void)
     free_all();
 }
 
-static int start(void)
-{
-    nowhere = fopen("/dev/null", "w");
-    return nowhere == NULL;
-}
-
-static int end(void)
-{
-    diag_start(NULL, NULL, COLOR_AUTO);
-    return fclose(nowhere);
-}
-
 void add_follow_suite(void)
 {
     static CU_TestInfo tests[] = {{"what follows", what_follows}, {"numbers", numbers}, CU_TEST_INFO_NULL};
-    CU_SuiteInfo suites[] = {{"follow", start, end, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("follow", networks_start, networks_end, tests);
 }

@@ -14,6 +14,7 @@
  * pass under --inference, headers that C++ reads. */
 #include "nnc.h"
 #include "generated.h"
+#include "networks.h"
 #include "process.h"
 #include "suites.h"
 
@@ -51,7 +52,6 @@ static const char *const lanes_names[] = {"auto", "channels", "samples"};
 static const char *const compilers[] = {"gcc", "clang"};
 
 static uint64_t rng;
-static FILE *nowhere;
 static int failures;
 
 static int between(int low, int high)
@@ -178,16 +178,6 @@ static const char *draw_whole_statement(Shape in, int *bits)
     case 7: *bits = places[which]; return averages[which];
     default: return draw_conv(in);
     }
-}
-
-static Net *network_of(const char *text, const Options *options)
-{
-    Source *source = NEW(Source);
-    *source = (Source){"net.nn", text, strlen(text)};
-    diag_start(nowhere, source, COLOR_NEVER);
-    const Ast *ast = parse(source);
-    Net *net = ast ? resolve(ast, options) : NULL;
-    return net && error_count() == 0 ? net : NULL;
 }
 
 typedef struct Case {         /* a network, how it is compiled, and its meaning */
@@ -1301,15 +1291,8 @@ static void cplusplus(void)
 static int start(void)
 {
     rng = test_seed();
-    nowhere = fopen("/dev/null", "w");
     folder_make(SCRATCH);
-    return nowhere == NULL;
-}
-
-static int end(void)
-{
-    diag_start(NULL, NULL, COLOR_AUTO);
-    return fclose(nowhere);
+    return networks_start();
 }
 
 void add_generated_suite(void)
@@ -1326,10 +1309,5 @@ void add_generated_suite(void)
         {"two networks in C++", cplusplus},
         CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {
-        {"generated C", start, end, NULL, NULL, tests},
-        CU_SUITE_INFO_NULL,
-    };
-    if (CU_register_suites(suites) != CUE_SUCCESS)
-        fprintf(stderr, "%s\n", CU_get_error_msg());
+    add_suite("generated C", start, networks_end, tests);
 }
