@@ -89,22 +89,12 @@ static void put_line(FILE *f, const char *line, int length)
     fprintf(f, "%.*s\n", (int)(end - line), line);
 }
 
-static FILE *open_memory(char **text, size_t *size)
+/* The lines of what was printed to memory. Frees it. */
+static void put_lines(FILE *f, TextStream *memory)
 {
-    FILE *memory = open_memstream(text, size);
-    if (!memory)
-        fail("out of memory");
-    return memory;
-}
-
-/* The lines of what was printed to memory. */
-static void put_lines(FILE *f, FILE *memory, char **text)
-{
-    if (fclose(memory))
-        fail("out of memory");
-    for (const char *line = *text, *end; (end = strchr(line, '\n')); line = end + 1)
+    for (const char *line = memory->text, *end; (end = strchr(line, '\n')); line = end + 1)
         put_line(f, line, (int)(end - line));
-    free(*text);
+    free(memory->text);
 }
 
 /* ---- net.h ------------------------------------------------------------------------------------------ */
@@ -235,11 +225,10 @@ static void put_header(FILE *f, const Plan *plan)
 
 void emit_header(FILE *f, const Plan *plan)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *header = open_memory(&text, &size);
-    put_header(header, plan);
-    put_lines(f, header, &text);
+    TextStream header;
+    put_header(open_text(&header), plan);
+    close_text(&header);
+    put_lines(f, &header);
 }
 
 /* ---- The head of net.c -------------------------------------------------------------------------------- */
@@ -645,16 +634,15 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
 {
     int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
     const char *separator = "";
-    char *text = NULL;
-    size_t size = 0;
     for (int i = 0; i < fn->nparams; i++) {
-        FILE *memory = open_memory(&text, &size);
-        put_argument(memory, loop, fn, i);
-        fclose(memory);
-        bool wrap = column + (int)size > 114;
-        column = wrap ? 4 * depth + 4 + (int)size : column + (int)size + 2;
-        fprintf(f, "%s%s%s", separator, wrap ? format("\n%*s", 4 * depth + 4, "") : *separator ? " " : "", text);
-        free(text);
+        TextStream argument;
+        put_argument(open_text(&argument), loop, fn, i);
+        close_text(&argument);
+        int size = (int)argument.length;
+        bool wrap = column + size > 114;
+        column = wrap ? 4 * depth + 4 + size : column + size + 2;
+        fprintf(f, "%s%s%s", separator, wrap ? format("\n%*s", 4 * depth + 4, "") : *separator ? " " : "", argument.text);
+        free(argument.text);
         separator = ",";
     }
     if (fn->uses_random)
@@ -968,9 +956,8 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     put_head(f, plan);
     Uses uses[2] = {{0}};
     bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *functions = open_memory(&text, &size);
+    TextStream memory;
+    FILE *functions = open_text(&memory);
     put_functions(functions, plan, &plan->forward, forward, &uses[0]);
     if (plan->training.prog) {
         training = NEW_ARRAY(bool, plan->training.prog->ntensors);
@@ -980,8 +967,8 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     if (plan->training.prog)
         put_backward(functions, plan);
     put_model(functions, plan);
-    fflush(functions);
-    put_prelude(f, plan, header_name, uses, strstr(text, "NOINLINE"));
+    close_text(&memory);
+    put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));
     put_constants(f, plan, forward, training);
-    put_lines(f, functions, &text);
+    put_lines(f, &memory);
 }

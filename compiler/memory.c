@@ -6,9 +6,10 @@
  * The one idea: large blocks from calloc (zeroed already, and cheaply, in the largest pages that there are), handed
  * out in pieces from front to back. Under AddressSanitizer every piece is a block of its own, so that a step past its end is seen.
  */
-#define _DEFAULT_SOURCE /* madvise */
+#define _GNU_SOURCE /* madvise, fopencookie */
 #include "nnc.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -84,6 +85,8 @@ char *vformat(const char *fmt, va_list list)
     va_list again;
     va_copy(again, list);
     int length = vsnprintf(brief, sizeof brief, fmt, list);
+    if (length < 0 && errno == ENOMEM)
+        fail("out of memory");
     if (length < 0)
         bug("format: vsnprintf refuses \"%s\"", fmt);
     char *text = (size_t)length < sizeof brief ? copy_text(brief, (size_t)length) : NEW_ARRAY(char, (size_t)length + 1);
@@ -109,6 +112,51 @@ char *copy_text(const char *text, size_t length)
     if (length)
         memcpy(copy, text, length);
     return copy;
+}
+
+#ifdef __GLIBC__
+/* Appends to a TextStream, as write does; 0 when there is no memory. */
+static ssize_t append(void *cookie, const char *bytes, size_t count)
+{
+    TextStream *stream = cookie;
+    if (count >= SIZE_MAX / 4 - stream->length)
+        return 0;
+    if (stream->length + count >= stream->room) {
+        size_t room = 2 * (stream->length + count) + 256;
+        char *text = realloc(stream->text, room);
+        if (!text)
+            return 0;
+        stream->text = text;
+        stream->room = room;
+    }
+    memcpy(stream->text + stream->length, bytes, count);
+    stream->length += count;
+    stream->text[stream->length] = '\0';
+    return (ssize_t)count;
+}
+#endif
+
+/* Not open_memstream where that is glibc's: it leaves out what it has no memory for, and neither ferror nor fclose
+ * tell. */
+FILE *open_text(TextStream *stream)
+{
+    *stream = (TextStream){0};
+#ifdef __GLIBC__
+    append(stream, "", 0);
+    stream->file = stream->text ? fopencookie(stream, "w", (cookie_io_functions_t){.write = append}) : NULL;
+#else
+    stream->file = open_memstream(&stream->text, &stream->length);
+#endif
+    if (!stream->file)
+        fail("out of memory");
+    return stream->file;
+}
+
+void close_text(TextStream *stream)
+{
+    bool bad = ferror(stream->file) != 0;
+    if (fclose(stream->file) != 0 || bad)
+        fail("out of memory");
 }
 
 /* Frees all that allocate gave since the last call. */

@@ -546,6 +546,16 @@ char *vformat(const char *fmt, va_list) PRINTF_LIKE(1, 0);
 char *copy_text(const char *text, size_t length);
 void free_all(void);
 
+/* A stream into memory. Whoever opened it reads text when it is closed, and frees it. */
+typedef struct TextStream {
+    FILE *file;
+    char *text;                    /* NUL-terminated */
+    size_t length, room;
+} TextStream;
+
+FILE *open_text(TextStream *);
+void close_text(TextStream *);                             /* exits 2 when something of it was lost */
+
 /* ---- diag.c: the three voices for errors ------------------------------------------------------------- */
 
 typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;

@@ -707,11 +707,8 @@ static void print_room(const Access *access, void *stream)
  * go by their number, constants by their name. */
 static char *signature(const Function *f, int lanes)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    if (!stream)
-        fail("out of memory");
+    TextStream memory;
+    FILE *stream = open_text(&memory);
     Params all = {.n = 0};
     Statement **part[MAX_PARTS];
     int n;
@@ -734,11 +731,11 @@ static char *signature(const Function *f, int lanes)
             print_room(&(*part[n])->out, stream);
             visit_loads((*part[n])->rhs, print_room, stream);
         }
-    fclose(stream);
+    close_text(&memory);
     for (int i = 0; i < all.n; i++)
         all.tensor[i]->name = names[i];
-    char *copy = copy_text(text, size);
-    free(text);
+    char *copy = copy_text(memory.text, memory.length);
+    free(memory.text);
     return copy;
 }
 
