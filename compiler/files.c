@@ -5,19 +5,21 @@
  * and nothing is left lying about.
  *
  * The one idea: each output is written to a temporary file in its own folder, closed and checked; only when
- * all are good does rename put them in place.
+ * all are good does rename put them in place. Signals that end a process wait while a temporary file is made and
+ * written down, and while the files are put in place.
  */
 #include "nnc.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_SOURCE = 16 << 20, MAX_OUTPUTS = 3 };
+enum { MAX_SOURCE = 16 << 20, MAX_OUTPUTS = 3, MAX_LINKS = 40 };
 
 typedef struct Output {
     const char *path;                /* as the user calls it */
@@ -32,6 +34,21 @@ static Output outputs[MAX_OUTPUTS];
 static volatile sig_atomic_t noutputs;
 
 /* ---- Starting and ending ------------------------------------------------------------------------------------- */
+
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGABRT}; /* signals that end the process */
+enum { NENDS = sizeof ends / sizeof *ends };
+
+static sigset_t all_ends, let_through;
+
+static void hold_signals(void)
+{
+    sigprocmask(SIG_BLOCK, &all_ends, &let_through);
+}
+
+static void release_signals(void)
+{
+    sigprocmask(SIG_SETMASK, &let_through, NULL);
+}
 
 /* Takes away whatever is unfinished. Only calls what a signal handler may call. */
 static void discard(void)
@@ -55,15 +72,19 @@ static void interrupted(int number)
  * interruption takes the temporary files away; no file that we open gets the number of a standard stream. */
 void start_files(void)
 {
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGABRT};
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
             exit(2);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (signal(ends[i], interrupted) == SIG_IGN)
-            signal(ends[i], SIG_IGN);
+    sigemptyset(&all_ends);
+    for (int i = 0; i < NENDS; i++)
+        sigaddset(&all_ends, ends[i]);
+    for (int i = 0; i < NENDS; i++) {
+        struct sigaction old, ours = {.sa_handler = interrupted, .sa_mask = all_ends};
+        if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(ends[i], &ours, NULL);
+    }
     if (atexit(discard) != 0)
         fail("out of memory");
 }
@@ -124,14 +145,7 @@ Source *read_source(const char *path)
     return source;
 }
 
-/* Whether both names lead to one existing file. */
-bool same_file(const char *a, const char *b)
-{
-    struct stat sa, sb;
-    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}
-
-/* ---- Writing ------------------------------------------------------------------------------------------------ */
+/* ---- Names --------------------------------------------------------------------------------------------------- */
 
 /* A name in the same folder as path. */
 static char *beside(const char *path, const char *name)
@@ -140,19 +154,39 @@ static char *beside(const char *path, const char *name)
     return format("%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name);
 }
 
-/* The file that writing to path would write: behind symbolic links, if they lead anywhere. */
+/* The file that writing to path would write: behind symbolic links, which may lead to a file that is not there yet. */
 static const char *follow_links(const char *path)
 {
-    struct stat status;
-    if (lstat(path, &status) != 0 || !S_ISLNK(status.st_mode))
-        return path;
-    char *real = realpath(path, NULL);
-    if (!real)
-        return path;
-    const char *place = copy_text(real, strlen(real));
-    free(real);
-    return place;
+    char target[PATH_MAX];
+    const char *place = path;
+    for (int links = 0; links <= MAX_LINKS; links++) {
+        ssize_t length = readlink(place, target, sizeof target);
+        if (length <= 0 || length == sizeof target)
+            return place;
+        char *next = copy_text(target, (size_t)length);
+        place = *next == '/' ? next : beside(place, next);
+    }
+    return path;                     /* in a circle: opening it will say so */
 }
+
+static bool one_inode(const char *a, const char *b)
+{
+    struct stat sa, sb;
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+/* Whether writing one name would write the other: both lead to one file, or to one name in one folder, where
+ * neither need be there. */
+bool same_file(const char *a, const char *b)
+{
+    a = follow_links(a);
+    b = follow_links(b);
+    const char *name_a = strrchr(a, '/'), *name_b = strrchr(b, '/');
+    return one_inode(a, b) || (strcmp(name_a ? name_a + 1 : a, name_b ? name_b + 1 : b) == 0 &&
+                               one_inode(beside(a, "."), beside(b, ".")));
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------------------ */
 
 /* Opens a file that will take path's place when install_outputs is called; exits 2 when that can't be. */
 FILE *open_output(const char *path)
@@ -165,6 +199,8 @@ FILE *open_output(const char *path)
 
     struct stat status;
     bool exists = output->existed = stat(output->place, &status) == 0;
+    if (!exists && errno != ENOENT)
+        fail("cannot write %s: %s", path, strerror(errno));
     if (exists && S_ISDIR(status.st_mode))
         fail("cannot write %s: it is a folder", path);
     if (exists && !S_ISREG(status.st_mode))
@@ -173,11 +209,16 @@ FILE *open_output(const char *path)
         fail("cannot write %s: %s", path, strerror(errno));
 
     char *temporary = beside(output->place, ".nnc-XXXXXX");
+    hold_signals();
     int fd = mkstemp(temporary);
+    if (fd >= 0) {
+        output->temporary = temporary;
+        noutputs++;
+    }
+    int reason = errno;
+    release_signals();
     if (fd < 0)
-        fail("cannot write %s: %s", path, strerror(errno));
-    output->temporary = temporary;
-    noutputs++;
+        fail("cannot write %s: %s", path, strerror(reason));
 
     mode_t mask = umask(0);
     umask(mask);
@@ -209,6 +250,7 @@ void install_outputs(void)
         if (fclose(outputs[i].file) != 0 || bad)
             fail("cannot write %s: %s", outputs[i].path, errno ? strerror(errno) : "the file is not complete");
     }
+    hold_signals();
     for (int i = 0; i < noutputs; i++) {
         Output *output = &outputs[i];
         char *backup = format("%s~", output->temporary);
@@ -223,4 +265,5 @@ void install_outputs(void)
     }
     discard();
     noutputs = 0;
+    release_signals();
 }

@@ -224,10 +224,10 @@ static void complete_names(Command *command, bool has_output)
         return;
     const char *outputs[3] = {o->output_file, command->header_file, command->dependency_file};
     for (int i = 0; i < 3 && outputs[i]; i++) {
-        if (!from_stdin && same_file(outputs[i], o->input_file))
+        if (same_file(outputs[i], from_stdin ? "/dev/stdin" : o->input_file))
             fail("%s would overwrite the input", outputs[i]);
         for (int j = 0; j < i; j++)
-            if (strcmp(outputs[i], outputs[j]) == 0 || same_file(outputs[i], outputs[j]))
+            if (same_file(outputs[i], outputs[j]))
                 fail("%s would be written twice", outputs[i]);
     }
 }
