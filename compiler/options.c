@@ -42,7 +42,7 @@ static const struct Option {
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
     {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only if there is -o"},
     {"--dump", "ast|net|prog|grad|plan", OPT_DUMP, "print that stage; write files only if there is -o"},
-    {"-MD", NULL, OPT_MD, "write FILE.d, a rule for Make, too"},
+    {"-MD", NULL, OPT_MD, "write FILE.nn.d, a rule for Make, too"},
     {"-MF", "FILE", OPT_MF, "write that rule to FILE"},
     {"-MT", "TARGET", OPT_MT, "the target of that rule"},
     {"--color", "auto|always|never", OPT_COLOR, "colors in messages (default: auto, on a terminal)"},
@@ -382,7 +382,7 @@ Command parse_options(int argc, char **argv)
     command.writes = !command.check && (has_output || !(command.summary || command.dump));
     if (dependencies && !command.dependency_file) {
         const char *output = has_output ? o->output_file : format("%s.c", stem_of(o->input_file));
-        command.dependency_file = strlen(output) > 2 ? with_suffix(output, ".d") : NULL;
+        command.dependency_file = strlen(output) > 2 ? with_suffix(output, ".nn.d") : NULL;
     }
     complete_names(&command, has_output);
     return command;

@@ -4,7 +4,7 @@
  * needs no operating system and no heap, and serves any network or none. The files half (nn_save,
  * nn_load) reads and writes safetensors through stdio.
  *
- *     cc program.c net.c -Ibuild/... build/libnn.a -lm
+ *     cc program.c net.c -lnn -lm
  *
  * Ownership: every array belongs to the caller; nothing here allocates memory that outlives a call.
  * Threads: no function keeps state outside its arguments, except nn_error's message (one per thread).

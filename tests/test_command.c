@@ -10,6 +10,7 @@
 
 #include <CUnit/CUnit.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,32 @@ static int shell(const char *line)
     int status = run.status;
     process_free(&run);
     return status;
+}
+
+static char preloaded[PATH_MAX];
+
+/* Compiles tests/helpers/NAME.c into a library for run_preloaded. */
+static bool preload(const char *name)
+{
+    char command[300];
+    snprintf(command, sizeof command,
+             "cc -O1 -shared -fPIC -o build/tests/tmp/%s.so tests/helpers/%s.c -ldl 2>build/tests/tmp/%s.log", name, name, name);
+    int status = system(command);
+    check(status == 0, __LINE__, "%s fails", command);
+    snprintf(command, sizeof command, "build/tests/tmp/%s.so", name);
+    return status == 0 && realpath(command, preloaded);
+}
+
+/* Runs nnc with that library, which reads the variable. */
+static process run_preloaded(const char *option, const char *variable, unsigned long value)
+{
+    char number[32];
+    snprintf(number, sizeof number, "%lu", value);
+    setenv(variable, number, 1);
+    setenv("LD_PRELOAD", preloaded, 1);
+    process run = nnc_run(SCRATCH, option, "-MD", "-o", "net.c", "net.nn", NULL);
+    unsetenv("LD_PRELOAD");
+    return run;
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------- */
@@ -254,11 +281,11 @@ static void dependencies(void)
 {
     fresh_folder();
     EXPECT(0, NULL, "-MD", "net.nn", "-o", "net.c");
-    CU_ASSERT_TRUE(file_is("net.d", "net.c net.h: net.nn\n"));
+    CU_ASSERT_TRUE(file_is("net.nn.d", "net.c net.h: net.nn\n"));
 
     mkdir(SCRATCH "/sub", 0777);
     EXPECT(0, NULL, "-MD", "net.nn", "-o", "sub/a.c");
-    CU_ASSERT_TRUE(file_is("sub/a.d", "sub/a.c sub/a.h: net.nn\n"));
+    CU_ASSERT_TRUE(file_is("sub/a.nn.d", "sub/a.c sub/a.h: net.nn\n"));
 
     EXPECT(0, NULL, "-MD", "-MF", "x.dep", "-MT", "all", "net.nn");
     CU_ASSERT_TRUE(file_is("x.dep", "all: net.nn\n"));
@@ -267,14 +294,19 @@ static void dependencies(void)
 
     write_text("a b$c#d.nn", NET);
     EXPECT(0, NULL, "-MD", "a b$c#d.nn", "-o", "e.c");
-    CU_ASSERT_TRUE(file_is("e.d", "e.c e.h: a\\ b$$c\\#d.nn\n"));
-    write_text("Makefile", "e.c:\n\t@echo stale\n-include e.d\n");
+    CU_ASSERT_TRUE(file_is("e.nn.d", "e.c e.h: a\\ b$$c\\#d.nn\n"));
+    write_text("Makefile", "e.c:\n\t@echo stale\n-include e.nn.d\n");
     CU_ASSERT_EQUAL(shell("make -rs e.c > before; touch -d tomorrow 'a b$c#d.nn'; make -rs e.c > after"), 0);
     CU_ASSERT_TRUE(file_is("before", "") && file_is("after", "stale\n"));
 
+    fresh_folder();                                          /* beside what the C compiler writes */
+    EXPECT(0, NULL, "-MD", "net.nn");
+    CU_ASSERT_EQUAL(shell("echo 'int x;' > net.c && cc -MMD -c net.c && test -f net.d"), 0);
+    CU_ASSERT_TRUE(file_is("net.nn.d", "net.c net.h: net.nn\n"));
+
     const char *write[] = {nnc_path(), "-", "-MD", "-o", "f.c", NULL};
     expect(__LINE__, 0, NULL, process_run(SCRATCH, write, NET, strlen(NET), NULL));
-    CU_ASSERT_TRUE(file_is("f.d", "f.c f.h:\n"));
+    CU_ASSERT_TRUE(file_is("f.nn.d", "f.c f.h:\n"));
 
     fresh_folder();
     EXPECT(0, NULL, "--check", "-MD", "net.nn");
@@ -338,6 +370,9 @@ static void failing_runs_keep(void)
     EXPECT(2, "y.h would overwrite the input", "y.h");
     EXPECT(2, "would be written twice", "net.nn", "-MD", "-MF", "./net.c");
     CU_ASSERT_TRUE(file_is("x.c", NET) && file_is("y.h", NET) && untouched(5));
+    const char *write[] = {nnc_path(), "-", "-o", "x.c", NULL};
+    CU_ASSERT_EQUAL(shell("$NNC - -o x.c < x.c"), 2);
+    expect(__LINE__, 0, NULL, process_run(SCRATCH, write, NET, strlen(NET), NULL));
 
     if (geteuid() != 0) {                                    /* root may write anywhere */
         old_outputs();
@@ -349,6 +384,24 @@ static void failing_runs_keep(void)
         EXPECT(2, "Permission denied", "net.nn");
         CU_ASSERT_TRUE(untouched(3));
     }
+}
+
+/* Two names of one file: by way of a folder's link or of a file's, whether the file is there yet or not. */
+static void names_of_one_file(void)
+{
+    old_outputs();
+    CU_ASSERT_EQUAL(shell("mkdir sub && ln -s sub sub2 && ln -s sub/later.c link.d && ln net.nn hard.h"), 0);
+    EXPECT(2, "sub2/x.c would be written twice", "net.nn", "-o", "sub/x.c", "-MD", "-MF", "sub2/x.c");
+    EXPECT(2, "sub/../sub2/x.h would be written twice", "net.nn", "-o", "sub/x.c", "-MD", "-MF", "sub/../sub2/x.h");
+    EXPECT(2, "link.d would be written twice", "net.nn", "-o", "sub/later.c", "-MD", "-MF", "link.d");
+    EXPECT(2, "hard.h would overwrite the input", "net.nn", "-o", "hard.c");
+    EXPECT(2, "sub2/../net.nn would overwrite the input", "net.nn", "-o", "x.c", "-MD", "-MF", "sub2/../net.nn");
+    CU_ASSERT_TRUE(untouched(7) && folder_count(SCRATCH "/sub") == 0);
+    EXPECT(0, NULL, "net.nn", "-o", "x.c", "-MD", "-MF", "sub/x.c");
+    EXPECT(0, NULL, "net.nn", "-o", "sub/y.c", "-MD", "-MF", "link.d");   /* a link that led nowhere */
+    CU_ASSERT_TRUE(file_is("sub/later.c", "sub/y.c sub/y.h: net.nn\n"));
+    struct stat status;
+    CU_ASSERT_TRUE(lstat(in_scratch("link.d"), &status) == 0 && S_ISLNK(status.st_mode));
 }
 
 static int mode_of(const char *file)
@@ -378,6 +431,80 @@ static void good_runs_replace(void)
     CU_ASSERT_TRUE(holds("real/net.c", "net_forward") && exists("net.h") && !exists("real/net.h"));
     struct stat status;
     CU_ASSERT_TRUE(lstat(in_scratch("net.c"), &status) == 0 && S_ISLNK(status.st_mode));
+}
+
+/* ---- Without memory ----------------------------------------------------------------------------------- */
+
+/* Runs nnc with its allocation number `fails` failing, and looks at what it leaves: what the run without failures
+ * left in good/ and printed, or nothing and a message. */
+static bool survives_without(unsigned long fails, const char *option, const char *printed)
+{
+    process run = run_preloaded(option, "FAIL_ALLOCATION", fails);
+    bool good;
+    if (run.status == 0)
+        good = strcmp(run.out, printed) == 0 && run.err_length == 0 &&
+               shell("for f in good/*; do cmp $f ${f#good/} || exit 1; done") == 0;
+    else
+        good = run.status == 2 && (strstr(run.err, "out of memory") || strstr(run.err, "Cannot allocate")) &&
+               folder_count(SCRATCH) == 2;
+    check(good, __LINE__, "%s, allocation %lu: status %d, %s", option, fails, run.status, run.err);
+    process_free(&run);
+    remove(in_scratch("net.c"));
+    remove(in_scratch("net.h"));
+    remove(in_scratch("net.nn.d"));
+    return good;
+}
+
+/* Each allocation in turn fails (every step-th, from a random one on): glibc's memory streams left out what they had
+ * no memory for and told nobody, so that nnc ended well and net.c called conv1_forward((null), ...). */
+static void fail_allocations(const char *text, const char *option, unsigned long step)
+{
+    fresh_folder();
+    write_text("net.nn", text);
+    setenv("COUNT_ALLOCATIONS", "count", 1);
+    process run = run_preloaded(option, "FAIL_ALLOCATION", 0);
+    unsetenv("COUNT_ALLOCATIONS");
+    char *count = file_read(SCRATCH "/count", NULL);
+    CU_ASSERT_EQUAL(shell("rm count && mkdir good && mv net.c net.h net.nn.d good"), 0);
+    unsigned long all = count ? strtoul(count, NULL, 10) : 0;
+    check(run.status == 0 && all > 30 && all > step, __LINE__, "status %d, %lu allocations", run.status, all);
+    int bad = 0;
+    for (unsigned long fails = 1 + test_seed() % step; fails <= all && bad < 5; fails += step)
+        bad += !survives_without(fails, option, run.out);
+    free(count);
+    process_free(&run);
+}
+
+static void without_memory(void)
+{
+    if (!preload("allocation"))
+        return;
+    fail_allocations("input 3; fc 2\n", "--summary", 1);
+    fail_allocations("input 3; fc 2\n", "--dump=plan", 7);
+    fail_allocations(NET, "--unroll=auto", 29);
+    fail_allocations("input 3x16x16; x: conv 8 k3 p1; batchnorm; relu; conv 8 k3 p1; add x; fc 5\n", "--unroll=tile", 419);
+}
+
+/* SIGTERM in each of the calls that make files: afterwards both files are old or both are new, and nothing else lies
+ * there. Between the renames it left a new net.h beside an old net.c, right after mkstemp the temporary. */
+static void interruptions(void)
+{
+    if (!preload("interruption"))
+        return;
+    int old = 0, new = 0;
+    for (int call = 1; call < 20; call++) {
+        old_outputs();
+        process run = run_preloaded("--unroll=none", "INTERRUPT", (unsigned long)call);
+        bool came = exists("interrupted"), renewed = holds("net.c", "net_forward") && holds("net.h", "net_forward");
+        check(run.status == (came ? -SIGTERM : 0), __LINE__, "call %d: status %d", call, run.status);
+        check(renewed ? exists("net.nn.d") && folder_count(SCRATCH) == 4 + came : untouched(3 + came), __LINE__, "call %d leaves a mixture", call);
+        old += !renewed;
+        new += came && renewed;
+        process_free(&run);
+        if (!came)
+            break;
+    }
+    check(old >= 3 && new >= 6, __LINE__, "%d and %d calls were interrupted", old, new);
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------------- */
@@ -656,6 +783,9 @@ void add_command_suite(void)
     CU_add_test(suite, "dependencies", dependencies);
     CU_add_test(suite, "failing runs keep the old files", failing_runs_keep);
     CU_add_test(suite, "good runs replace them", good_runs_replace);
+    CU_add_test(suite, "names of one file", names_of_one_file);
+    CU_add_test(suite, "interruptions", interruptions);
+    CU_add_test(suite, "each allocation fails", without_memory);
     CU_add_test(suite, "unreadable inputs", unreadable_inputs);
     CU_add_test(suite, "line ends", text_files);
     CU_add_test(suite, "the same bytes", same_bytes);

@@ -335,6 +335,27 @@ static void run_blocks(void)
     CU_ASSERT_TRUE(nblocks > 10);
 }
 
+/* Installed into a folder of one's own, where no compiler looks by itself: the project is built as the README says.
+ * Its Makefile left out LDFLAGS and CPPFLAGS, so that it could not be. */
+static void private_prefix(void)
+{
+    static const char begin[] = "`make NNC=";
+    const char *written = strstr(readme, begin);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(written);
+    char command[1000];
+    process run = session("export HOME=$root/home; cd $root/nnc && make install PREFIX=$HOME/.local", true);
+    check(run.status == 0, __LINE__, "make install: exit status %d: %s", run.status, run.out);
+    process_free(&run);
+    snprintf(command, sizeof command,
+             "PATH=${PATH#*:}; unset C_INCLUDE_PATH LIBRARY_PATH; HOME=$root/home; cd $root/circle && "
+             "rm -f *.o *.d train net.c net.h && %.*s && ./train && test -f net.nn.d",
+             (int)strcspn(written + 1, "`"), written + 1);
+    run = session(command, false);
+    check(run.status == 0 && strstr(run.out, " new points are right"), __LINE__, "%s\nexit status %d: %s", command,
+          run.status, run.out);
+    process_free(&run);
+}
+
 /* ---- Tables and links --------------------------------------------------------------------------------- */
 
 /* The row of the table of kinds: | `syntax` | help |, in which a bar is written \|. */
@@ -500,7 +521,8 @@ static void optimizers(void)
 void add_readme_suite(void)
 {
     static CU_TestInfo tests[] = {
-        {"commands and programs", run_blocks}, {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
+        {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
+        {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
         {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"make run-optimizers", optimizers},
         {"networks to start from", networks},
         CU_TEST_INFO_NULL,
