@@ -15,6 +15,8 @@
  * Functions that check return 1, or 0 after they have left a message with fail; so they chain with &&. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #define POSIX 1
 #endif
@@ -26,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
@@ -43,29 +46,147 @@ static PER_THREAD struct {
 } last;
 
 static const char *const advice[] = {
-    [NN_EIO]     = "check the path, its permissions and the free space",
+    [NN_EIO]     = "check the path and the device that it is on",
     [NN_EFORMAT] = "the file is damaged or not safetensors: copy it again or save it again",
-    [NN_EMODEL]  = "load it into the network that it was saved from",
+    [NN_EMODEL]  = "load it into the network that it was saved from, or give its tensors the network's names and shapes",
     [NN_ENOMEM]  = "free some memory",
 };
+
+/* The bytes of the UTF-8 character at s (RFC 3629) and which it is; 0 where it is none. */
+static size_t decode(const char *s, size_t left, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char first = (unsigned char)*s;
+    const size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+    if (length > left || (first >= 0x80 && first < 0xc0) || first >= 0xf8)
+        return 0;
+    *code = length == 1 ? first : first & (0x7fu >> length);
+    for (size_t i = 1; i < length; i++) {
+        if (((unsigned char)s[i] & 0xc0) != 0x80)
+            return 0;
+        *code = *code << 6 | ((unsigned char)s[i] & 0x3f);
+    }
+    return *code >= least[length] && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff) ? length : 0;
+}
+
+/* Characters that a terminal obeys, or that nobody sees. */
+static int hidden(uint32_t code)
+{
+    static const uint32_t ranges[][2] = {
+        {0, 0x1f}, {0x7f, 0xa0}, {0xad, 0xad}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x180b, 0x180f}, {0x200b, 0x200f},
+        {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xffff},
+        {0xe0000, 0x10ffff},
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (code >= ranges[i][0] && code <= ranges[i][1])
+            return 1;
+    return 0;
+}
+
+/* Appends a text to the message, hidden characters by their number, bytes that are no character by theirs; what goes
+ * beyond room bytes becomes "...". */
+static void say(const char *text, size_t room)
+{
+    size_t left = strlen(text), bytes;
+    char *to = last.text + strlen(last.text), *const end = to + room, shown[16];
+
+    for (; left > 0; text += bytes, left -= bytes) {
+        uint32_t code = 0;
+
+        bytes = decode(text, left, &code);
+        if (bytes == 0) {
+            bytes = 1;
+            sprintf(shown, "\\x%02X", (unsigned)(unsigned char)*text);
+        } else if (hidden(code))
+            sprintf(shown, code > 0xffff ? "\\U%08lX" : "\\u%04lX", (unsigned long)code);
+        else
+            sprintf(shown, "%.*s", (int)bytes, text);
+        if (strlen(shown) + 3 > (size_t)(end - to)) {
+            strcpy(to, "...");
+            return;
+        }
+        to += sprintf(to, "%s", shown);
+    }
+}
+
+#ifdef __GNUC__
+__attribute__((format(printf, 4, 0)))
+#endif
+static int vfail(int error, const char *path, const char *remedy, const char *format, va_list arguments)
+{
+    char what[640];
+
+    vsnprintf(what, sizeof what, format, arguments);
+    last.error = error;
+    last.text[0] = '\0';
+    say(path, 280);
+    say(": ", 8);
+    say(what, 560);
+    say("; ", 8);
+    say(remedy, 160);
+    return 0;
+}
 
 #ifdef __GNUC__
 __attribute__((format(printf, 3, 4)))
 #endif
 static int fail(int error, const char *path, const char *format, ...)
 {
-    char what[640];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    vfail(error, path, advice[error], format, arguments);
     va_end(arguments);
-    last.error = error;
-    snprintf(last.text, sizeof last.text, "%.256s: %s; %s", path, what, advice[error]);
-    for (char *c = last.text; *c != '\0'; c++)
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = '?'; /* a name from a file must not drive the terminal */
     return 0;
+}
+
+/* The same, with a remedy of its own. */
+#ifdef __GNUC__
+__attribute__((format(printf, 4, 5)))
+#endif
+static int fail_with(int error, const char *path, const char *remedy, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vfail(error, path, remedy, format, arguments);
+    va_end(arguments);
+    return 0;
+}
+
+/* The system refuses, for the reason errno. */
+static int refused(const char *path, const char *what, int reason)
+{
+    const char *remedy = advice[NN_EIO];
+
+    switch (reason) {
+#ifdef POSIX
+    case ENOENT: case ENOTDIR:
+        remedy = "check the path";
+        break;
+    case EACCES: case EPERM: case EROFS:
+        remedy = "check the permissions of the file and of its folder";
+        break;
+    case ENOSPC: case EDQUOT: case EFBIG:
+        remedy = "free some space there or choose another place";
+        break;
+    case EISDIR:
+        remedy = "give the path of a file";
+        break;
+    case ENAMETOOLONG: case ELOOP:
+        remedy = "choose another path";
+        break;
+    case EMFILE: case ENFILE:
+        remedy = "close files that are not needed any more";
+        break;
+#endif
+    case ENOMEM:
+        remedy = advice[NN_ENOMEM];
+        break;
+    }
+    return fail_with(NN_EIO, path, remedy, "%s: %s", what, strerror(reason));
 }
 
 const char *nn_error(int error)
@@ -84,8 +205,17 @@ typedef struct span { /* bytes, not ended by a NUL */
     size_t length;
 } span;
 
-/* A span for "%.*s". */
-#define SHOWN(s) (int)((s).length < 60 ? (s).length : 60), (s).at
+/* A span for "%.*s"; a long one is cut between two characters. */
+#define SHOWN(s) shown_bytes(s), (s).at
+
+static int shown_bytes(span s)
+{
+    size_t length = s.length < 120 ? s.length : 120;
+
+    while (length < s.length && length > 0 && ((unsigned char)s.at[length] & 0xc0) == 0x80)
+        length--;
+    return (int)length;
+}
 
 typedef struct entry { /* a tensor of the file; name comes first, for by_name */
     span name;
@@ -229,23 +359,6 @@ static int escape(header *h, uint32_t *code)
     return bad_text(h, "half a surrogate pair in a string");
 }
 
-/* The rest of a UTF-8 character that begins with byte first (RFC 3629). */
-static int utf8(header *h, unsigned char first, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    const int more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-    int good = first >= 0xc0 && first < 0xf8;
-
-    *code = first & (0x3fu >> more);
-    for (int i = 0; good && i < more; i++) {
-        good = h->at < h->end && ((unsigned char)*h->at & 0xc0) == 0x80;
-        if (good)
-            *code = *code << 6 | ((unsigned char)*h->at++ & 0x3f);
-    }
-    good = good && *code >= least[more] && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff);
-    return good || bad_text(h, "not UTF-8");
-}
-
 static char *put_utf8(char *to, uint32_t code)
 {
     const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
@@ -265,12 +378,15 @@ static int string(header *h, span *s)
         return 0;
     s->at = to = h->at;
     while (h->at < h->end && *h->at != '"') {
-        const unsigned char c = (unsigned char)*h->at++;
-        uint32_t code = c;
+        uint32_t code;
+        const size_t bytes = decode(h->at, (size_t)(h->end - h->at), &code);
 
-        if (c < ' ')
+        if (bytes == 0)
+            return bad_text(h, "not UTF-8");
+        if (code < ' ')
             return bad_text(h, "control character in a string");
-        if ((c == '\\' && !escape(h, &code)) || (c >= 0x80 && !utf8(h, c, &code)))
+        h->at += bytes;
+        if (code == '\\' && !escape(h, &code))
             return 0;
         to = put_utf8(to, code);
     }
@@ -490,8 +606,9 @@ static int match(const header *h, entry *e, const nn_model *model)
         return fail(NN_EMODEL, h->path, "%.*s has shape [%s] in the file, [%s] in the network", SHOWN(e->name),
                     shape_text(text[0], sizeof text[0], e->ndim, e->shape),
                     shape_text(text[1], sizeof text[1], e->tensor->ndim, wanted));
-    return e->dtype == F32 || fail(NN_EMODEL, h->path, "%.*s has dtype %s in the file, F32 in the network",
-                                   SHOWN(e->name), dtypes[e->dtype].name);
+    return e->dtype == F32 ||
+           fail_with(NN_EMODEL, h->path, "convert it to F32 and save it again (in PyTorch: tensor.float())",
+                     "%.*s has dtype %s in the file, F32 in the network", SHOWN(e->name), dtypes[e->dtype].name);
 }
 
 /* Each tensor of the file must be one of the model, and the other way round. */
@@ -508,7 +625,7 @@ static int check_model(const header *h, const nn_model *model)
         while (i < h->entries.count && e[i].tensor != &model->tensors[t])
             i++;
         if (i == h->entries.count)
-            return fail(NN_EMODEL, h->path, "%.60s is in the network, but not in the file", model->tensors[t].name);
+            return fail(NN_EMODEL, h->path, "%.120s is in the network, but not in the file", model->tensors[t].name);
     }
     return 1;
 }
@@ -520,7 +637,7 @@ static int read_bytes(FILE *file, const char *path, void *to, size_t n)
     errno = 0;
     if (fread(to, 1, n, file) == n)
         return 1;
-    return ferror(file) ? fail(NN_EIO, path, "cannot read: %s", strerror(errno))
+    return ferror(file) ? refused(path, "cannot read", errno)
                         : fail(NN_EFORMAT, path, "the file ends too early");
 }
 
@@ -550,7 +667,7 @@ static int read_header(header *h, FILE *file)
     for (int i = 8; i-- > 0;)
         length = length << 8 | bytes[i];
     if (fseek(file, 0, SEEK_END) != 0 || (end = ftell(file)) < 0 || fseek(file, 8, SEEK_SET) != 0)
-        return fail(NN_EIO, h->path, "cannot tell the file's length: %s", strerror(errno));
+        return refused(h->path, "cannot tell the file's length", errno);
     if (length > MAX_HEADER)
         return fail(NN_EFORMAT, h->path, "a header of %llu bytes, at most %u are allowed",
                     (unsigned long long)length, MAX_HEADER);
@@ -563,18 +680,40 @@ static int read_header(header *h, FILE *file)
     return h->text != NULL;
 }
 
+#ifdef POSIX
+static int is_regular(const char *path, const struct stat *status)
+{
+    if (S_ISDIR(status->st_mode))
+        return fail_with(NN_EIO, path, "give the path of a file", "it is a folder");
+    return S_ISREG(status->st_mode) || fail_with(NN_EIO, path, "give the path of an ordinary file", "it is a device or a pipe");
+}
+#endif
+
+static FILE *open_input(const char *path)
+{
+    FILE *file;
+#ifdef POSIX
+    struct stat status;
+
+    if (stat(path, &status) == 0 && !is_regular(path, &status)) /* a pipe would wait for somebody */
+        return NULL;
+#endif
+    file = fopen(path, "rb");
+    if (file == NULL)
+        refused(path, "cannot open", errno);
+    return file;
+}
+
 int nn_load(const nn_model *model, void *params, const char *path)
 {
     header h = {.path = path};
     unsigned char *data = NULL;
-    FILE *file = fopen(path, "rb");
+    FILE *file = open_input(path);
     const entry *e;
     int ok;
 
-    if (file == NULL) {
-        fail(NN_EIO, path, "cannot open: %s", strerror(errno));
+    if (file == NULL)
         return NN_EIO;
-    }
     if (read_header(&h, file) && parse(&h) && check_tiling(&h) && check_model(&h, model))
         data = read_new(file, path, h.data);
     fclose(file);
@@ -653,6 +792,139 @@ static int write_data(const nn_model *model, const float *params, FILE *file)
     return 1;
 }
 
+/* A file that is written under another name, and then takes its place. */
+typedef struct output {
+    const char *path;
+    char *place, *temporary;   /* behind symbolic links; the other name, in the same folder. NULL: not there */
+    FILE *file;
+} output;
+
+/* A name in the same folder as path, to be freed; or NULL. */
+static char *beside(const char *path, const char *name)
+{
+    size_t length = strlen(path);
+    char *joined;
+
+#ifdef POSIX
+    while (length > 0 && path[length - 1] != '/')
+#else
+    while (length > 0 && path[length - 1] != '/' && path[length - 1] != '\\')
+#endif
+        length--;
+    joined = malloc(length + strlen(name) + 1);
+    if (joined != NULL) {
+        memcpy(joined, path, length);
+        strcpy(joined + length, name);
+    }
+    return joined;
+}
+
+#ifdef POSIX
+/* Sets the file that writing to the path would write. */
+static int follow_links(output *o)
+{
+    char target[4096];
+    ssize_t length;
+
+    o->place = beside("", o->path);
+    for (int links = 0; o->place != NULL && (length = readlink(o->place, target, sizeof target - 1)) > 0; links++) {
+        char *next;
+
+        if (links == 40 || length == sizeof target - 1)
+            return refused(o->path, "cannot write", ELOOP);
+        target[length] = '\0';
+        next = beside(*target == '/' ? "" : o->place, target);
+        free(o->place);
+        o->place = next;
+    }
+    return o->place != NULL || fail(NN_ENOMEM, o->path, "no memory");
+}
+
+/* Gives a new file the owner, the group and the permissions of the old one. */
+static int keep_mode(int fd, const struct stat *old)
+{
+    mode_t mode = old->st_mode & 0777;
+    struct stat status;
+
+    if (fstat(fd, &status) != 0)
+        return 0;
+    if ((status.st_uid != old->st_uid || status.st_gid != old->st_gid) &&
+        fchown(fd, old->st_uid, old->st_gid) != 0 && fchown(fd, (uid_t)-1, old->st_gid) != 0)
+        mode &= 0707; /* it is another group's now */
+    return (status.st_mode & 0777) == mode || fchmod(fd, mode) == 0;
+}
+#endif
+
+static FILE *open_new(const char *name, int mode)
+{
+#ifdef POSIX
+    const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+
+    if (fd >= 0 && file == NULL) {
+        close(fd);
+        remove(name);
+    }
+    return file;
+#else
+    (void)mode;
+    return fopen(name, "wbx");
+#endif
+}
+
+/* Opens a file of a new name beside the place. Other savers may do so at the same time, and killed ones have left
+ * theirs, so names are drawn until one is free. */
+static int open_temporary(output *o, int mode)
+{
+    uint64_t rng = (uint64_t)time(NULL) ^ (uint64_t)(uintptr_t)&rng;
+    char name[40];
+#ifdef POSIX
+    struct timespec now = {0, 0};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    rng ^= (uint64_t)now.tv_nsec << 32 ^ (uint64_t)getpid() << 16;
+#endif
+    for (uint64_t i = 0; i < 100; i++) {
+        sprintf(name, ".nn_save-%08lx", (unsigned long)(nn_bits_at(rng, i) >> 32));
+        o->temporary = beside(o->place, name);
+        if (o->temporary == NULL)
+            return fail(NN_ENOMEM, o->path, "no memory");
+        o->file = open_new(o->temporary, mode);
+        if (o->file != NULL)
+            return 1;
+        free(o->temporary);
+        o->temporary = NULL;
+        if (errno != EEXIST)
+            break;
+    }
+    return refused(o->path, "cannot write", errno);
+}
+
+/* Only ordinary files are replaced, and only those that may be written. */
+static int open_output(output *o)
+{
+#ifdef POSIX
+    struct stat old;
+    int there;
+
+    if (!follow_links(o))
+        return 0;
+    there = stat(o->place, &old) == 0;
+    if (!there && errno != ENOENT)
+        return refused(o->path, "cannot write", errno);
+    if (there && !is_regular(o->path, &old))
+        return 0;
+    if (there && access(o->place, W_OK) != 0)
+        return refused(o->path, "cannot write", errno);
+    if (!open_temporary(o, there ? old.st_mode & 0777 : 0666))
+        return 0;
+    return !there || keep_mode(fileno(o->file), &old) || refused(o->path, "cannot write", errno);
+#else
+    o->place = beside("", o->path);
+    return o->place == NULL ? fail(NN_ENOMEM, o->path, "no memory") : open_temporary(o, 0);
+#endif
+}
+
 /* Everything has reached the disk, as far as one can ask for it. */
 static int settle(FILE *file)
 {
@@ -665,34 +937,53 @@ static int settle(FILE *file)
 #endif
 }
 
-int nn_save(const nn_model *model, const void *params, const char *path)
+/* So has the new name, where the system can do that. */
+static void settle_folder(const char *path)
 {
-    char *temporary = malloc(strlen(path) + sizeof ".tmp99");
-    FILE *file = NULL;
+#ifdef POSIX
+    char *folder = beside(path, ".");
+    const int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(folder);
+#else
+    (void)path;
+#endif
+}
+
+static int write_output(output *o, const nn_model *model, const void *params)
+{
     int reason = 0;
 
-    if (temporary == NULL) {
-        fail(NN_ENOMEM, path, "no memory");
-        return NN_ENOMEM;
-    }
-    for (int i = 0; i < 100 && file == NULL && (i == 0 || reason == EEXIST); i++) {
-        sprintf(temporary, "%s.tmp%d", path, i);
-        file = fopen(temporary, "wbx"); /* only a new file */
-        reason = file != NULL ? 0 : errno;
-    }
-    if (file != NULL) {
-        errno = 0;
-        if (!write_header(model, file) || !write_data(model, params, file) || !settle(file))
-            reason = errno != 0 ? errno : EIO;
-        if (fclose(file) != 0 && reason == 0)
-            reason = errno;
-        if (reason == 0 && rename(temporary, path) != 0)
-            reason = errno;
-        if (reason != 0)
-            remove(temporary);
-    }
-    free(temporary);
+    errno = 0;
+    if (!write_header(model, o->file) || !write_data(model, params, o->file) || !settle(o->file))
+        reason = errno != 0 ? errno : EIO;
+    if (fclose(o->file) != 0 && reason == 0)
+        reason = errno;
+    o->file = NULL;
+    if (reason == 0 && rename(o->temporary, o->place) != 0)
+        reason = errno;
     if (reason != 0)
-        fail(NN_EIO, path, "cannot write: %s", strerror(reason));
-    return reason == 0 ? NN_OK : NN_EIO;
+        return refused(o->path, "cannot write", reason);
+    free(o->temporary);
+    o->temporary = NULL;
+    settle_folder(o->place);
+    return 1;
+}
+
+int nn_save(const nn_model *model, const void *params, const char *path)
+{
+    output o = {.path = path};
+    const int ok = open_output(&o) && write_output(&o, model, params);
+
+    if (o.file != NULL)
+        fclose(o.file);
+    if (o.temporary != NULL)
+        remove(o.temporary);
+    free(o.temporary);
+    free(o.place);
+    return ok ? NN_OK : last.error;
 }

@@ -18,11 +18,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define REFERENCE "tests/torch/optimizers.ref"
 #define FOLDER "build/tests/tmp"
 #define SCRATCH FOLDER "/runtime.safetensors"
+#define SAVES FOLDER "/saves"
 
 /* One assertion with a message of its own: CUnit prints only the expression. */
 #define CHECK(condition, ...) \
@@ -506,7 +508,6 @@ static void test_round_trip(void)
             CHECK(loaded[i] == 99, "padding %zu was written", i);
         else
             CHECK(memcmp(&saved[i], &loaded[i], sizeof(float)) == 0, "float %zu: %g became %g", i, saved[i], loaded[i]);
-    CU_ASSERT(access(SCRATCH ".tmp0", F_OK) != 0);
 }
 
 /* ---- Layouts ------------------------------------------------------------------------------------ */
@@ -815,7 +816,7 @@ static void test_bad_headers(void)
         {"{" A ",'b':{'dtype':'F16','shape':[3],'data_offsets':[16,22]}}", 22, NN_EMODEL, "b has dtype F16"},
         {"{" A "," B ",'.num_batches_tracked':{'dtype':'I64','shape':[],'data_offsets':[28,36]}}", 36, NN_EMODEL,
          "is in the file, but not in the network"},
-        {"{'\\u001b[31m':{'dtype':'U8','shape':[],'data_offsets':[0,1]}}", 1, NN_EMODEL, ": ?[31m is in the file"},
+        {"{'\\u001b[31m':{'dtype':'U8','shape':[],'data_offsets':[0,1]}}", 1, NN_EMODEL, ": \\u001B[31m is in the file"},
     };
     unsigned char bytes[1024];
 
@@ -862,10 +863,11 @@ static void test_bad_files(void)
         bytes[i] = old;
     }
     CU_ASSERT_EQUAL(nn_load(&ab, NULL, FOLDER), NN_EIO);
-    CU_ASSERT(strstr(nn_error(NN_EIO), FOLDER ": cannot read: ") != NULL);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), FOLDER ": it is a folder; give the path of a file");
     CU_ASSERT_EQUAL(nn_load(&ab, NULL, FOLDER "/none"), NN_EIO);
-    CU_ASSERT(strstr(nn_error(NN_EIO), FOLDER "/none: cannot open: ") != NULL);
-    CU_ASSERT_EQUAL(nn_load(&ab, NULL, "/dev/null"), NN_EFORMAT);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), FOLDER "/none: cannot open: No such file or directory; check the path");
+    CU_ASSERT_EQUAL(nn_load(&ab, NULL, "/dev/null"), NN_EIO);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), "/dev/null: it is a device or a pipe; give the path of an ordinary file");
     if (geteuid() != 0) { /* root may read everything */
         CU_ASSERT_EQUAL(chmod(SCRATCH, 0), 0);
         CU_ASSERT_EQUAL(nn_load(&ab, NULL, SCRATCH), NN_EIO);
@@ -921,15 +923,16 @@ static void test_failed_save(void)
 
     nn_init(&model, params, 1);
     CU_ASSERT_EQUAL(nn_save(&model, params, FOLDER "/none/w"), NN_EIO);
-    CU_ASSERT(strstr(nn_error(NN_EIO), FOLDER "/none/w: cannot write: ") != NULL);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), FOLDER "/none/w: cannot write: No such file or directory; check the path");
 
-    mkdir(FOLDER "/folder", 0777);
-    mkdir(FOLDER "/folder/full", 0777);
-    CU_ASSERT_EQUAL(nn_save(&model, params, FOLDER "/folder"), NN_EIO);
-    CU_ASSERT(access(FOLDER "/folder/full", F_OK) == 0);
-    CU_ASSERT(access(FOLDER "/folder.tmp0", F_OK) != 0);
+    folder_make(SAVES);
+    mkdir(SAVES "/folder", 0777);
+    mkdir(SAVES "/folder/full", 0777);
+    CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/folder"), NN_EIO);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), SAVES "/folder: it is a folder; give the path of a file");
+    CU_ASSERT(access(SAVES "/folder/full", F_OK) == 0 && folder_count(SAVES) == 1);
 
-    CU_ASSERT_EQUAL(nn_save(&model, params, SCRATCH), NN_OK);
+    CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/w"), NN_OK);
     CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
     small.rlim_max = old.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
@@ -941,21 +944,140 @@ static void test_failed_save(void)
         fflush(stdout);
         small.rlim_cur = limit;
         CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &small), 0);
-        error = nn_save(&model, other, SCRATCH);
+        error = nn_save(&model, other, SAVES "/w");
         setrlimit(RLIMIT_FSIZE, &old);
         CHECK(error == (limit < 512 ? NN_EIO : NN_OK), "limit %d: %d", (int)limit, error);
-        CU_ASSERT(access(SCRATCH ".tmp0", F_OK) != 0);
-        CU_ASSERT_EQUAL(nn_load(&model, loaded, SCRATCH), NN_OK);
+        CU_ASSERT(error == NN_OK || strstr(nn_error(error), "w: cannot write: File too large; free some space there") != NULL);
+        CU_ASSERT_EQUAL(folder_count(SAVES), 2);
+        CU_ASSERT_EQUAL(nn_load(&model, loaded, SAVES "/w"), NN_OK);
         CU_ASSERT(memcmp(loaded, error == NN_OK ? other : params, sizeof loaded) == 0);
     }
     signal(SIGXFSZ, SIG_DFL);
+}
 
-    write_file(SCRATCH ".tmp0", "x", 1); /* left by a program that was killed: another name is taken */
-    CU_ASSERT_EQUAL(nn_save(&model, params, SCRATCH), NN_OK);
-    CU_ASSERT(access(SCRATCH ".tmp0", F_OK) == 0 && access(SCRATCH ".tmp1", F_OK) != 0);
-    CU_ASSERT_EQUAL(nn_load(&model, loaded, SCRATCH), NN_OK);
+static int mode_of(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0 ? (int)status.st_mode : 0;
+}
+
+/* nn_save replaced whatever stood at the path: a link by a file, a pipe or a device (/dev/full, as root) by a file, a
+ * file that only its owner may read by one that all may. */
+static void test_what_saves_replace(void)
+{
+    float params[FLOATS], loaded[FLOATS] = {0};
+    mode_t mask;
+
+    nn_init(&model, params, 1);
+    folder_make(SAVES);
+    folder_make(SAVES "/run");
+    CU_ASSERT_EQUAL_FATAL(symlink("run/7", SAVES "/latest"), 0); /* which is not there yet */
+    CU_ASSERT_EQUAL_FATAL(symlink("../latest", SAVES "/run/best"), 0);
+    CU_ASSERT_EQUAL_FATAL(symlink("circle", SAVES "/circle"), 0);
+    mask = umask(027);
+    CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/latest"), NN_OK);
+    umask(mask);
+    CU_ASSERT_EQUAL(mode_of(SAVES "/run/7"), S_IFREG | 0640);
+    CU_ASSERT_EQUAL(chmod(SAVES "/run/7", 0606), 0);
+    params[0] = 0.125f;
+    CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/run/best"), NN_OK);
+    CU_ASSERT(S_ISLNK(mode_of(SAVES "/latest")) && S_ISLNK(mode_of(SAVES "/run/best")));
+    CU_ASSERT_EQUAL(mode_of(SAVES "/run/7"), S_IFREG | 0606);
+    CU_ASSERT_EQUAL(nn_load(&model, loaded, SAVES "/run/7"), NN_OK);
     CU_ASSERT(memcmp(loaded, params, sizeof loaded) == 0);
-    remove(SCRATCH ".tmp0");
+    CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/circle"), NN_EIO);
+    CU_ASSERT(strstr(nn_error(NN_EIO), "; choose another path") != NULL);
+
+    CU_ASSERT_EQUAL_FATAL(mkfifo(SAVES "/pipe", 0666), 0);
+    CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/pipe"), NN_EIO);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), SAVES "/pipe: it is a device or a pipe; give the path of an ordinary file");
+    CU_ASSERT_EQUAL(nn_load(&model, loaded, SAVES "/pipe"), NN_EIO); /* and doesn't wait for a writer */
+    CU_ASSERT(S_ISFIFO(mode_of(SAVES "/pipe")));
+    CU_ASSERT_EQUAL(symlink("/dev/full", SAVES "/full"), 0);
+    CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/full"), NN_EIO);
+    CU_ASSERT_EQUAL(folder_count(SAVES), 5);
+    CU_ASSERT_EQUAL(folder_count(SAVES "/run"), 2);
+
+    CU_ASSERT_EQUAL(chmod(SAVES "/run/7", 0400), 0);
+    if (geteuid() != 0) { /* root may write everything */
+        CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/latest"), NN_EIO);
+        CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), SAVES "/latest: cannot write: Permission denied; check the permissions of "
+                                                       "the file and of its folder");
+    }
+}
+
+/* A hundred killed savers had left their files: every save failed with "File exists". And several at a time. */
+static void test_many_savers(void)
+{
+    float params[FLOATS], loaded[FLOATS];
+    char name[100];
+
+    folder_make(SAVES);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, SAVES "/w.tmp%d", i);
+        write_file(name, "x", 1);
+    }
+    fflush(stdout);
+    for (int child = 0; child < 4; child++)
+        if (fork() == 0) {
+            int error = NN_OK;
+
+            nn_init(&model, params, (uint64_t)child);
+            for (int i = 0; i < 4 && error == NN_OK; i++)
+                error = nn_save(&model, params, SAVES "/w");
+            _exit(error);
+        }
+    for (int child = 0, status; child < 4; child++)
+        CU_ASSERT(wait(&status) > 0 && status == 0);
+    CU_ASSERT_EQUAL(folder_count(SAVES), 101);
+    CU_ASSERT_EQUAL(nn_load(&model, loaded, SAVES "/w"), NN_OK);
+}
+
+/* What a message says of a name: nothing that moves the cursor or turns the writing round, and no half character. */
+static void test_messages(void)
+{
+    static const struct { const char *name, *shown; } names[] = {
+        {"\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80"},
+        {"\\u009b2J", "\\u009B2J"},                                /* moves the cursor as ESC [ does */
+        {"\xc2\x9b", "\\u009B"},
+        {"a\xe2\x80\xae" "b", "a\\u202Eb"},                         /* from right to left */
+        {"\\u061c\\n\\r\\u007f", "\\u061C\\u000A\\u000D\\u007F"},
+        {"\\udb40\\udc41", "\\U000E0041"},                         /* a tag, which nobody sees */
+    };
+    char header[1000], expected[1000], path[300];
+    unsigned char bytes[1100];
+    int length = 0;
+
+    for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+        snprintf(header, sizeof header, "{'%s':{'dtype':'U8','shape':[1],'data_offsets':[0,1]}}", names[k].name);
+        write_file(SCRATCH, bytes, compose(bytes, header, 1));
+        CU_ASSERT_EQUAL(load_whole(bytes, bytes), NN_EMODEL);
+        snprintf(expected, sizeof expected, SCRATCH ": %s is in the file, but not in the network; load it into the network that "
+                 "it was saved from, or give its tensors the network's names and shapes", names[k].shown);
+        CHECK(strcmp(nn_error(NN_EMODEL), expected) == 0, "\"%s\"", nn_error(NN_EMODEL));
+    }
+    for (int shift = 0; shift < 3; shift++) { /* a long name is cut between two characters */
+        length = snprintf(header, sizeof header, "{'%.*s", shift, "aaa");
+        for (int i = 0; i < 60; i++)
+            length += snprintf(header + length, sizeof header - (size_t)length, "\xe2\x82\xac");
+        snprintf(header + length, sizeof header - (size_t)length, "':{'dtype':'U8','shape':[1],'data_offsets':[0,1]}}");
+        write_file(SCRATCH, bytes, compose(bytes, header, 1));
+        CU_ASSERT_EQUAL(load_whole(bytes, bytes), NN_EMODEL);
+        CHECK(strstr(nn_error(NN_EMODEL), "\xe2\x82\xac is in the file") != NULL, "\"%s\"", nn_error(NN_EMODEL));
+    }
+    CU_ASSERT_EQUAL(nn_load(&ab, NULL, FOLDER "/\x1b[2J\xff\xe2\x82"), NN_EIO);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), FOLDER "/\\u001B[2J\\xFF\\xE2\\x82: cannot open: No such file or directory; "
+                                                    "check the path");
+    memset(path, '\x01', sizeof path);
+    path[sizeof path - 1] = '\0';
+    CU_ASSERT_EQUAL(nn_load(&ab, NULL, path), NN_EIO);
+    CU_ASSERT(strstr(nn_error(NN_EIO), "\\u0001...: cannot open: File name too long; choose another path") != NULL);
+
+    write_file(SCRATCH, bytes, compose(bytes, "{" A ",'b':{'dtype':'BF16','shape':[3],'data_offsets':[16,22]}}", 22));
+    CU_ASSERT_EQUAL(load_whole(bytes, bytes), NN_EMODEL);
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EMODEL), SCRATCH ": b has dtype BF16 in the file, F32 in the network; convert it to F32 "
+                                                        "and save it again (in PyTorch: tensor.float())");
 }
 
 static int make_folder(void)
@@ -991,4 +1113,7 @@ void add_runtime_suite(void)
     CU_add_test(suite, "every truncation is refused", test_truncated);
     CU_add_test(suite, "random damage", test_damaged);
     CU_add_test(suite, "a failed save leaves the old file", test_failed_save);
+    CU_add_test(suite, "what saves replace", test_what_saves_replace);
+    CU_add_test(suite, "many savers", test_many_savers);
+    CU_add_test(suite, "what is wrong, where, what to do", test_messages);
 }
