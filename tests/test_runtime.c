@@ -915,6 +915,25 @@ static void test_damaged(void)
     CHECK(loaded > 100 && loaded < 2000, "%d of 4000 damaged files loaded", loaded);
 }
 
+/* Damage of every kind under the sanitizers; see tests/helpers/weights.c. */
+static void test_sanitized(void)
+{
+    static const char build[] = "gcc -std=c99 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Iruntime"
+                                " tests/helpers/weights.c runtime/safetensors.c runtime/tensors.c -o " FOLDER "/weights -lm";
+    const char *argv[] = {FOLDER "/weights", SCRATCH, NULL, "3000", NULL};
+    char seed[32];
+    process run;
+
+    CU_ASSERT_EQUAL_FATAL(system(build), 0);
+    snprintf(seed, sizeof seed, "%lu", (unsigned long)test_seed());
+    argv[2] = seed;
+    setenv("ASAN_OPTIONS", "allocator_may_return_null=1:max_allocation_size_mb=200", 1);
+    run = process_run(NULL, argv, NULL, 0, NULL);
+    unsetenv("ASAN_OPTIONS");
+    CHECK(run.status == 0 && atoi(run.out) > 500 && atoi(run.out) < 2000, "status %d, %s loaded; %s", run.status, run.out, run.err);
+    process_free(&run);
+}
+
 /* A save that fails leaves the old file as it was and nothing beside it. */
 static void test_failed_save(void)
 {
@@ -1112,6 +1131,7 @@ void add_runtime_suite(void)
     CU_add_test(suite, "files that are not", test_bad_files);
     CU_add_test(suite, "every truncation is refused", test_truncated);
     CU_add_test(suite, "random damage", test_damaged);
+    CU_add_test(suite, "damage under sanitizers", test_sanitized);
     CU_add_test(suite, "a failed save leaves the old file", test_failed_save);
     CU_add_test(suite, "what saves replace", test_what_saves_replace);
     CU_add_test(suite, "many savers", test_many_savers);
