@@ -152,9 +152,11 @@ static bool printable(long code)
 {
     return !(code < 0x20 || (code >= 0x7f && code < 0xa0) ||   /* controls */
              code == 0xa0 || code == 0xad ||                   /* looks like a space, like nothing */
-             (code >= 0x200b && code <= 0x200f) ||             /* no width, or direction */
+             code == 0x61c || (code >= 0x200b && code <= 0x200f) || /* no width, or direction */
              (code >= 0x2028 && code <= 0x202e) ||             /* line separators, direction */
-             (code >= 0x2060 && code <= 0x206f) || code == 0xfeff || code >= 0xe0000);
+             code == 0x115f || code == 0x1160 || code == 0x3164 || code == 0xffa0 || /* letters that are blank */
+             (code >= 0x180b && code <= 0x180f) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+             (code >= 0xfff0 && code <= 0xffff) || code >= 0xe0000);
 }
 
 /* How the character at s is shown, into shown; returns its columns. *bytes is what it takes of s. */
@@ -170,6 +172,15 @@ static int show(const char *s, size_t left, char shown[16], size_t *bytes)
         return 1;
     }
     return sprintf(shown, code < 0x80 ? "<%02lX>" : "<U+%04lX>", (unsigned long)code);
+}
+
+/* The place at or before `at` where a character begins, so that a cut there leaves none in halves. */
+static size_t before_character(const char *s, size_t at)
+{
+    size_t from = at;
+    while (from > 0 && at - from < 4 && ((unsigned char)s[from] & 0xc0) == 0x80)
+        from--;
+    return ((unsigned char)s[from] & 0xc0) == 0x80 ? at : from;
 }
 
 static void print_safely(FILE *file, const char *s, size_t length)
@@ -251,10 +262,11 @@ static void print_message(Loc loc, const char *voice, const char *color, const c
     paint("1");
     size_t length = strlen(message);
     if (length > MAX_MESSAGE) {
-        print_safely(out(), message, MAX_MESSAGE / 2);
+        print_safely(out(), message, before_character(message, MAX_MESSAGE / 2));
         fputs("...", out());
-        message += length - MAX_MESSAGE / 4;
-        length = MAX_MESSAGE / 4;
+        size_t rest = before_character(message, length - MAX_MESSAGE / 4);
+        message += rest;
+        length -= rest;
     }
     print_safely(out(), message, length);
     paint("0");
@@ -346,7 +358,11 @@ static void PRINTF_LIKE(3, 0) say(const char *voice, const char *color, const ch
                                   const char *suffix)
 {
     char message[5000];
-    vsnprintf(message, sizeof message, fmt, list);
+    int length = vsnprintf(message, sizeof message, fmt, list);
+    if (length >= (int)sizeof message) { /* a path may be as long as that */
+        size_t end = before_character(message, sizeof message - 4);
+        memcpy(message + end, "...", 4);
+    }
     paint("1");
     fputs("nnc: ", out());
     paint(color);

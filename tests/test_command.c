@@ -259,6 +259,30 @@ static void colors(void)
     process_free(&run);
 }
 
+/* Whatever a message quotes, the terminal gets characters that show, whole ones. */
+static void hidden_characters(void)
+{
+    static char text[8000];
+    fresh_folder();
+    write_text("a\xe2\x80\xae" "b\xc2\x9b\xff\n.nn", "fc\n");
+    EXPECT(1, "a<U+202E>b<U+009B><FF><0A>.nn:1:1: error:", "--check", "a\xe2\x80\xae" "b\xc2\x9b\xff\n.nn");
+    write_text("net.nn", "input 4; fc \xd8\x9c\xe3\x85\xa4\xc2\x9b\n");
+    EXPECT(1, "fc <U+061C><U+3164><U+009B>\n", "--check", "net.nn");
+    write_text("net.nn", NET);
+    for (int shift = 0; shift < 3; shift++) {               /* long ones are cut */
+        int length = sprintf(text, "--input=%.*s", shift, "aaa");
+        for (int i = 0; i < 2000; i++)
+            length += sprintf(text + length, "\xe2\x82\xac");
+        process run = nnc_run(SCRATCH, text, "--check", "net.nn", NULL);
+        check(run.status > 0 && strstr(run.err, "\xac...") && !strchr(run.err, '<'), __LINE__, "%s", run.err);
+        process_free(&run);
+        text[2] = '_';                                      /* an unknown option */
+        run = nnc_run(SCRATCH, text, NULL);
+        check(run.status == 2 && strstr(run.err, "\xac...\n") && !strchr(run.err, '<'), __LINE__, "%s", run.err);
+        process_free(&run);
+    }
+}
+
 static void warnings(void)
 {
     fresh_folder();
@@ -779,6 +803,7 @@ void add_command_suite(void)
     CU_add_test(suite, "--check, --summary, --dump", looking_only);
     CU_add_test(suite, "streams that fail", failing_streams);
     CU_add_test(suite, "colors", colors);
+    CU_add_test(suite, "hidden characters", hidden_characters);
     CU_add_test(suite, "warnings", warnings);
     CU_add_test(suite, "dependencies", dependencies);
     CU_add_test(suite, "failing runs keep the old files", failing_runs_keep);
