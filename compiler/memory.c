@@ -1,6 +1,7 @@
 /* memory.c: the arena that holds everything a compilation makes.
  *
- * What comes in: sizes. What goes out: zeroed memory that stays until free_all. A compiler runs once and
+ * What comes in: sizes. What goes out: zeroed memory that stays until free_all, and streams into memory that tell when
+ * there is none. A compiler runs once and
  * briefly, so nothing is freed on its own: no struct needs an owner, and no error path needs to clean up.
  *
  * The one idea: large blocks from calloc (zeroed already, and cheaply, in the largest pages that there are), handed
