@@ -154,7 +154,7 @@ static bool printable(long code)
              code == 0xa0 || code == 0xad ||                   /* looks like a space, like nothing */
              code == 0x61c || (code >= 0x200b && code <= 0x200f) || /* no width, or direction */
              (code >= 0x2028 && code <= 0x202e) ||             /* line separators, direction */
-             code == 0x115f || code == 0x1160 || code == 0x3164 || code == 0xffa0 || /* letters that are blank */
+             code == 0x115f || code == 0x1160 || code == 0x3164 || code == 0xffa0 || /* blank letters */
              (code >= 0x180b && code <= 0x180f) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
              (code >= 0xfff0 && code <= 0xffff) || code >= 0xe0000);
 }

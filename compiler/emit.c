@@ -641,7 +641,8 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
         int size = (int)argument.length;
         bool wrap = column + size > 114;
         column = wrap ? 4 * depth + 4 + size : column + size + 2;
-        fprintf(f, "%s%s%s", separator, wrap ? format("\n%*s", 4 * depth + 4, "") : *separator ? " " : "", argument.text);
+        fprintf(f, "%s%s%s", separator, wrap ? format("\n%*s", 4 * depth + 4, "") : *separator ? " " : "",
+                argument.text);
         free(argument.text);
         separator = ",";
     }

@@ -1,12 +1,12 @@
 /* files.c: reading a network, writing whole files or none.
  *
  * What comes in: paths. What goes out: the text of the input, and output files that appear all together or
- * not at all: whatever fails, is interrupted or fills the disk, the files of the run before stay as they were
- * and nothing is left lying about.
+ * not at all: whatever fails, is interrupted or fills the disk, the files of the run before stay as they
+ * were and nothing is left lying about.
  *
- * The one idea: each output is written to a temporary file in its own folder, closed and checked; only when
- * all are good does rename put them in place. Signals that end a process wait while a temporary file is made and
- * written down, and while the files are put in place.
+ * The one idea: each output is written to a temporary file in its own folder, closed and checked; only
+ * when all are good does rename put them in place. Signals that end a process wait while a temporary file
+ * is made and written down, and while the files are put in place.
  */
 #include "nnc.h"
 
@@ -35,7 +35,8 @@ static volatile sig_atomic_t noutputs;
 
 /* ---- Starting and ending ------------------------------------------------------------------------------------- */
 
-static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGABRT}; /* signals that end the process */
+/* Signals that end the process. */
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGABRT};
 enum { NENDS = sizeof ends / sizeof *ends };
 
 static sigset_t all_ends, let_through;
@@ -154,7 +155,8 @@ static char *beside(const char *path, const char *name)
     return format("%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name);
 }
 
-/* The file that writing to path would write: behind symbolic links, which may lead to a file that is not there yet. */
+/* The file that writing to path would write: behind symbolic links, which may lead to a file that is not
+ * there yet. */
 static const char *follow_links(const char *path)
 {
     char target[PATH_MAX];

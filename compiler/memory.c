@@ -1,11 +1,12 @@
 /* memory.c: the arena that holds everything a compilation makes.
  *
- * What comes in: sizes. What goes out: zeroed memory that stays until free_all, and streams into memory that tell when
- * there is none. A compiler runs once and
- * briefly, so nothing is freed on its own: no struct needs an owner, and no error path needs to clean up.
+ * What comes in: sizes. What goes out: zeroed memory that stays until free_all, and streams into memory
+ * that tell when there is none. A compiler runs once and briefly, so nothing is freed on its own: no
+ * struct needs an owner, and no error path needs to clean up.
  *
- * The one idea: large blocks from calloc (zeroed already, and cheaply, in the largest pages that there are), handed
- * out in pieces from front to back. Under AddressSanitizer every piece is a block of its own, so that a step past its end is seen.
+ * The one idea: large blocks from calloc (zeroed already, and cheaply, in the largest pages that there
+ * are), handed out in pieces from front to back. Under AddressSanitizer every piece is a block of its own,
+ * so that a step past its end is seen.
  */
 #define _GNU_SOURCE /* madvise, fopencookie */
 #include "nnc.h"
@@ -137,8 +138,8 @@ static ssize_t append(void *cookie, const char *bytes, size_t count)
 }
 #endif
 
-/* Not open_memstream where that is glibc's: it leaves out what it has no memory for, and neither ferror nor fclose
- * tell. */
+/* Not open_memstream where that is glibc's: it leaves out what it has no memory for, and neither ferror
+ * nor fclose tell. */
 FILE *open_text(TextStream *stream)
 {
     *stream = (TextStream){0};

@@ -163,12 +163,13 @@ void nn_init(const nn_model *model, void *params, uint64_t seed);
 /* ---- Weight files ----------------------------------------------------------------------------
  *
  * safetensors, F32, names and shapes as PyTorch's. Both return 0, or an error code that nn_error
- * describes together with the file and the tensor. nn_save writes a new file beside path (.nn_save-XXXXXXXX, which stays
- * only where the process is killed) and renames it, so path is the old file or the whole new one; permissions stay, a
- * symbolic link stays one, and what is no ordinary file (a device, a pipe) is refused, by nn_load too. nn_load checks the whole file (all of the format's
- * rules; each tensor of the model present with its shape and dtype F32; unknown names are an error, but for
- * PyTorch's NAME.num_batches_tracked, which is left out of account) before it writes the first weight: a bad file
- * changes nothing. While it runs, nn_load needs memory for the file's header and data. */
+ * describes together with the file and the tensor. nn_save writes a new file beside path (.nn_save-XXXXXXXX,
+ * which stays only where the process is killed) and renames it, so path is the old file or the whole new one;
+ * permissions stay, a symbolic link stays one, and what is no ordinary file (a device, a pipe) is refused, by
+ * nn_load too. nn_load checks the whole file (all of the format's rules; each tensor of the model present with
+ * its shape and dtype F32; unknown names are an error, but for PyTorch's NAME.num_batches_tracked, which is left
+ * out of account) before it writes the first weight: a bad file changes nothing. While it runs, nn_load needs
+ * memory for the file's header and data. */
 
 enum { NN_OK = 0, NN_EIO = 1, NN_EFORMAT = 2, NN_EMODEL = 3, NN_ENOMEM = 4 };
 
@@ -176,9 +177,9 @@ int nn_save(const nn_model *model, const void *params, const char *path);
 int nn_load(const nn_model *model, void *params, const char *path);
 
 /* The message of the last call of this thread that returned error: "net.safetensors: conv1.weight has
- * shape [16, 3, 3, 3] in the file, [8, 3, 3, 3] in the network; load it into ...": the file, what is wrong, what to do.
- * One line of UTF-8, in which a file's own control characters are written as \u001B. Never NULL; valid until the next
- * error. */
+ * shape [16, 3, 3, 3] in the file, [8, 3, 3, 3] in the network; load it into ...": the file, what is
+ * wrong, what to do. One line of UTF-8, in which a file's own control characters are written as \u001B.
+ * Never NULL; valid until the next error. */
 const char *nn_error(int error);
 
 #ifdef __cplusplus

@@ -48,7 +48,8 @@ static PER_THREAD struct {
 static const char *const advice[] = {
     [NN_EIO]     = "check the path and the device that it is on",
     [NN_EFORMAT] = "the file is damaged or not safetensors: copy it again or save it again",
-    [NN_EMODEL]  = "load it into the network that it was saved from, or give its tensors the network's names and shapes",
+    [NN_EMODEL]  = "load it into the network that it was saved from, or give its tensors the network's names "
+                   "and shapes",
     [NN_ENOMEM]  = "free some memory",
 };
 
@@ -74,9 +75,9 @@ static size_t decode(const char *s, size_t left, uint32_t *code)
 static int hidden(uint32_t code)
 {
     static const uint32_t ranges[][2] = {
-        {0, 0x1f}, {0x7f, 0xa0}, {0xad, 0xad}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x180b, 0x180f}, {0x200b, 0x200f},
-        {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff0, 0xffff},
-        {0xe0000, 0x10ffff},
+        {0, 0x1f}, {0x7f, 0xa0}, {0xad, 0xad}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x180b, 0x180f},
+        {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff},
+        {0xffa0, 0xffa0}, {0xfff0, 0xffff}, {0xe0000, 0x10ffff},
     };
 
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
@@ -85,8 +86,8 @@ static int hidden(uint32_t code)
     return 0;
 }
 
-/* Appends a text to the message, hidden characters by their number, bytes that are no character by theirs; what goes
- * beyond room bytes becomes "...". */
+/* Appends a text to the message, hidden characters by their number, bytes that are no character by theirs;
+ * what goes beyond room bytes becomes "...". */
 static void say(const char *text, size_t room)
 {
     size_t left = strlen(text), bytes;
@@ -625,7 +626,8 @@ static int check_model(const header *h, const nn_model *model)
         while (i < h->entries.count && e[i].tensor != &model->tensors[t])
             i++;
         if (i == h->entries.count)
-            return fail(NN_EMODEL, h->path, "%.120s is in the network, but not in the file", model->tensors[t].name);
+            return fail(NN_EMODEL, h->path, "%.120s is in the network, but not in the file",
+                        model->tensors[t].name);
     }
     return 1;
 }
@@ -685,7 +687,8 @@ static int is_regular(const char *path, const struct stat *status)
 {
     if (S_ISDIR(status->st_mode))
         return fail_with(NN_EIO, path, "give the path of a file", "it is a folder");
-    return S_ISREG(status->st_mode) || fail_with(NN_EIO, path, "give the path of an ordinary file", "it is a device or a pipe");
+    return S_ISREG(status->st_mode) ||
+           fail_with(NN_EIO, path, "give the path of an ordinary file", "it is a device or a pipe");
 }
 #endif
 
@@ -827,9 +830,12 @@ static int follow_links(output *o)
     ssize_t length;
 
     o->place = beside("", o->path);
-    for (int links = 0; o->place != NULL && (length = readlink(o->place, target, sizeof target - 1)) > 0; links++) {
+    for (int links = 0; o->place != NULL; links++) {
         char *next;
 
+        length = readlink(o->place, target, sizeof target - 1);
+        if (length <= 0)
+            break;
         if (links == 40 || length == sizeof target - 1)
             return refused(o->path, "cannot write", ELOOP);
         target[length] = '\0';
@@ -872,8 +878,8 @@ static FILE *open_new(const char *name, int mode)
 #endif
 }
 
-/* Opens a file of a new name beside the place. Other savers may do so at the same time, and killed ones have left
- * theirs, so names are drawn until one is free. */
+/* Opens a file of a new name beside the place. Other savers may do so at the same time, and killed ones
+ * have left theirs, so names are drawn until one is free. */
 static int open_temporary(output *o, int mode)
 {
     uint64_t rng = (uint64_t)time(NULL) ^ (uint64_t)(uintptr_t)&rng;

@@ -91,8 +91,8 @@ static int shell(const char *line)
 
 static char preloaded[PATH_MAX];
 
-/* Compiles tests/helpers/NAME.c into a library for run_preloaded; false where nnc is built with a sanitizer, which takes
- * no such library. */
+/* Compiles tests/helpers/NAME.c into a library for run_preloaded; false where nnc is built with a
+ * sanitizer, which takes no such library. */
 static bool preload(const char *name)
 {
     char command[300];
@@ -103,7 +103,8 @@ static bool preload(const char *name)
     if (sanitized)
         return false;
     snprintf(command, sizeof command,
-             "cc -O1 -shared -fPIC -o build/tests/tmp/%s.so tests/helpers/%s.c -ldl 2>build/tests/tmp/%s.log", name, name, name);
+             "cc -O1 -shared -fPIC -o build/tests/tmp/%s.so tests/helpers/%s.c -ldl 2>build/tests/tmp/%s.log",
+             name, name, name);
     int status = system(command);
     check(status == 0, __LINE__, "%s fails", command);
     snprintf(command, sizeof command, "build/tests/tmp/%s.so", name);
@@ -466,8 +467,8 @@ static void good_runs_replace(void)
 
 /* ---- Without memory ----------------------------------------------------------------------------------- */
 
-/* Runs nnc with its allocation number `fails` failing, and looks at what it leaves: what the run without failures
- * left in good/ and printed, or nothing and a message. */
+/* Runs nnc with its allocation number `fails` failing, and looks at what it leaves: what the run without
+ * failures left in good/ and printed, or nothing and a message. */
 static bool survives_without(unsigned long fails, const char *option, const char *printed)
 {
     process run = run_preloaded(option, "FAIL_ALLOCATION", fails);
@@ -486,8 +487,9 @@ static bool survives_without(unsigned long fails, const char *option, const char
     return good;
 }
 
-/* Each allocation in turn fails (every step-th, from a random one on): glibc's memory streams left out what they had
- * no memory for and told nobody, so that nnc ended well and net.c called conv1_forward((null), ...). */
+/* Each allocation in turn fails (every step-th, from a random one on): glibc's memory streams left out
+ * what they had no memory for and told nobody, so that nnc ended well and net.c called
+ * conv1_forward((null), ...). */
 static void fail_allocations(const char *text, const char *option, unsigned long step)
 {
     fresh_folder();
@@ -513,11 +515,13 @@ static void without_memory(void)
     fail_allocations("input 3; fc 2\n", "--summary", 1);
     fail_allocations("input 3; fc 2\n", "--dump=plan", 7);
     fail_allocations(NET, "--unroll=auto", 29);
-    fail_allocations("input 3x16x16; x: conv 8 k3 p1; batchnorm; relu; conv 8 k3 p1; add x; fc 5\n", "--unroll=tile", 419);
+    fail_allocations("input 3x16x16; x: conv 8 k3 p1; batchnorm; relu; conv 8 k3 p1; add x; fc 5\n", "--unroll=tile",
+                     419);
 }
 
-/* SIGTERM in each of the calls that make files: afterwards both files are old or both are new, and nothing else lies
- * there. Between the renames it left a new net.h beside an old net.c, right after mkstemp the temporary. */
+/* SIGTERM in each of the calls that make files: afterwards both files are old or both are new, and nothing
+ * else lies there. Between the renames it left a new net.h beside an old net.c, right after mkstemp the
+ * temporary. */
 static void interruptions(void)
 {
     if (!preload("interruption"))
@@ -526,9 +530,11 @@ static void interruptions(void)
     for (int call = 1; call < 20; call++) {
         old_outputs();
         process run = run_preloaded("--unroll=none", "INTERRUPT", (unsigned long)call);
-        bool came = exists("interrupted"), renewed = holds("net.c", "net_forward") && holds("net.h", "net_forward");
+        bool came = exists("interrupted");
+        bool renewed = holds("net.c", "net_forward") && holds("net.h", "net_forward") && exists("net.nn.d");
         check(run.status == (came ? -SIGTERM : 0), __LINE__, "call %d: status %d", call, run.status);
-        check(renewed ? exists("net.nn.d") && folder_count(SCRATCH) == 4 + came : untouched(3 + came), __LINE__, "call %d leaves a mixture", call);
+        check(renewed ? folder_count(SCRATCH) == 4 + came : untouched(3 + came), __LINE__,
+              "call %d leaves a mixture", call);
         old += !renewed;
         new += came && renewed;
         process_free(&run);

@@ -335,8 +335,8 @@ static void run_blocks(void)
     CU_ASSERT_TRUE(nblocks > 10);
 }
 
-/* Installed into a folder of one's own, where no compiler looks by itself: the project is built as the README says.
- * Its Makefile left out LDFLAGS and CPPFLAGS, so that it could not be. */
+/* Installed into a folder of one's own, where no compiler looks by itself: the project is built as the
+ * README says. Its Makefile left out LDFLAGS and CPPFLAGS, so that it could not be. */
 static void private_prefix(void)
 {
     static const char begin[] = "`make NNC=";

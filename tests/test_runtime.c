@@ -930,7 +930,8 @@ static void test_sanitized(void)
     setenv("ASAN_OPTIONS", "allocator_may_return_null=1:max_allocation_size_mb=200", 1);
     run = process_run(NULL, argv, NULL, 0, NULL);
     unsetenv("ASAN_OPTIONS");
-    CHECK(run.status == 0 && atoi(run.out) > 500 && atoi(run.out) < 2000, "status %d, %s loaded; %s", run.status, run.out, run.err);
+    CHECK(run.status == 0 && atoi(run.out) > 500 && atoi(run.out) < 2000, "status %d, %s loaded; %s", run.status,
+          run.out, run.err);
     process_free(&run);
 }
 
@@ -966,7 +967,8 @@ static void test_failed_save(void)
         error = nn_save(&model, other, SAVES "/w");
         setrlimit(RLIMIT_FSIZE, &old);
         CHECK(error == (limit < 512 ? NN_EIO : NN_OK), "limit %d: %d", (int)limit, error);
-        CU_ASSERT(error == NN_OK || strstr(nn_error(error), "w: cannot write: File too large; free some space there") != NULL);
+        CU_ASSERT(error == NN_OK ||
+                  strstr(nn_error(error), "w: cannot write: File too large; free some space there") != NULL);
         CU_ASSERT_EQUAL(folder_count(SAVES), 2);
         CU_ASSERT_EQUAL(nn_load(&model, loaded, SAVES "/w"), NN_OK);
         CU_ASSERT(memcmp(loaded, error == NN_OK ? other : params, sizeof loaded) == 0);
@@ -981,8 +983,8 @@ static int mode_of(const char *path)
     return lstat(path, &status) == 0 ? (int)status.st_mode : 0;
 }
 
-/* nn_save replaced whatever stood at the path: a link by a file, a pipe or a device (/dev/full, as root) by a file, a
- * file that only its owner may read by one that all may. */
+/* nn_save replaced whatever stood at the path: a link by a file, a pipe or a device (/dev/full, as root)
+ * by a file, a file that only its owner may read by one that all may. */
 static void test_what_saves_replace(void)
 {
     float params[FLOATS], loaded[FLOATS] = {0};
@@ -1026,7 +1028,8 @@ static void test_what_saves_replace(void)
     }
 }
 
-/* A hundred killed savers had left their files: every save failed with "File exists". And several at a time. */
+/* A hundred killed savers had left their files: every save failed with "File exists". And several at a
+ * time. */
 static void test_many_savers(void)
 {
     float params[FLOATS], loaded[FLOATS];
@@ -1053,7 +1056,8 @@ static void test_many_savers(void)
     CU_ASSERT_EQUAL(nn_load(&model, loaded, SAVES "/w"), NN_OK);
 }
 
-/* What a message says of a name: nothing that moves the cursor or turns the writing round, and no half character. */
+/* What a message says of a name: nothing that moves the cursor or turns the writing round, and no half
+ * character. */
 static void test_messages(void)
 {
     static const struct { const char *name, *shown; } names[] = {
@@ -1072,8 +1076,8 @@ static void test_messages(void)
         snprintf(header, sizeof header, "{'%s':{'dtype':'U8','shape':[1],'data_offsets':[0,1]}}", names[k].name);
         write_file(SCRATCH, bytes, compose(bytes, header, 1));
         CU_ASSERT_EQUAL(load_whole(bytes, bytes), NN_EMODEL);
-        snprintf(expected, sizeof expected, SCRATCH ": %s is in the file, but not in the network; load it into the network that "
-                 "it was saved from, or give its tensors the network's names and shapes", names[k].shown);
+        snprintf(expected, sizeof expected,
+                 SCRATCH ": %s is in the file, but not in the network; load it into the network that it was saved from, or give its tensors the network's names and shapes", names[k].shown);
         CHECK(strcmp(nn_error(NN_EMODEL), expected) == 0, "\"%s\"", nn_error(NN_EMODEL));
     }
     for (int shift = 0; shift < 3; shift++) { /* a long name is cut between two characters */

@@ -1,5 +1,6 @@
-/* allocation.c: preloaded into a program, makes its allocation number FAIL_ALLOCATION fail, counted from 1; 0: none
- * fails. The number of allocations is written to the file COUNT_ALLOCATIONS at the end, if that is set. */
+/* allocation.c: preloaded into a program, makes its allocation number FAIL_ALLOCATION fail, counted from
+ * 1; 0: none fails. The number of allocations is written to the file COUNT_ALLOCATIONS at the end, if that
+ * is set. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* interruption.c: preloaded into a program, sends it SIGTERM in its call number INTERRUPT of mkstemp, link, rename or
- * unlink, counted from 1, when the call has done its work; a file "interrupted" then tells that it came to that. */
+/* interruption.c: preloaded into a program, sends it SIGTERM in its call number INTERRUPT of mkstemp,
+ * link, rename or unlink, counted from 1, when the call has done its work; a file "interrupted" then tells
+ * that it came to that. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,8 +1,9 @@
-/* weights.c: FILE SEED ROUNDS: writes that many damaged weight files to FILE and loads each, under the sanitizers.
+/* weights.c: FILE SEED ROUNDS: writes that many damaged weight files to FILE and loads each, under the
+ * sanitizers.
  *
- * Damage that a reader may stumble over: numbers become huge, pieces of text go, double or change places, brackets nest
- * by the thousand, names get long, the header's length lies, the file ends early. The params have no byte to spare, so
- * that a step past their end is seen. Prints how many files loaded. */
+ * Damage that a reader may stumble over: numbers become huge, pieces of text go, double or change places,
+ * brackets nest by the thousand, names get long, the header's length lies, the file ends early. The params
+ * have no byte to spare, so that a step past their end is seen. Prints how many files loaded. */
 #include "nn.h"
 
 #include <stdio.h>
