@@ -118,12 +118,13 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
         return full;
     }
     if (strcmp(taken->name, full) && strcmp(c_name(taken->name), full) && !strcmp(c_name(taken->name), c_name(full)))
-        error_at(label->text ? label->loc : loc, "'%s' and '%s' would be one name in C: give one of them another label", full,
-                 taken->name);
+        error_at(label->text ? label->loc : loc,
+                 "'%s' and '%s' have the same name in C: give one of them another label", full, taken->name);
     else if (label->text)
-        error_at(label->loc, "the name '%s' is taken", label->text);
+        error_at(label->loc, "the name '%s' is already used", label->text);
     else
-        error_at(loc, "this %s would be called '%s', but that name is taken: give it a label", what, full);
+        error_at(loc, "this %s would be called '%s', but that name is already used: give it a label", what,
+                 full);
     note_at(taken->loc, "'%s' is this %s", taken->name, taken->what);
     return NULL;
 }
@@ -173,8 +174,9 @@ static void unknown_label(const Scope *scope, const Token *label)
         error_at(label->loc, "%s has no label: write one before it, as in 'x: conv 16 k3', and name that", label->text);
         note_at(layer->loc, "%s is this %s", label->text, layer->what);
     } else if (hidden) {
-        error_at(label->loc, "the label '%s' cannot be seen from here", label->text);
-        note_at(hidden->loc, "it stands here; a block has labels of its own, and so has each round of a repeat");
+        error_at(label->loc, "the label '%s' is not visible here", label->text);
+        note_at(hidden->loc,
+                "it is defined here; labels in a block, or in a round of a repeat, are visible only inside");
     } else if (near)
         error_at(label->loc, "there is no label '%s' before this; did you mean %s?", label->text, near);
     else

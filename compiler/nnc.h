@@ -559,6 +559,7 @@ const char *closest_warning(const char *name);             /* or NULL */
 
 void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
 void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
+void help_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* the same: what to write instead */
 void diag_inside(const Use *);                                   /* messages from now on are about the text inside; NULL: none */
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
@@ -639,6 +640,21 @@ extern const Kind *const kinds[];
 extern const int nkinds;
 const Kind *find_kind(const char *name);                   /* NULL: none */
 
+/* ---- words.c: what other tools call things ---------------------------------------------------------------- */
+
+typedef enum WordUse { WORD_KIND, WORD_LOSS, WORD_ARGUMENT, WORD_VALUE } WordUse;
+
+typedef struct Word {
+    WordUse use;
+    const char *word;    /* in small letters, without '_' */
+    const char *ours;    /* what nnc has for it; "": nothing, and nothing is needed; NULL: see say */
+    const char *say;     /* what ours does not say: "is not in ...", "write ..." */
+} Word;
+extern const Word foreign_words[];
+extern const int nforeign_words;
+const Word *find_word(WordUse, const char *text, const Word *after); /* the next row behind that; NULL: none */
+bool same_word(const char *, const char *);                /* but for upper and lower case and '_' */
+
 /* ---- resolve.c, arguments.c: Ast to Net ---------------------------------------------------------------------- */
 
 enum { MOST_ELEMENTS = 0x7fffffff };                       /* of a tensor: so that an int counts them */
@@ -646,7 +662,9 @@ enum { MOST_ELEMENTS = 0x7fffffff };                       /* of a tensor: so th
 Net *resolve(const Ast *, const Options *);                /* NULL after errors */
 void dump_net(FILE *, const Net *);
 void verify_net(const Net *);
-bool read_arguments(const AstStatement *, const Kind *, Layer *); /* false after errors */
+/* False after errors. Then *corrected is the statement as it should be, if that is known; else NULL. */
+bool read_arguments(const AstStatement *, const Kind *, Layer *, const char **corrected);
+const Kind *kind_meant(const char *word, bool loss);       /* by another spelling or tool; or NULL */
 const char *shape_text(Shape);                             /* "16x8x8" or "784" */
 int64_t shape_count(Shape);
 Shape flat_shape(int64_t n);
@@ -659,6 +677,7 @@ bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, cons
 int64_t parameters_of(const Layer *);                       /* that are learnt */
 bool add_statistic(Net *, Layer *, const char *name, double start, int rank, const int64_t *dim);
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
+bool groups_divide(const Arg *groups, int64_t channels, const char *what); /* "input channels" */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
 void say_where_from(const Value *);                        /* a note: which layer gives it, and its shape */
 /* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */

@@ -25,8 +25,9 @@ static bool shape(Net *net, Layer *layer)
 {
     int64_t channels = layer->in->shape.c;
     if (net->batch * layer->in->shape.h * layer->in->shape.w == 1 && !net->inference)
-        warning_at(WARN_BATCH, layer->loc, "%s has one value of each channel in a batch of 1, which is its own mean: "
-                   "training needs a larger batch", layer->name);
+        warning_at(WARN_BATCH, layer->loc,
+                   "%s has only one value per channel with a batch of 1: training needs a larger batch",
+                   layer->name);
     for (int i = WEIGHT; i <= BIAS; i++) {
         if (!add_weight(net, layer, i == BIAS ? "bias" : "weight", 1, 1, &channels))
             return false;
