@@ -39,6 +39,10 @@ static const struct {
     [WARN_UNUSED] = {"unused", "a layer whose output is never used"},
     [WARN_BATCH] = {"batch", "a batch too small for batchnorm"},
     [WARN_LANES] = {"lanes", "--lanes=samples where it has no effect"},
+    [WARN_CHANNELS] = {"channels", "an input size with the channels last"},
+    [WARN_MOMENTUM] = {"momentum", "a momentum of batchnorm above 0.5"},
+    [WARN_SHORTCUT] = {"shortcut", "add of a label on the first layer of a branch, not before it"},
+    [WARN_LABEL] = {"label", "a label that is never used"},
 };
 
 static bool warning_off[NWARNINGS];

@@ -19,7 +19,9 @@ struct Name {
     const char *what;    /* "layer", "label" */
     Value *value;        /* of a label */
     const Scope *scope;
-    int count;
+    Name *place;         /* of a label: the entry "%3:7" of its place in the text, shared by all rounds of a repeat */
+    int count;           /* of a counter: so far; of a place: how often its label is read */
+    bool names_weights;  /* of a place: which is a use, too */
     Name *same_hash, *next;
 };
 
@@ -139,6 +141,21 @@ void set_label(const Scope *scope, const Token *label, const char *what, Value *
     name->what = what;
     name->scope = scope;
     name->value = value;
+    const char *place = format("%%%d:%d", label->loc.line, label->loc.column);
+    name->place = find(scope->names, place);
+    if (!name->place)
+        name->place = enter(scope->names, place);
+    name->place->name = label->text;
+    name->place->loc = label->loc;
+    name->place->names_weights |=
+        !strcmp(what, "block") || (!strcmp(what, "layer") && value->producer->nweights);
+}
+
+void warn_of_labels(const Names *names)
+{
+    for (const Name *name = names->first; name; name = name->next)
+        if (*name->key == '%' && !name->count && !name->names_weights)
+            warning_at(WARN_LABEL, name->loc, "the label '%s' is never used", name->name);
 }
 
 static bool is_visible(const Scope *from, const Scope *scope)
@@ -188,5 +205,7 @@ Value *find_label(const Scope *scope, const Token *label)
     const Name *name = seen_from(scope, label->text);
     if (!name)
         unknown_label(scope, label);
+    else
+        name->place->count++;
     return name ? name->value : NULL;
 }

@@ -55,6 +55,10 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_UNUSED,       /* a branch whose output nobody uses */
     WARN_BATCH,        /* a batch too small for its statistics */
     WARN_LANES,        /* --lanes=samples where it does nothing */
+    WARN_CHANNELS,     /* an input with its channels last */
+    WARN_MOMENTUM,     /* batchnorm's momentum as Keras means it */
+    WARN_SHORTCUT,     /* a label that names a branch's first layer where what comes in is meant */
+    WARN_LABEL,        /* a label that nobody reads */
     NWARNINGS
 } Warning;
 
@@ -210,6 +214,7 @@ struct Layer {
     const Use *use;      /* of the block that it stands in; NULL: none */
     const char *text;    /* the statement as written, one line, with arguments put in */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
+    const Token *label;  /* with which it begins a branch, a block, a repeat or the network; NULL: it does not */
     Arg freeze;          /* freeze=true, which every layer with weights takes */
     Value *in, *out;
     Value **more;        /* further inputs, for those that name some: add, concat, mul */
@@ -633,6 +638,7 @@ Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated)
 const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
 void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
+void warn_of_labels(const Names *);                        /* that are never used */
 
 /* ---- kinds.c and layer/: the table --------------------------------------------------------------------- */
 

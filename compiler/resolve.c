@@ -68,6 +68,12 @@ void say_where_from(const Value *value)
                 shape_text(value->shape));
 }
 
+static bool same_shapes(const Value *a, const Value *b)
+{
+    return a->shape.rank == b->shape.rank && a->shape.c == b->shape.c && a->shape.h == b->shape.h
+           && a->shape.w == b->shape.w;
+}
+
 bool same_shape(Net *net, Layer *layer)
 {
     (void)net;
@@ -452,6 +458,57 @@ static void warn_of_unused(const Net *net)
     diag_inside(NULL);
 }
 
+/* Does the output of `from` reach what `add` adds to? */
+static bool leads_to(const Layer *from, const Layer *add)
+{
+    const int first = from->out->id;
+    bool *reached = NEW_ARRAY(bool, add->out->id - first + 1);
+    reached[0] = true;
+    for (const Layer *layer = from->next; layer != add; layer = layer->next)
+        for (int k = -1; k < layer->nmore; k++) {
+            int id = (k < 0 ? layer->in : layer->more[k])->id;
+            reached[layer->out->id - first] |= id >= first && reached[id - first];
+        }
+    return add->in->id >= first && reached[add->in->id - first];
+}
+
+/* `{ x: conv 8 k3 p1; relu; conv 8 k3 p1; add x }` adds what the first conv gives, where nearly everybody
+ * means what comes in. It is said where that would fit, too. */
+static void warn_of_shortcuts(const Net *net)
+{
+    const Loc *said = NULL;
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        for (int k = 0; k < layer->nmore && !strcmp(layer->kind->name, "add"); k++) {
+            const Layer *first = layer->more[k]->producer;
+            const Token *label = first ? first->label : NULL;
+            if (!label || strcmp(label->text, layer->arg[0].label[k].text)
+                || !same_shapes(first->in, first->out)
+                || (said && said->line == label->loc.line && said->column == label->loc.column)
+                || !leads_to(first, layer))
+                continue;
+            said = &label->loc;
+            diag_inside(first->use);
+            warning_at(WARN_SHORTCUT, label->loc, "'add %s' adds the output of %s, not its input",
+                       label->text, first->name);
+            help_at(label->loc, "write `%s:; %s` for its input, or `%s; %s:` for its output", label->text,
+                    first->text, first->text, label->text);
+        }
+    diag_inside(NULL);
+}
+
+/* Sizes are CxHxW; images elsewhere often are HxWxC. */
+static void warn_of_channels(const Net *net, const Layer *input)
+{
+    Shape s = net->input;
+    if (s.rank != 3 || (s.w != 1 && s.w != 3 && s.w != 4) || s.w >= s.c || s.w >= s.h)
+        return;
+    Loc loc = input->arg[0].loc;
+    warning_at(WARN_CHANNELS, loc, "the input has %lld channels, height %lld and width %lld: sizes are CxHxW",
+               (long long)s.c, (long long)s.h, (long long)s.w);
+    help_at(loc, "write %s for %lld channel%s", shape_text(image_shape(s.w, s.c, s.h)), (long long)s.w,
+            s.w == 1 ? "" : "s");
+}
+
 /* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else mse. */
 static bool follow_loss(Net *net, Layer *loss)
 {
@@ -553,7 +610,8 @@ Net *resolve(const Ast *ast, const Options *options)
     net->batch = 32;
     net->inference = options->inference;
 
-    const Scope *scope = new_scope(new_names(), NULL, "", false);
+    Names *names = new_names();
+    const Scope *scope = new_scope(names, NULL, "", false);
     Loc end = {1, 1, 0};
     int n;
     for (const AstStatement *s = ast->statements; s; s = s->next)
@@ -578,10 +636,17 @@ Net *resolve(const Ast *ast, const Options *options)
         return NULL;
     net->in = net->out = new_value(net, NULL);
     net->in->shape = net->input;
+    warn_of_channels(net, input);
     bool good = true;
-    for (int i = 0; i < n && good; i++) {
-        diag_inside(written[i].use);
-        good = follow(net, &written[i]);
+    for (int i = 0, scopes = -1; i < n && good; i++) {
+        const Written *w = &written[i];
+        const Layer *before = i ? written[i - 1].layer : NULL;
+        bool begins = w->scope->id > scopes || (before && !strcmp(before->kind->name, "from"));
+        scopes = w->scope->id > scopes ? w->scope->id : scopes;
+        diag_inside(w->use);
+        if (w->layer && begins && w->statement->label.text)
+            w->layer->label = &w->statement->label;
+        good = follow(net, w);
     }
     diag_inside(NULL);
     if (!good)
@@ -595,6 +660,8 @@ Net *resolve(const Ast *ast, const Options *options)
         return NULL;
     }
     warn_of_unused(net);
+    warn_of_shortcuts(net);
+    warn_of_labels(names);
     return follow_loss(net, loss) ? net : NULL;
 }
 
