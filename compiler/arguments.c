@@ -403,11 +403,11 @@ static void letter_missing(Reading *r, const AstArg *given)
     const Param *first = kind->params;
     const bool channels = first->name && first->type == PARAM_CHANNELS && given->form == ARG_PLAIN;
     const Param *next = NULL;
-    for (const Param *p = first; p->name && !next; p++)
+    for (const Param *p = first; p->name && !next && given->form == ARG_PLAIN; p++)
         if (!p->name[1] && islower((unsigned char)*p->name) && !r->layer->arg[p - first].given && !gives(r, p)
             && written_as(p, given->value, 1))
             next = p;
-    if (channels && r->layer->arg[0].given && r->layer->arg[0].i[0] < 0 && !r->proposed
+    if (channels && r->corrected && r->layer->arg[0].given && r->layer->arg[0].i[0] < 0 && !r->proposed
         && (!next || strcmp(next->name, "k") || (strlen(text) > 1 && strcmp(text, "11")))) {
         /* A second number that is no kernel: `fc 10 20`, `conv 3 64 k3`. */
         const char *pair = format("%lld->%s", (long long)r->layer->arg[0].i[1], text);
