@@ -342,6 +342,11 @@ static void unknown_argument(Reading *r, Token name, Loc loc, const Token *value
 {
     if (correct(r, name, loc, value, n))
         return;
+    if (!errors_are_shown()) {
+        error_at(loc, "%s has no argument '%s'", r->kind->name, name.text);
+        lost(r, loc);
+        return;
+    }
     const Kind *kind = r->kind;
     const int most = MAX_ARGS + 1 + nforeign_words;
     const char **names = NEW_ARRAY(const char *, most), **ours = NEW_ARRAY(const char *, most);

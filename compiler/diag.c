@@ -354,6 +354,11 @@ int error_count(void)
     return errors;
 }
 
+bool errors_are_shown(void)
+{
+    return printed < MAX_ERRORS;
+}
+
 /* ---- The other two voices ----------------------------------------------------------------------------- */
 
 /* These may run when the arena is out of memory, so they take none. */
@@ -430,8 +435,9 @@ const char *closest(const char *word, const char *const *candidates, int n)
     if (length > MAX_WORD)
         return NULL;
     for (int i = 0; i < n; i++) {
-        if (!candidates[i] || strlen(candidates[i]) > MAX_WORD)
-            continue;
+        int difference = candidates[i] ? (int)strlen(candidates[i]) - length : MAX_WORD;
+        if (abs(difference) > (length + 1) / 3 || length + difference > MAX_WORD)
+            continue; /* each letter more or less is an edit */
         int distance = edits(word, candidates[i]);
         if (distance <= (length + 1) / 3 && distance < length && (!found || distance < best)) {
             best = distance;

@@ -568,6 +568,7 @@ void help_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* the same: wh
 void diag_inside(const Use *);                                   /* messages from now on are about the text inside; NULL: none */
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
+bool errors_are_shown(void);                                     /* false: there are so many that the next is not */
 void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
 void bug(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;       /* we are wrong: aborts */
 const char *closest(const char *word, const char *const *candidates, int n); /* "did you mean"; or NULL */

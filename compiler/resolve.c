@@ -236,6 +236,8 @@ const Kind *kind_meant(const char *word, bool loss)
 /* "did you mean": the kind nearest to a word, by nnc's words and other tools'; NULL: none is near. */
 static const Kind *kind_near(const char *word, bool loss)
 {
+    if (!errors_are_shown())
+        return NULL; /* nobody would see it */
     const char **names = NEW_ARRAY(const char *, nkinds + nforeign_words);
     int n = 0;
     for (int i = 0; i < nkinds; i++)
