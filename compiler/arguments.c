@@ -14,6 +14,8 @@
 
 #include "nnc.h"
 
+enum { LONGEST_LIST = 16 }; /* of values in what is to be written instead */
+
 /* A statement on its way. */
 typedef struct Reading {
     const AstStatement *statement;
@@ -189,13 +191,14 @@ static const char *our_value(const Param *param, const char *text)
     const Word *word = find_word(WORD_VALUE, text, NULL);
     if (word && word->ours && isdigit((unsigned char)*word->ours) && !strcmp(param->name, "p"))
         return word->ours;
-    return *text && strspn(text, "0123456789x") == strlen(text) ? text : NULL;
+    const char *digits = param->type == PARAM_PAIR || param->type == PARAM_SIZE ? "0123456789x" : "0123456789";
+    return *text && strspn(text, digits) == strlen(text) ? text : NULL;
 }
 
 /* The argument as nnc has it; NULL: nobody knows. Four values are a padding as ONNX has it. */
 static const char *written_as(const Param *param, const Token *value, int n)
 {
-    const char *text = our_value(param, value[0].text);
+    const char *text = n <= LONGEST_LIST ? our_value(param, value[0].text) : NULL;
     for (int i = 1; i < n && text; i++) {
         const char *more = our_value(param, value[i].text);
         if (param->type != PARAM_NUMBERS && (param->type != PARAM_PAIR || i >= 4))
@@ -386,6 +389,8 @@ static bool begins_statement(const char *word)
 /* Does the statement give that parameter, here or further on, by its letter or by another tool's name? */
 static bool gives(const Reading *r, const Param *param)
 {
+    if (r->proposed & 1u << (param - r->kind->params))
+        return true;
     for (const AstArg *arg = r->statement->args; arg; arg = arg->next) {
         const char *text = arg->value[0].text;
         if (arg->form == ARG_PLAIN && text[0] == param->name[0] && isdigit((unsigned char)text[1]))
@@ -397,7 +402,7 @@ static bool gives(const Reading *r, const Param *param)
         if (arg->form == ARG_NAMED && !strcmp(arg->name.text, param->name))
             return true;
     }
-    return r->proposed & 1u << (param - r->kind->params);
+    return false;
 }
 
 /* A number without a letter that no parameter takes: `conv 16 3 2 1` is k3 s2 p1, in PyTorch's order. */
@@ -409,8 +414,8 @@ static void letter_missing(Reading *r, const AstArg *given)
     const bool channels = first->name && first->type == PARAM_CHANNELS && given->form == ARG_PLAIN;
     const Param *next = NULL;
     for (const Param *p = first; p->name && !next && given->form == ARG_PLAIN; p++)
-        if (!p->name[1] && islower((unsigned char)*p->name) && !r->layer->arg[p - first].given && !gives(r, p)
-            && written_as(p, given->value, 1))
+        if (!p->name[1] && islower((unsigned char)*p->name) && !r->layer->arg[p - first].given
+            && written_as(p, given->value, 1) && !gives(r, p))
             next = p;
     if (channels && r->corrected && r->layer->arg[0].given && r->layer->arg[0].i[0] < 0 && !r->proposed
         && (!next || strcmp(next->name, "k") || (strlen(text) > 1 && strcmp(text, "11")))) {
@@ -558,12 +563,14 @@ static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *
     append(r, given->value[0].text);
 }
 
-/* An argument as it was written. */
+/* An argument as it was written; NULL: it is too long to be worth it. */
 static const char *text_of(const AstArg *given)
 {
     const char *text = given->form == ARG_NAMED ? format("%s=%s", given->name.text, given->value[0].text)
                      : given->form == ARG_ARROW ? format("%s->%s", given->value[0].text, given->value[1].text)
                                                 : given->value[0].text;
+    if (given->nvalues > LONGEST_LIST)
+        return NULL;
     for (int i = 1; given->form == ARG_NAMED && i < given->nvalues; i++)
         text = format("%s,%s", text, given->value[i].text);
     return text;
@@ -597,10 +604,11 @@ static void read_given(Reading *r)
             r->corrected = NULL; /* it would be given twice */
         const char *written =
             given->form == ARG_NAMED ? written_as(param, given->value, given->nvalues) : NULL;
+        const char *text = text_of(given);
         if (read_value(r->kind, param, given, rest_of(given->value[0], begin), arg))
-            append(r, text_of(given));
+            append(r, text);
         else /* what is out of range stays so */
-            append(r, written && strcmp(written, text_of(given)) ? written : NULL);
+            append(r, written && text && strcmp(written, text) ? written : NULL);
     }
 }
 
@@ -632,7 +640,7 @@ bool read_arguments(const AstStatement *statement, const Kind *kind, Layer *laye
     Reading r = {.statement = statement, .kind = kind, .layer = layer,
                  .corrected = kind->role == ROLE_LOSS ? format("loss %s", kind->name) : kind->name};
     read_given(&r);
-    if (r.corrected) /* else what is missing may be what was mistyped */
+    if (r.corrected || error_count() == errors) /* else what is missing may be what was mistyped */
         read_defaults(&r);
     if (r.show_syntax)
         note_at(r.at, "the syntax is: %s", kind->syntax);
