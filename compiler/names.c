@@ -9,7 +9,7 @@
 
 #include "nnc.h"
 
-enum { BUCKETS = 4096 };
+enum { BUCKETS = 4096, MOST_WARNINGS = 20 };
 
 typedef struct Name Name;
 struct Name {
@@ -151,10 +151,12 @@ void set_label(const Scope *scope, const Token *label, const char *what, Value *
         !strcmp(what, "block") || (!strcmp(what, "layer") && value->producer->nweights);
 }
 
+/* The first of them: who has more will find them when these are gone. */
 void warn_of_labels(const Names *names)
 {
-    for (const Name *name = names->first; name; name = name->next)
-        if (*name->key == '%' && !name->count && !name->names_weights)
+    int said = 0;
+    for (const Name *name = names->first; name && said < MOST_WARNINGS; name = name->next)
+        if (*name->key == '%' && !name->count && !name->names_weights && ++said)
             warning_at(WARN_LABEL, name->loc, "the label '%s' is never used", name->name);
 }
 
