@@ -1,12 +1,13 @@
 /* diag.c: the three voices for errors.
  *
  *   error_at, warning_at, note_at   the user's text is wrong: place, message, the line itself and a caret
+ *   help_at                         and what to write instead, without the line
  *   fail                            the environment failed (a file, memory): exits 2
  *   bug                             we are wrong: aborts
  *
  * What comes in: a place in the text and what there is to say. What goes out, to the stream of diag_start:
  *
- *     net.nn:3:9: error: 5 channels come in, not 3
+ *     net.nn:3:6: error: conv expects 3 input channels, but its input has 5 (5x8x8)
  *         3 | conv 3->16 k3 s2
  *           |      ^~~~~
  *
@@ -32,12 +33,16 @@ enum {
 static const struct {
     const char *name, *help;
 } warnings[NWARNINGS] = {
-    [WARN_UNROLL] = {"unroll", "--unroll=full predicted to be unreasonably large or slow to compile"},
-    [WARN_PADDING] = {"padding", "a window that covers nothing but padding"},
-    [WARN_LOSS] = {"loss", "a loss that takes probabilities for logits"},
-    [WARN_UNUSED] = {"unused", "a branch whose output nobody uses"},
-    [WARN_BATCH] = {"batch", "a batch too small for its statistics"},
-    [WARN_LANES] = {"lanes", "--lanes=samples where samples can't lie in lanes"},
+    [WARN_UNROLL] = {"unroll", "code of --unroll=full that is very large or slow to compile"},
+    [WARN_PADDING] = {"padding", "a window that covers only padding"},
+    [WARN_LOSS] = {"loss", "a loss for logits behind softmax or sigmoid"},
+    [WARN_UNUSED] = {"unused", "a layer whose output is never used"},
+    [WARN_BATCH] = {"batch", "a batch too small for batchnorm"},
+    [WARN_LANES] = {"lanes", "--lanes=samples where it has no effect"},
+    [WARN_CHANNELS] = {"channels", "an input size with the channels last"},
+    [WARN_MOMENTUM] = {"momentum", "a momentum of batchnorm above 0.5"},
+    [WARN_SHORTCUT] = {"shortcut", "add of a label on the first layer of a branch, not before it"},
+    [WARN_LABEL] = {"label", "a label that is never used"},
 };
 
 static bool warning_off[NWARNINGS];
@@ -272,7 +277,7 @@ static void print_message(Loc loc, const char *voice, const char *color, const c
     paint("0");
     fprintf(out(), "%s\n", suffix);
     bool shown = loc.line == last_place.line && loc.column == last_place.column && loc.length == last_place.length;
-    if (loc.line > 0 && text && !(shown && strcmp(voice, "note") == 0))
+    if (loc.line > 0 && text && !(shown && strcmp(voice, "note") == 0) && strcmp(voice, "help") != 0)
         print_line(loc);
     last_place = loc;
 }
@@ -327,6 +332,16 @@ void note_at(Loc loc, const char *fmt, ...)
     va_end(list);
 }
 
+void help_at(Loc loc, const char *fmt, ...)
+{
+    if (last_was_hidden)
+        return;
+    va_list list;
+    va_start(list, fmt);
+    print_message(loc, "help", "1;32", vformat(fmt, list), "");
+    va_end(list);
+}
+
 void warning_at(Warning warning, Loc loc, const char *fmt, ...)
 {
     say_where_used();
@@ -349,6 +364,11 @@ void warning_at(Warning warning, Loc loc, const char *fmt, ...)
 int error_count(void)
 {
     return errors;
+}
+
+bool errors_are_shown(void)
+{
+    return printed < MAX_ERRORS;
 }
 
 /* ---- The other two voices ----------------------------------------------------------------------------- */
@@ -423,7 +443,7 @@ static int edits(const char *a, const char *b)
 }
 
 /* The candidate nearest to word, the first among equals; NULL when none is near enough to be what was meant
- * (one edit in three letters). Candidates may be NULL. */
+ * (one edit in three letters, and in one or two). Candidates may be NULL. */
 const char *closest(const char *word, const char *const *candidates, int n)
 {
     int length = (int)strlen(word), best = 0;
@@ -431,10 +451,11 @@ const char *closest(const char *word, const char *const *candidates, int n)
     if (length > MAX_WORD)
         return NULL;
     for (int i = 0; i < n; i++) {
-        if (!candidates[i] || strlen(candidates[i]) > MAX_WORD)
-            continue;
+        int difference = candidates[i] ? (int)strlen(candidates[i]) - length : MAX_WORD;
+        if (abs(difference) > (length + 1) / 3 || length + difference > MAX_WORD)
+            continue; /* each letter more or less is an edit */
         int distance = edits(word, candidates[i]);
-        if (distance <= (length + 2) / 3 && distance < length && (!found || distance < best)) {
+        if (distance <= (length + 1) / 3 && distance < length && (!found || distance < best)) {
             best = distance;
             found = candidates[i];
         }

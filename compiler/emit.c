@@ -132,8 +132,9 @@ static void put_params_struct(FILE *f, const Plan *plan)
     for (int statistics = 0; statistics < 2; statistics++) {
         const Weight *w = next_weight(plan->net->weights, statistics);
         if (statistics && w)
-            fprintf(f, "    /* Statistics of the data, which %s: */\n",
-                    plan->training.prog ? format("%s_backward keeps and no optimizer touches", p) : "training has kept");
+            fprintf(f, "    /* Running statistics, %s: */\n",
+                    plan->training.prog ? format("which %s_backward updates and no optimizer changes", p)
+                                        : "as training left them");
         for (const Weight *next; w; w = next) {
             next = next_weight(w->next, statistics);
             fprintf(f, "    %sfloat %s%s;   /* %s %s */\n", align, c_name(w->name), weight_arrays(w), w->name, weight_shape(w));
@@ -148,7 +149,7 @@ static void put_params_struct(FILE *f, const Plan *plan)
         align = "";
     }
     if (plan->forward.prepared)
-        fprintf(f, "    /* What %s_prepare works out of the weights above, and which weights these were. */\n"
+        fprintf(f, "    /* What %s_prepare computes from the weights above, and a stamp of those weights. */\n"
                    "    float prepared[%lld];\n    uint64_t prepared_for;\n", p, (long long)plan->forward.prepared);
     fprintf(f, "} %s_params;\n\n", p);
 }
@@ -157,7 +158,7 @@ static const char *target_text(const Plan *plan)
 {
     const Net *net = plan->net;
     if (!net->int_targets)
-        return format("n x %lld numbers, as the answer has", (long long)net->targets);
+        return format("n x %lld numbers, one for each output", (long long)net->targets);
     if (net->targets == 1)
         return format("n class labels, 0 to %lld", (long long)(net->out->shape.c - 1));
     return format("n x %lld class labels (H, W order), 0 to %lld", (long long)net->targets, (long long)(net->out->shape.c - 1));
@@ -169,9 +170,9 @@ static void put_prototypes(FILE *f, const Plan *plan)
     fprintf(f, "/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */\n"
                "void %s_init(%s_params *p, uint64_t seed);\n\n", p, p);
     if (plan->forward.prepared)
-        fprintf(f, "/* Works out of the weights what %s_forward reads beside them. %s_init and nn_load have called it; call it after writing\n"
-                   " * weights in another way, as nn_set does, or else each %s_forward works them out anew, where it sees that they have\n"
-                   " * changed: it looks at the first and the last of each tensor. */\n"
+        fprintf(f, "/* Computes from the weights what %s_forward also reads (folded or transformed copies). %s_init and nn_load call it.\n"
+                   " * Call it yourself after changing weights in another way, such as nn_set. If you don't, each %s_forward computes it\n"
+                   " * again when it sees a change: it looks at the first and the last weight of each tensor. */\n"
                    "void %s_prepare(%s_params *p);\n\n", p, p, p, p, p);
     fprintf(f, "/* Inference for n samples, 1 <= n <= %s_BATCH: x is n x %s_INPUT, y gets n x %s_OUTPUT", P, P, P);
     fprintf(f, "%s.\n * x and y must not overlap. */\n", !strcmp(plan->net->out->producer->kind->name, "softmax") ? " probabilities" : "");
@@ -183,7 +184,7 @@ static void put_prototypes(FILE *f, const Plan *plan)
             plan->net->int_targets ? "\n * A label outside that range makes the loss NaN." : "",
             plan->training.prog->draws ? "\n * Dropout draws from w->rng, which the caller sets once; each call moves it on." : "");
     if (!*backward_const(plan))
-        fprintf(f, "/* It also moves the running statistics in p towards those of the batch. */\n");
+        fprintf(f, "/* It also updates the running statistics in p. */\n");
     fprintf(f, "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g);\n\n",
             p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
 }
@@ -207,7 +208,7 @@ static void put_header(FILE *f, const Plan *plan)
         {"INPUT", shape_count(net->input), net->input.rank == 3 ? "floats in one sample, C,H,W order" : "floats in one sample"},
         {"OUTPUT", shape_count(net->out->shape), net->out->shape.rank == 3 ? "floats in one answer, C,H,W order" : "floats in one answer"},
         {"TARGETS", net->targets, net->int_targets ? "labels of one sample" : "floats in one sample's target"},
-        {"BATCH", net->batch, "the most samples a call may carry"},
+        {"BATCH", net->batch, "maximum number of samples in a call"},
         {"PARAMS", net->nparams, "learnable parameters"},
         {"FLOATS", plan->floats, "floats in the weights, padding (always 0) included"},
     };
@@ -215,7 +216,7 @@ static void put_header(FILE *f, const Plan *plan)
         fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", P, sizes[i].name, (long long)sizes[i].value, sizes[i].text);
     fprintf(f, "\n");
     put_params_struct(f, plan);
-    fprintf(f, "/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */\ntypedef struct %s_work {\n", p);
+    fprintf(f, "/* Scratch memory of a call. Between calls only rng keeps its value. */\ntypedef struct %s_work {\n", p);
     fprintf(f, "    NN_ALIGNED float arena[%lld];\n", (long long)(plan->arena ? plan->arena : 16));
     fprintf(f, "    uint64_t rng;   /* where dropout draws from */\n} %s_work;\n\n", p);
     fprintf(f, "extern const nn_model %s_model;   /* names, sizes and functions, for the runtime */\n\n", p);
@@ -388,7 +389,7 @@ static void put_head(FILE *f, const Plan *plan)
             unrolls[o->unroll], plan->target->name, math, lanes[o->lanes], tile, blocks, o->inference ? " --inference" : "");
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n", plan->target->cflags);
     if (plan->training.samples)
-        fprintf(f, " * Training has its lanes over samples: it takes %lld at once, one in each.\n", (long long)plan->training.samples);
+        fprintf(f, " * Training takes %lld samples at once, one in each lane of a vector.\n", (long long)plan->training.samples);
     fprintf(f, " *\n");
     put_layers(f, plan);
     fprintf(f, " */\n");

@@ -78,7 +78,7 @@ static size_t word_length(const char *text)
 static bool unknown_argument(const Place *place, const char *name, Loc loc)
 {
     if (!place->block) {
-        error_at(loc, "'$%s' stands for a block's argument, but this is no block", name);
+        error_at(loc, "'$%s' is outside of a block: only blocks have arguments", name);
         return false;
     }
     const AstStatement *definition = place->block->definition;
@@ -110,7 +110,7 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
         if (!value)
             return unknown_argument(place, name, loc);
         if (strlen(value) > LONGEST) { /* each block may double it */
-            error_at(loc, "what '$%s' stands for has more than %d letters", name, LONGEST);
+            error_at(loc, "the value of '$%s' has more than %d characters", name, LONGEST);
             return false;
         }
         result = format("%s%.*s%s", result, (int)(dollar - text), text, value);
@@ -167,15 +167,15 @@ static void define(Expansion *e, const AstStatement *s)
 {
     const AstArg *name = s->args;
     if (s->label.text)
-        error_at(s->label.loc, "block takes no label");
+        error_at(s->label.loc, "a block definition cannot have a label");
     if (!name || name->form != ARG_PLAIN || name->next || !is_identifier(name->value[0].text) || !s->braced) {
-        error_at(s->loc, "a block is written: block NAME(a, b) { statements }");
+        error_at(s->loc, "expected block NAME(a, b) { statements }");
         return;
     }
     const char *text = name->value[0].text;
     const Block *other = find_block(e, text);
     if (find_kind(text)) {
-        error_at(name->loc, "'%s' is a kind of statement: call the block something else", text);
+        error_at(name->loc, "'%s' is already a kind of statement: give the block another name", text);
         return;
     }
     if (other) {
@@ -185,7 +185,7 @@ static void define(Expansion *e, const AstStatement *s)
     }
     for (int i = 0; i < s->nlist; i++) {
         if (!is_identifier(s->list[i].text))
-            error_at(s->list[i].loc, "the name of an argument consists of letters, digits and '_'");
+            error_at(s->list[i].loc, "the name of an argument must consist of letters, digits and '_'");
         for (int k = 0; k < i; k++)
             if (!strcmp(s->list[i].text, s->list[k].text))
                 error_at(s->list[i].loc, "block %s has two arguments '%s'", text, s->list[i].text);
@@ -206,8 +206,13 @@ static void unknown_block(const Expansion *e, const Token *name)
     for (const Block *block = e->blocks; block; block = block->next)
         names[n++] = block->name;
     const char *near = closest(name->text, names, n);
-    if (find_kind(name->text))
-        error_at(name->loc, "%s takes no parentheses: arguments stand apart by spaces, as in 'conv 3->16 k3'", name->text);
+    const Kind *kind = find_kind(name->text);
+    if (!kind)
+        kind = kind_meant(name->text, false);
+    if (kind)
+        error_at(name->loc,
+                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
+                 kind->name);
     else if (near)
         error_at(name->loc, "there is no block '%s'; did you mean %s?", name->text, near);
     else
@@ -231,7 +236,8 @@ static Written *add_written(Expansion *e)
 static bool is_too_large(Expansion *e, Loc loc)
 {
     if (!e->too_many && ++e->steps > MOST_WRITTEN) {
-        error_at(loc, "the network is too large: written out it has more than %d statements", MOST_WRITTEN);
+        error_at(loc, "the network is too large: with repeats and blocks written out it has more than %d statements",
+                 MOST_WRITTEN);
         e->too_many = true;
     }
     return e->too_many;
@@ -243,13 +249,13 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
 {
     const AstStatement *definition = block->definition;
     if (call->braced || call->args) {
-        error_at(call->loc, "a block is used with what stands between its parentheses alone: %s(%s)", block->name,
+        error_at(call->loc, "expected %s(%s) and nothing else", block->name,
                  definition->nlist ? "..." : "");
         return;
     }
     if (!call->listed || call->nlist != definition->nlist) {
-        error_at(call->loc, "block %s takes %d argument%s between parentheses, not %d", block->name, definition->nlist,
-                 definition->nlist == 1 ? "" : "s", call->nlist);
+        error_at(call->loc, "block %s expects %d argument%s in parentheses, got %d", block->name,
+                 definition->nlist, definition->nlist == 1 ? "" : "s", call->nlist);
         note_at(definition->loc, "the block is defined here");
         return;
     }
@@ -276,9 +282,9 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
 {
     const AstArg *times = s->args;
     if (s->label.text)
-        error_at(s->label.loc, "repeat takes no label");
+        error_at(s->label.loc, "repeat cannot have a label");
     if (!times || times->form != ARG_PLAIN || times->next || s->listed || !s->braced) {
-        error_at(s->loc, "a repeat is written: repeat N { statements }");
+        error_at(s->loc, "expected repeat N { statements }");
         return;
     }
     const char *text = times->value[0].text;
@@ -286,7 +292,7 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
     for (const char *c = text; *c && n >= 0 && n <= MOST_WRITTEN; c++)
         n = isdigit((unsigned char)*c) ? 10 * n + (*c - '0') : -1;
     if (n < 0 || n > MOST_WRITTEN) {
-        error_at(times->loc, "repeat needs a whole number from 0 to %d, not '%s'", MOST_WRITTEN, text);
+        error_at(times->loc, "repeat expects a whole number from 0 to %d, not '%s'", MOST_WRITTEN, text);
         return;
     }
     int errors = error_count();
@@ -306,7 +312,7 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
         return;
     if (kind && !strcmp(kind, "block")) {
         if (!place->top)
-            error_at(s->loc, "a block is defined outside of other blocks and of repeats");
+            error_at(s->loc, "a block cannot be defined inside a block or a repeat");
         return;
     }
     if (kind && !strcmp(kind, "repeat")) {
@@ -323,7 +329,7 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
         return;
     }
     if (filled->braced) {
-        error_at(filled->loc, "%s takes no statements between braces: only repeat and block do", kind);
+        error_at(filled->loc, "%s takes no braces: only repeat and block do", kind);
         return;
     }
     const char *text = text_at(e, s->loc);

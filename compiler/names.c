@@ -9,7 +9,7 @@
 
 #include "nnc.h"
 
-enum { BUCKETS = 4096 };
+enum { BUCKETS = 4096, MOST_WARNINGS = 20 };
 
 typedef struct Name Name;
 struct Name {
@@ -19,7 +19,9 @@ struct Name {
     const char *what;    /* "layer", "label" */
     Value *value;        /* of a label */
     const Scope *scope;
-    int count;
+    Name *place;         /* of a label: the entry "%3:7" of its place in the text, shared by all rounds of a repeat */
+    int count;           /* of a counter: so far; of a place: how often its label is read */
+    bool names_weights;  /* of a place: which is a use, too */
     Name *same_hash, *next;
 };
 
@@ -118,12 +120,13 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
         return full;
     }
     if (strcmp(taken->name, full) && strcmp(c_name(taken->name), full) && !strcmp(c_name(taken->name), c_name(full)))
-        error_at(label->text ? label->loc : loc, "'%s' and '%s' would be one name in C: give one of them another label", full,
-                 taken->name);
+        error_at(label->text ? label->loc : loc,
+                 "'%s' and '%s' have the same name in C: give one of them another label", full, taken->name);
     else if (label->text)
-        error_at(label->loc, "the name '%s' is taken", label->text);
+        error_at(label->loc, "the name '%s' is already used", label->text);
     else
-        error_at(loc, "this %s would be called '%s', but that name is taken: give it a label", what, full);
+        error_at(loc, "this %s would be called '%s', but that name is already used: give it a label", what,
+                 full);
     note_at(taken->loc, "'%s' is this %s", taken->name, taken->what);
     return NULL;
 }
@@ -138,6 +141,23 @@ void set_label(const Scope *scope, const Token *label, const char *what, Value *
     name->what = what;
     name->scope = scope;
     name->value = value;
+    const char *place = format("%%%d:%d", label->loc.line, label->loc.column);
+    name->place = find(scope->names, place);
+    if (!name->place)
+        name->place = enter(scope->names, place);
+    name->place->name = label->text;
+    name->place->loc = label->loc;
+    name->place->names_weights |=
+        !strcmp(what, "block") || (!strcmp(what, "layer") && value->producer->nweights);
+}
+
+/* The first of them: who has more will find them when these are gone. */
+void warn_of_labels(const Names *names)
+{
+    int said = 0;
+    for (const Name *name = names->first; name && said < MOST_WARNINGS; name = name->next)
+        if (*name->key == '%' && !name->count && !name->names_weights && ++said)
+            warning_at(WARN_LABEL, name->loc, "the label '%s' is never used", name->name);
 }
 
 static bool is_visible(const Scope *from, const Scope *scope)
@@ -173,8 +193,9 @@ static void unknown_label(const Scope *scope, const Token *label)
         error_at(label->loc, "%s has no label: write one before it, as in 'x: conv 16 k3', and name that", label->text);
         note_at(layer->loc, "%s is this %s", label->text, layer->what);
     } else if (hidden) {
-        error_at(label->loc, "the label '%s' cannot be seen from here", label->text);
-        note_at(hidden->loc, "it stands here; a block has labels of its own, and so has each round of a repeat");
+        error_at(label->loc, "the label '%s' is not visible here", label->text);
+        note_at(hidden->loc,
+                "it is defined here; labels in a block, or in a round of a repeat, are visible only inside");
     } else if (near)
         error_at(label->loc, "there is no label '%s' before this; did you mean %s?", label->text, near);
     else
@@ -186,5 +207,7 @@ Value *find_label(const Scope *scope, const Token *label)
     const Name *name = seen_from(scope, label->text);
     if (!name)
         unknown_label(scope, label);
+    else
+        name->place->count++;
     return name ? name->value : NULL;
 }

@@ -55,6 +55,10 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_UNUSED,       /* a branch whose output nobody uses */
     WARN_BATCH,        /* a batch too small for its statistics */
     WARN_LANES,        /* --lanes=samples where it does nothing */
+    WARN_CHANNELS,     /* an input with its channels last */
+    WARN_MOMENTUM,     /* batchnorm's momentum as Keras means it */
+    WARN_SHORTCUT,     /* a label that names a branch's first layer where what comes in is meant */
+    WARN_LABEL,        /* a label that nobody reads */
     NWARNINGS
 } Warning;
 
@@ -210,6 +214,7 @@ struct Layer {
     const Use *use;      /* of the block that it stands in; NULL: none */
     const char *text;    /* the statement as written, one line, with arguments put in */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
+    const Token *label;  /* with which it begins a branch, a block, a repeat or the network; NULL: it does not */
     Arg freeze;          /* freeze=true, which every layer with weights takes */
     Value *in, *out;
     Value **more;        /* further inputs, for those that name some: add, concat, mul */
@@ -569,9 +574,11 @@ const char *closest_warning(const char *name);             /* or NULL */
 
 void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
 void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
+void help_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* the same: what to write instead */
 void diag_inside(const Use *);                                   /* messages from now on are about the text inside; NULL: none */
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
+bool errors_are_shown(void);                                     /* false: there are so many that the next is not */
 void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
 void bug(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;       /* we are wrong: aborts */
 const char *closest(const char *word, const char *const *candidates, int n); /* "did you mean"; or NULL */
@@ -642,12 +649,28 @@ Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated)
 const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
 void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
+void warn_of_labels(const Names *);                        /* that are never used */
 
 /* ---- kinds.c and layer/: the table --------------------------------------------------------------------- */
 
 extern const Kind *const kinds[];
 extern const int nkinds;
 const Kind *find_kind(const char *name);                   /* NULL: none */
+
+/* ---- words.c: what other tools call things ---------------------------------------------------------------- */
+
+typedef enum WordUse { WORD_KIND, WORD_LOSS, WORD_ARGUMENT, WORD_VALUE } WordUse;
+
+typedef struct Word {
+    WordUse use;
+    const char *word;    /* in small letters, without '_' */
+    const char *ours;    /* what nnc has for it; "": nothing, and nothing is needed; NULL: see say */
+    const char *say;     /* what ours does not say: "is not in ...", "write ..." */
+} Word;
+extern const Word foreign_words[];
+extern const int nforeign_words;
+const Word *find_word(WordUse, const char *text, const Word *after); /* the next row behind that; NULL: none */
+bool same_word(const char *, const char *);                /* but for upper and lower case and '_' */
 
 /* ---- resolve.c, arguments.c: Ast to Net ---------------------------------------------------------------------- */
 
@@ -656,7 +679,9 @@ enum { MOST_ELEMENTS = 0x7fffffff };                       /* of a tensor: so th
 Net *resolve(const Ast *, const Options *);                /* NULL after errors */
 void dump_net(FILE *, const Net *);
 void verify_net(const Net *);
-bool read_arguments(const AstStatement *, const Kind *, Layer *); /* false after errors */
+/* False after errors. Then *corrected is the statement as it should be, if that is known; else NULL. */
+bool read_arguments(const AstStatement *, const Kind *, Layer *, const char **corrected);
+const Kind *kind_meant(const char *word, bool loss);       /* by another spelling or tool; or NULL */
 const char *shape_text(Shape);                             /* "16x8x8" or "784" */
 int64_t shape_count(Shape);
 Shape flat_shape(int64_t n);
@@ -669,6 +694,7 @@ bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, cons
 int64_t parameters_of(const Layer *);                       /* that are learnt */
 bool add_statistic(Net *, Layer *, const char *name, double start, int rank, const int64_t *dim);
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
+bool groups_divide(const Arg *groups, int64_t channels, const char *what); /* "input channels" */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
 void say_where_from(const Value *);                        /* a note: which layer gives it, and its shape */
 /* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */

@@ -14,7 +14,7 @@
 
 typedef enum OptionId {
     OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_MATH, OPT_LANES, OPT_TILE, OPT_BLOCKS, OPT_INFERENCE,
-    OPT_MAIN, OPT_CHECK, OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
+    OPT_CHECK, OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
 } OptionId;
 
 static const struct Option {
@@ -26,26 +26,25 @@ static const struct Option {
     {"-o", "FILE.c", OPT_OUTPUT, "write FILE.c and FILE.h; FILE is the C prefix (default: the input's name)"},
     {"--prefix", "NAME", OPT_PREFIX, "another C prefix: NAME_forward, NAME_BATCH"},
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
-    {"--batch", "N", OPT_BATCH, "the most samples a call may carry, as the statement `batch`"},
-    {"--unroll", "auto|full|tile|none", OPT_UNROLL, "how much straight-line code to write (default: auto)"},
+    {"--batch", "N", OPT_BATCH, "the maximum number of samples in a call, as the statement `batch`"},
+    {"--unroll", "auto|full|tile|none", OPT_UNROLL, "how much straight-line code to generate (default: auto)"},
     {"--target", "generic|scalar|avx2|avx512|neon", OPT_TARGET,
-     "the code's shape: vectors of 8 floats, plain C99, or a machine's (default: generic)"},
+     "vectors of 8 floats for any machine, plain C99, or vectors of one machine (default: generic)"},
     {"--math", "auto|direct|winograd|F4x4,3x3|F2x2,3x3", OPT_MATH,
-     "3x3 convolutions as written, or with fewer multiplications (default: auto, where faster);\n"
-     "                         for experiments, only by the filter named"},
+     "3x3 convolutions directly, or by Winograd's algorithm (default: auto, whichever is faster);\n"
+     "                         F4x4,3x3 and F2x2,3x3, for experiments: Winograd with that tile size only"},
     {"--lanes", "auto|channels|samples", OPT_LANES,
-     "what the lanes of a vector hold in training (default: auto, whichever is faster)"},
-    {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors where they fit"},
-    {"--blocks", "N", OPT_BLOCKS, "for experiments: loops over N blocks where several can share one"},
-    {"--inference", NULL, OPT_INFERENCE, "the forward pass only"},
-    {"--main", NULL, OPT_MAIN, "(a later version) add a main()"},
+     "what a vector holds in training: channels or samples (default: auto, whichever is faster)"},
+    {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors, where possible"},
+    {"--blocks", "N", OPT_BLOCKS, "for experiments: process large images in N blocks, where possible"},
+    {"--inference", NULL, OPT_INFERENCE, "forward pass only"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
-    {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only if there is -o"},
-    {"--dump", "ast|net|prog|grad|plan", OPT_DUMP, "print that stage; write files only if there is -o"},
-    {"-MD", NULL, OPT_MD, "write FILE.nn.d, a rule for Make, too"},
-    {"-MF", "FILE", OPT_MF, "write that rule to FILE"},
+    {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only with -o"},
+    {"--dump", "ast|net|prog|grad|plan", OPT_DUMP, "print a stage of the compiler; write files only with -o"},
+    {"-MD", NULL, OPT_MD, "also write FILE.nn.d, the dependencies as a rule for Make"},
+    {"-MF", "FILE", OPT_MF, "write these dependencies to FILE"},
     {"-MT", "TARGET", OPT_MT, "the target of that rule"},
-    {"--color", "auto|always|never", OPT_COLOR, "colors in messages (default: auto, on a terminal)"},
+    {"--color", "auto|always|never", OPT_COLOR, "colored messages (default: auto, on a terminal)"},
     {"--help", NULL, OPT_HELP, "print this"},
     {"--version", NULL, OPT_VERSION, "print the version"},
 };
@@ -75,7 +74,7 @@ static void print_help(void)
     printf("\nWarnings (-WNAME turns one on, -Wno-NAME off; all are on):\n%s", warning_names());
     puts("  -Wall, -Wno-all        all of them\n"
          "  -Werror                warnings are errors");
-    puts("\nStatements end at a newline or ';', comments begin with '#', [ ] mark what may be left out:");
+    puts("\nStatements end at a newline or ';', comments begin with '#', [ ] marks what can be left out:");
     for (int i = 0; i < nkinds; i++) {
         if (!kinds[i]->syntax)
             continue;
@@ -110,14 +109,14 @@ static int choice(const char *option, const char *value, const char *choices)
         }
         word += length + 1;
     }
-    fail("%s=%s: it is one of %s%s", option, value, choices, did_you_mean(value, words, n));
+    fail("%s=%s: must be one of %s%s", option, value, choices, did_you_mean(value, words, n));
 }
 
 static void tile_value(const char *value, Options *o)
 {
     int rows, vectors, end = 0;
     if (sscanf(value, "%2dx%2d%n", &rows, &vectors, &end) != 2 || value[end] || rows < 1 || vectors < 1)
-        fail("--tile=%s: it is RxV, rows by vectors, such as 6x2", value);
+        fail("--tile=%s: must be RxV, rows by vectors, such as 6x2", value);
     o->tile_rows = rows;
     o->tile_vectors = vectors;
 }
@@ -126,7 +125,7 @@ static void blocks_value(const char *value, Options *o)
 {
     int blocks, end = 0;
     if (sscanf(value, "%4d%n", &blocks, &end) != 1 || value[end] || blocks < 1)
-        fail("--blocks=%s: it is a number of blocks, 1 or more", value);
+        fail("--blocks=%s: must be a number of blocks, 1 or more", value);
     o->blocks = blocks;
 }
 
@@ -140,7 +139,7 @@ static TargetName target_value(const char *value)
         names[i] = targets[i].name;
         list = format("%s%s%s", list, i > 0 ? "|" : "", names[i]);
     }
-    fail("--target=%s: it is one of %s%s", value, list, did_you_mean(value, names, NTARGETS));
+    fail("--target=%s: must be one of %s%s", value, list, did_you_mean(value, names, NTARGETS));
 }
 
 static void math_value(const char *value, Options *o)
@@ -155,7 +154,7 @@ static void math_value(const char *value, Options *o)
             o->filter = i > MATH_WINOGRAD ? names[i] : NULL;
             return;
         }
-    fail("--math=%s: it is one of %s%s", value, list, did_you_mean(value, names, n));
+    fail("--math=%s: must be one of %s%s", value, list, did_you_mean(value, names, n));
 }
 
 static void warning_value(const char *name)
@@ -163,7 +162,7 @@ static void warning_value(const char *name)
     if (warning_option(name))
         return;
     const char *near = closest_warning(name);
-    fail("unknown warning -W%s; %s", name, near ? format("did you mean -W%s?", near) : "--help lists them");
+    fail("unknown warning -W%s; %s", name, near ? format("did you mean -W%s?", near) : "nnc --help lists them");
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------- */
@@ -201,7 +200,7 @@ static void complete_names(Command *command, bool has_output)
     if (has_output) {
         size_t length = strlen(o->output_file);
         if (length < 3 || strcmp(o->output_file + length - 2, ".c") != 0 || o->output_file[length - 3] == '/')
-            fail("-o %s: the output's name must end in .c (FILE.h is written beside it)", o->output_file);
+            fail("-o %s: the name of the output must end in .c (FILE.h is written beside it)", o->output_file);
     } else if (from_stdin && command->writes) {
         fail("a network from standard input needs -o FILE.c");
     } else {
@@ -212,13 +211,13 @@ static void complete_names(Command *command, bool has_output)
     const char *stem = stem_of(o->output_file);
     for (const char *p = stem; *p && command->writes; p++)
         if (iscntrl((unsigned char)*p) || *p == '"' || *p == '\\')
-            fail("%s: this name can't stand in the output's #include; choose another with -o", o->output_file);
+            fail("%s: this name cannot be used in the output's #include; choose another with -o", o->output_file);
     if (o->prefix && !is_identifier(o->prefix))
-        fail("--prefix=%s: a prefix consists of letters, digits and '_', no digit first", o->prefix);
+        fail("--prefix=%s: a prefix must consist of letters, digits and '_', and not begin with a digit", o->prefix);
     if (!o->prefix)
         o->prefix = prefix_of(stem);
     if (strcasecmp(o->prefix, "nn") == 0)
-        fail("the prefix %s is the runtime's own; choose another with --prefix=NAME", o->prefix);
+        fail("the prefix %s is used by the runtime; choose another with --prefix=NAME", o->prefix);
 
     if (!command->writes)
         return;
@@ -295,7 +294,7 @@ Command parse_options(int argc, char **argv)
         }
         if (operands_only || word[0] != '-' || !word[1]) {
             if (o->input_file)
-                fail("one network at a time: %s and %s", o->input_file, word);
+                fail("only one network can be compiled at a time: %s and %s are given", o->input_file, word);
             o->input_file = word;
             continue;
         }
@@ -339,8 +338,6 @@ Command parse_options(int argc, char **argv)
         case OPT_INFERENCE:
             o->inference = true;
             break;
-        case OPT_MAIN:
-            fail("--main is not in this version of nnc");
         case OPT_CHECK:
             command.check = true;
             break;
@@ -375,7 +372,7 @@ Command parse_options(int argc, char **argv)
     }
 
     if (!o->input_file)
-        fail("no network given: nnc [options] FILE.nn (--help says more)");
+        fail("no network given; the usage is: nnc [options] FILE.nn (see nnc --help)");
     if (!dependencies && (command.dependency_file || command.dependency_target))
         fail("%s needs -MD", command.dependency_file ? "-MF" : "-MT");
     bool has_output = o->output_file != NULL;

@@ -58,6 +58,8 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
         parse->reported = parse->labelled = parse->in_list = false;
     if (parse->before == ':')
         parse->labelled = true;
+    if (type == '(' && !parse->in_list)
+        parse->list_of = parse->before_token;
     if (type == '(' || type == ')')
         parse->in_list = type == '(';
     if (parse->before == '}' && parse->braces)
@@ -68,7 +70,7 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
         parse->braces = brace;
         if (brace->depth > DEEPEST) { /* the parser's stack has an end */
             parse->reported = true;
-            error_at(*loc, "more than %d braces are open here", DEEPEST);
+            error_at(*loc, "braces are nested more than %d deep", DEEPEST);
             return YYEOF;
         }
     }
@@ -80,16 +82,17 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
 static const struct {
     const char *stray, *instead;
 } slips[] = {
+    {".", "names have no dots: write conv, not nn.Conv2d"},
     {"$", "it stands before the name of a block's argument, as in '$c'"},
-    {"[", "the brackets in the documentation only mark what may be left out"},
-    {"]", "the brackets in the documentation only mark what may be left out"},
+    {"[", "brackets in the documentation only mark what can be left out"},
+    {"]", "brackets in the documentation only mark what can be left out"},
     {"\"", "words need no quotes"},
     {"'", "words need no quotes"},
     {"/", "a comment begins with '#'"},
     {"|", "statements end at a newline or ';'"},
-    {">", "channels in and out are written 3->16"},
-    {"-", "channels in and out are written 3->16"},
-    {"\u2192", "channels in and out are written 3->16"},
+    {">", "input and output channels are written 3->16"},
+    {"-", "input and output channels are written 3->16"},
+    {"\u2192", "input and output channels are written 3->16"},
     {"*", "sizes are written 3x32x32"},
     {"\u00d7", "sizes are written 3x32x32"},
     {"\u2212", "a negative number is written with '-'"},
@@ -118,7 +121,7 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++)
         if (strcmp(character, slips[i].stray) == 0)
             instead = slips[i].instead;
-    error_at(place, "'%s' cannot stand here%s%s", character, instead ? ": " : "", instead ? instead : "");
+    error_at(place, "unexpected '%s'%s%s", character, instead ? ": " : "", instead ? instead : "");
     return place.length;
 }
 
@@ -158,19 +161,23 @@ void syntax_error(Parse *parse, Loc loc)
     } else if (before == '}')
         error_at(loc, "expected ';' or a new line after '}', found %s", found_text);
     else if (found == '{' && starts_statement(before))
-        error_at(loc, "a '{' stands behind its repeat or block, on the same line");
+        error_at(loc, "a '{' must be on the same line as its repeat or block");
     else if (found == ')' && !parse->in_list && before != '(')
-        error_at(loc, "')' cannot stand here: arguments stand apart by spaces, as in 'conv 3->16 k3'");
+        error_at(loc, "unexpected ')': arguments are separated by spaces, as in 'conv 3->16 k3'");
+    else if (parse->in_list && kind_meant(parse->list_of.text, false))
+        error_at(parse->list_of.loc,
+                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
+                 kind_meant(parse->list_of.text, false)->name);
     else if (parse->in_list || found == ')')
         error_at(loc, "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s", found_text);
     else if (before == ')')
         error_at(loc, "expected ';' or a new line after ')', found %s", found_text);
     else if (starts_statement(before) || before == ':')
-        error_at(loc, "a statement begins with the name of a layer, such as conv, not with %s", found_text);
+        error_at(loc, "expected the name of a layer, such as conv, found %s", found_text);
     else if (before == ARROW || before == '=' || before == ',')
         error_at(loc, "expected a value after %s, found %s", before_text, found_text);
     else if (found == ':' && parse->labelled)
-        error_at(parse->before_token.loc, "a statement has one label");
+        error_at(parse->before_token.loc, "a statement can have only one label");
     else if (found == ':' && before == WORD)
         error_at(parse->before_token.loc,
                  "a label stands before the name of the layer; is a ';' missing before '%s'?",
@@ -178,12 +185,12 @@ void syntax_error(Parse *parse, Loc loc)
     else if (found == ':')
         error_at(loc, "a label is a word, not %s", before_text);
     else if (found == ',')
-        error_at(loc, "arguments stand apart by spaces; ',' only separates the values of one argument, "
+        error_at(loc, "arguments are separated by spaces; ',' only separates the values of one argument, "
                       "as in 'mean=0.5,0.4,0.3'");
     else if (found == '=')
         error_at(loc, "expected the name of an argument before '=', as in 'bias=false', found %s", before_text);
     else if (found == ARROW)
-        error_at(loc, "'->' stands between the channels that come in and go out, once, as in '3->16'");
+        error_at(loc, "'->' stands between input and output channels, as in '3->16'");
     else
         bug("syntax_error: %s behind %s is no error", found_text, before_text);
 }
@@ -260,7 +267,8 @@ static void check_spaces(const AstStatement *statement)
     Loc before = statement->kind.loc;
     for (const AstArg *arg = statement->args; arg; arg = arg->next) {
         if (arg->loc.column == before.column + before.length)
-            error_at(arg->loc, "a space is missing before this argument (channels in and out are written 3->16)");
+            error_at(arg->loc,
+                     "missing space before this argument (input and output channels are written 3->16)");
         before = arg->loc;
     }
 }
@@ -294,7 +302,7 @@ bool is_identifier(const char *text)
 AstStatement *with_label(Token label, AstStatement *statement)
 {
     if (!is_identifier(label.text))
-        error_at(label.loc, "a label consists of letters, digits and '_'");
+        error_at(label.loc, "a label must consist of letters, digits and '_'");
     if (!statement) {
         statement = NEW(AstStatement);
         statement->loc = label.loc;
@@ -327,7 +335,7 @@ static bool check_text(const Source *source)
         if (*c == '\n')
             loc = (Loc){loc.line + 1, 1, 1};
     }
-    error_at(loc, "this is not a text file: it holds a NUL byte");
+    error_at(loc, "not a text file: it contains a NUL byte");
     return false;
 }
 

@@ -1024,7 +1024,8 @@ static void warn_if_unreasonable(const Plan *plan)
             }
     diag_inside(largest ? largest->layer->use : NULL);
     if (terms > MOST_POINTS) {
-        error_at(largest->layer->loc, "--unroll=full would write out %s points, %s of them in %s: use --unroll=tile or auto",
+        error_at(largest->layer->loc,
+                 "--unroll=full would write out %s operations, %s of them in %s: use --unroll=tile or auto",
                  thousands(terms), thousands(largest->terms), largest->name);
     } else if (bytes > UNREASONABLE_BYTES) {
         warning_at(WARN_UNROLL, largest->layer->loc,

@@ -64,7 +64,14 @@ const Arg *arg_of(const Layer *layer, const char *name)
 void say_where_from(const Value *value)
 {
     if (value->producer)
-        note_at(value->producer->loc, "%s gives %s", value->producer->name, shape_text(value->shape));
+        note_at(value->producer->loc, "the output of %s is %s", value->producer->name,
+                shape_text(value->shape));
+}
+
+static bool same_shapes(const Value *a, const Value *b)
+{
+    return a->shape.rank == b->shape.rank && a->shape.c == b->shape.c && a->shape.h == b->shape.h
+           && a->shape.w == b->shape.w;
 }
 
 bool same_shape(Net *net, Layer *layer)
@@ -78,8 +85,8 @@ bool want_image(const Layer *layer)
 {
     if (layer->in->shape.rank == 3)
         return true;
-    error_at(layer->loc, "%s needs CxHxW, but %s number%s without height and width come%s in", layer->kind->name,
-             shape_text(layer->in->shape), layer->in->shape.c == 1 ? "" : "s", layer->in->shape.c == 1 ? "s" : "");
+    error_at(layer->loc, "%s expects an image (CxHxW), but its input is flat: %s feature%s",
+             layer->kind->name, shape_text(layer->in->shape), layer->in->shape.c == 1 ? "" : "s");
     say_where_from(layer->in);
     return false;
 }
@@ -89,9 +96,19 @@ bool check_channels(const Layer *layer, int64_t come_in)
     const Arg *o = arg_of(layer, "O");
     if (o->i[0] < 0 || o->i[0] == come_in)
         return true;
-    error_at(o->loc, "%s is told that %lld come in, but there are %lld (%s)", layer->kind->name, (long long)o->i[0],
-             (long long)come_in, shape_text(layer->in->shape));
+    error_at(o->loc, "%s expects %lld input %s%s, but its input has %lld (%s)", layer->kind->name,
+             (long long)o->i[0], strcmp(layer->kind->name, "fc") ? "channel" : "feature",
+             o->i[0] == 1 ? "" : "s", (long long)come_in, shape_text(layer->in->shape));
     say_where_from(layer->in);
+    return false;
+}
+
+bool groups_divide(const Arg *groups, int64_t channels, const char *what)
+{
+    if (channels % groups->i[0] == 0)
+        return true;
+    error_at(groups->loc, "the number of %s (%lld) must be divisible by the number of groups (%lld)", what,
+             (long long)channels, (long long)groups->i[0]);
     return false;
 }
 
@@ -104,7 +121,8 @@ bool add_weight(Net *net, Layer *layer, const char *name, int64_t fan_in, int ra
     for (int i = 0; i < rank; i++)
         weight->count = product(weight->count, weight->dim[i] = dim[i]);
     if (weight->count > MOST_ELEMENTS - net->nparams) {
-        error_at(layer->loc, "%s is too large: a network may have %d weights", layer->kind->name, MOST_ELEMENTS);
+        error_at(layer->loc, "%s has too many weights: a network can have %d", layer->kind->name,
+                 MOST_ELEMENTS);
         return false;
     }
     /* kaiming_uniform_ with a = sqrt(5), as Conv2d and Linear reset their parameters. */
@@ -171,14 +189,16 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
         int64_t kernel = window.kernel[axis], padding = window.padding[axis];
         int64_t field = product(window.dilation[axis], kernel - 1) + 1;
         if (pool && padding > kernel / 2) {
-            error_at(arg_of(layer, "p")->loc, "the padding of %s must be at most half its kernel: padding %lld, kernel %lld",
+            error_at(arg_of(layer, "p")->loc,
+                     "the padding of %s must be at most half its kernel size: padding %lld, kernel size %lld",
                      name, (long long)padding, (long long)kernel);
             return false;
         }
         int64_t room = window.in[axis] + 2 * padding - field;
         if (room < 0) {
-            error_at(layer->loc, "the window of %s is larger than the padded input: %s %lld against %lld", name, side,
-                     (long long)field, (long long)(window.in[axis] + 2 * padding));
+            error_at(layer->loc, "the kernel of %s is larger than its padded input: %s %lld%s, input %s %lld",
+                     name, side, (long long)field, window.dilation[axis] > 1 ? " with dilation" : "", side,
+                     (long long)(window.in[axis] + 2 * padding));
             say_where_from(layer->in);
             return false;
         }
@@ -199,45 +219,87 @@ bool pool_shape(Net *net, Layer *layer)
 
 /* ---- Statements to layers ---------------------------------------------------------------------------- */
 
-static const Kind *kind_of_role(const Token *name, Role role, Role other)
+static bool is_statement(const Kind *kind)
 {
-    const Kind *kind = find_kind(name->text);
-    if (kind && (kind->role == role || (role != ROLE_LOSS && kind->role != ROLE_LOSS) || kind->role == other))
-        return kind;
-    const char *what = role == ROLE_LOSS ? "loss" : "kind of layer";
-    if (kind && kind->role == ROLE_LOSS) {
-        error_at(name->loc, "%s is a loss: write `loss %s`", name->text, name->text);
-        return NULL;
-    }
-    const char **names = NEW_ARRAY(const char *, nkinds);
+    return kind->role != ROLE_LOSS;
+}
+
+const Kind *kind_meant(const char *word, bool loss)
+{
+    for (int i = 0; i < nkinds; i++)
+        if (is_statement(kinds[i]) != loss && same_word(kinds[i]->name, word))
+            return kinds[i];
+    const Word *known = find_word(loss ? WORD_LOSS : WORD_KIND, word, NULL);
+    return known && known->ours ? find_kind(known->ours) : NULL;
+}
+
+/* "did you mean": the kind nearest to a word, by nnc's words and other tools'; NULL: none is near. */
+static const Kind *kind_near(const char *word, bool loss)
+{
+    if (!errors_are_shown())
+        return NULL; /* nobody would see it */
+    const char **names = NEW_ARRAY(const char *, nkinds + nforeign_words);
     int n = 0;
     for (int i = 0; i < nkinds; i++)
-        if ((kinds[i]->role == ROLE_LOSS) == (role == ROLE_LOSS))
+        if (is_statement(kinds[i]) != loss)
             names[n++] = kinds[i]->name;
-    const char *near = closest(name->text, names, n);
-    if (near)
-        error_at(name->loc, "unknown %s '%s'; did you mean %s?", what, name->text, near);
-    else {
-        char *list = format("%s", names[0]);
-        for (int i = 1; i < n; i++)
-            list = format("%s, %s", list, names[i]);
-        error_at(name->loc, "unknown %s '%s'", what, name->text);
-        note_at(name->loc, "there are %s", list);
-    }
-    return NULL;
+    for (int i = 0; i < nforeign_words; i++)
+        if (foreign_words[i].use == (loss ? WORD_LOSS : WORD_KIND))
+            names[n++] = foreign_words[i].word;
+    const char *near = closest(word, names, n);
+    return near ? kind_meant(near, loss) : NULL;
+}
+
+/* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. */
+static const Kind *unknown_kind(const Token *name, bool loss)
+{
+    const char *what = loss ? "loss" : "kind of layer", *text = name->text;
+    const Word *word = find_word(loss ? WORD_LOSS : WORD_KIND, text, NULL);
+    const Kind *meant = kind_meant(text, loss), *other = kind_meant(text, !loss), *near = NULL;
+    if (meant)
+        error_at(name->loc, "unknown %s '%s'; write %s", what, text, meant->name);
+    else if (word && !strncmp(word->say, "is ", 3))
+        error_at(name->loc, "'%s' %s", text, word->say);
+    else if (word)
+        error_at(name->loc, "unknown %s '%s'; %s", what, text, word->say);
+    else if (other && !loss)
+        error_at(name->loc, "%s is a loss: write `loss %s`", text, other->name);
+    else if ((near = kind_near(text, loss)))
+        error_at(name->loc, "unknown %s '%s'; did you mean %s?", what, text, near->name);
+    else if (loss)
+        error_at(name->loc, "unknown loss '%s': the losses are %s", text,
+                 find_kind("loss")->syntax + strlen("loss "));
+    else
+        error_at(name->loc, "unknown kind of layer '%s' (nnc --help lists them all)", text);
+    return meant;
+}
+
+/* Were block's arguments put into it? Then nobody can write it otherwise in its place. */
+static bool is_filled(const AstStatement *origin)
+{
+    bool filled = strchr(origin->kind.text, '$') != NULL;
+    for (const AstArg *arg = origin->args; arg; arg = arg->next)
+        for (int i = 0; i < arg->nvalues; i++)
+            filled |= strchr(arg->value[i].text, '$') || (arg->name.text && strchr(arg->name.text, '$'));
+    return filled;
 }
 
 static Layer *read_statement(const Written *written)
 {
     const AstStatement *statement = written->statement;
-    const Kind *kind = kind_of_role(&statement->kind, ROLE_LAYER, ROLE_SETTING);
+    int errors = error_count();
+    const Kind *kind = find_kind(statement->kind.text);
+    if (!kind || !is_statement(kind))
+        kind = unknown_kind(&statement->kind, false);
     if (kind && kind->role == ROLE_LOSS_STATEMENT) {
         const AstArg *first = statement->args;
         if (!first || first->form != ARG_PLAIN) {
-            error_at(statement->loc, "loss lacks its name: %s", kind->syntax);
+            error_at(statement->loc, "loss needs a name: %s", kind->syntax);
             return NULL;
         }
-        kind = kind_of_role(&first->value[0], ROLE_LOSS, ROLE_LOSS);
+        kind = find_kind(first->value[0].text);
+        if (!kind || is_statement(kind))
+            kind = unknown_kind(&first->value[0], true);
     }
     if (!kind)
         return NULL;
@@ -246,7 +308,11 @@ static Layer *read_statement(const Written *written)
     layer->loc = statement->loc;
     layer->use = written->use;
     layer->text = written->text;
-    return read_arguments(statement, kind, layer) ? layer : NULL;
+    const char *corrected;
+    bool good = read_arguments(statement, kind, layer, &corrected) && error_count() == errors;
+    if (!good && corrected && !is_filled(written->origin))
+        help_at(statement->loc, "write `%s`", corrected);
+    return good ? layer : NULL;
 }
 
 /* A setting given on the command line: `text` is the argument that the statement would have. */
@@ -271,15 +337,17 @@ static Layer *read_option(Net *net, const char *kind_name, const char *text)
             n++;
         }
     if (!good || product_so_far > most || (n != 1 && !(sizes && n == 3)))
-        sizes ? fail("--input=%s: it must be CxHxW or N, each at least 1 and at most %lld in all", text, (long long)most)
-              : fail("--batch=%s: it must be a whole number from 1 to %lld", text, (long long)most);
+        sizes ? fail("--input=%s: must be CxHxW or N, each at least 1, with a product of at most %lld", text,
+                     (long long)most)
+              : fail("--batch=%s: must be a whole number from 1 to %lld", text, (long long)most);
     Token value = {text, {0}};
     AstArg arg = {.form = ARG_PLAIN, .value = &value, .nvalues = 1};
     AstStatement statement = {.kind = {kind_name, {0}}, .args = &arg};
     Layer *layer = NEW(Layer);
     layer->kind = kind;
     layer->text = format("--%s=%s", kind_name, text);
-    if (!read_arguments(&statement, kind, layer) || !kind->shape(net, layer))
+    const char *corrected;
+    if (!read_arguments(&statement, kind, layer, &corrected) || !kind->shape(net, layer))
         bug("--%s=%s was found right, then wrong", kind_name, text);
     return layer;
 }
@@ -320,13 +388,14 @@ static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
     if (!layer->kind->shape(net, layer))
         return false;
     if (layer->freeze.given && !layer->nweights) {
-        error_at(layer->freeze.loc, "%s has no weights that could be frozen", layer->kind->name);
+        error_at(layer->freeze.loc, "%s has no weights to freeze", layer->kind->name);
         return false;
     }
     for (int i = 0; i < layer->nweights; i++)
         layer->weight[i]->frozen = layer->freeze.given && layer->freeze.i[0];
     if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
-        error_at(layer->loc, "%s is too large: a tensor may have %d elements", layer->kind->name, MOST_ELEMENTS);
+        error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements",
+                 layer->kind->name, MOST_ELEMENTS);
         return false;
     }
     net->out = layer->out;
@@ -385,10 +454,61 @@ static void warn_of_unused(const Net *net)
         if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
             diag_inside(layers[i]->use);
             warning_at(WARN_UNUSED, layers[i]->loc,
-                       "nothing uses the output of %s: it is not computed, and what leads to it alone does not learn",
-                       layers[i]->name);
+                       "the output of %s is never used: it is not computed, and layers that lead only to it do not "
+                       "learn", layers[i]->name);
         }
     diag_inside(NULL);
+}
+
+/* Does the output of `from` reach what `add` adds to? */
+static bool leads_to(const Layer *from, const Layer *add)
+{
+    const int first = from->out->id;
+    bool *reached = NEW_ARRAY(bool, add->out->id - first + 1);
+    reached[0] = true;
+    for (const Layer *layer = from->next; layer != add; layer = layer->next)
+        for (int k = -1; k < layer->nmore; k++) {
+            int id = (k < 0 ? layer->in : layer->more[k])->id;
+            reached[layer->out->id - first] |= id >= first && reached[id - first];
+        }
+    return add->in->id >= first && reached[add->in->id - first];
+}
+
+/* `{ x: conv 8 k3 p1; relu; conv 8 k3 p1; add x }` adds what the first conv gives, where nearly everybody
+ * means what comes in. It is said where that would fit, too. */
+static void warn_of_shortcuts(const Net *net)
+{
+    const Loc *said = NULL;
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        for (int k = 0; k < layer->nmore && !strcmp(layer->kind->name, "add"); k++) {
+            const Layer *first = layer->more[k]->producer;
+            const Token *label = first ? first->label : NULL;
+            if (!label || strcmp(label->text, layer->arg[0].label[k].text)
+                || !same_shapes(first->in, first->out)
+                || (said && said->line == label->loc.line && said->column == label->loc.column)
+                || !leads_to(first, layer))
+                continue;
+            said = &label->loc;
+            diag_inside(first->use);
+            warning_at(WARN_SHORTCUT, label->loc, "'add %s' adds the output of %s, not its input",
+                       label->text, first->name);
+            help_at(label->loc, "write `%s:; %s` for its input, or `%s; %s:` for its output", label->text,
+                    first->text, first->text, label->text);
+        }
+    diag_inside(NULL);
+}
+
+/* Sizes are CxHxW; images elsewhere often are HxWxC. */
+static void warn_of_channels(const Net *net, const Layer *input)
+{
+    Shape s = net->input;
+    if (s.rank != 3 || (s.w != 1 && s.w != 3 && s.w != 4) || s.w >= s.c || s.w >= s.h)
+        return;
+    Loc loc = input->arg[0].loc;
+    warning_at(WARN_CHANNELS, loc, "the input has %lld channels, height %lld and width %lld: sizes are CxHxW",
+               (long long)s.c, (long long)s.h, (long long)s.w);
+    help_at(loc, "write %s for %lld channel%s", shape_text(image_shape(s.w, s.c, s.h)), (long long)s.w,
+            s.w == 1 ? "" : "s");
 }
 
 /* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else mse. */
@@ -404,13 +524,15 @@ static bool follow_loss(Net *net, Layer *loss)
         loss->loc = last->loc;
         loss->text = format("loss %s", loss->kind->name);
         AstStatement none = {.kind = {"loss", last->loc}, .loc = last->loc};
-        if (!read_arguments(&none, loss->kind, loss))
+        const char *corrected;
+        if (!read_arguments(&none, loss->kind, loss, &corrected))
             return false;
     }
     bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, last->kind->name);
     if (loss->kind->absorbs && !absorbs && (!strcmp(last->kind->name, "softmax") || !strcmp(last->kind->name, "sigmoid")))
-        warning_at(WARN_LOSS, loss->loc, "%s takes the probabilities of %s as logits; it is meant for %s or for logits",
-                   loss->kind->name, last->name, loss->kind->absorbs);
+        warning_at(WARN_LOSS, loss->loc,
+                   "%s expects logits or a %s before it, but %s gives probabilities, which it takes for logits",
+                   loss->kind->name, loss->kind->absorbs, last->name);
     net->loss = loss;
     net->loss_in = loss->in = absorbs ? last->in : net->out;
     loss->name = "loss"; /* its tensors are called by it, so no layer may be */
@@ -449,7 +571,7 @@ static int read_statements(Written *written, int count, const Scope *scope, Laye
             continue;
         }
         if (*loss) {
-            error_at(s->loc, "nothing may follow the loss");
+            error_at(s->loc, "the loss must be the last statement");
             note_at((*loss)->loc, "the loss is here");
             continue;
         }
@@ -460,12 +582,12 @@ static int read_statements(Written *written, int count, const Scope *scope, Laye
         const char *name = s->kind.text;
         Layer **slot = w->layer->kind->role == ROLE_LOSS ? loss : !strcmp(name, "input") ? input : batch;
         if (w->scope != scope) {
-            error_at(s->loc, "%s stands outside of blocks and repeats", name);
+            error_at(s->loc, "%s must stand outside of blocks and repeats", name);
             failed[nfailed++] = w->origin;
             continue;
         }
         if (s->label.text)
-            error_at(s->label.loc, "%s takes no label", name);
+            error_at(s->label.loc, "%s cannot have a label", name);
         if (*slot) {
             error_at(s->loc, "%s is given twice", name);
             note_at((*slot)->loc, "the first time here");
@@ -490,7 +612,8 @@ Net *resolve(const Ast *ast, const Options *options)
     net->batch = 32;
     net->inference = options->inference;
 
-    const Scope *scope = new_scope(new_names(), NULL, "", false);
+    Names *names = new_names();
+    const Scope *scope = new_scope(names, NULL, "", false);
     Loc end = {1, 1, 0};
     int n;
     for (const AstStatement *s = ast->statements; s; s = s->next)
@@ -515,10 +638,17 @@ Net *resolve(const Ast *ast, const Options *options)
         return NULL;
     net->in = net->out = new_value(net, NULL);
     net->in->shape = net->input;
+    warn_of_channels(net, input);
     bool good = true;
-    for (int i = 0; i < n && good; i++) {
-        diag_inside(written[i].use);
-        good = follow(net, &written[i]);
+    for (int i = 0, scopes = -1; i < n && good; i++) {
+        const Written *w = &written[i];
+        const Layer *before = i ? written[i - 1].layer : NULL;
+        bool begins = w->scope->id > scopes || (before && !strcmp(before->kind->name, "from"));
+        scopes = w->scope->id > scopes ? w->scope->id : scopes;
+        diag_inside(w->use);
+        if (w->layer && begins && w->statement->label.text)
+            w->layer->label = &w->statement->label;
+        good = follow(net, w);
     }
     diag_inside(NULL);
     if (!good)
@@ -528,10 +658,12 @@ Net *resolve(const Ast *ast, const Options *options)
         return NULL;
     }
     if (net->out == net->in) {
-        error_at(end, "the network's answer is its input: no layer comes after this");
+        error_at(end, "the network's output is its input: no layer follows");
         return NULL;
     }
     warn_of_unused(net);
+    warn_of_shortcuts(net);
+    warn_of_labels(names);
     return follow_loss(net, loss) ? net : NULL;
 }
 

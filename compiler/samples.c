@@ -77,19 +77,21 @@ void warn_of_lanes(const Prog *training, const Options *o)
     if (o->lanes != LANES_SAMPLES)
         return;
     if (!training)
-        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --inference");
+        warning_at(WARN_LANES, command_line, "--lanes=samples has no effect with --inference");
     else if (targets[o->target].lanes == 1)
-        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --target=%s, which has no vectors",
+        warning_at(WARN_LANES, command_line,
+                   "--lanes=samples has no effect with --target=%s, which has no vectors",
                    targets[o->target].name);
     else if (o->unroll == UNROLL_FULL || o->unroll == UNROLL_NONE)
-        warning_at(WARN_LANES, command_line, "--lanes=samples does nothing with --unroll=%s",
+        warning_at(WARN_LANES, command_line, "--lanes=samples has no effect with --unroll=%s",
                    o->unroll == UNROLL_FULL ? "full" : "none");
     else if ((does = hindrance(training, &layer))) {
         diag_inside(layer->use);
-        warning_at(WARN_LANES, layer->loc, "--lanes=samples does nothing, since %s %s", layer->name, does);
+        warning_at(WARN_LANES, layer->loc, "--lanes=samples has no effect, since %s %s", layer->name, does);
         diag_inside(NULL);
     } else if (o->math == MATH_WINOGRAD)
-        warning_at(WARN_LANES, command_line, "--math=winograd does nothing in training with --lanes=samples");
+        warning_at(WARN_LANES, command_line,
+                   "--math=winograd has no effect in training with --lanes=samples");
 }
 
 /* ---- What it makes that has a form of its own ---------------------------------------------------------------- */

@@ -41,6 +41,7 @@ typedef struct Parse {
     Token before_token, found_token;
     Brace *braces;
     bool in_list;            /* between parentheses */
+    Token list_of;           /* what stands before them */
 } Parse;
 
 typedef struct ArgList { AstArg *first, *last; } ArgList;

@@ -129,7 +129,7 @@ typedef struct nn_model {
     size_t      input, output;        /* floats in one sample and in one answer */
     size_t      targets;              /* elements in one sample's target */
     int         int_targets;          /* 1: class labels (const int), 0: const float */
-    int         batch;                /* the most samples a call may carry */
+    int         batch;                /* maximum number of samples in a call */
     size_t      params;               /* learnable parameters */
     size_t      floats;               /* floats that an optimizer sees (padding included) */
     size_t      params_bytes;         /* sizeof(net_params) */

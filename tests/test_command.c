@@ -156,7 +156,7 @@ static void output_names(void)
     EXPECT(0, NULL, "no_suffix");
     CU_ASSERT_TRUE(exists("no_suffix.c"));
 
-    EXPECT(2, "runtime's own", "net.nn", "-o", "nn.c");
+    EXPECT(2, "used by the runtime", "net.nn", "-o", "nn.c");
     EXPECT(0, NULL, "--prefix=digits", "net.nn", "-o", "nn.c");
 }
 
@@ -178,7 +178,7 @@ static void standard_input(void)
 static void help(void)
 {
     static const char *const words[] = {
-        "-o", "--prefix", "--input", "--batch", "--unroll", "--target", "--inference", "--main", "--check", "--summary",
+        "-o", "--prefix", "--input", "--batch", "--unroll", "--target", "--inference", "--check", "--summary",
         "--dump", "-MD", "-MF", "-MT", "-Werror", "-Wunroll", "--color", "--help", "--version", "FILE.nn",
         "Exit status"};
     fresh_folder();
@@ -568,7 +568,7 @@ static void unreadable_inputs(void)
     for (int i = 0; i < 4000; i++)
         length += (size_t)sprintf(text + length, "repeat 1 { ");
     write_text("deep.nn", text);
-    EXPECT(1, "deep.nn:1:1119: error: more than 100 braces are open here", "--check", "deep.nn");
+    EXPECT(1, "deep.nn:1:1119: error: braces are nested more than 100 deep", "--check", "deep.nn");
     CU_ASSERT_EQUAL(folder_count(SCRATCH), 3);
 }
 

@@ -312,9 +312,9 @@ static const char *end_of_call(const char *c)
 
 static void check_messages_of(const char *path)
 {
-    static const char *const voices[] = {"error_at(", "warning_at(", "fail("};
+    static const char *const voices[] = {"error_at(", "warning_at(", "note_at(", "help_at(", "fail("};
     char *text = file_read(path, NULL);
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof voices / sizeof *voices; i++)
         for (const char *call = text; (call = strstr(call, voices[i])); call++) {
             char literal[1000];
             const char *open = call + strlen(voices[i]) - 1, *end = end_of_call(open), *c = open;

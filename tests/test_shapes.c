@@ -113,16 +113,16 @@ static void windows(void)
             int padding = has_p ? p[axis] : 0;
             out[axis] = positions(in[axis], k[axis], has_s ? s[axis] : kind ? k[axis] : 1, padding, has_d ? d[axis] : 1);
             if (out[axis] < 1)
-                reason = "larger than the padded input";
+                reason = "larger than its padded input";
             if (kind && 2 * padding > k[axis])
-                reason = "at most half its kernel";
+                reason = "at most half its kernel size";
         }
         for (int axis = 1; axis >= 0; axis--) {
             int padding = has_p ? p[axis] : 0;
             if (pad == 1 && padding >= in[axis])
-                reason = "reflect padding must be below";
+                reason = "reflect padding must be smaller";
             if (pad == 3 && padding > in[axis])
-                reason = "circular padding must not exceed";
+                reason = "circular padding must be at most";
         }
         if (kind && reason && (out[0] < 1 || out[1] < 1))
             reason = "padd";        /* one of the two, whichever axis comes first */
@@ -162,7 +162,8 @@ static void groups(void)
         bool bias = between(0, 1), named = between(0, 1);
         const char *text = format("input %dx4x5; %sconv %d k%dx%d g%d%s", in, named ? "first: " : "", out, kh, kw, g,
                                   bias ? between(0, 1) ? " bias=true" : "" : " bias=false");
-        const Net *net = expect(text, in % g || out % g ? format("don't divide by %d groups", g) : NULL);
+        const Net *net = expect(
+            text, in % g || out % g ? format("must be divisible by the number of groups (%d)", g) : NULL);
         if (net) {
             const int64_t dim[] = {out, in / g, kh, kw};
             const char *name = named ? "first" : "conv1";
@@ -190,7 +191,9 @@ static void features(void)
                                   arrow ? format("%d->", told) : "", out, bias ? "" : " bias=false");
         const char *reason = NULL;
         if (arrow && told != in)
-            reason = told < 1 ? "must be at least 1" : format("told that %d come in, but there are %d", told, in);
+            reason = told < 1 ? "must be at least 1"
+                              : format("expects %d input feature%s, but its input has %d", told,
+                                       told == 1 ? "" : "s", in);
         const Net *net = expect(text, reason);
         if (net) {
             const int64_t dim[] = {out, in};
@@ -202,7 +205,9 @@ static void features(void)
         }
         int expected = between(1, 5);
         text = format("input %dx2x2; conv %d->3 k1", c, expected);
-        expect(text, expected == c ? NULL : format("told that %d come in, but there are %d", expected, c));
+        expect(text, expected == c ? NULL
+                                   : format("expects %d input channel%s, but its input has %d", expected,
+                                            expected == 1 ? "" : "s", c));
         free_all();
     }
     finish(DRAWS / 50);
@@ -221,10 +226,11 @@ static void normalize(void)
             for (int j = 1; j < n[i]; j++)
                 list[i] = format("%s,%d", list[i], j);
             if (n[i] != 1 && n[i] != c)
-                reason = format("%s has %d numbers, but %d channel", i ? "std" : "mean", n[i], c);
+                reason = format("the argument '%s' has %d numbers, but the input has %d channel",
+                                i ? "std" : "mean", n[i], c);
         }
         const char *text = format("input %s; normalize mean=%s std=%s", input, list[0], list[1]);
-        expect(text, reason ? reason : zero ? "must be above 0" : NULL);
+        expect(text, reason ? reason : zero ? "must be greater than 0" : NULL);
         free_all();
     }
     finish(5);
@@ -259,8 +265,8 @@ static void losses(void)
     CU_ASSERT_EQUAL(failures, 0);
     CU_ASSERT_EQUAL(accepted, 64);
     free_all();
-    expect("input 3; loss mse; relu", "nothing may follow the loss");
-    expect("input 3; relu; loss mse; loss mse", "nothing may follow the loss");
+    expect("input 3; loss mse; relu", "the loss must be the last statement");
+    expect("input 3; relu; loss mse; loss mse", "the loss must be the last statement");
     expect("input 3; relu; loss relu", "unknown loss");
     expect("input 3; mse", "write `loss mse`");
     CU_ASSERT_EQUAL(failures, 0);
@@ -302,10 +308,10 @@ static void names(void)
         check(i == nweights, text, "%d weights", i);
         free_all();
     }
-    expect("input 3; a: relu; a: tanh", "the name 'a' is taken");
+    expect("input 3; a: relu; a: tanh", "the name 'a' is already used");
     expect("input 3; relu1: tanh; relu", "would be called 'relu1'");
-    expect("input 3; relu; relu1: tanh", "the name 'relu1' is taken");
-    expect("a: input 3; relu", "takes no label");
+    expect("input 3; relu; relu1: tanh", "the name 'relu1' is already used");
+    expect("a: input 3; relu", "cannot have a label");
     CU_ASSERT_EQUAL(failures, 0);
     CU_ASSERT_EQUAL(refused, 4);
     free_all();
@@ -420,9 +426,9 @@ static void settings(void)
     expect("input 2147483647; relu", NULL);
     expect("input 2147483648; relu", "too large");
     expect("input 999999999999999999999999999999; relu", "too large");
-    expect("input 99999; fc 99999", "too large");
+    expect("input 99999; fc 99999", "too many weights");
     expect("input 1x9999x9999; conv 100 k1", "too large");
-    expect("input 4; conv 2 k1", "needs CxHxW");
+    expect("input 4; conv 2 k1", "expects an image (CxHxW)");
     expect("input 4; batch 0; fc 2", "at least 1");
     net = expect("input 4; fc 2", NULL);
     check(net && net->batch == 32, "input 4; fc 2", "the batch is not 32");

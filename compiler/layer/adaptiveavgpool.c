@@ -27,7 +27,7 @@ static bool shape(Net *net, Layer *layer)
         int64_t from = axis ? layer->in->shape.w : layer->in->shape.h, to = size->i[axis];
         int64_t windows = to / common_divisor(from, to);
         if (from != to && windows > MOST_WINDOWS) {
-            error_at(size->loc, "%lld %s from %lld take %lld different windows: the most is %d", (long long)to,
+            error_at(size->loc, "%lld %s from %lld need %lld different windows, more than %d", (long long)to,
                      axis ? "columns" : "rows", (long long)from, (long long)windows, MOST_WINDOWS);
             return false;
         }
@@ -81,7 +81,7 @@ const Kind kind_adaptiveavgpool = {
     .name = "adaptiveavgpool",
     .role = ROLE_LAYER,
     .syntax = "adaptiveavgpool HxW",
-    .help = "means of as many windows as there are to be outputs (AdaptiveAvgPool2d)",
+    .help = "mean over windows that give HxW outputs (AdaptiveAvgPool2d)",
     .params = params,
     .shape = shape,
     .lower = lower_adaptiveavgpool,

@@ -15,8 +15,8 @@ static bool shape(Net *net, Layer *layer)
         if (in.rank == other.rank && in.c == other.c && in.h == other.h && in.w == other.w)
             continue;
         const Token *label = &layer->arg[0].label[i];
-        error_at(label->loc, "add needs equal shapes, but %s comes in and %s is %s", shape_text(in), label->text,
-                 shape_text(other));
+        error_at(label->loc, "add expects equal shapes, but its input is %s and %s is %s", shape_text(in),
+                 label->text, shape_text(other));
         say_where_from(layer->in);
         say_where_from(layer->more[i]);
         return false;

@@ -3,7 +3,7 @@
 #include "../nnc.h"
 
 static const Param params[] = {
-    {"k", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "kernel"},
+    {"k", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "kernel size"},
     {"s", PARAM_PAIR, false, "", 1, MOST_ELEMENTS, NULL, "stride; the kernel if left out"},
     {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding"},
     {"countpad", PARAM_FLAG, false, "true", 0, 1, NULL, "padding counts as zeros"},

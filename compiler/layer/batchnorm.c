@@ -25,8 +25,17 @@ static bool shape(Net *net, Layer *layer)
 {
     int64_t channels = layer->in->shape.c;
     if (net->batch * layer->in->shape.h * layer->in->shape.w == 1 && !net->inference)
-        warning_at(WARN_BATCH, layer->loc, "%s has one value of each channel in a batch of 1, which is its own mean: "
-                   "training needs a larger batch", layer->name);
+        warning_at(WARN_BATCH, layer->loc,
+                   "%s has only one value per channel with a batch of 1: training needs a larger batch",
+                   layer->name);
+    const Arg *momentum = arg_of(layer, "momentum");
+    if (momentum->list[0] > 0.5 && !net->inference) {
+        warning_at(WARN_MOMENTUM, momentum->loc,
+                   "momentum is the weight of the newest batch in the running statistics, as in PyTorch; Keras means the "
+                   "opposite");
+        help_at(momentum->loc, "write `momentum=%g` for what Keras calls %g", 1 - momentum->list[0],
+                momentum->list[0]);
+    }
     for (int i = WEIGHT; i <= BIAS; i++) {
         if (!add_weight(net, layer, i == BIAS ? "bias" : "weight", 1, 1, &channels))
             return false;

@@ -17,8 +17,8 @@ static bool shape(Net *net, Layer *layer)
     const Arg *weight = arg_of(layer, "posweight");
     int64_t channels = layer->in->shape.c;
     if (weight->n != 1 && weight->n != channels) {
-        error_at(weight->loc, "posweight has %d numbers, but %lld channel%s come%s in: give one number, or one for each channel",
-                 weight->n, (long long)channels, channels == 1 ? "" : "s", channels == 1 ? "s" : "");
+        error_at(weight->loc, "the argument 'posweight' has %d numbers, but the input has %lld channel%s: "
+                 "give one number, or one for each", weight->n, (long long)channels, channels == 1 ? "" : "s");
         return false;
     }
     net->targets = shape_count(layer->in->shape);

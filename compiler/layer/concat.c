@@ -17,9 +17,10 @@ static bool shape(Net *net, Layer *layer)
             continue;
         }
         const Token *label = &layer->arg[0].label[i];
-        error_at(label->loc, sum.rank == 1 || other.rank == 1
-                                 ? "concat needs images or flat numbers, not both, but %s comes in and %s is %s"
-                                 : "concat needs equal heights and widths, but %s comes in and %s is %s",
+        error_at(label->loc,
+                 sum.rank == 1 || other.rank == 1
+                     ? "concat expects only images or only flat tensors, but its input is %s and %s is %s"
+                     : "concat expects equal heights and widths, but its input is %s and %s is %s",
                  shape_text(layer->in->shape), label->text, shape_text(other));
         say_where_from(layer->in);
         say_where_from(layer->more[i]);

@@ -7,12 +7,12 @@
 #include "../nnc.h"
 
 static const Param params[] = {
-    {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "channels out, or in->out"},
-    {"k", PARAM_PAIR, false, NULL, 1, MOST_ELEMENTS, NULL, "kernel"},
+    {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "output channels, or input->output"},
+    {"k", PARAM_PAIR, false, NULL, 1, MOST_ELEMENTS, NULL, "kernel size"},
     {"s", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "stride"},
     {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding"},
     {"d", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "dilation"},
-    {"g", PARAM_INT, false, "1", 1, MOST_ELEMENTS, NULL, "groups"},
+    {"g", PARAM_INT, false, "1", 1, MOST_ELEMENTS, NULL, "number of groups"},
     {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds a bias"},
     {"pad", PARAM_CHOICE, false, "zeros", 0, 0, "zeros|reflect|replicate|circular", "what lies in the padding"},
     {0},
@@ -27,12 +27,12 @@ static bool check_padding(const Layer *layer)
     for (int axis = 0; axis < 2; axis++) {
         const char *side = axis ? "width" : "height";
         if (pad->i[0] == REFLECT && p->i[axis] >= size[axis]) {
-            error_at(p->loc, "reflect padding must be below the input's %s: padding %lld, %s %lld", side,
-                     (long long)p->i[axis], side, (long long)size[axis]);
+            error_at(p->loc, "reflect padding must be smaller than the input's %s: padding %lld, %s %lld",
+                     side, (long long)p->i[axis], side, (long long)size[axis]);
             return false;
         }
         if (pad->i[0] == CIRCULAR && p->i[axis] > size[axis]) {
-            error_at(p->loc, "circular padding must not exceed the input's %s: padding %lld, %s %lld", side,
+            error_at(p->loc, "circular padding must be at most the input's %s: padding %lld, %s %lld", side,
                      (long long)p->i[axis], side, (long long)size[axis]);
             return false;
         }
@@ -48,12 +48,8 @@ static bool shape(Net *net, Layer *layer)
     int64_t in = layer->in->shape.c, out = o->i[1], groups = g->i[0], h, w;
     if (!check_channels(layer, in) || !check_padding(layer))
         return false;
-    for (int side = 0; side < 2; side++)
-        if ((side ? out : in) % groups) {
-            error_at(g->loc, "%lld channels %s don't divide by %lld groups", (long long)(side ? out : in),
-                     side ? "out" : "in", (long long)groups);
-            return false;
-        }
+    if (!groups_divide(g, in, "input channels") || !groups_divide(g, out, "output channels"))
+        return false;
     if (!slide_window(layer, &h, &w))
         return false;
     layer->out->shape = image_shape(out, h, w);

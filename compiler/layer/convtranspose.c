@@ -6,12 +6,12 @@
 #include "../nnc.h"
 
 static const Param params[] = {
-    {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "channels out, or in->out"},
-    {"k", PARAM_PAIR, false, NULL, 1, MOST_ELEMENTS, NULL, "kernel"},
+    {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "output channels, or input->output"},
+    {"k", PARAM_PAIR, false, NULL, 1, MOST_ELEMENTS, NULL, "kernel size"},
     {"s", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "stride"},
-    {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding that is cut off"},
-    {"o", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding added to the output"},
-    {"g", PARAM_INT, false, "1", 1, MOST_ELEMENTS, NULL, "groups"},
+    {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding"},
+    {"o", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "output padding"},
+    {"g", PARAM_INT, false, "1", 1, MOST_ELEMENTS, NULL, "number of groups"},
     {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds a bias"},
     {0},
 };
@@ -23,17 +23,20 @@ static int64_t output_size(const Layer *layer, int axis)
     const char *side = axis ? "width" : "height";
     int64_t in = axis ? layer->in->shape.w : layer->in->shape.h;
     if (o->i[axis] >= s->i[axis]) {
-        error_at(o->loc, "the output padding must be below the stride: output padding %lld, stride %lld",
+        error_at(o->loc,
+                 "the output padding must be smaller than the stride: output padding %lld, stride %lld",
                  (long long)o->i[axis], (long long)s->i[axis]);
         return 0;
     }
     if (in > 1 && s->i[axis] > MOST_ELEMENTS / (in - 1)) {
-        error_at(layer->loc, "%s is too large: a tensor may have %d elements", layer->kind->name, MOST_ELEMENTS);
+        error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements",
+                 layer->kind->name, MOST_ELEMENTS);
         return 0;
     }
     int64_t out = (in - 1) * s->i[axis] - 2 * p->i[axis] + k->i[axis] + o->i[axis];
     if (out < 1)
-        error_at(layer->loc, "the padding of %s cuts off all of the output: %s %lld, padding %lld on each side",
+        error_at(layer->loc,
+                 "the padding of %s cuts off its whole output: %s %lld, padding %lld on each side",
                  layer->kind->name, side, (long long)(out + 2 * p->i[axis]), (long long)p->i[axis]);
     return out < 1 ? 0 : out;
 }
@@ -46,12 +49,8 @@ static bool shape(Net *net, Layer *layer)
     int64_t in = layer->in->shape.c, out = o->i[1], groups = g->i[0], h, w;
     if (!check_channels(layer, in))
         return false;
-    for (int side = 0; side < 2; side++)
-        if ((side ? out : in) % groups) {
-            error_at(g->loc, "%lld channels %s don't divide by %lld groups", (long long)(side ? out : in),
-                     side ? "out" : "in", (long long)groups);
-            return false;
-        }
+    if (!groups_divide(g, in, "input channels") || !groups_divide(g, out, "output channels"))
+        return false;
     if (!(h = output_size(layer, 0)) || !(w = output_size(layer, 1)))
         return false;
     layer->out->shape = image_shape(out, h, w);

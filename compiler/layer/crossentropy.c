@@ -25,8 +25,9 @@ static bool shape(Net *net, Layer *layer)
     Shape in = layer->in->shape;
     const Arg *weights = arg_of(layer, "weights");
     if (weights->n && weights->n != in.c) {
-        error_at(weights->loc, "weights has %d number%s, but there are %lld classes: give one for each", weights->n,
-                 weights->n == 1 ? "" : "s", (long long)in.c);
+        error_at(weights->loc,
+                 "the argument 'weights' has %d number%s, but there are %lld classes: give one for each",
+                 weights->n, weights->n == 1 ? "" : "s", (long long)in.c);
         return false;
     }
     net->class_weights = weights->list;

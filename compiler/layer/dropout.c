@@ -3,7 +3,7 @@
 #include "../nnc.h"
 
 static const Param params[] = {
-    {"P", PARAM_NUMBER, true, "0.5", 0, 1, NULL, "probability of being dropped"},
+    {"P", PARAM_NUMBER, true, "0.5", 0, 1, NULL, "probability"},
     {0},
 };
 

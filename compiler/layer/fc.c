@@ -8,7 +8,7 @@
 #include "../nnc.h"
 
 static const Param params[] = {
-    {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "features out, or in->out"},
+    {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "output features, or input->output"},
     {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds a bias"},
     {0},
 };

@@ -6,7 +6,7 @@ static const Param params[] = {{0}};
 static bool shape(Net *net, Layer *layer)
 {
     if (!net->weights) {
-        error_at(layer->loc, "freeze stands behind the layers that are not to learn, but there are no weights before it");
+        error_at(layer->loc, "freeze keeps the layers before it from learning, but none of them has weights");
         return false;
     }
     for (Weight *w = net->weights; w; w = w->next)

@@ -16,7 +16,7 @@ const Kind kind_from = {
     .name = "from",
     .role = ROLE_FLOW,
     .syntax = "from L",
-    .help = "what label L names is what the next statement takes",
+    .help = "continues from the tensor that label L names",
     .params = params,
     .shape = shape,
 };

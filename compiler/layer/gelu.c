@@ -58,7 +58,7 @@ const Kind kind_gelu = {
     .name = "gelu",
     .role = ROLE_LAYER,
     .syntax = "gelu [tanh=false]",
-    .help = "x times the normal distribution's share below x (GELU); tanh=true: its approximation",
+    .help = "x Phi(x), with the normal distribution function Phi (GELU); tanh=true: its approximation",
     .params = params,
     .shape = same_shape,
     .lower = lower_gelu,

@@ -12,7 +12,7 @@ static bool shape(Net *net, Layer *layer)
 {
     const Arg *delta = &layer->arg[0];
     if (!((float)delta->list[0] > 0)) {
-        error_at(delta->loc, "the delta of huber must be above 0");
+        error_at(delta->loc, "the delta of huber must be greater than 0");
         return false;
     }
     net->targets = shape_count(layer->in->shape);

@@ -2,7 +2,7 @@
 #include "../nnc.h"
 
 static const Param params[] = {
-    {"SLOPE", PARAM_NUMBER, true, "0.01", -1e30, 1e30, NULL, "slope below zero"},
+    {"SLOPE", PARAM_NUMBER, true, "0.01", -1e30, 1e30, NULL, "slope"},
     {0},
 };
 

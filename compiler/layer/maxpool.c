@@ -3,7 +3,7 @@
 #include "../nnc.h"
 
 static const Param params[] = {
-    {"k", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "kernel"},
+    {"k", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "kernel size"},
     {"s", PARAM_PAIR, false, "", 1, MOST_ELEMENTS, NULL, "stride; the kernel if left out"},
     {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding"},
     {"d", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "dilation"},
@@ -23,7 +23,7 @@ static void warn_of_empty_windows(const Layer *layer)
             }
             if (!any) {
                 warning_at(WARN_PADDING, layer->loc,
-                           "the window at %s %lld covers nothing but padding, so its maximum is -inf",
+                           "the window at %s %lld covers only padding, so its maximum is -inf",
                            axis ? "column" : "row", (long long)y);
                 return;
             }

@@ -20,8 +20,8 @@ static bool shape(Net *net, Layer *layer)
     bool equal = a.rank == b.rank && a.c == b.c && a.h == b.h && a.w == b.w;
     if (!equal && !gates(a, b) && !gates(b, a)) {
         const Token *label = &layer->arg[0].label[0];
-        error_at(label->loc, "mul needs equal shapes, or C against CxHxW, but %s comes in and %s is %s", shape_text(a),
-                 label->text, shape_text(b));
+        error_at(label->loc, "mul expects equal shapes, or C against CxHxW, but its input is %s and %s is %s",
+                 shape_text(a), label->text, shape_text(b));
         say_where_from(layer->in);
         say_where_from(layer->more[0]);
         return false;

@@ -12,16 +12,16 @@ static bool shape(Net *net, Layer *layer)
     for (int i = 0; i < 2; i++) {
         const Arg *arg = &layer->arg[i];
         if (arg->n != 1 && arg->n != layer->in->shape.c) {
-            error_at(arg->loc, "%s has %d numbers, but %lld channel%s come%s in: give one number, or one for each channel",
-                     params[i].name, arg->n, (long long)layer->in->shape.c, layer->in->shape.c == 1 ? "" : "s",
-                     layer->in->shape.c == 1 ? "s" : "");
+            error_at(arg->loc, "the argument '%s' has %d numbers, but the input has %lld channel%s: "
+                     "give one number, or one for each", params[i].name, arg->n,
+                     (long long)layer->in->shape.c, layer->in->shape.c == 1 ? "" : "s");
             return false;
         }
     }
     const Arg *std = arg_of(layer, "std");
     for (int i = 0; i < std->n; i++)
         if (!((float)std->list[i] > 0)) {
-            error_at(std->loc, "a standard deviation must be above 0");
+            error_at(std->loc, "a standard deviation must be greater than 0");
             return false;
         }
     return same_shape(net, layer);

@@ -41,11 +41,8 @@ static bool groupnorm_shape(Net *net, Layer *layer)
 {
     const Arg *groups = arg_of(layer, "G");
     int64_t channels = layer->in->shape.c;
-    if (channels % groups->i[0]) {
-        error_at(groups->loc, "%lld channel%s don't divide by %lld groups", (long long)channels, channels == 1 ? "" : "s",
-                 (long long)groups->i[0]);
+    if (!groups_divide(groups, channels, "channels"))
         return false;
-    }
     return add_norm_weights(net, layer, 1, &channels);
 }
 

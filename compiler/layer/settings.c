@@ -10,13 +10,13 @@ static bool input_shape(Net *net, Layer *layer)
 {
     const Arg *size = &layer->arg[0];
     if (size->n == 2) {
-        error_at(size->loc, "an input is CxHxW or N: 1x%lldx%lld is an image of one channel", (long long)size->i[0],
-                 (long long)size->i[1]);
+        error_at(size->loc, "the input must be CxHxW or N; an image of one channel is 1x%lldx%lld",
+                 (long long)size->i[0], (long long)size->i[1]);
         return false;
     }
     net->input = size->n == 1 ? flat_shape(size->i[0]) : image_shape(size->i[0], size->i[1], size->i[2]);
     if (shape_count(net->input) > MOST_ELEMENTS) {
-        error_at(size->loc, "the input is too large: a tensor may have %d elements", MOST_ELEMENTS);
+        error_at(size->loc, "the input is too large: a tensor can have %d elements", MOST_ELEMENTS);
         return false;
     }
     return true;
@@ -46,7 +46,7 @@ const Kind kind_batch = {
     .name = "batch",
     .role = ROLE_SETTING,
     .syntax = "batch N",
-    .help = "the most samples a call may carry; 32 if left out",
+    .help = "the maximum number of samples in a call; 32 if left out",
     .params = batch_params,
     .shape = batch_shape,
 };

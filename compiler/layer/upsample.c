@@ -24,7 +24,8 @@ static bool shape(Net *net, Layer *layer)
     const int64_t *factor = layer->arg[0].i;
     Shape in = layer->in->shape;
     if (in.h > MOST_ELEMENTS / factor[0] || in.w > MOST_ELEMENTS / factor[1]) {
-        error_at(layer->loc, "%s is too large: a tensor may have %d elements", layer->kind->name, MOST_ELEMENTS);
+        error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements",
+                 layer->kind->name, MOST_ELEMENTS);
         return false;
     }
     layer->out->shape = image_shape(in.c, in.h * factor[0], in.w * factor[1]);
@@ -104,7 +105,7 @@ const Kind kind_upsample = {
     .name = "upsample",
     .role = ROLE_LAYER,
     .syntax = "upsample N [mode=nearest|bilinear]",
-    .help = "height and width times a whole factor (Upsample, align_corners=False)",
+    .help = "multiplies height and width by a whole factor (Upsample, align_corners=False)",
     .params = params,
     .shape = shape,
     .lower = lower_upsample,

@@ -21,7 +21,7 @@ extern "C" {
 #define BATCHNORM_INPUT   30         /* floats in one sample, C,H,W order */
 #define BATCHNORM_OUTPUT  3          /* floats in one answer */
 #define BATCHNORM_TARGETS 1          /* labels of one sample */
-#define BATCHNORM_BATCH   32         /* the most samples a call may carry */
+#define BATCHNORM_BATCH   32         /* maximum number of samples in a call */
 #define BATCHNORM_PARAMS  125        /* learnable parameters */
 #define BATCHNORM_FLOATS  208        /* floats in the weights, padding (always 0) included */
 
@@ -41,7 +41,7 @@ typedef struct batchnorm_params {
     float padding5[12];
     float batchnorm2_bias[4];   /* batchnorm2.bias [3] */
     float padding6[12];
-    /* Statistics of the data, which batchnorm_backward keeps and no optimizer touches: */
+    /* Running statistics, which batchnorm_backward updates and no optimizer changes: */
     float batchnorm1_running_mean[4];   /* batchnorm1.running_mean [4] */
     float padding7[12];
     float batchnorm1_running_var[4];   /* batchnorm1.running_var [4] */
@@ -52,7 +52,7 @@ typedef struct batchnorm_params {
     float padding10[12];
 } batchnorm_params;
 
-/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+/* Scratch memory of a call. Between calls only rng keeps its value. */
 typedef struct batchnorm_work {
     NN_ALIGNED float arena[1616];
     uint64_t rng;   /* where dropout draws from */
@@ -70,7 +70,7 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
 /* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
  * that loss. t: n class labels, 0 to 2.
  * A label outside that range makes the loss NaN. */
-/* It also moves the running statistics in p towards those of the batch. */
+/* It also updates the running statistics in p. */
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g);
 
 #ifdef __cplusplus

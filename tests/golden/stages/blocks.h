@@ -21,7 +21,7 @@ extern "C" {
 #define BLOCKS_INPUT   128        /* floats in one sample, C,H,W order */
 #define BLOCKS_OUTPUT  2          /* floats in one answer */
 #define BLOCKS_TARGETS 1          /* labels of one sample */
-#define BLOCKS_BATCH   2          /* the most samples a call may carry */
+#define BLOCKS_BATCH   2          /* maximum number of samples in a call */
 #define BLOCKS_PARAMS  770        /* learnable parameters */
 #define BLOCKS_FLOATS  896        /* floats in the weights, padding (always 0) included */
 
@@ -60,7 +60,7 @@ typedef struct blocks_params {
     float padding12[14];
 } blocks_params;
 
-/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+/* Scratch memory of a call. Between calls only rng keeps its value. */
 typedef struct blocks_work {
     NN_ALIGNED float arena[384];
     uint64_t rng;   /* where dropout draws from */

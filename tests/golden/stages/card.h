@@ -21,7 +21,7 @@ extern "C" {
 #define CARD_INPUT   3072       /* floats in one sample, C,H,W order */
 #define CARD_OUTPUT  10         /* floats in one answer */
 #define CARD_TARGETS 1          /* labels of one sample */
-#define CARD_BATCH   32         /* the most samples a call may carry */
+#define CARD_BATCH   32         /* maximum number of samples in a call */
 #define CARD_PARAMS  10698      /* learnable parameters */
 #define CARD_FLOATS  16848      /* floats in the weights, padding (always 0) included */
 
@@ -34,7 +34,7 @@ typedef struct card_params {
     float fc1_bias[16];   /* fc1.bias [10] */
 } card_params;
 
-/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+/* Scratch memory of a call. Between calls only rng keeps its value. */
 typedef struct card_work {
     NN_ALIGNED float arena[34944];
     uint64_t rng;   /* where dropout draws from */

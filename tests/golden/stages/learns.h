@@ -21,7 +21,7 @@ extern "C" {
 #define LEARNS_INPUT   2          /* floats in one sample */
 #define LEARNS_OUTPUT  2          /* floats in one answer */
 #define LEARNS_TARGETS 1          /* labels of one sample */
-#define LEARNS_BATCH   32         /* the most samples a call may carry */
+#define LEARNS_BATCH   32         /* maximum number of samples in a call */
 #define LEARNS_PARAMS  17         /* learnable parameters */
 #define LEARNS_FLOATS  64         /* floats in the weights, padding (always 0) included */
 
@@ -38,7 +38,7 @@ typedef struct learns_params {
     float padding4[14];
 } learns_params;
 
-/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+/* Scratch memory of a call. Between calls only rng keeps its value. */
 typedef struct learns_work {
     NN_ALIGNED float arena[96];
     uint64_t rng;   /* where dropout draws from */

@@ -19,7 +19,7 @@ extern "C" {
 #define PREPARED_INPUT   16         /* floats in one sample, C,H,W order */
 #define PREPARED_OUTPUT  8          /* floats in one answer, C,H,W order */
 #define PREPARED_TARGETS 8          /* floats in one sample's target */
-#define PREPARED_BATCH   32         /* the most samples a call may carry */
+#define PREPARED_BATCH   32         /* maximum number of samples in a call */
 #define PREPARED_PARAMS  22         /* learnable parameters */
 #define PREPARED_FLOATS  112        /* floats in the weights, padding (always 0) included */
 
@@ -31,17 +31,17 @@ typedef struct prepared_params {
     float padding2[8];
     float batchnorm1_bias[8];   /* batchnorm1.bias [2] */
     float padding3[8];
-    /* Statistics of the data, which training has kept: */
+    /* Running statistics, as training left them: */
     float batchnorm1_running_mean[8];   /* batchnorm1.running_mean [2] */
     float padding4[8];
     float batchnorm1_running_var[8];   /* batchnorm1.running_var [2] */
     float padding5[8];
-    /* What prepared_prepare works out of the weights above, and which weights these were. */
+    /* What prepared_prepare computes from the weights above, and a stamp of those weights. */
     float prepared[112];
     uint64_t prepared_for;
 } prepared_params;
 
-/* Scratch memory of a call; its contents mean nothing between calls, but for rng. */
+/* Scratch memory of a call. Between calls only rng keeps its value. */
 typedef struct prepared_work {
     NN_ALIGNED float arena[112];
     uint64_t rng;   /* where dropout draws from */
@@ -52,9 +52,9 @@ extern const nn_model prepared_model;   /* names, sizes and functions, for the r
 /* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
 void prepared_init(prepared_params *p, uint64_t seed);
 
-/* Works out of the weights what prepared_forward reads beside them. prepared_init and nn_load have called it; call it after writing
- * weights in another way, as nn_set does, or else each prepared_forward works them out anew, where it sees that they have
- * changed: it looks at the first and the last of each tensor. */
+/* Computes from the weights what prepared_forward also reads (folded or transformed copies). prepared_init and nn_load call it.
+ * Call it yourself after changing weights in another way, such as nn_set. If you don't, each prepared_forward computes it
+ * again when it sees a change: it looks at the first and the last weight of each tensor. */
 void prepared_prepare(prepared_params *p);
 
 /* Inference for n samples, 1 <= n <= PREPARED_BATCH: x is n x PREPARED_INPUT, y gets n x PREPARED_OUTPUT.

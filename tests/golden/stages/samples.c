@@ -1,6 +1,6 @@
 /* The network of samples.nn as C, made by nnc 0.1.0 with --unroll=auto --target=avx512.
  * Compile with: cc -O2 -march=x86-64-v4 -I<folder of nn.h> -c; link with libnn.a -lm.
- * Training has its lanes over samples: it takes 16 at once, one in each.
+ * Training takes 16 samples at once, one in each lane of a vector.
  *
  * layer        output      parameters       MACs  forward                 training         backward
  * fc1          3                    9          6  full, 230 bytes         tile 3o 1x16s    tile
