@@ -82,7 +82,7 @@ static void put_text(FILE *f, const char *text, const char *const words[3])
 static void put_vec_vocabulary(FILE *f, int lanes, const char *const words[3])
 {
     static const char in_register[] =
-        "#define times_@(a, b) ({ REAL product_ = (a) * (b); __asm__(\"\" : \"+%s\"(product_)); product_; })\n";
+        "#define times_@(a, b) __extension__({ REAL product_ = (a) * (b); __asm__(\"\" : \"+%s\"(product_)); product_; })\n";
     fprintf(f, "/* Of vectors of %d: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions\n"
                " * below need for the same bits everywhere. */\n", lanes);
     if (lanes <= 8) {
@@ -101,7 +101,7 @@ static void put_vec_vocabulary(FILE *f, int lanes, const char *const words[3])
     }
     put_text(f, "#else\n"
                 "#define times_@(a, b) \\\n"
-                "    ({ uint32_t zero_ = 0; __asm__(\"\" : \"+r\"(zero_)); real_@(bits_@((a) * (b)) ^ zero_); })\n"
+                "    __extension__({ uint32_t zero_ = 0; __asm__(\"\" : \"+r\"(zero_)); real_@(bits_@((a) * (b)) ^ zero_); })\n"
                 "#endif\n\n", words);
     fprintf(f, "typedef uint32_t %s __attribute__((vector_size(%d)));\n", words[1], 4 * lanes);
     put_text(f, "#define bits_@(x) ((BITS)(x))\n"
@@ -226,7 +226,7 @@ static void put_vec_function(FILE *f, const MathFunction *function, const char *
     const char *name = function->name;
     fprintf(f, "/* %s */\nstatic inline void %s_in_place%s(%s *at)\n{\n    %s x = *at;\n", function->comment, name, kind, words[0], words[0]);
     put_text(f, function->body, words);
-    fprintf(f, "    *at = y;\n}\n\n#define %s_%s(x) ({ %s at_ = (x); %s_in_place%s(&at_); at_; })\n\n", name, words[2], words[0], name, kind);
+    fprintf(f, "    *at = y;\n}\n\n#define %s_%s(x) __extension__({ %s at_ = (x); %s_in_place%s(&at_); at_; })\n\n", name, words[2], words[0], name, kind);
 }
 
 void emit_math(FILE *f, int lanes, const char *kind, unsigned scalar_set, unsigned vector_set)

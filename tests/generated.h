@@ -18,7 +18,7 @@
 /* The two dialects in which generated code promises to compile without a warning, at a level that is quick (append
  * another to override it). */
 #define GENERATED_C99 "-std=c99 -pedantic -Wall -Wextra -Werror -O1"   /* --target=scalar */
-#define GENERATED_GNU "-std=gnu11 -Wall -Wextra -Werror -O1"           /* --target=generic */
+#define GENERATED_GNU "-std=gnu11 -Wall -Wextra -Wpedantic -Werror -O1"           /* --target=generic */
 
 typedef struct generated {
     const char     *prefix;   /* its C prefix, unlike the others of the same call */
