@@ -10,6 +10,7 @@
  *     console varies   the same, but words with a digit in them (and runs of blanks) may differ: loss, seconds, bytes
  *     nn, c, make      with a name: a file, written as it stands. nn without: a network, which must compile;
  *                      c without: statements, which must compile inside a function that sees nn.h
+ *     cmake            with a name: a file, and where cmake is installed its program is built and run
  *     python           runs where python3 has torch and safetensors, else is passed over
  *
  * Four commands are not run to the letter: `make demo` and `make test` with -n only, since they install packages, take
@@ -305,6 +306,15 @@ static void run_python(const block *b)
     run_command("python3 readme.py", b->line, NULL, false);
 }
 
+static void run_cmake(const block *b, const char *name)
+{
+    write_here(name, b->text, strlen(b->text));
+    if (succeeds("cmake --version"))
+        run_command("(cmake -S . -B by-cmake && cmake --build by-cmake && by-cmake/train) >log || cat log", b->line, "", false);
+    else
+        printf("(no cmake: README.md:%d passed over) ", b->line);
+}
+
 static void run_blocks(void)
 {
     for (int i = 0; i < nblocks; i++) {
@@ -318,6 +328,8 @@ static void run_blocks(void)
             run_console(b, name && strcmp(name, " varies") == 0);
         else if (IS("python"))
             run_python(b);
+        else if (IS("cmake") && name)
+            run_cmake(b, name + 1);
         else if ((IS("nn") || IS("c") || IS("make")) && name)
             write_here(name + 1, b->text, strlen(b->text));
         else if (IS("nn")) {
