@@ -203,7 +203,11 @@ static void put_header(FILE *f, const Plan *plan)
     fprintf(f, " *     %s_forward(&p, &w, n, x, y);                answers\n *\n", p);
     fprintf(f, " * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers\n"
                " * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */\n");
-    fprintf(f, "#ifndef %s_H\n#define %s_H\n\n#include \"nn.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", P, P);
+    fprintf(f, "#ifndef %s_H\n#define %s_H\n\n#include \"nn.h\"\n\n", P, P);
+    fprintf(f, "#if !defined(NN_INTERFACE) || NN_INTERFACE != %d\n#error \"this file was made by nnc %s, but nn.h is of another \\\n"
+               "version: have this file made anew, or give -I with the folder of that nnc's nn.h\"\n#endif\n\n",
+            NNC_INTERFACE, NNC_VERSION);
+    fprintf(f, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     struct { const char *name; int64_t value; const char *text; } sizes[] = {
         {"INPUT", shape_count(net->input), net->input.rank == 3 ? "floats in one sample, C,H,W order" : "floats in one sample"},
         {"OUTPUT", shape_count(net->out->shape), net->out->shape.rank == 3 ? "floats in one answer, C,H,W order" : "floats in one answer"},
@@ -510,16 +514,41 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
     }
 }
 
+/* Code for vectors that the C compiler is not told of is right, but slow: it then says which flag it misses. It says so in a
+ * message, which -Werror doesn't make an error. Vectors of 4 need no flags on x86. */
+static void put_advice(FILE *f, const Target *target)
+{
+    const bool wide = target->lanes > 8;
+    const char *flags = strchr(target->cflags, ' ');
+    fprintf(f, "/* Where the C compiler may not use the vectors that this file is shaped for, it says so. NN_ANY_PROCESSOR silences it. */\n"
+               "#if !defined(__OPTIMIZE__) || defined(NN_ANY_PROCESSOR)\n");
+    if (target->lanes > 4)
+        fprintf(f, "#elif (defined(__x86_64__) || defined(__i386__)) && %s\n"
+                   "#pragma message(\"nnc: this file is many times slower without %s: compile with%s, or use nnc --target=scalar\")\n",
+                wide ? "!defined(__AVX512F__)" : "!(defined(__AVX2__) && defined(__FMA__))", wide ? "AVX-512" : "AVX2 and FMA",
+                flags ? flags : " -march=native");
+    fprintf(f, "#elif defined(__arm__) && !defined(__ARM_NEON)\n"
+               "#pragma message(\"nnc: this file is many times slower without NEON: compile with -mfpu=neon, or use nnc --target=scalar\")\n"
+               "#endif\n\n");
+}
+
 /* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. calls: some function may not be
  * inlined. */
 static void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2], bool calls)
 {
-    fprintf(f, "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name);
+    fprintf(f, "#define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */\n#include \"nn.h\"\n"
+               "#include \"%s\"\n\n#include <math.h>\n#include <string.h>\n\n", header_name);
+    if (uses[0].vectors || uses[1].vectors)
+        put_advice(f, plan->target);
     if (calls)
-        fprintf(f, "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
+        fprintf(f, "/* -fsanitize=undefined would test each of the many sums below for an overflow of its address, and a C compiler\n"
+                   " * would take hours. So it leaves layers out, unless NN_SANITIZE is defined; other sanitizers look at them. */\n"
+                   "#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 8) && !defined(NN_SANITIZE)\n"
+                   "#define NO_UBSAN __attribute__((no_sanitize(\"undefined\")))\n#else\n#define NO_UBSAN\n#endif\n\n"
+                   "/* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one\n"
                    " * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a\n"
                    " * call would count, may be inlined, and so do without restrict. */\n"
-                   "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline))\n#else\n#define NOINLINE\n#endif\n\n");
+                   "#if defined(__GNUC__)\n#define NOINLINE __attribute__((noinline)) NO_UBSAN\n#else\n#define NOINLINE\n#endif\n\n");
     if (uses[0].greater || uses[1].greater)
         fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > (best)) | ((v) != (v)))\n\n");
     if (uses[0].vectors)
@@ -947,9 +976,10 @@ static void put_model(FILE *f, const Plan *plan)
     fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights,
             net->weights ? format("%s_tensors", p) : "NULL");
     bool trains = plan->training.prog;
-    fprintf(f, "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .prepare = %s,\n};\n\n", p,
+    fprintf(f, "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .prepare = %s,\n"
+               "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than this file */\n};\n\n", p,
             trains ? format("%s_model_backward", p) : "NULL", trains ? format("%s_model_set_rng", p) : "NULL",
-            plan->forward.prepared ? format("%s_model_prepare", p) : "NULL");
+            plan->forward.prepared ? format("%s_model_prepare", p) : "NULL", NNC_INTERFACE);
     fprintf(f, "void %s_init(%s_params *p, uint64_t seed)\n{\n    nn_init(&%s_model, p, seed);\n}\n", p, p, p);
 }
 

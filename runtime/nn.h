@@ -19,7 +19,14 @@
 extern "C" {
 #endif
 
-#define NN_VERSION "0.1.0"
+#define NN_VERSION "0.2.0-dev"
+#define NN_VERSION_NUMBER 200   /* 10000 major + 100 minor + patch; a version ending in -dev is before that one */
+
+/* What this file, libnn.a and generated code must agree on. It is raised when one of them wouldn't work with older ones of
+ * the others. Each net.h checks it against this file's when it is compiled, and each net.c refers to a name that holds it,
+ * so that a libnn.a of another interface is an error of the linker: undefined reference to nn_interface_2. */
+#define NN_INTERFACE 2
+extern const int nn_interface_2;
 
 /* Alignment of a type to a cache line, where the compiler can say it. */
 #if defined(__GNUC__)
@@ -141,6 +148,7 @@ typedef struct nn_model {
                                       /* NULL under --inference */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
     void  (*prepare)(void *params);             /* net_prepare; NULL where there is nothing to prepare */
+    const int *runtime;                         /* &nn_interface_2: see NN_INTERFACE */
 } nn_model;
 
 /* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a gradient. */
@@ -186,4 +194,35 @@ const char *nn_error(int error);
 }
 #endif
 
+#endif
+
+/* ---- For the files that compute ----------------------------------------------------------------
+ *
+ * Generated code and the runtime define NN_COMPUTES before they include this file. They rest on what a float is: sums are
+ * made in the order in which they are written, each result is rounded to a float, and NaN and infinity are numbers that
+ * tests find. Some flags let the compiler assume otherwise, and then exp, tanh and others are wrong by up to 14 %. Here
+ * their effect is taken back as far as that can be done from within a file; what is left is an error. These flags may stay
+ * on for the rest of a program. */
+#if defined(NN_COMPUTES)
+#include <float.h>
+
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0
+#error "nnc: NaN and infinity are needed here. Compile this file without -ffast-math, -Ofast and -ffinite-math-only, or \
+with -fno-finite-math-only behind them"
+#elif (defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2) \
+    || (defined(__i386__) && defined(__GNUC__) && !defined(__SSE_MATH__) && !defined(__SSE2_MATH__)) \
+    || (defined(__i386__) && defined(__GNUC__) && !defined(__clang__) && FLT_EVAL_METHOD != 0)
+#error "nnc: the x87 keeps more bits than a float has, which makes the numbers wrong. Compile with -msse2 -mfpmath=sse"
+#elif defined(__clang__) && __clang_major__ < 11 && defined(__FAST_MATH__)
+#error "nnc: sums must be made in the order in which they are written. Compile this file without -ffast-math and -Ofast"
+#endif
+
+#if defined(__clang__) && __clang_major__ >= 11
+#pragma clang fp reassociate(off)
+#elif defined(__GNUC__) && !defined(__clang__) && (__GNUC__ < 12 || defined(__ASSOCIATIVE_MATH__) \
+    || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__))
+/* Before version 12 gcc doesn't tell which of these flags are on. Where none is, the pragma changes nothing. */
+#pragma GCC optimize("no-unsafe-math-optimizations", "no-associative-math", "no-reciprocal-math", "signed-zeros", \
+                     "no-finite-math-only")
+#endif
 #endif

@@ -17,6 +17,7 @@
  *
  * A weight of 0 with gradient 0 stays 0 under every method: d, all moments and the numerator are 0, and
  * the denominator is at least FLT_MIN. Hence the padding between tensors stays 0. */
+#define NN_COMPUTES
 #include "nn.h"
 
 #include <float.h>

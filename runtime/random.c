@@ -3,6 +3,7 @@
  * In: a stream *rng, which is any number that the caller chose as seed. Out: the next numbers, with *rng moved on.
  * The generator is splitmix64, nn_bits_at in nn.h; a stream moves on by adding NN_GAMMA, so nn_bits called k times
  * gives the same numbers as nn_bits_at(rng, 0 .. k-1). */
+#define NN_COMPUTES
 #include "nn.h"
 
 #include <math.h>

@@ -21,6 +21,7 @@
 #define POSIX 1
 #endif
 
+#define NN_COMPUTES
 #include "nn.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
  *
  * A generated network keeps its weights as its code reads them: channels out innermost, padded to whole vectors. Files and
  * programs see PyTorch's order; here the two meet. */
+#define NN_COMPUTES
 #include "nn.h"
 
 #include <string.h>

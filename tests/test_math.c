@@ -118,6 +118,9 @@ static const char program[] =
     "#endif\n\n"
     "int main(int argc, char **argv)\n{\n"
     "    int ok = argc == 3;\n"
+    "#if defined(__SSE__) && defined(__GNUC__)\n"
+    "    __builtin_ia32_ldmxcsr(0x1f80);   /* -ffast-math links code that makes denormal numbers 0 */\n"
+    "#endif\n"
     "    add_all((uint32_t)strtoul(argv[1], NULL, 10), (uint32_t)strtoul(argv[2], NULL, 10));\n"
     "#ifdef ACCURACY\n"
     "    CHECK(exp, exp);\n    CHECK(tanh, tanh);\n    CHECK(sigmoid, true_sigmoid);\n"
@@ -130,7 +133,15 @@ static const char program[] =
 /* ---- The builds ------------------------------------------------------------------------------------------- */
 
 /* What a build asks of the machine that runs it. */
-typedef enum Machine { ANY_MACHINE, HAS_FMA, HAS_AVX512, IS_AARCH64 } Machine;
+typedef enum Machine { ANY_MACHINE, HAS_FMA, HAS_AVX512, IS_AARCH64, IS_S390X, HAS_32_BITS, HAS_TCC, HAS_MUSL, MACHINES } Machine;
+
+/* Where a machine of another kind, or a compiler that need not be there, works, this command does. */
+static const char *const probes[MACHINES] = {
+    [IS_AARCH64] = "qemu-aarch64 --version && aarch64-linux-gnu-gcc --version",
+    [IS_S390X] = "qemu-s390x --version && s390x-linux-gnu-gcc --version",
+    [HAS_32_BITS] = "echo '#include <math.h>' | gcc -m32 -msse2 -S -o /dev/null -x c - && gcc -m32 -print-file-name=libgcc.a | grep /",
+    [HAS_TCC] = "tcc -v", [HAS_MUSL] = "musl-gcc --version",
+};
 
 static const struct {
     Machine machine;
@@ -155,19 +166,29 @@ static const struct {
     {IS_AARCH64, 1, "aarch64-linux-gnu-gcc", "-static -std=c99 -pedantic -O2"},
     {IS_AARCH64, 4, "aarch64-linux-gnu-gcc", "-static -std=gnu11 -O3"},
     {IS_AARCH64, 8, "aarch64-linux-gnu-gcc", "-static -std=gnu11 -O2"},
+    {IS_S390X, 1, "s390x-linux-gnu-gcc", "-static -std=gnu11 -O2"},
+    {HAS_32_BITS, 4, "gcc", "-m32 -std=gnu11 -O2 -msse2 -mfpmath=sse"},
+    {HAS_32_BITS, 1, NULL, "-m32 -std=c99 -O2 -msse2 -mfpmath=sse"},
+    {HAS_TCC, 1, "tcc", ""},
+    {HAS_MUSL, 1, "musl-gcc", "-std=c99 -O2"},
+    /* What these flags allow is taken back by nn.h. */
+    {ANY_MACHINE, 8, NULL, "-std=gnu11 -O2 -funsafe-math-optimizations"},
+    {ANY_MACHINE, 1, NULL, "-std=c99 -O1 -ffast-math -fno-finite-math-only"},
+    {HAS_FMA, 8, NULL, "-std=gnu11 -O3 -mavx2 -mfma -ffast-math -fno-finite-math-only"},
 };
 
 static bool can_build(Machine machine)
 {
-#if defined(__x86_64__)
-    bool here = true;
-#else
-    bool here = machine != HAS_FMA && machine != HAS_AVX512;
+    static int works[MACHINES]; /* 0: not known yet; 1: yes; 2: no */
+#if !defined(__x86_64__)
+    if (machine == HAS_FMA || machine == HAS_AVX512 || machine == HAS_32_BITS)
+        return false;
 #endif
-    static int cross = -1;
-    if (machine == IS_AARCH64 && cross < 0)
-        cross = system("(qemu-aarch64 --version && aarch64-linux-gnu-gcc --version) >/dev/null 2>&1") == 0;
-    return machine == IS_AARCH64 ? cross : here;
+    if (!probes[machine])
+        return true;
+    if (!works[machine])
+        works[machine] = system(format("(%s) >/dev/null 2>&1", probes[machine])) == 0 ? 1 : 2;
+    return works[machine] == 1;
 }
 
 static bool can_run(Machine machine)
@@ -194,7 +215,7 @@ static FILE *create(const char *name)
 static void write_header(const char *name, int lanes, unsigned scalar_set, unsigned vector_set)
 {
     FILE *f = create(name);
-    fprintf(f, "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n\n");
+    fprintf(f, "#define NN_COMPUTES\n#include \"nn.h\"\n#include <math.h>\n#include <stdint.h>\n#include <string.h>\n\n");
     if (lanes > 1)
         fprintf(f, "#define LANES %d\ntypedef float vec __attribute__((vector_size(%d)));\n\n", lanes, 4 * lanes);
     emit_math(f, lanes, "", scalar_set, vector_set);
@@ -234,8 +255,9 @@ static void same_bits(void)
         for (int c = 0; c < (builds[i].cc ? 1 : 2); c++) {
             if (!can_build(builds[i].machine))
                 continue;
-            const char *emulator = builds[i].machine == IS_AARCH64 ? "qemu-aarch64 " : "";
-            fprintf(f, "all: %d.out\n%d:\n\t%s %s -Wall -Wextra -Werror -DHEADER='\"math%d.h\"' main.c -o $@ -lm\n",
+            const char *emulator = builds[i].machine == IS_AARCH64 ? "qemu-aarch64 "
+                                       : builds[i].machine == IS_S390X ? "qemu-s390x " : "";
+            fprintf(f, "all: %d.out\n%d:\n\t%s %s -Wall -Wextra -Werror -I../../../../runtime -DHEADER='\"math%d.h\"' main.c -o $@ -lm\n",
                     n, n, builds[i].cc ? builds[i].cc : both[c], builds[i].flags, builds[i].lanes);
             if (can_run(builds[i].machine))
                 fprintf(f, "%d.out: %d\n\t%s./%d %lu %d >$@ || mv $@ %d.failed\n", n, n, emulator, n, first, STEP, n);
@@ -244,8 +266,9 @@ static void same_bits(void)
             n++;
         }
     fclose(f);
-    if (!can_build(IS_AARCH64))
-        printf("(no qemu-aarch64 and aarch64-linux-gnu-gcc) ");
+    for (int machine = 0; machine < MACHINES; machine++)
+        if (probes[machine] && !can_build((Machine)machine))
+            printf("(fails: %s) ", probes[machine]);
     bool made = run_make();
     char *log = file_read(SCRATCH "/make.log", NULL), *expected = file_read(SCRATCH "/0.out", NULL);
     /* Compilers are silent; only the comparison with the C library has something to say. */
@@ -278,7 +301,7 @@ static void alone(void)
 {
     folder_make(SCRATCH);
     FILE *f = create("Makefile");
-    fprintf(f, "all:\n");
+    fprintf(f, "FLAGS = -std=gnu11 -Wall -Wextra -Wpedantic -Werror -I../../../../runtime\nall:\n");
     for (int i = 0; i < FUNCTIONS; i++)
         for (int vector = 0; vector < 2; vector++) {
             const char *name = format("%s_%c", functions[i].name, "fv"[vector]);
@@ -287,8 +310,8 @@ static void alone(void)
             fprintf(c, "#include \"%s.h\"\n\nvoid use(%s *);\nvoid use(%s *x)\n{\n    *x = %s(*x);\n}\n", name,
                     vector ? "vec" : "float", vector ? "vec" : "float", name);
             fclose(c);
-            fprintf(f, "all: %s\n%s:\n\tgcc -std=gnu11 -Wall -Wextra -Werror -c %s.c -o $@.o\n"
-                       "\tclang -std=gnu11 -Wall -Wextra -Werror -c %s.c -o $@.o\n", name, name, name, name);
+            fprintf(f, "all: %s\n%s:\n\tgcc $(FLAGS) -c %s.c -o $@.o\n"
+                       "\tclang $(FLAGS) -c %s.c -o $@.o\n", name, name, name, name);
         }
     fclose(f);
     bool made = run_make();

@@ -1,4 +1,4 @@
-/* The network of batchnorm.nn as C, made by nnc 0.1.0 with --unroll=auto --target=generic.
+/* The network of batchnorm.nn as C, made by nnc 0.2.0-dev with --unroll=auto --target=generic.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
  * layer        output      parameters       MACs  forward                 training               backward
@@ -9,16 +9,32 @@
  * batchnorm2   3                    6          0  in fc1_forward          full, 87 bytes         full, 95 bytes
  * softmax1     3                    0          0  tile                    -                      -
  */
+#define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
+#include "nn.h"
 #include "batchnorm.h"
 
 #include <math.h>
 #include <string.h>
 
+/* Where the C compiler may not use the vectors that this file is shaped for, it says so. NN_ANY_PROCESSOR silences it. */
+#if !defined(__OPTIMIZE__) || defined(NN_ANY_PROCESSOR)
+#elif defined(__arm__) && !defined(__ARM_NEON)
+#pragma message("nnc: this file is many times slower without NEON: compile with -mfpu=neon, or use nnc --target=scalar")
+#endif
+
+/* -fsanitize=undefined would test each of the many sums below for an overflow of its address, and a C compiler
+ * would take hours. So it leaves layers out, unless NN_SANITIZE is defined; other sanitizers look at them. */
+#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 8) && !defined(NN_SANITIZE)
+#define NO_UBSAN __attribute__((no_sanitize("undefined")))
+#else
+#define NO_UBSAN
+#endif
+
 /* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one
  * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a
  * call would count, may be inlined, and so do without restrict. */
 #if defined(__GNUC__)
-#define NOINLINE __attribute__((noinline))
+#define NOINLINE __attribute__((noinline)) NO_UBSAN
 #else
 #define NOINLINE
 #endif
@@ -96,14 +112,14 @@ static inline float log_f(float x)
 /* Of vectors of 4: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
  * below need for the same bits everywhere. */
 #if defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)
-#define times_v(a, b) ({ vec product_ = (a) * (b); __asm__("" : "+x"(product_)); product_; })
+#define times_v(a, b) __extension__({ vec product_ = (a) * (b); __asm__("" : "+x"(product_)); product_; })
 #elif defined(__x86_64__) || defined(__i386__)
 #define times_v(a, b) ((a) * (b))
 #elif defined(__aarch64__)
-#define times_v(a, b) ({ vec product_ = (a) * (b); __asm__("" : "+w"(product_)); product_; })
+#define times_v(a, b) __extension__({ vec product_ = (a) * (b); __asm__("" : "+w"(product_)); product_; })
 #else
 #define times_v(a, b) \
-    ({ uint32_t zero_ = 0; __asm__("" : "+r"(zero_)); real_v(bits_v((a) * (b)) ^ zero_); })
+    __extension__({ uint32_t zero_ = 0; __asm__("" : "+r"(zero_)); real_v(bits_v((a) * (b)) ^ zero_); })
 #endif
 
 typedef uint32_t vec_bits __attribute__((vector_size(16)));
@@ -129,7 +145,7 @@ static inline void exp_in_place(vec *at)
     *at = y;
 }
 
-#define exp_v(x) ({ vec at_ = (x); exp_in_place(&at_); at_; })
+#define exp_v(x) __extension__({ vec at_ = (x); exp_in_place(&at_); at_; })
 
 /* the C library's */
 static inline void sqrt_in_place(vec *at)
@@ -139,7 +155,7 @@ static inline void sqrt_in_place(vec *at)
     *at = y;
 }
 
-#define sqrt_v(x) ({ vec at_ = (x); sqrt_in_place(&at_); at_; })
+#define sqrt_v(x) __extension__({ vec at_ = (x); sqrt_in_place(&at_); at_; })
 
 /* batchnorm
  * 4x1x3 -> 4x1x3: tile, 8 points
@@ -1547,6 +1563,7 @@ const nn_model batchnorm_model = {
     .backward = batchnorm_model_backward,
     .set_rng = batchnorm_model_set_rng,
     .prepare = NULL,
+    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)

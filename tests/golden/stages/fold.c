@@ -1,4 +1,4 @@
-/* The network of fold.nn as C, made by nnc 0.1.0 with --unroll=none --target=generic --inference.
+/* The network of fold.nn as C, made by nnc 0.2.0-dev with --unroll=none --target=generic --inference.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
  * layer          output      parameters       MACs  forward
@@ -15,16 +15,26 @@
  * fc1            2                  290        288  loops
  * batchnorm6     2                    4          0  folded into fc1
  */
+#define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
+#include "nn.h"
 #include "fold.h"
 
 #include <math.h>
 #include <string.h>
 
+/* -fsanitize=undefined would test each of the many sums below for an overflow of its address, and a C compiler
+ * would take hours. So it leaves layers out, unless NN_SANITIZE is defined; other sanitizers look at them. */
+#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 8) && !defined(NN_SANITIZE)
+#define NO_UBSAN __attribute__((no_sanitize("undefined")))
+#else
+#define NO_UBSAN
+#endif
+
 /* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one
  * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a
  * call would count, may be inlined, and so do without restrict. */
 #if defined(__GNUC__)
-#define NOINLINE __attribute__((noinline))
+#define NOINLINE __attribute__((noinline)) NO_UBSAN
 #else
 #define NOINLINE
 #endif
@@ -509,6 +519,7 @@ const nn_model fold_model = {
     .backward = NULL,
     .set_rng = NULL,
     .prepare = fold_model_prepare,
+    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void fold_init(fold_params *p, uint64_t seed)

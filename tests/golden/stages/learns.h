@@ -1,4 +1,4 @@
-/* The network of learns.nn as C, made by nnc 0.1.0.
+/* The network of learns.nn as C, made by nnc 0.2.0-dev.
  *
  *     static learns_params p;                         the weights
  *     static learns_work w;                           scratch memory; one per thread
@@ -13,6 +13,11 @@
 #define LEARNS_H
 
 #include "nn.h"
+
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 2
+#error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
+version: have this file made anew, or give -I with the folder of that nnc's nn.h"
+#endif
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,4 +1,4 @@
-/* The network of prepared.nn as C, made by nnc 0.1.0 with --unroll=auto --target=generic --inference.
+/* The network of prepared.nn as C, made by nnc 0.2.0-dev with --unroll=auto --target=generic --inference.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
  * layer        output      parameters       MACs  forward
@@ -6,16 +6,34 @@
  * batchnorm1   2x2x2                4          0  folded into conv1
  * relu1        2x2x2                0          0  in conv1_forward
  */
+#define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
+#include "nn.h"
 #include "prepared.h"
 
 #include <math.h>
 #include <string.h>
 
+/* Where the C compiler may not use the vectors that this file is shaped for, it says so. NN_ANY_PROCESSOR silences it. */
+#if !defined(__OPTIMIZE__) || defined(NN_ANY_PROCESSOR)
+#elif (defined(__x86_64__) || defined(__i386__)) && !(defined(__AVX2__) && defined(__FMA__))
+#pragma message("nnc: this file is many times slower without AVX2 and FMA: compile with -march=native, or use nnc --target=scalar")
+#elif defined(__arm__) && !defined(__ARM_NEON)
+#pragma message("nnc: this file is many times slower without NEON: compile with -mfpu=neon, or use nnc --target=scalar")
+#endif
+
+/* -fsanitize=undefined would test each of the many sums below for an overflow of its address, and a C compiler
+ * would take hours. So it leaves layers out, unless NN_SANITIZE is defined; other sanitizers look at them. */
+#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 8) && !defined(NN_SANITIZE)
+#define NO_UBSAN __attribute__((no_sanitize("undefined")))
+#else
+#define NO_UBSAN
+#endif
+
 /* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one
  * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a
  * call would count, may be inlined, and so do without restrict. */
 #if defined(__GNUC__)
-#define NOINLINE __attribute__((noinline))
+#define NOINLINE __attribute__((noinline)) NO_UBSAN
 #else
 #define NOINLINE
 #endif
@@ -46,7 +64,7 @@ static inline void sqrt_in_place(vec *at)
     *at = y;
 }
 
-#define sqrt_v(x) ({ vec at_ = (x); sqrt_in_place(&at_); at_; })
+#define sqrt_v(x) __extension__({ vec at_ = (x); sqrt_in_place(&at_); at_; })
 
 /* batchnorm
  * 2x2x2 -> 2x2x2: tile, 22 points
@@ -253,6 +271,7 @@ const nn_model prepared_model = {
     .backward = NULL,
     .set_rng = NULL,
     .prepare = prepared_model_prepare,
+    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void prepared_init(prepared_params *p, uint64_t seed)

@@ -1,4 +1,4 @@
-/* The network of samples.nn as C, made by nnc 0.1.0 with --unroll=auto --target=avx512.
+/* The network of samples.nn as C, made by nnc 0.2.0-dev with --unroll=auto --target=avx512.
  * Compile with: cc -O2 -march=x86-64-v4 -I<folder of nn.h> -c; link with libnn.a -lm.
  * Training takes 16 samples at once, one in each lane of a vector.
  *
@@ -8,16 +8,32 @@
  * fc2          2                    8          6  full, 49 bytes          tile 2o 1x16s    tile; tile 3i 1x16s
  * softmax1     2                    0          0  tile                    -                -
  */
+#define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
+#include "nn.h"
 #include "samples.h"
 
 #include <math.h>
 #include <string.h>
 
+/* Where the C compiler may not use the vectors that this file is shaped for, it says so. NN_ANY_PROCESSOR silences it. */
+#if !defined(__OPTIMIZE__) || defined(NN_ANY_PROCESSOR)
+#elif defined(__arm__) && !defined(__ARM_NEON)
+#pragma message("nnc: this file is many times slower without NEON: compile with -mfpu=neon, or use nnc --target=scalar")
+#endif
+
+/* -fsanitize=undefined would test each of the many sums below for an overflow of its address, and a C compiler
+ * would take hours. So it leaves layers out, unless NN_SANITIZE is defined; other sanitizers look at them. */
+#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 8) && !defined(NN_SANITIZE)
+#define NO_UBSAN __attribute__((no_sanitize("undefined")))
+#else
+#define NO_UBSAN
+#endif
+
 /* Layers stay functions of their own: gcc 12 -O2 confuses what restrict says of several that it inlines into one
  * block, and computes wrong numbers. Also, it digests short functions more quickly. The briefest ones, where a
  * call would count, may be inlined, and so do without restrict. */
 #if defined(__GNUC__)
-#define NOINLINE __attribute__((noinline))
+#define NOINLINE __attribute__((noinline)) NO_UBSAN
 #else
 #define NOINLINE
 #endif
@@ -36,14 +52,14 @@ typedef float vec_memory __attribute__((vector_size(16), aligned(4), may_alias))
 /* Of vectors of 4: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
  * below need for the same bits everywhere. */
 #if defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)
-#define times_v(a, b) ({ vec product_ = (a) * (b); __asm__("" : "+x"(product_)); product_; })
+#define times_v(a, b) __extension__({ vec product_ = (a) * (b); __asm__("" : "+x"(product_)); product_; })
 #elif defined(__x86_64__) || defined(__i386__)
 #define times_v(a, b) ((a) * (b))
 #elif defined(__aarch64__)
-#define times_v(a, b) ({ vec product_ = (a) * (b); __asm__("" : "+w"(product_)); product_; })
+#define times_v(a, b) __extension__({ vec product_ = (a) * (b); __asm__("" : "+w"(product_)); product_; })
 #else
 #define times_v(a, b) \
-    ({ uint32_t zero_ = 0; __asm__("" : "+r"(zero_)); real_v(bits_v((a) * (b)) ^ zero_); })
+    __extension__({ uint32_t zero_ = 0; __asm__("" : "+r"(zero_)); real_v(bits_v((a) * (b)) ^ zero_); })
 #endif
 
 typedef uint32_t vec_bits __attribute__((vector_size(16)));
@@ -67,7 +83,7 @@ static inline void exp_in_place(vec *at)
     *at = y;
 }
 
-#define exp_v(x) ({ vec at_ = (x); exp_in_place(&at_); at_; })
+#define exp_v(x) __extension__({ vec at_ = (x); exp_in_place(&at_); at_; })
 
 /* below 0.55 an odd polynomial, above 1 - 2 / (1 + exp(2 |x|)) */
 static inline void tanh_in_place(vec *at)
@@ -89,7 +105,7 @@ static inline void tanh_in_place(vec *at)
     *at = y;
 }
 
-#define tanh_v(x) ({ vec at_ = (x); tanh_in_place(&at_); at_; })
+#define tanh_v(x) __extension__({ vec at_ = (x); tanh_in_place(&at_); at_; })
 
 /* 16 floats that are worked on together; in memory they may lie at any address. */
 typedef float vec16 __attribute__((vector_size(64)));
@@ -121,12 +137,12 @@ static inline float sum16(const float *a)
 /* Of vectors of 16: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
  * below need for the same bits everywhere. */
 #if defined(__AVX512F__)
-#define times_v16(a, b) ({ vec16 product_ = (a) * (b); __asm__("" : "+v"(product_)); product_; })
+#define times_v16(a, b) __extension__({ vec16 product_ = (a) * (b); __asm__("" : "+v"(product_)); product_; })
 #elif (defined(__x86_64__) || defined(__i386__)) && !defined(__FMA__) && !defined(__FMA4__)
 #define times_v16(a, b) ((a) * (b))
 #else
 #define times_v16(a, b) \
-    ({ uint32_t zero_ = 0; __asm__("" : "+r"(zero_)); real_v16(bits_v16((a) * (b)) ^ zero_); })
+    __extension__({ uint32_t zero_ = 0; __asm__("" : "+r"(zero_)); real_v16(bits_v16((a) * (b)) ^ zero_); })
 #endif
 
 typedef uint32_t vec_bits16 __attribute__((vector_size(64)));
@@ -150,7 +166,7 @@ static inline void exp_in_place16(vec16 *at)
     *at = y;
 }
 
-#define exp_v16(x) ({ vec16 at_ = (x); exp_in_place16(&at_); at_; })
+#define exp_v16(x) __extension__({ vec16 at_ = (x); exp_in_place16(&at_); at_; })
 
 /* below 0.55 an odd polynomial, above 1 - 2 / (1 + exp(2 |x|)) */
 static inline void tanh_in_place16(vec16 *at)
@@ -172,7 +188,7 @@ static inline void tanh_in_place16(vec16 *at)
     *at = y;
 }
 
-#define tanh_v16(x) ({ vec16 at_ = (x); tanh_in_place16(&at_); at_; })
+#define tanh_v16(x) __extension__({ vec16 at_ = (x); tanh_in_place16(&at_); at_; })
 
 /* x = 2^n (1 + f), 1 + f from sqrt(1/2) to sqrt(2) */
 static inline void log_in_place16(vec16 *at)
@@ -190,7 +206,7 @@ static inline void log_in_place16(vec16 *at)
     *at = y;
 }
 
-#define log_v16(x) ({ vec16 at_ = (x); log_in_place16(&at_); at_; })
+#define log_v16(x) __extension__({ vec16 at_ = (x); log_in_place16(&at_); at_; })
 
 /* fc 3
  * 2 -> 3: full, 230 bytes, 2 points
@@ -694,6 +710,7 @@ const nn_model samples_model = {
     .backward = samples_model_backward,
     .set_rng = samples_model_set_rng,
     .prepare = NULL,
+    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void samples_init(samples_params *p, uint64_t seed)
