@@ -2,7 +2,7 @@
 # make demo      installs what is missing, builds, trains LeNet on digits
 # make test      installs what is missing, builds, runs all tests
 # make bench     measures speed, beside PyTorch where there is one (NETS="N1 N4" ROUNDS=5 TARGET=avx2 SECONDS=0.15)
-# make golden    rewrites the expectation files under tests/golden (look at the diff!)
+# make golden    rewrites the expectation files under tests/golden and tests/bugs (look at the diff!)
 # make install   PREFIX=/usr/local, DESTDIR=
 # make clean
 #
@@ -111,6 +111,7 @@ $(BUILD)/bench/bench: tests/bench/bench.c $(BUILD)/flags
 
 golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden
+	UPDATE=1 $(BUILD)/tests/run bugs
 
 need-demo need-test need-bench: need-%:
 	$(Q)sh .ci/need $*
