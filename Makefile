@@ -2,6 +2,7 @@
 # make demo      installs what is missing, builds, trains LeNet on digits
 # make test      installs what is missing, builds, runs all tests
 # make bench     measures speed, beside PyTorch where there is one (NETS="N1 N4" ROUNDS=5 TARGET=avx2 SECONDS=0.15)
+# make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
 # make golden    rewrites the expectation files under tests/golden and tests/bugs (look at the diff!)
 # make install   PREFIX=/usr/local, DESTDIR=
 # make clean
@@ -32,7 +33,7 @@ RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all demo test bench bench-save golden install clean need-demo need-test need-bench FORCE
+.PHONY: all demo test bare bench bench-save golden install clean need-demo need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/nnc $(BUILD)/libnn.a
@@ -92,6 +93,9 @@ test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
 	$(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
+
+bare:
+	$(Q)sh .ci/bare $(if $(SUITE),"$(SUITE)")
 
 # The speed of the networks in tests/bench. bench-save keeps the ratios, and later runs are compared with them.
 NETS := $(basename $(notdir $(sort $(wildcard tests/bench/N*.nn tests/bench/C*.nn))))
