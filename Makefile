@@ -7,14 +7,20 @@
 # make install   PREFIX=/usr/local, DESTDIR=
 # make clean
 #
-# CC=clang, CFLAGS=..., SANITIZE=1 (into build/sanitize), V=1 (shows the commands).
+# CC=clang, CFLAGS=..., SANITIZE=1 or clang (into build/sanitize or sanitize-clang), V=1 (shows the commands).
 
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 Q := $(if $(V),,@)
 SAY = @$(if $(V),:,printf '  %-4s %s\n')
 
-BUILD := $(if $(SANITIZE),build/sanitize,build)
+# Each compiler's sanitizers see what the other's don't. clang's build is for the tests, so it is quick to make.
+ifeq ($(SANITIZE),clang)
+override CC := clang
+override CFLAGS := -O0 -g
+endif
+
+BUILD := $(if $(SANITIZE),build/sanitize$(if $(filter clang,$(SANITIZE)),-clang),build)
 # A comma that $(if) does not take for its own.
 , := ,
 SANITIZERS := $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -92,6 +98,7 @@ demo: need-demo
 test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
+	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=clang build/sanitize-clang/nnc
 	$(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
 
 bare:

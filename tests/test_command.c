@@ -2,8 +2,8 @@
  *
  * Options, exit statuses, names of what is written, dependencies for Make, standard streams that fail, outputs that
  * appear whole or not at all, the same bytes each time; and hostile texts, made by a seeded fuzzer out of good
- * ones, for which nothing but the statuses 0, 1 and 2 will do. The fuzzer runs the sanitized build where there is
- * one. */
+ * ones, for which nothing but the statuses 0, 1 and 2 will do. The fuzzer runs in turn the builds with the sanitizers of
+ * both compilers. */
 #include "nnc.h"
 #include "process.h"
 #include "suites.h"
@@ -653,16 +653,19 @@ static size_t below(size_t n)
     return (size_t)(random_bits() % n);
 }
 
-/* A build that notices what goes wrong silently; NULL: there is none. */
+/* In turn the builds that notice what goes wrong silently, or the one that NNC_FUZZ names; NULL: it is missing. */
 static const char *fuzz_target(void)
 {
+    static const char *const builds[] = {"build/sanitize/nnc", "build/sanitize-clang/nnc"};
     static char path[PATH_MAX];
-    return getenv("NNC_FUZZ") ? getenv("NNC_FUZZ") : realpath("build/sanitize/nnc", path) ? path : NULL;
+    static int turn;
+    const char *given = getenv("NNC_FUZZ");
+    return given ? given : realpath(builds[turn++ % 2], path) ? path : NULL;
 }
 
-static bool has_fuzz_target(void)
+static bool has_fuzz_targets(void)
 {
-    return fuzz_target() != NULL;
+    return fuzz_target() && fuzz_target();
 }
 
 /* Runs nnc on a text: the exit status must be 0, 1 or 2, errors must be told, and no sanitizer may speak. */
@@ -844,7 +847,7 @@ void add_command_suite(void)
     CU_add_test(suite, "hostile texts", fuzz);
     CU_add_test(suite, "long texts", long_texts);
 
-    static const test_need sanitized = {has_fuzz_target, "make SANITIZE=1 build/sanitize/nnc", NULL};
+    static const test_need sanitized = {has_fuzz_targets, "make SANITIZE=1 build/sanitize/nnc and SANITIZE=clang build/sanitize-clang/nnc", NULL};
     add_need("command", "no permission", &plain_user);
     add_need("command", "hostile texts", &sanitized);
     add_need("command", "long texts", &sanitized);
