@@ -30,7 +30,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 
 # -MMD writes each object's headers beside it; -MP keeps a removed header from stopping the build.
 COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -MMD -MP
-RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
+RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fPIC -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
 TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Itests -I$(BUILD)/tests -MMD -MP
 
 COMPILER := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard compiler/*.c compiler/layer/*.c)))
