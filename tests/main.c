@@ -84,11 +84,11 @@ static bool can_be_plain_user(void)
 
 const test_need plain_user = {can_be_plain_user, "a user other than root who may enter this folder", NULL};
 
-/* Asks for what the tests of a suite need (NULL: of all). */
-static void look_for_needs(const CU_Suite *suite)
+/* Asks for what a test needs (NULL: those of a suite; NULL: all). */
+static void look_for_needs(const CU_Suite *suite, const CU_Test *test)
 {
     for (int i = 0; i < nneeds; i++)
-        if ((!suite || needs[i].suite == suite) && !needs[i].need->there())
+        if ((!suite || needs[i].suite == suite) && (!test || needs[i].test == test) && !needs[i].need->there())
             CU_set_test_active(needs[i].test, CU_FALSE);
 }
 
@@ -192,7 +192,7 @@ static int run(const char *name, const char *test_name)
     CU_set_test_complete_handler(test_ends);
     CU_set_all_test_complete_handler(all_ended);
     if (!name) {
-        look_for_needs(NULL);
+        look_for_needs(NULL, NULL);
         CU_run_all_tests();
         return 0;
     }
@@ -211,7 +211,7 @@ static int run(const char *name, const char *test_name)
             fprintf(stderr, "    %s\n", test->pName);
         return 2;
     }
-    look_for_needs(suite);
+    look_for_needs(suite, test);
     if (test)
         CU_run_test(suite, test);
     else
