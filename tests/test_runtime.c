@@ -876,12 +876,15 @@ static void test_bad_files(void)
 static void test_no_permission(void)
 {
     unsigned char bytes[512];
+    const float params[FLOATS] = {0};
 
     write_file(SCRATCH, bytes, compose(bytes, "{" A "," B "}    ", 28));
     CU_ASSERT_EQUAL(chmod(SCRATCH, 0), 0);
     CU_ASSERT(be_plain_user());
     CU_ASSERT_EQUAL(nn_load(&ab, NULL, SCRATCH), NN_EIO);
     CU_ASSERT(strstr(nn_error(NN_EIO), SCRATCH ": cannot open: ") != NULL);
+    CU_ASSERT_EQUAL(nn_save(&model, params, SCRATCH), NN_EIO);
+    CU_ASSERT(strstr(nn_error(NN_EIO), SCRATCH ": cannot write: Permission denied; check the permissions of") != NULL);
     be_myself();
     CU_ASSERT_EQUAL(chmod(SCRATCH, 0644), 0);
 }
@@ -1027,13 +1030,6 @@ static void test_what_saves_replace(void)
     CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/full"), NN_EIO);
     CU_ASSERT_EQUAL(folder_count(SAVES), 5);
     CU_ASSERT_EQUAL(folder_count(SAVES "/run"), 2);
-
-    CU_ASSERT_EQUAL(chmod(SAVES "/run/7", 0400), 0);
-    if (geteuid() != 0) { /* root may write everything */
-        CU_ASSERT_EQUAL(nn_save(&model, params, SAVES "/latest"), NN_EIO);
-        CU_ASSERT_STRING_EQUAL(nn_error(NN_EIO), SAVES "/latest: cannot write: Permission denied; check the permissions of "
-                                                       "the file and of its folder");
-    }
 }
 
 /* A hundred killed savers had left their files: every save failed with "File exists". And several at a
