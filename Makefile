@@ -2,18 +2,25 @@
 # make demo      installs what is missing, builds, trains LeNet on digits
 # make test      installs what is missing, builds, runs all tests
 # make bench     measures speed, beside PyTorch where there is one (NETS="N1 N4" ROUNDS=5 TARGET=avx2 SECONDS=0.15)
-# make golden    rewrites the expectation files under tests/golden (look at the diff!)
+# make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
+# make golden    rewrites the expectation files under tests/golden and tests/bugs (look at the diff!)
 # make install   PREFIX=/usr/local, DESTDIR=
 # make clean
 #
-# CC=clang, CFLAGS=..., SANITIZE=1 (into build/sanitize), V=1 (shows the commands).
+# CC=clang, CFLAGS=..., SANITIZE=1 or clang (into build/sanitize or sanitize-clang), V=1 (shows the commands).
 
 PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 Q := $(if $(V),,@)
 SAY = @$(if $(V),:,printf '  %-4s %s\n')
 
-BUILD := $(if $(SANITIZE),build/sanitize,build)
+# Each compiler's sanitizers see what the other's don't. clang's build is for the tests, so it is quick to make.
+ifeq ($(SANITIZE),clang)
+override CC := clang
+override CFLAGS := -O0 -g
+endif
+
+BUILD := $(if $(SANITIZE),build/sanitize$(if $(filter clang,$(SANITIZE)),-clang),build)
 # A comma that $(if) does not take for its own.
 , := ,
 SANITIZERS := $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -23,7 +30,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 
 # -MMD writes each object's headers beside it; -MP keeps a removed header from stopping the build.
 COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -MMD -MP
-RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
+RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fPIC -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
 TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Itests -I$(BUILD)/tests -MMD -MP
 
 COMPILER := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard compiler/*.c compiler/layer/*.c)))
@@ -32,7 +39,7 @@ RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all demo test bench bench-save golden install clean need-demo need-test need-bench FORCE
+.PHONY: all demo test bare bench bench-save golden install clean need-demo need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/nnc $(BUILD)/libnn.a
@@ -91,7 +98,11 @@ demo: need-demo
 test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
+	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=clang build/sanitize-clang/nnc
 	$(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
+
+bare:
+	$(Q)sh .ci/bare $(if $(SUITE),"$(SUITE)")
 
 # The speed of the networks in tests/bench. bench-save keeps the ratios, and later runs are compared with them.
 NETS := $(basename $(notdir $(sort $(wildcard tests/bench/N*.nn tests/bench/C*.nn))))
@@ -111,6 +122,7 @@ $(BUILD)/bench/bench: tests/bench/bench.c $(BUILD)/flags
 
 golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden
+	UPDATE=1 $(BUILD)/tests/run bugs
 
 need-demo need-test need-bench: need-%:
 	$(Q)sh .ci/need $*

@@ -31,7 +31,7 @@ static void put(Text *t, const char *fmt, ...)
     for (;;) {
         va_list ap;
         va_start(ap, fmt);
-        int n = vsnprintf(t->data + t->length, t->room - t->length, fmt, ap);
+        int n = vsnprintf(t->data ? t->data + t->length : NULL, t->room - t->length, fmt, ap);
         va_end(ap);
         if (n < 0)
             bug("vsnprintf failed");

@@ -10,7 +10,11 @@
 
 #include <stdio.h>
 
-enum { SIDE = 32, STEPS = 1500, REPORT = 150 };
+#ifndef STEPS
+#define STEPS 1500
+#endif
+
+enum { SIDE = 32, REPORT = STEPS / 10 };
 
 static card_params weights, gradients;
 static card_work   work;

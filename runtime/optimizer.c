@@ -24,9 +24,22 @@
 #include <math.h>
 #include <string.h>
 
+/* What chooses is called before these sanitizers are ready for calls. */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#define WATCHED 1
+#endif
+#ifndef WATCHED
+#define WATCHED 0
+#endif
+
 #ifndef WIDTHS
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) \
-    && (!defined(__clang__) || __clang_major__ >= 14)
+    && (!defined(__clang__) || __clang_major__ >= 14) && !WATCHED
 #define WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define WIDTHS

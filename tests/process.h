@@ -24,6 +24,11 @@ process nnc_run(const char *folder, ...);
 
 void process_free(process *);
 
+/* For tests of what root may do and others may not: be_plain_user makes root, in this process and what it runs, a user who owns
+ * nothing; false where that can't be, or where such a user can't run nnc (be_myself all the same). Others stay who they are. */
+bool be_plain_user(void);
+void be_myself(void);
+
 /* The whole of a file, NUL-terminated, or NULL. Free it. */
 char *file_read(const char *path, size_t *length);
 

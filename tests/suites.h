@@ -20,6 +20,23 @@ uint64_t test_seed(void);
 /* Registers a suite; start and end give 0 where all is well, NULL: there is nothing to do. tests end with CU_TEST_INFO_NULL. */
 void add_suite(const char *name, int (*start)(void), int (*end)(void), CU_TestInfo *tests);
 
+/* What a test takes beyond what `make test` installs. Where there() says no, before the suite starts, the test is not run: it
+ * counts as inactive, not as passed, and the end of the run says what it lacked and which Debian packages bring it. */
+typedef struct test_need {
+    bool      (*there)(void);
+    const char *what;              /* "qemu-aarch64 and a C compiler for AArch64" */
+    const char *packages;          /* "qemu-user gcc-aarch64-linux-gnu"; NULL: no package brings it */
+} test_need;
+
+/* Of a test that add_suite has added. The need stays where it is. */
+void add_need(const char *suite, const char *test, const test_need *need);
+
+/* Whether a shell command succeeds, in silence. */
+bool command_succeeds(const char *command);
+
+/* That be_plain_user of process.h works. */
+extern const test_need plain_user;
+
 /* One check, with a message of its own. */
 __attribute__((format(printf, 4, 5))) void check_at(const char *file, int line, bool good, const char *fmt, ...);
 

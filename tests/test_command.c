@@ -2,8 +2,8 @@
  *
  * Options, exit statuses, names of what is written, dependencies for Make, standard streams that fail, outputs that
  * appear whole or not at all, the same bytes each time; and hostile texts, made by a seeded fuzzer out of good
- * ones, for which nothing but the statuses 0, 1 and 2 will do. The fuzzer runs the sanitized build where there is
- * one. */
+ * ones, for which nothing but the statuses 0, 1 and 2 will do. The fuzzer runs in turn the builds with the sanitizers of
+ * both compilers. */
 #include "nnc.h"
 #include "process.h"
 #include "suites.h"
@@ -405,17 +405,31 @@ static void failing_runs_keep(void)
     const char *write[] = {nnc_path(), "-", "-o", "x.c", NULL};
     CU_ASSERT_EQUAL(shell("$NNC - -o x.c < x.c"), 2);
     expect(__LINE__, 0, NULL, process_run(SCRATCH, write, NET, strlen(NET), NULL));
+}
 
-    if (geteuid() != 0) {                                    /* root may write anywhere */
-        old_outputs();
-        chmod(SCRATCH, 0555);
-        EXPECT(2, "Permission denied", "net.nn");
-        chmod(SCRATCH, 0777);
-        CU_ASSERT_TRUE(untouched(3));
-        chmod(in_scratch("net.c"), 0444);
-        EXPECT(2, "Permission denied", "net.nn");
-        CU_ASSERT_TRUE(untouched(3));
-    }
+static void no_permission(void)
+{
+    old_outputs();
+    chmod(in_scratch("net.nn"), 0644);
+    chmod(in_scratch("net.c"), 0666);
+    chmod(SCRATCH, 0555);
+    CU_ASSERT_TRUE(be_plain_user());
+    EXPECT(0, NULL, "--check", "net.nn");
+    EXPECT(2, "Permission denied", "net.nn");
+    be_myself();
+    chmod(SCRATCH, 0777);
+    CU_ASSERT_TRUE(untouched(3));
+
+    chmod(in_scratch("net.c"), 0444);
+    be_plain_user();
+    EXPECT(2, "Permission denied", "net.nn");
+    be_myself();
+    CU_ASSERT_TRUE(untouched(3));
+
+    chmod(in_scratch("net.nn"), 0);
+    be_plain_user();
+    EXPECT(2, "cannot read net.nn: Permission denied", "net.nn");
+    be_myself();
 }
 
 /* Two names of one file: by way of a folder's link or of a file's, whether the file is there yet or not. */
@@ -552,10 +566,6 @@ static void unreadable_inputs(void)
     EXPECT(2, "cannot read nothing.nn: No such file", "nothing.nn");
     EXPECT(2, "cannot read .: it is a folder", ".", "-o", "x.c");
     EXPECT(2, "cannot read", "", "-o", "x.c");
-    if (geteuid() != 0) {
-        chmod(in_scratch("net.nn"), 0);
-        EXPECT(2, "cannot read net.nn: Permission denied", "net.nn");
-    }
     fresh_folder();
     write_text("large.nn", "# ");
     CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), (16 << 20) + 1), 0);
@@ -643,13 +653,19 @@ static size_t below(size_t n)
     return (size_t)(random_bits() % n);
 }
 
-/* A build that notices what goes wrong silently, if there is one; or the ordinary one. */
+/* In turn the builds that notice what goes wrong silently, or the one that NNC_FUZZ names; NULL: it is missing. */
 static const char *fuzz_target(void)
 {
+    static const char *const builds[] = {"build/sanitize/nnc", "build/sanitize-clang/nnc"};
     static char path[PATH_MAX];
-    if (!getenv("NNC_FUZZ") && realpath("build/sanitize/nnc", path))
-        return path;
-    return getenv("NNC_FUZZ") ? getenv("NNC_FUZZ") : nnc_path();
+    static int turn;
+    const char *given = getenv("NNC_FUZZ");
+    return given ? given : realpath(builds[turn++ % 2], path) ? path : NULL;
+}
+
+static bool has_fuzz_targets(void)
+{
+    return fuzz_target() && fuzz_target();
 }
 
 /* Runs nnc on a text: the exit status must be 0, 1 or 2, errors must be told, and no sanitizer may speak. */
@@ -820,6 +836,7 @@ void add_command_suite(void)
     CU_add_test(suite, "warnings", warnings);
     CU_add_test(suite, "dependencies", dependencies);
     CU_add_test(suite, "failing runs keep the old files", failing_runs_keep);
+    CU_add_test(suite, "no permission", no_permission);
     CU_add_test(suite, "good runs replace them", good_runs_replace);
     CU_add_test(suite, "names of one file", names_of_one_file);
     CU_add_test(suite, "interruptions", interruptions);
@@ -829,4 +846,9 @@ void add_command_suite(void)
     CU_add_test(suite, "the same bytes", same_bytes);
     CU_add_test(suite, "hostile texts", fuzz);
     CU_add_test(suite, "long texts", long_texts);
+
+    static const test_need sanitized = {has_fuzz_targets, "make SANITIZE=1 build/sanitize/nnc and SANITIZE=clang build/sanitize-clang/nnc", NULL};
+    add_need("command", "no permission", &plain_user);
+    add_need("command", "hostile texts", &sanitized);
+    add_need("command", "long texts", &sanitized);
 }

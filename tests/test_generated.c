@@ -1400,10 +1400,6 @@ static void cplusplus(void)
         "    one_forward(&p, &w, ONE_BATCH, x, y);\n    two_forward(&q, &v, 1, x, z);\n"
         "    float loss = one_backward(&p, &w, ONE_BATCH, x, t, &g);\n"
         "    return loss > 0 && y[0] > 0 && one_model.params == ONE_PARAMS && two_model.backward == 0 ? 0 : 1;\n}\n";
-    if (system("g++ --version >" SCRATCH "/g++ 2>&1") != 0) {
-        printf("(no g++) ");
-        return;
-    }
     folder_make(SCRATCH "/c++");
     file_write(SCRATCH "/c++/main.cc", program, sizeof program - 1);
     file_write(SCRATCH "/c++/one.nn", one, sizeof one - 1);
@@ -1423,6 +1419,11 @@ static int start(void)
     return networks_start();
 }
 
+static bool has_cplusplus(void)
+{
+    return command_succeeds("g++ --version");
+}
+
 void add_generated_suite(void)
 {
     static CU_TestInfo tests[] = {
@@ -1439,5 +1440,7 @@ void add_generated_suite(void)
         {"quick to sanitize", quick_to_sanitize},  {"interfaces that don't fit", interfaces},
         CU_TEST_INFO_NULL,
     };
+    static const test_need cplusplus_need = {has_cplusplus, "g++", "g++"};
     add_suite("generated C", start, networks_end, tests);
+    add_need("generated C", "two networks in C++", &cplusplus_need);
 }

@@ -15,7 +15,7 @@
  * and do that.
  *
  * The last test reads the compiler's sources: every error and warning in them must be seen in one of these files. */
-#include "process.h"
+#include "golden.h"
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
@@ -25,125 +25,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCRATCH "build/tests/tmp/golden"
 #define check(good, ...) check_at(__FILE__, __LINE__, good, __VA_ARGS__)
 
-enum { MAX_WORDS = 24 };
-
-static bool update;
-
 /* ---- One case ----------------------------------------------------------------------------------------- */
-
-typedef struct golden {
-    char   stem[300];                    /* tests/golden/errors/label */
-    char   options[500];                 /* of the first line */
-    int    compared;                     /* expectation files found */
-} golden;
-
-static golden read_case(const char *path)
-{
-    golden g = {.compared = 0};
-    snprintf(g.stem, sizeof g.stem, "%.*s", (int)strlen(path) - 3, path);
-    char *text = file_read(path, NULL);
-    const char *marker = "# options:";
-    if (strncmp(text, marker, strlen(marker)) == 0)
-        snprintf(g.options, sizeof g.options, "%.*s", (int)(strcspn(text, "\r\n") - strlen(marker)),
-                 text + strlen(marker));
-    free(text);
-    return g;
-}
-
-/* Compiles the case in its own folder, in which its .nn is a copy. */
-static process run_case(golden *g, const char *option)
-{
-    char source[400], copy[400], options[sizeof g->options];
-    char file[300];
-    snprintf(file, sizeof file, "%s", strrchr(g->stem, '/') + 1);
-    strcat(file, ".nn");
-    folder_make(SCRATCH);
-    snprintf(source, sizeof source, "%s.nn", g->stem);
-    snprintf(copy, sizeof copy, SCRATCH "/%s", file);
-    size_t length;
-    char *text = file_read(source, &length);
-    file_write(copy, text, length);
-
-    const char *argv[MAX_WORDS + 4] = {nnc_path()};
-    int n = 1;
-    strcpy(options, g->options);
-    bool from_stdin = false;
-    for (char *word = strtok(options, " "); word && n < MAX_WORDS; word = strtok(NULL, " ")) {
-        argv[n++] = word;
-        from_stdin |= strcmp(word, "-") == 0;
-    }
-    if (option)
-        argv[n++] = option;
-    if (!from_stdin)
-        argv[n++] = file;
-    process run = process_run(SCRATCH, argv, from_stdin ? text : NULL, length, NULL);
-    free(text);
-    return run;
-}
-
-static bool has(const golden *g, const char *suffix)
-{
-    char path[400];
-    snprintf(path, sizeof path, "%s.%s", g->stem, suffix);
-    return file_exists(path);
-}
-
-/* Compares text with the expectation file, or rewrites that; shows the difference. */
-static void compare(golden *g, const char *suffix, const char *text, size_t length)
-{
-    char path[400], actual[400], command[1000];
-    snprintf(path, sizeof path, "%s.%s", g->stem, suffix);
-    g->compared++;
-    size_t expected_length;
-    char *expected = file_read(path, &expected_length);
-    bool same = expected && expected_length == length && memcmp(expected, text, length) == 0;
-    free(expected);
-    if (!same && update) {
-        file_write(path, text, length);
-        printf("\n    rewritten: %s", path);
-        return;
-    }
-    check(same, "%s", path);
-    if (same)
-        return;
-    snprintf(actual, sizeof actual, SCRATCH "/actual.%s", suffix);
-    file_write(actual, text, length);
-    snprintf(command, sizeof command, "diff -u '%s' '%s' | head -40", path, actual);
-    printf("\n");
-    fflush(stdout);
-    if (system(command) != 0)
-        printf("(no diff)\n");
-}
-
-/* A run that must end with the given status and print its messages. */
-static void compare_messages(golden *g, const char *suffix, int status)
-{
-    if (!has(g, suffix))
-        return;
-    process run = run_case(g, NULL);
-    check(run.status == status, "%s: exit status %d, not %d", g->stem, run.status, status);
-    check(run.out_length == 0, "%s: prints to standard output", g->stem);
-    if (run.status == status)
-        compare(g, suffix, run.err, run.err_length);
-    if (status != 0)
-        check(folder_count(SCRATCH) <= 2, "%s: leaves files behind", g->stem);
-    process_free(&run);
-}
 
 /* A run that must succeed and print something. */
 static void compare_print(golden *g, const char *suffix, const char *option)
 {
-    if (!has(g, suffix))
+    if (!golden_has(g, suffix))
         return;
-    process run = run_case(g, option);
+    process run = golden_run(g, option);
     check(run.status == 0, "%s: %s: exit status %d: %s", g->stem, option, run.status, run.err);
-    if (!has(g, "warn"))
+    if (!golden_has(g, "warn"))
         check(run.err_length == 0, "%s: %s: warns: %s", g->stem, option, run.err);
     if (run.status == 0)
-        compare(g, suffix, run.out, run.out_length);
+        golden_compare(g, suffix, run.out, run.out_length);
     process_free(&run);
 }
 
@@ -152,16 +48,16 @@ static void compare_files(golden *g)
 {
     static const char *const suffixes[] = {"c", "h"};
     for (int i = 0; i < 2; i++) {
-        if (!has(g, suffixes[i]))
+        if (!golden_has(g, suffixes[i]))
             continue;
-        process run = run_case(g, NULL);
+        process run = golden_run(g, NULL);
         char path[400];
-        snprintf(path, sizeof path, SCRATCH "/%s.%s", strrchr(g->stem, '/') + 1, suffixes[i]);
+        snprintf(path, sizeof path, GOLDEN_SCRATCH "/%s.%s", strrchr(g->stem, '/') + 1, suffixes[i]);
         size_t length;
         char *text = file_read(path, &length);
         check(run.status == 0 && text, "%s: exit status %d: %s", g->stem, run.status, run.err);
         if (text)
-            compare(g, suffixes[i], text, length);
+            golden_compare(g, suffixes[i], text, length);
         free(text);
         process_free(&run);
     }
@@ -177,10 +73,10 @@ static void all_cases(void)
     glob("tests/golden/*/*.nn", GLOB_APPEND, NULL, &found);
     check(found.gl_pathc > 0, "there are no cases");
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        golden g = read_case(found.gl_pathv[i]);
-        compare_messages(&g, "err", 1);
-        compare_messages(&g, "usage", 2);
-        compare_messages(&g, "warn", 0);
+        golden g = golden_read(found.gl_pathv[i], "# options:");
+        golden_messages(&g, "err", 1);
+        golden_messages(&g, "usage", 2);
+        golden_messages(&g, "warn", 0);
         for (int k = 0; k < 5; k++) {
             char option[20];
             snprintf(option, sizeof option, "--dump=%s", stages[k]);
@@ -215,10 +111,11 @@ static char *seen;
 
 static void read_seen(void)
 {
-    static const char *const patterns[] = {"tests/golden/*/*.err", "tests/golden/*/*.usage", "tests/golden/*/*.warn"};
+    static const char *const patterns[] = {"tests/golden/*/*.err", "tests/golden/*/*.usage", "tests/golden/*/*.warn",
+                                           "tests/bugs/*.err", "tests/bugs/*.warn"};
     size_t length = 0;
     seen = calloc(1, 1);
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         glob_t found = {0};
         glob(patterns[i], 0, NULL, &found);
         for (size_t k = 0; k < found.gl_pathc; k++) {
@@ -344,8 +241,6 @@ static void every_message(void)
 
 void add_golden_suite(void)
 {
-    const char *wanted = getenv("UPDATE");
-    update = wanted && *wanted && strcmp(wanted, "0") != 0;
     CU_Suite *suite = CU_add_suite("golden", NULL, NULL);
     CU_add_test(suite, "each case", all_cases);
     CU_add_test(suite, "each expectation has its case", no_orphans);

@@ -10,8 +10,9 @@
  *     console varies   the same, but words with a digit in them (and runs of blanks) may differ: loss, seconds, bytes
  *     nn, c, make      with a name: a file, written as it stands. nn without: a network, which must compile;
  *                      c without: statements, which must compile inside a function that sees nn.h
- *     cmake            with a name: a file, and where cmake is installed its program is built and run
- *     python           runs where python3 has torch and safetensors, else is passed over
+ *     cmake            with a name: a file; its program is built and run after all the others where cmake is installed
+ *     python           a program, which runs after all the others where a python3 has torch; for safetensors, where that is
+ *                      missing, tests/torch has a stand-in
  *
  * Four commands are not run to the letter: `make demo` and `make test` with -n only, since they install packages, take
  * minutes, and are what runs this; `make install` into usr/ and without sudo; and `make ... run-lenet` learns 300
@@ -27,6 +28,7 @@
 #include <CUnit/CUnit.h>
 #include <ctype.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +163,10 @@ static block blocks[100];
 static int nblocks;
 static char *readme;
 
+/* Where the Python program stands, for the test that runs it: its folder, and its line in README.md. */
+static char *python_folder;
+static int python_line;
+
 static int read_readme(void)
 {
     readme = file_read("README.md", NULL);
@@ -193,6 +199,8 @@ static int forget_readme(void)
     for (int i = 0; i < nblocks; i++)
         free(blocks[i].text);
     free(readme);
+    free(python_folder);
+    python_folder = NULL;
     return 0;
 }
 
@@ -296,14 +304,13 @@ static void run_console(const block *b, bool varies)
     }
 }
 
-static void run_python(const block *b)
+static void keep_python(const block *b)
 {
-    if (!succeeds("python3 -c 'import torch, safetensors.torch'")) {
-        printf("(python3 lacks torch or safetensors: README.md:%d passed over) ", b->line);
-        return;
-    }
+    CU_ASSERT_PTR_NULL_FATAL(python_folder); /* one program */
     write_here("readme.py", b->text, strlen(b->text));
-    run_command("python3 readme.py", b->line, NULL, false);
+    python_folder = file_read(SCRATCH "/folder", NULL);
+    python_folder[strcspn(python_folder, "\n")] = '\0';
+    python_line = b->line;
 }
 
 static void run_cmake(const block *b, const char *name)
@@ -327,9 +334,9 @@ static void run_blocks(void)
         else if (IS("console"))
             run_console(b, name && strcmp(name, " varies") == 0);
         else if (IS("python"))
-            run_python(b);
+            keep_python(b);
         else if (IS("cmake") && name)
-            run_cmake(b, name + 1);
+            keep_cmake(b, name + 1);
         else if ((IS("nn") || IS("c") || IS("make")) && name)
             write_here(name + 1, b->text, strlen(b->text));
         else if (IS("nn")) {
@@ -365,6 +372,72 @@ static void private_prefix(void)
     run = session(command, false);
     check(run.status == 0 && strstr(run.out, " new points are right"), __LINE__, "%s\nexit status %d: %s", command,
           run.status, run.out);
+    process_free(&run);
+}
+
+/* ---- The Python program ------------------------------------------------------------------------------- */
+
+/* The first python3 that has torch: often only Debian's own has, and another stands before it on PATH. */
+#define HAS_MODULE(python, name) \
+    python " -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec(\"" name "\"))'"
+#define CHOOSE_PYTHON "python=python3; " HAS_MODULE("$python", "torch") " || { python=/usr/bin/python3; " \
+    HAS_MODULE("$python", "torch") "; }"
+
+static bool has_torch(void)
+{
+    return command_succeeds(CHOOSE_PYTHON);
+}
+
+/* Loads what the Python program saved, and answers the same question. */
+static const char loads_again[] =
+    "#include \"net.h\"\n#include <stdio.h>\n\n"
+    "static net_params p;\nstatic net_work work;\n\n"
+    "int main(void)\n{\n"
+    "    static const float x[4] = {0.1f, 0.2f, 0.9f, -0.9f};\n    float y[4];\n"
+    "    int error = nn_load(&net_model, &p, \"net.safetensors\");\n"
+    "    if (error)\n        return puts(nn_error(error)), 1;\n"
+    "    net_forward(&p, &work, 2, x, y);\n"
+    "    for (int i = 0; i < 4; i++)\n        printf(\"%.6f \", y[i]);\n"
+    "    return 0;\n}\n";
+
+/* The first four numbers of a text in which a point stands. */
+static int read_numbers(const char *text, double numbers[4])
+{
+    int n = 0;
+    for (const char *c = text; *c && n < 4;) {
+        char *end;
+        double number = strtod(c, &end);
+        bool point = end > c && memchr(c, '.', (size_t)(end - c));
+        if (point)
+            numbers[n++] = number;
+        c = point ? end : c + 1;
+    }
+    return n;
+}
+
+static void python(void)
+{
+    double printed[4], loaded[4];
+    char command[2000];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(python_folder);
+    snprintf(command, sizeof command,
+             CHOOSE_PYTHON "; " HAS_MODULE("$python", "safetensors") " || export PYTHONPATH=$root/nnc/tests/torch; "
+             "cd '%s' && touch -d 2000-01-01 net.safetensors before && $python readme.py && "
+             "[ net.safetensors -nt before ]", python_folder);
+    process run = session(command, false);
+    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", python_line, run.status, run.out);
+    int n = read_numbers(run.out, printed);
+    check(n == 4, __LINE__, "README.md:%d: prints no four numbers: %s", python_line, run.out);
+    process_free(&run);
+
+    file_write(SCRATCH "/again.c", loads_again, sizeof loads_again - 1);
+    snprintf(command, sizeof command, "cd '%s' && cc -I. -o again $root/again.c net.c -lnn -lm && ./again", python_folder);
+    run = session(command, false);
+    check(run.status == 0, __LINE__, "what README.md:%d saves can't be loaded: %s", python_line, run.out);
+    check(read_numbers(run.out, loaded) == 4, __LINE__, "%s", run.out);
+    for (int i = 0; i < 4 && n == 4 && run.status == 0; i++)
+        check(fabs(printed[i] - loaded[i]) < 2e-4, __LINE__, "README.md:%d: prints %g, and here it is %g", python_line, printed[i],
+              loaded[i]);
     process_free(&run);
 }
 
@@ -493,13 +566,7 @@ static void networks(void)
 static void optimizers(void)
 {
     enum { METHODS = 5 };
-    bool gnuplot = succeeds("command -v gnuplot");
-    if (!gnuplot) { /* the table alone */
-        CU_ASSERT_TRUE(succeeds("cd $root/nnc && make -C examples ../build/examples/optimizers.txt"));
-    } else {
-        process run = run_example("optimizers");
-        process_free(&run);
-    }
+    CU_ASSERT_TRUE(succeeds("cd $root/nnc && make -C examples ../build/examples/optimizers.txt"));
     char *table = file_read(SCRATCH "/nnc/build/examples/optimizers.txt", NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(table);
     CU_ASSERT_EQUAL(strncmp(table, "# step       sgd  momentum   adagrad   rmsprop      adam\n", 57), 0);
@@ -517,11 +584,21 @@ static void optimizers(void)
     for (int i = 0; i < METHODS; i++)
         check(loss[i] > 0 && loss[i] < 0.8 * first[i], __LINE__, "column %d: from %g to %g", i + 1, first[i], loss[i]);
     free(table);
+}
 
-    /* The picture that was drawn now, and the one in the README. */
+static bool has_gnuplot(void)
+{
+    return command_succeeds("command -v gnuplot");
+}
+
+/* The picture that was drawn now, and the one in the README. */
+static void optimizers_picture(void)
+{
+    process run = run_example("optimizers");
+    process_free(&run);
     static const char *const titles[] = {"<svg", ">SGD<", ">Momentum<", ">Adagrad<", ">RMSProp<", ">Adam<", "</svg>"};
     static const char *const pictures[] = {"examples/optimizers.svg", SCRATCH "/nnc/build/examples/optimizers.svg"};
-    for (int k = 0; k < 1 + gnuplot; k++) {
+    for (int k = 0; k < 2; k++) {
         char *picture = file_read(pictures[k], NULL);
         CU_ASSERT_PTR_NOT_NULL_FATAL(picture);
         for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
@@ -535,9 +612,13 @@ void add_readme_suite(void)
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
         {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
-        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"make run-optimizers", optimizers},
-        {"networks to start from", networks},
+        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"the optimizers' table", optimizers},
+        {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python},
         CU_TEST_INFO_NULL,
     };
+    static const test_need torch = {has_torch, "a python3 with torch", "python3-torch"};
+    static const test_need gnuplot = {has_gnuplot, "gnuplot", "gnuplot-nox"};
     add_suite("README", read_readme, forget_readme, tests);
+    add_need("README", "make run-optimizers", &gnuplot);
+    add_need("README", "the Python program", &torch);
 }
