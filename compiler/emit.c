@@ -242,19 +242,23 @@ static const Function *function_of(const Pass *pass, const Layer *layer, bool ba
     return NULL;
 }
 
-/* The function that does the layer's work while its input is in a register. */
+/* The function of another layer that does the layer's work while its input is in a register. */
 static const Function *host_of(const Pass *pass, const Layer *layer, bool backward)
 {
+    Statement **part[MAX_PARTS];
+    int n;
     for (const Function *f = pass->functions; f; f = f->next)
-        for (const Kernel *k = f->kernels; k; k = k->next)
-            for (const Kernel *each = k; each; each = each->window) {
-                if (each != k && each->body->layer == layer && each->body->backward == backward)
+        for (Kernel *k = f->per_call ? NULL : f->kernels; k; k = k->next)
+            for (parts_of(k, part, &n); n--;)
+                if ((*part[n])->layer == layer && (*part[n])->backward == backward)
                     return f;
-                for (int i = 0; i < each->nthen; i++)
-                    if (each->then[i]->layer == layer && each->then[i]->backward == backward)
-                        return f;
-            }
     return NULL;
+}
+
+/* The loss, if it does the layer's work in training: that of a softmax, which it takes the logits of. */
+static const Layer *absorbed_by(const Net *net, const Layer *layer)
+{
+    return layer->out == net->out && layer->in == net->loss_in ? net->loss : NULL;
 }
 
 static const char *tile_text(const Statement *s, const Tile *tile)
@@ -303,7 +307,8 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
     }
     if (full)
         text = text ? format("%s; %s", full_text(full), text) : full_text(full);
-    const Function *host = text ? NULL : host_of(pass, layer, backward);
+    const Layer *loss = pass->prog && pass->prog->training ? absorbed_by(pass->prog->net, layer) : NULL;
+    const Function *host = text ? NULL : host_of(pass, loss ? loss : layer, backward);
     if (text || host)
         return text ? text : format("in %s", host->name);
     for (const Folded *fold = pass->prog ? pass->prog->folded : NULL; fold; fold = fold->next)

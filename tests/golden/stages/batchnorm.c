@@ -3,11 +3,11 @@
  *
  * layer        output      parameters       MACs  forward                 training               backward
  * conv1        4x1x3               72        216  tile 3x 1x4o            tile 3x 1x4o           tile 3ky 3kx 1x4o
- * batchnorm1   4x1x3                8          0  in conv1_forward        full, 363 bytes        full, 249 bytes
+ * batchnorm1   4x1x3                8          0  in conv1_forward        full, 454 bytes        full, 249 bytes
  * relu1        4x1x3                0          0  in conv1_forward        in batchnorm1_forward  in fc1_backward_input
  * fc1          3                   39         36  full, 186 bytes         full, 157 bytes        full, 505 bytes
- * batchnorm2   3                    6          0  in fc1_forward          full, 87 bytes         full, 95 bytes
- * softmax1     3                    0          0  tile                    -                      -
+ * batchnorm2   3                    6          0  in fc1_forward          full, 108 bytes        full, 95 bytes
+ * softmax1     3                    0          0  tile                    in loss_forward        in loss_backward
  */
 #include "batchnorm.h"
 

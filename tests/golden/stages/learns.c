@@ -1,11 +1,11 @@
 /* The network of learns.nn as C, made by nnc 0.1.0 with --unroll=none --target=generic.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
- * layer        output      parameters       MACs  forward                 backward
- * fc1          3                    9          6  loops                   loops
- * sigmoid1     3                    0          0  loops                   loops
- * fc2          2                    8          6  loops                   loops
- * softmax1     2                    0          0  loops                   -
+ * layer        output      parameters       MACs  forward                 training         backward
+ * fc1          3                    9          6  loops                   loops            loops
+ * sigmoid1     3                    0          0  loops                   loops            loops
+ * fc2          2                    8          6  loops                   loops            loops
+ * softmax1     2                    0          0  loops                   in loss_forward  in loss_backward
  */
 #include "learns.h"
 

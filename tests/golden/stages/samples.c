@@ -6,7 +6,7 @@
  * fc1          3                    9          6  full, 230 bytes         tile 3o 1x16s    tile
  * tanh1        3                    0          0  in fc1_forward          in fc1_training  in fc2_backward_input
  * fc2          2                    8          6  full, 49 bytes          tile 2o 1x16s    tile; tile 3i 1x16s
- * softmax1     2                    0          0  tile                    -                -
+ * softmax1     2                    0          0  tile                    in fc2_training  in fc2_training
  */
 #include "samples.h"
 
