@@ -1,6 +1,7 @@
 /* test_contract.c: what the public functions of a generated network promise besides right numbers.
  *
- * What has no part in the loss has a gradient of exactly 0. The head of net.c says of each layer
+ * A wrong call ends with a message instead of writing where it shouldn't, a handler of the user's takes the message's place, and
+ * NDEBUG leaves nothing of it. What has no part in the loss has a gradient of exactly 0. The head of net.c says of each layer
  * where it runs. */
 #include "generated.h"
 #include "nnc.h"
@@ -8,10 +9,109 @@
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH "build/tests/tmp/contract"
+
+static const char *const compilers[] = {"gcc", "clang"};
+
+/* ---- Misuse ------------------------------------------------------------------------------------------------------ */
+
+/* The program calls as `number` says. */
+typedef struct Misuse {
+    const char *call;      /* p, w, g, x, y, t are right; off is memory that malloc might give */
+    const char *message;   /* what the message begins with; NULL: nothing is wrong */
+} Misuse;
+
+static const Misuse misuses[] = {
+    {"net_init(p, 1); net_forward(p, w, 1, x, y); net_backward(p, w, 2, x, t, g); net_backward(p, w, NET_BATCH, x, t, g)", NULL},
+    {"net_init(NULL, 1)", "net_init: p is NULL or not aligned to 64 bytes"},
+    {"net_init((net_params *)off, 1)", "net_init: p is NULL or not aligned"},
+    {"net_forward(NULL, w, 1, x, y)", "net_forward: p is NULL or not aligned"},
+    {"net_forward((net_params *)off, w, 1, x, y)", "net_forward: p is NULL or not aligned"},
+    {"net_forward(p, (net_work *)off, 1, x, y)", "net_forward: w is NULL or not aligned"},
+    {"net_forward(p, w, 0, x, y)", "net_forward: n must be from 1 to NET_BATCH, 4: "},
+    {"net_forward(p, w, 5, x, y)", "net_forward: n must be from 1 to NET_BATCH, 4: "},
+    {"net_forward(p, w, 1, NULL, y)", "net_forward: x or y is NULL"},
+    {"net_forward(p, w, 1, x, NULL)", "net_forward: x or y is NULL"},
+    {"net_backward((net_params *)off, w, 2, x, t, g)", "net_backward: p is NULL or not aligned"},
+    {"net_backward(p, NULL, 2, x, t, g)", "net_backward: w is NULL or not aligned"},
+    {"net_backward(p, w, 2, x, t, (net_params *)off)", "net_backward: g is NULL or not aligned"},
+    {"net_backward(p, w, 2, x, t, p)", "net_backward: g is p"},
+    {"net_backward(p, w, -1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
+    {"net_backward(p, w, 0, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
+    /* One value has no variance: running_var went towards 0, where PyTorch refuses. */
+    {"net_backward(p, w, 1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: batchnorm"},
+    {"net_backward(p, w, 5, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
+    {"net_backward(p, w, 2, x, NULL, g)", "net_backward: x or t is NULL"},
+};
+enum { MISUSES = sizeof misuses / sizeof *misuses };
+
+static void write_program(void)
+{
+    FILE *f = fopen(SCRATCH "/main.c", "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include \"net.h\"\n\n"
+               "#ifdef OWN\nvoid OWN(const char *function, const char *message)\n"
+               "{\n    printf(\"mine: %%s: %%s\\n\", function, message);\n    exit(7);\n}\n#endif\n\n"
+               "int main(int argc, char **argv)\n{\n"
+               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT];\n    static int t[NET_BATCH];\n"
+               "    net_params *p = aligned_alloc(64, sizeof *p), *g = aligned_alloc(64, sizeof *g);\n"
+               "    net_work *w = aligned_alloc(64, sizeof *w);\n"
+               "    void *off = (char *)aligned_alloc(64, 128 + sizeof *p + sizeof *w) + 16;\n"
+               "    net_init(p, 1);\n    switch (argc > 1 ? atoi(argv[1]) : -1) {\n");
+    for (int i = 0; i < MISUSES; i++)
+        fprintf(f, "    case %d: %s; break;\n", i, misuses[i].call);
+    fprintf(f, "    }\n    (void)off;\n    return 0;\n}\n");
+    fclose(f);
+}
+
+static process run_misuse(const char *program, int i)
+{
+    const char *path = format("./%s", program), *number = format("%d", i);
+    return process_run(SCRATCH, (const char *[]){path, number, NULL}, NULL, 0, NULL);
+}
+
+static void misuse(void)
+{
+    static const char text[] = "input 2; batch 4; fc 3; batchnorm; fc 2; softmax\n";
+    static const char own[] = "void mine(const char *, const char *);\n"
+                              "#define NN_CHECK(condition, message) ((condition) ? (void)0 : mine(__func__, message))\n";
+    folder_make(SCRATCH);
+    write_program();
+    file_write(SCRATCH "/net.nn", text, sizeof text - 1);
+    file_write(SCRATCH "/own.h", own, sizeof own - 1);
+    process nnc = nnc_run(SCRATCH, "net.nn", NULL);
+    CU_ASSERT_EQUAL_FATAL(nnc.status, 0);
+    process_free(&nnc);
+    for (int c = 0; c < 2; c++) {
+        const char *cc = format("%s -O1 -Wall -Wextra -Werror -std=gnu11 -I../../../../runtime", compilers[c]);
+        /* own1: the handler is a macro of the user's; own2: the linker takes the user's function. bare: without checks. */
+        const char *command = format("cd " SCRATCH " && L='../../../libnn.a -lm' && %s -c net.c && %s main.c net.o -o checked $L && "
+                                     "%s -DOWN=mine -include own.h -o own1 main.c net.c $L && "
+                                     "%s -DOWN=nn_misused -o own2 main.c net.o $L && %s -DNDEBUG -c net.c -o bare.o && "
+                                     "nm net.o | grep -q nn_misused && ! nm bare.o | grep nn_misused && ! grep 'must be' bare.o && "
+                                     "test $(stat -c %%s bare.o) -lt $(stat -c %%s net.o) && "
+                                     "%s -ffreestanding -c ../../../../runtime/check.c -o alone.o && ! nm -u alone.o | grep U",
+                                     cc, cc, cc, cc, cc, cc);
+        CU_ASSERT_EQUAL_FATAL(system(command), 0);
+        for (int i = 0; i < MISUSES; i++) {
+            const char *message = misuses[i].message;
+            process p = run_misuse("checked", i);
+            check_at(__FILE__, __LINE__, p.status == (message ? -SIGABRT : 0) && !strncmp(p.err, message ? message : "", 
+                     message ? strlen(message) : 1), "%s, %s: ends with %d and `%s`", compilers[c], misuses[i].call, p.status, p.err);
+            process_free(&p);
+            for (int own_handler = 1; message && i % 5 == 1 && own_handler < 3; own_handler++) {
+                p = run_misuse(format("own%d", own_handler), i);
+                check_at(__FILE__, __LINE__, p.status == 7 && strstr(p.out, message) == p.out + 6, "%s, own%d, %s: ends with %d and `%s`",
+                         compilers[c], own_handler, misuses[i].call, p.status, p.out);
+                process_free(&p);
+            }
+        }
+    }
+}
 
 /* ---- What has no part in the loss ----------------------------------------------------------------------------------- */
 
@@ -137,6 +237,7 @@ static void head(void)
 void add_contract_suite(void)
 {
     static CU_TestInfo tests[] = {
+        {"wrong calls", misuse},
         {"gradients that are exactly 0", dead_channels},
         {"where each layer runs", head},
         CU_TEST_INFO_NULL,

@@ -27,6 +27,7 @@ enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
 static bool shape(Net *net, Layer *layer)
 {
     int64_t channels = layer->in->shape.c;
+    layer->least_samples = layer->in->shape.h * layer->in->shape.w == 1 ? 2 : 1; /* one number has no variance */
     if (net->batch * layer->in->shape.h * layer->in->shape.w == 1 && !net->inference)
         warning_at(WARN_BATCH, layer->loc,
                    "%s has only one value per channel with a batch of 1: training needs a larger batch",

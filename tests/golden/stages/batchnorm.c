@@ -1387,6 +1387,11 @@ static NOINLINE void conv1_backward_weights(const float d_conv1_out[restrict 1][
 
 void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, batchnorm_params);
+    NN_CHECK_MEMORY(w, batchnorm_work);
+    NN_CHECK(n >= 1 && n <= BATCHNORM_BATCH,
+            "n must be from 1 to BATCHNORM_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     void *const batchnorm1_slope = w->arena + 0;   /* 4 */
     void *const batchnorm1_shift = w->arena + 16;   /* 4 */
     void *const batchnorm2_slope = w->arena + 32;   /* 4 */
@@ -1412,6 +1417,13 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
 
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g)
 {
+    NN_CHECK_MEMORY(p, batchnorm_params);
+    NN_CHECK_MEMORY(w, batchnorm_work);
+    NN_CHECK_MEMORY(g, batchnorm_params);
+    NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+    NN_CHECK(n >= 2 && n <= BATCHNORM_BATCH,
+            "n must be from 2 to BATCHNORM_BATCH, 32: batchnorm takes the variance of n numbers, and one has none");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
     void *const batchnorm1_sum = w->arena + 512;   /* 4 */
     void *const batchnorm1_squares = w->arena + 528;   /* 4 */
     float *const all_conv1_out = w->arena + 0;   /* 32x1x3x4 */
@@ -1585,5 +1597,6 @@ const nn_model batchnorm_model = {
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, batchnorm_params);
     nn_init(&batchnorm_model, p, seed);
 }

@@ -323,6 +323,11 @@ static NOINLINE void fc1_backward_weights(const float d_fc1_out[restrict 3],
 
 void learns_forward(const learns_params *p, learns_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, learns_params);
+    NN_CHECK_MEMORY(w, learns_work);
+    NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
+            "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     void *const fc1_out = w->arena + 0;   /* 3 */
     void *const sigmoid1_out = w->arena + 16;   /* 3 */
     void *const fc2_out = w->arena + 0;   /* 2 */
@@ -341,6 +346,13 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
 
 float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g)
 {
+    NN_CHECK_MEMORY(p, learns_params);
+    NN_CHECK_MEMORY(w, learns_work);
+    NN_CHECK_MEMORY(g, learns_params);
+    NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+    NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
+            "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
     void *const fc1_out = w->arena + 0;   /* 3 */
     void *const sigmoid1_out = w->arena + 16;   /* 3 */
     void *const fc2_out = w->arena + 0;   /* 2 */
@@ -414,5 +426,6 @@ const nn_model learns_model = {
 
 void learns_init(learns_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, learns_params);
     nn_init(&learns_model, p, seed);
 }

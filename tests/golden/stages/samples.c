@@ -604,6 +604,11 @@ static NOINLINE void fc1_add_up(const float d_fc1_weight_lanes[restrict 2][3][16
 
 void samples_forward(const samples_params *p, samples_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, samples_params);
+    NN_CHECK_MEMORY(w, samples_work);
+    NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
+            "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     void *const tanh1_out = w->arena + 0;   /* 4 */
     void *const fc2_out = w->arena + 16;   /* 4 */
     void *const softmax1_max = w->arena + 0;   /* 1 */
@@ -620,6 +625,13 @@ void samples_forward(const samples_params *p, samples_work *w, int n, const floa
 
 float samples_backward(const samples_params *p, samples_work *w, int n, const float *x, const int *t, samples_params *g)
 {
+    NN_CHECK_MEMORY(p, samples_params);
+    NN_CHECK_MEMORY(w, samples_work);
+    NN_CHECK_MEMORY(g, samples_params);
+    NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+    NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
+            "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
     void *const loss_lanes = w->arena + 432;   /* 16 */
     void *const d_fc2_weight_lanes = w->arena + 0;   /* 3x2x16 */
     void *const d_fc2_bias_lanes = w->arena + 336;   /* 2x16 */
@@ -698,5 +710,6 @@ const nn_model samples_model = {
 
 void samples_init(samples_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, samples_params);
     nn_init(&samples_model, p, seed);
 }
