@@ -57,7 +57,7 @@ static int cost_of_break(const char *c, int open)
     return NO_BREAK;
 }
 
-/* A line of C or of a comment; too long a one goes on in the next, farther in. */
+/* A line of C or of a comment; too long a one goes on in the next, farther in. Strings stay whole. */
 static void put_line(FILE *f, const char *line, int length)
 {
     const char *c = line, *end = line + length;
@@ -67,13 +67,15 @@ static void put_line(FILE *f, const char *line, int length)
     while (end - line > room) {
         const char *best = NULL;
         int least = NO_BREAK, open_there = 0;
-        for (c = line; c <= line + room + 1; c++) {
-            int cost = c - line < least_piece ? NO_BREAK : cost_of_break(c, open);
+        bool quoted = false;
+        for (c = line; c <= line + room + 1 && c < end; c++) {
+            int cost = quoted || c - line < least_piece ? NO_BREAK : cost_of_break(c, open);
             if (cost <= least && cost < NO_BREAK) {
                 best = c;
                 least = cost;
                 open_there = open;
             }
+            quoted ^= *c == '"' && !comment;
             open += (*c == '(' || *c == '{') - (*c == ')' || *c == '}') + 3 * (*c == '[') - 3 * (*c == ']');
         }
         if (!best)
@@ -167,24 +169,27 @@ static const char *target_text(const Plan *plan)
 static void put_prototypes(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix, *P = plan->PREFIX;
-    fprintf(f, "/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */\n"
+    fprintf(f, "/* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */\n"
                "void %s_init(%s_params *p, uint64_t seed);\n\n", p, p);
     if (plan->forward.prepared)
         fprintf(f, "/* Computes from the weights what %s_forward also reads (folded or transformed copies). %s_init and nn_load call it.\n"
                    " * Call it yourself after changing weights in another way, such as nn_set. If you don't, each %s_forward computes it\n"
                    " * again when it sees a change: it looks at the first and the last weight of each tensor. */\n"
                    "void %s_prepare(%s_params *p);\n\n", p, p, p, p, p);
-    fprintf(f, "/* Inference for n samples, 1 <= n <= %s_BATCH: x is n x %s_INPUT, y gets n x %s_OUTPUT", P, P, P);
+    fprintf(f, "/* Inference for n samples, 1 <= n <= %s_BATCH: x is n x %s_INPUT floats, y gets n x %s_OUTPUT", P, P, P);
     fprintf(f, "%s.\n * x and y must not overlap. */\n", !strcmp(plan->net->out->producer->kind->name, "softmax") ? " probabilities" : "");
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y);\n\n", p, p, p);
     if (!plan->training.prog)
         return;
-    fprintf(f, "/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns\n"
-               " * that loss. t: %s.%s%s */\n", target_text(plan),
+    const int64_t least = least_samples(plan->training.prog);
+    fprintf(f, "/* One training pass for n samples, %lld <= n <= %s_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,\n"
+               " * padding included), and returns that loss. x is n x %s_INPUT floats; t: %s.%s%s", (long long)least, P, P, target_text(plan),
             plan->net->int_targets ? "\n * A label outside that range makes the loss NaN." : "",
             plan->training.prog->draws ? "\n * Dropout draws from w->rng, which the caller sets once; each call moves it on." : "");
     if (!*backward_const(plan))
-        fprintf(f, "/* It also updates the running statistics in p. */\n");
+        fprintf(f, "\n * It also updates the running statistics in p.%s", least == 1 ? "" :
+                " The variance of one sample alone is none, so that\n * a rest of one sample at the end of an epoch has to be left out or joined with others, as in PyTorch.");
+    fprintf(f, " */\n");
     fprintf(f, "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g);\n\n",
             p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
 }
@@ -202,7 +207,14 @@ static void put_header(FILE *f, const Plan *plan)
                    " *     nn_step(&o, (float *)&p, (const float *)&g, state, %s_FLOATS);\n", p, P);
     fprintf(f, " *     %s_forward(&p, &w, n, x, y);                answers\n *\n", p);
     fprintf(f, " * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers\n"
-               " * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */\n");
+               " * and may be static, on the stack, on the heap or in a mapped file, aligned to 64 bytes: malloc does not see to that, but\n"
+               " *\n"
+               " *     %s_params *p = aligned_alloc(64, sizeof *p);   C11, stdlib.h\n"
+               " *     %s_params *p = %-31sC++17; C++11: alignas(64) char memory[sizeof(%s_params)]\n"
+               " *\n"
+               " * does. No pointer may be NULL. A call with one, with memory that is not aligned, or with an n outside its bounds prints\n"
+               " * what is wrong and aborts; NN_CHECK in nn.h says how to have something else done instead, -DNDEBUG has nothing checked. */\n",
+            p, p, format("new %s_params;", p), p);
     fprintf(f, "#ifndef %s_H\n#define %s_H\n\n#include \"nn.h\"\n\n", P, P);
     fprintf(f, "#if !defined(NN_INTERFACE) || NN_INTERFACE != %d\n#error \"this file was made by nnc %s, but nn.h is of another \\\n"
                "version: have this file made anew, or give -I with the folder of that nnc's nn.h\"\n#endif\n\n",
@@ -220,7 +232,7 @@ static void put_header(FILE *f, const Plan *plan)
         fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", P, sizes[i].name, (long long)sizes[i].value, sizes[i].text);
     fprintf(f, "\n");
     put_params_struct(f, plan);
-    fprintf(f, "/* Scratch memory of a call. Between calls only rng keeps its value. */\ntypedef struct %s_work {\n", p);
+    fprintf(f, "/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */\ntypedef struct %s_work {\n", p);
     fprintf(f, "    NN_ALIGNED float arena[%lld];\n", (long long)(plan->arena ? plan->arena : 16));
     fprintf(f, "    uint64_t rng;   /* where dropout draws from */\n} %s_work;\n\n", p);
     fprintf(f, "extern const nn_model %s_model;   /* names, sizes and functions, for the runtime */\n\n", p);
@@ -246,19 +258,23 @@ static const Function *function_of(const Pass *pass, const Layer *layer, bool ba
     return NULL;
 }
 
-/* The function that does the layer's work while its input is in a register. */
+/* The function of another layer that does the layer's work while its input is in a register. */
 static const Function *host_of(const Pass *pass, const Layer *layer, bool backward)
 {
+    Statement **part[MAX_PARTS];
+    int n;
     for (const Function *f = pass->functions; f; f = f->next)
-        for (const Kernel *k = f->kernels; k; k = k->next)
-            for (const Kernel *each = k; each; each = each->window) {
-                if (each != k && each->body->layer == layer && each->body->backward == backward)
+        for (Kernel *k = f->per_call ? NULL : f->kernels; k; k = k->next)
+            for (parts_of(k, part, &n); n--;)
+                if ((*part[n])->layer == layer && (*part[n])->backward == backward)
                     return f;
-                for (int i = 0; i < each->nthen; i++)
-                    if (each->then[i]->layer == layer && each->then[i]->backward == backward)
-                        return f;
-            }
     return NULL;
+}
+
+/* The loss, if it does the layer's work in training: that of a softmax, which it takes the logits of. */
+static const Layer *absorbed_by(const Net *net, const Layer *layer)
+{
+    return layer->out == net->out && layer->in == net->loss_in ? net->loss : NULL;
 }
 
 static const char *tile_text(const Statement *s, const Tile *tile)
@@ -307,7 +323,8 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
     }
     if (full)
         text = text ? format("%s; %s", full_text(full), text) : full_text(full);
-    const Function *host = text ? NULL : host_of(pass, layer, backward);
+    const Layer *loss = pass->prog && pass->prog->training ? absorbed_by(pass->prog->net, layer) : NULL;
+    const Function *host = text ? NULL : host_of(pass, loss ? loss : layer, backward);
     if (text || host)
         return text ? text : format("in %s", host->name);
     for (const Folded *fold = pass->prog ? pass->prog->folded : NULL; fold; fold = fold->next)
@@ -829,6 +846,21 @@ static void put_prepared(FILE *f, const Pass *pass, bool forward)
                     (long long)b->offset, dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
+/* At the head of a public function: is it called rightly? */
+static void put_checks(FILE *f, const Plan *plan, bool training)
+{
+    const char *p = plan->prefix, *P = plan->PREFIX;
+    long long least = training ? least_samples(plan->training.prog) : 1, batch = plan->net->batch;
+    fprintf(f, "    NN_CHECK_MEMORY(p, %s_params);\n    NN_CHECK_MEMORY(w, %s_work);\n", p, p);
+    if (training)
+        fprintf(f, "    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs memory of its own\");\n", p);
+    const char *why = least > 1 ? ": batchnorm takes the variance of n numbers, and one has none"
+                                : ": make several calls, or compile with a larger batch";
+    fprintf(f, "    NN_CHECK(n >= %lld && n <= %s_BATCH, \"n must be from %lld to %s_BATCH, %lld%s\");\n", least, P, least, P, batch, why);
+    const char *other = training ? "t" : "y";
+    fprintf(f, "    NN_CHECK(x != NULL && %s != NULL, \"x or %s is NULL\");\n", other, other);
+}
+
 /* What depends on the weights alone, once for all calls. */
 static void put_prepare(FILE *f, const Plan *plan)
 {
@@ -840,8 +872,8 @@ static void put_prepare(FILE *f, const Plan *plan)
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
             put_call(f, &loop, fn, 1);
-    fprintf(f, "}\n\nvoid %s_prepare(%s_params *p)\n{\n    %s_work_out(p, p->prepared);\n"
-               "    p->prepared_for = nn_stamp(&%s_model, p);\n}\n\n", p, p, p, p);
+    fprintf(f, "}\n\nvoid %s_prepare(%s_params *p)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n"
+               "    %s_work_out(p, p->prepared);\n    p->prepared_for = nn_stamp(&%s_model, p);\n}\n\n", p, p, p, p, p);
 }
 
 /* Where it has not been prepared for these weights, it is done now, in the arena. */
@@ -885,6 +917,7 @@ static void put_forward(FILE *f, const Plan *plan)
     if (plan->forward.prepared)
         put_prepare(f, plan);
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, p, p);
+    put_checks(f, plan, false);
     put_buffers(f, &plan->forward);
     if (plan->forward.prepared)
         use_prepared(f, plan);
@@ -931,6 +964,7 @@ static void put_backward(FILE *f, const Plan *plan)
     const Pass *pass = &plan->training;
     fprintf(f, "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g)\n{\n", p,
             backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
+    put_checks(f, plan, true);
     put_buffers(f, pass);
     if (uses_mean(pass))
         put_mean(f, plan->net);
@@ -980,7 +1014,8 @@ static void put_model(FILE *f, const Plan *plan)
                "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than this file */\n};\n\n", p,
             trains ? format("%s_model_backward", p) : "NULL", trains ? format("%s_model_set_rng", p) : "NULL",
             plan->forward.prepared ? format("%s_model_prepare", p) : "NULL", NNC_INTERFACE);
-    fprintf(f, "void %s_init(%s_params *p, uint64_t seed)\n{\n    nn_init(&%s_model, p, seed);\n}\n", p, p, p);
+    fprintf(f, "void %s_init(%s_params *p, uint64_t seed)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n    nn_init(&%s_model, p, seed);\n}\n",
+            p, p, p, p);
 }
 
 void emit_source(FILE *f, const Plan *plan, const char *header_name)

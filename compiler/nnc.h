@@ -217,6 +217,7 @@ struct Layer {
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
     const Token *label;  /* with which it begins a branch, a block, a repeat or the network; NULL: it does not */
     Arg freeze;          /* freeze=true, which every layer with weights takes */
+    int64_t least_samples; /* that training needs in a call; 0: any number will do */
     Value *in, *out;
     Value **more;        /* further inputs, for those that name some: add, concat, mul */
     int nmore;
@@ -759,6 +760,7 @@ Access substitute_access(Access, const Affine *map);
 Expr *substitute_expr(const Expr *, const Affine *map);
 void add_to_loss(Prog *, Statement *, Expr *term);         /* loss += the mean of term over elements and samples */
 Statement **insert_statement(Statement **link, Statement *); /* gives the link behind it */
+int64_t least_samples(const Prog *);                       /* that a call of it needs, at least 1 */
 int output_indices(const Statement *);                     /* how many indices occur in out; they come first */
 bool covers_tensor(const Statement *, const Access *);     /* every point another element, and all of them */
 

@@ -450,6 +450,15 @@ Expr *substitute_expr(const Expr *e, const Affine *map)
     return copy;
 }
 
+int64_t least_samples(const Prog *prog)
+{
+    int64_t least = 1;
+    for (const Statement *s = prog->statements; s && prog->training; s = s->next)
+        if (s->layer->least_samples > least)
+            least = s->layer->least_samples;
+    return least;
+}
+
 int output_indices(const Statement *s)
 {
     int n = 0;

@@ -28,14 +28,45 @@ extern "C" {
 #define NN_INTERFACE 2
 extern const int nn_interface_2;
 
-/* Alignment of a type to a cache line, where the compiler can say it. */
+/* Alignment of a type to a cache line, where the compiler can say it. NN_ALIGNMENT: its bytes, 1 where it can't. */
 #if defined(__GNUC__)
 #define NN_ALIGNED __attribute__((aligned(64)))
+#define NN_ALIGNMENT 64
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 #define NN_ALIGNED _Alignas(64)
+#define NN_ALIGNMENT 64
 #else
 #define NN_ALIGNED
+#define NN_ALIGNMENT 1
 #endif
+
+/* ---- Checks ----------------------------------------------------------------------------------
+ *
+ * The public functions of a generated net.c begin by looking at what they are called with: NN_CHECK(condition, message) for
+ * pointers that must not be NULL, alignment, and the number of samples. Where the condition is false, nn_misused prints the
+ * function and the message to stderr and calls abort, as assert does. Compiled with -DNDEBUG, net.c has no checks.
+ *
+ * A handler of your own: define a function nn_misused in your program, and the linker takes it in the place of libnn.a's; or
+ * have NN_CHECK defined before net.c includes this file (-include my_checks.h). nn_misused must not return. libnn.a's needs stdio
+ * and abort; built with -ffreestanding, it stops without them, in an endless loop. */
+#ifdef __GNUC__
+__attribute__((noreturn, cold))
+#endif
+void nn_misused(const char *function, const char *message);
+
+#ifndef NN_CHECK
+#ifdef NDEBUG
+#define NN_CHECK(condition, message) ((void)0)
+#else
+#define NN_CHECK(condition, message) ((condition) ? (void)0 : nn_misused(__func__, message))
+#endif
+#endif
+
+/* Does the pointer point to memory for that type, as far as can be seen? */
+#define NN_CHECK_MEMORY(pointer, type) \
+    NN_CHECK((pointer) != NULL && (uintptr_t)(pointer) % NN_ALIGNMENT == 0, \
+             #pointer " is NULL or not aligned to 64 bytes, as memory from malloc may be: make it a static variable, " \
+             "or take aligned_alloc(64, sizeof(" #type "))")
 
 /* ---- Optimizers ------------------------------------------------------------------------------
  *
@@ -143,6 +174,9 @@ typedef struct nn_model {
     size_t      work_bytes;           /* sizeof(net_work) */
     int                ntensors;
     const nn_tensor   *tensors;
+    /* The functions of net.h, which says what they take and what they refuse: n samples, 1 <= n <= batch, x of n x input floats, y
+     * of n x output, t of n x targets ints or floats; params and gradients of params_bytes, work of work_bytes, aligned to 64
+     * bytes (aligned_alloc(64, model->params_bytes): both are multiples of 64). */
     void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
                                       /* NULL under --inference */
@@ -164,7 +198,7 @@ void nn_set(const nn_tensor *tensor, void *params, const float *from);
 /* A number that tells weights from others: made from the first and the last element of each tensor, never 0. */
 uint64_t nn_stamp(const nn_model *model, const void *params);
 
-/* Fills params (model->params_bytes) with PyTorch's default initialisation: padding 0, each tensor drawn
+/* Fills params (model->params_bytes, aligned to 64 bytes) with PyTorch's default initialisation: padding 0, each tensor drawn
  * from its own [low, high). The same seed gives the same weights on every machine. */
 void nn_init(const nn_model *model, void *params, uint64_t seed);
 

@@ -578,9 +578,9 @@ static void build_and_check(const char *name, const char *cc, Case *cases, int c
 
 static void check_both_counts(const Case *c, const nn_model *m)
 {
-    int batch = (int)c->net->batch, n = c->whole ? 1 << between(0, power_of_two(batch)) : between(1, batch);
+    int batch = (int)c->net->batch, least = (int)least_samples(c->backward);
     check_samples(c, m, batch);
-    check_samples(c, m, n);
+    check_samples(c, m, c->whole ? 1 << between(power_of_two(least), power_of_two(batch)) : between(least, batch));
 }
 
 /* As many as the model thinks, none, a few, as many as there can be. */
@@ -811,7 +811,7 @@ static void check_groups(const Case *c, const nn_model *m)
     int batch = (int)c->net->batch;
     check_samples(c, m, batch);
     check_samples(c, m, 1);
-    check_samples(c, m, between(1, batch));
+    check_samples(c, m, between((int)least_samples(c->backward), batch));
     check_samples(c, m, batch > 16 ? 16 : batch);
 }
 
@@ -989,8 +989,8 @@ static void write_driver(FILE *f, const Case *cases)
                "int main(void)\n{\n");
     for (int i = 0; i < WATCHED; i++) {
         int batch = (int)cases[i].net->batch, classes = (int)cases[i].net->loss_in->shape.c;
-        fprintf(f, "    call(&%s_model, %d, %d);\n    call(&%s_model, 1, %d);\n", cases[i].prefix, batch, classes,
-                cases[i].prefix, classes);
+        fprintf(f, "    call(&%s_model, %d, %d);\n    call(&%s_model, %d, %d);\n", cases[i].prefix, batch, classes,
+                cases[i].prefix, (int)least_samples(cases[i].backward), classes);
     }
     fprintf(f, "    return 0;\n}\n");
 }

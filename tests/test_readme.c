@@ -163,9 +163,12 @@ static block blocks[100];
 static int nblocks;
 static char *readme;
 
-/* Where the Python program stands, for the test that runs it: its folder, and its line in README.md. */
-static char *python_folder;
-static int python_line;
+/* What other tests run: the folder in which it stands, and its line in README.md. */
+typedef struct kept {
+    char *folder;
+    int line;
+} kept;
+static kept python, cmake;
 
 static int read_readme(void)
 {
@@ -199,8 +202,9 @@ static int forget_readme(void)
     for (int i = 0; i < nblocks; i++)
         free(blocks[i].text);
     free(readme);
-    free(python_folder);
-    python_folder = NULL;
+    free(python.folder);
+    free(cmake.folder);
+    python.folder = cmake.folder = NULL;
     return 0;
 }
 
@@ -304,22 +308,13 @@ static void run_console(const block *b, bool varies)
     }
 }
 
-static void keep_python(const block *b)
+static void keep(const block *b, const char *name, kept *where)
 {
-    CU_ASSERT_PTR_NULL_FATAL(python_folder); /* one program */
-    write_here("readme.py", b->text, strlen(b->text));
-    python_folder = file_read(SCRATCH "/folder", NULL);
-    python_folder[strcspn(python_folder, "\n")] = '\0';
-    python_line = b->line;
-}
-
-static void run_cmake(const block *b, const char *name)
-{
+    CU_ASSERT_PTR_NULL_FATAL(where->folder); /* there is one */
     write_here(name, b->text, strlen(b->text));
-    if (succeeds("cmake --version"))
-        run_command("(cmake -S . -B by-cmake && cmake --build by-cmake && by-cmake/train) >log || cat log", b->line, "", false);
-    else
-        printf("(no cmake: README.md:%d passed over) ", b->line);
+    where->folder = file_read(SCRATCH "/folder", NULL);
+    where->folder[strcspn(where->folder, "\n")] = '\0';
+    where->line = b->line;
 }
 
 static void run_blocks(void)
@@ -334,9 +329,9 @@ static void run_blocks(void)
         else if (IS("console"))
             run_console(b, name && strcmp(name, " varies") == 0);
         else if (IS("python"))
-            keep_python(b);
+            keep(b, "readme.py", &python);
         else if (IS("cmake") && name)
-            keep_cmake(b, name + 1);
+            keep(b, name + 1, &cmake);
         else if ((IS("nn") || IS("c") || IS("make")) && name)
             write_here(name + 1, b->text, strlen(b->text));
         else if (IS("nn")) {
@@ -415,28 +410,28 @@ static int read_numbers(const char *text, double numbers[4])
     return n;
 }
 
-static void python(void)
+static void python_program(void)
 {
     double printed[4], loaded[4];
     char command[2000];
-    CU_ASSERT_PTR_NOT_NULL_FATAL(python_folder);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(python.folder);
     snprintf(command, sizeof command,
              CHOOSE_PYTHON "; " HAS_MODULE("$python", "safetensors") " || export PYTHONPATH=$root/nnc/tests/torch; "
              "cd '%s' && touch -d 2000-01-01 net.safetensors before && $python readme.py && "
-             "[ net.safetensors -nt before ]", python_folder);
+             "[ net.safetensors -nt before ]", python.folder);
     process run = session(command, false);
-    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", python_line, run.status, run.out);
+    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", python.line, run.status, run.out);
     int n = read_numbers(run.out, printed);
-    check(n == 4, __LINE__, "README.md:%d: prints no four numbers: %s", python_line, run.out);
+    check(n == 4, __LINE__, "README.md:%d: prints no four numbers: %s", python.line, run.out);
     process_free(&run);
 
     file_write(SCRATCH "/again.c", loads_again, sizeof loads_again - 1);
-    snprintf(command, sizeof command, "cd '%s' && cc -I. -o again $root/again.c net.c -lnn -lm && ./again", python_folder);
+    snprintf(command, sizeof command, "cd '%s' && cc -I. -o again $root/again.c net.c -lnn -lm && ./again", python.folder);
     run = session(command, false);
-    check(run.status == 0, __LINE__, "what README.md:%d saves can't be loaded: %s", python_line, run.out);
+    check(run.status == 0, __LINE__, "what README.md:%d saves can't be loaded: %s", python.line, run.out);
     check(read_numbers(run.out, loaded) == 4, __LINE__, "%s", run.out);
     for (int i = 0; i < 4 && n == 4 && run.status == 0; i++)
-        check(fabs(printed[i] - loaded[i]) < 2e-4, __LINE__, "README.md:%d: prints %g, and here it is %g", python_line, printed[i],
+        check(fabs(printed[i] - loaded[i]) < 2e-4, __LINE__, "README.md:%d: prints %g, and here it is %g", python.line, printed[i],
               loaded[i]);
     process_free(&run);
 }
@@ -607,18 +602,36 @@ static void optimizers_picture(void)
     }
 }
 
+static bool find_cmake(void)
+{
+    return command_succeeds("cmake --version");
+}
+
+static void cmake_project(void)
+{
+    char command[2000];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(cmake.folder);
+    snprintf(command, sizeof command, "cd '%s' && cmake -S . -B by-cmake && cmake --build by-cmake && by-cmake/train",
+             cmake.folder);
+    process run = session(command, false);
+    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", cmake.line, run.status, run.out);
+    process_free(&run);
+}
+
 void add_readme_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
         {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
         {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"the optimizers' table", optimizers},
-        {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python},
+        {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python_program}, {"the CMake project", cmake_project},
         CU_TEST_INFO_NULL,
     };
     static const test_need torch = {has_torch, "a python3 with torch", "python3-torch"};
     static const test_need gnuplot = {has_gnuplot, "gnuplot", "gnuplot-nox"};
+    static const test_need has_cmake = {find_cmake, "cmake", "cmake"};
     add_suite("README", read_readme, forget_readme, tests);
+    add_need("README", "the CMake project", &has_cmake);
     add_need("README", "make run-optimizers", &gnuplot);
     add_need("README", "the Python program", &torch);
 }

@@ -8,7 +8,10 @@
  *
  * with count = samples x positions; in inference the running ones are taken (BatchNorm1d, BatchNorm2d). The variance is
  * summed up in two parts, around each sample's own mean and of these around the batch's, so that no digits are lost where
- * the mean is far from 0 and each sample is gone through while it is near. With d = d_out
+ * the mean is far from 0 and each sample is gone through while it is near. Means are taken of distances: those within a sample
+ * from the element in its middle, the batch's from a first, rounded one (`around`). So a channel that is the same number
+ * everywhere has exactly that mean, and n, the gradient of its weight and what a relu behind makes of it are exactly 0,
+ * as in PyTorch: what rounding leaves instead, an optimizer like Adam makes whole steps of. With d = d_out
  *
  *     d_in = weight scale (d - mean of d - n (mean of d n)) */
 #include "../nnc.h"
@@ -24,6 +27,7 @@ enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
 static bool shape(Net *net, Layer *layer)
 {
     int64_t channels = layer->in->shape.c;
+    layer->least_samples = layer->in->shape.h * layer->in->shape.w == 1 ? 2 : 1; /* one number has no variance */
     if (net->batch * layer->in->shape.h * layer->in->shape.w == 1 && !net->inference)
         warning_at(WARN_BATCH, layer->loc,
                    "%s has only one value per channel with a batch of 1: training needs a larger batch",
@@ -118,15 +122,29 @@ static void new_part_once(Prog *prog, const Layer *layer, const char *name, Expr
 
 /* ---- The statistics of the batch ----------------------------------------------------------------------------------- */
 
-static Expr *term_of_mean(Prog *prog, const Layer *layer, Access in)
+static Expr *element_of(Prog *prog, const Layer *layer, Access in)
 {
     (void)prog, (void)layer;
     return load(in);
 }
 
+/* The mean but for what its sum has rounded. */
+static Expr *around(Prog *prog, const Layer *layer, Affine c)
+{
+    (void)layer;
+    return divide(part(prog, "sum", c), samples_value());
+}
+
+static Expr *distance(Prog *prog, const Layer *layer, Access in)
+{
+    (void)layer;
+    return sub(load(in), part(prog, "around", in.at[0]));
+}
+
 static Expr *mean(Prog *prog, const Layer *layer, Affine c)
 {
-    return divide(part(prog, "sum", c), count(layer));
+    (void)layer;
+    return add(part(prog, "around", c), divide(part(prog, "drift", c), samples_value()));
 }
 
 static Expr *squared(Expr *e)
@@ -134,10 +152,9 @@ static Expr *squared(Expr *e)
     return mul(e, e);
 }
 
-static Expr *square_around_mean(Prog *prog, const Layer *layer, Access in)
+static Expr *squared_distance(Prog *prog, const Layer *layer, Access in)
 {
-    (void)layer;
-    return squared(centred(prog, in));
+    return squared(distance(prog, layer, in));
 }
 
 static Expr *variance(Prog *prog, const Layer *layer, Affine c)
@@ -155,7 +172,13 @@ static Expr *slope(Prog *prog, const Layer *layer, Affine c)
     return mul(weight(prog, layer, WEIGHT, c), part(prog, "scale", c));
 }
 
-/* The batch's sums from those of each sample, which it makes first: sum, and what there is of squares within samples. */
+/* The element in the middle of its channel. */
+static Expr *middle(const Layer *layer, Tensor *in, Affine c)
+{
+    return load(access_at(in, c, affine(layer->in->shape.h / 2), affine(layer->in->shape.w / 2)));
+}
+
+/* The sum of the samples' means, which it makes first, and what there is of squares within samples. */
 static void sum_samples(Prog *prog, const Layer *layer)
 {
     int64_t channels = layer->in->shape.c;
@@ -163,16 +186,17 @@ static void sum_samples(Prog *prog, const Layer *layer)
     zeros(prog, total, channels);
     Statement *s = new_statement(prog);
     Access in = each_element(prog, s, layer);
-    store(prog, s, STORE_ADD, access_at(total, in.at[0]), load(in));
+    store(prog, s, STORE_ADD, access_at(total, in.at[0]), sub(load(in), middle(layer, in.tensor, in.at[0])));
 
     s = new_statement(prog);
     Affine c = index_of(s, "c", channels);
-    store(prog, s, STORE_SET, access_at(own, c), mul(at(total, c), constant(1 / positions(layer))));
+    store(prog, s, STORE_SET, access_at(own, c),
+          add(middle(layer, in.tensor, c), mul(at(total, c), constant(1 / positions(layer)))));
 
     zeros(prog, shared_part_of(prog, "sum", 1, &channels), channels);
     s = new_statement(prog);
     c = index_of(s, "c", channels);
-    store(prog, s, STORE_ADD, access_at(find_part(prog, "sum"), c), at(total, c));
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "sum"), c), at(own, c));
 
     zeros(prog, shared_part_of(prog, "squares", 1, &channels), channels);
     s = new_statement(prog);
@@ -180,13 +204,19 @@ static void sum_samples(Prog *prog, const Layer *layer)
     store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), in.at[0]), squared(sub(load(in), at(own, in.at[0]))));
 }
 
-/* And of squares between samples, once the mean is known. */
+/* And of squares between samples, once there is something to measure them from. */
 static void add_squares_between(Prog *prog, const Layer *layer)
 {
+    int64_t channels = layer->in->shape.c;
     Statement *s = new_statement(prog);
-    Affine c = index_of(s, "c", layer->in->shape.c);
-    Expr *distance = sub(part(prog, "sample_mean", c), part(prog, "mean", c));
-    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), c), mul(squared(distance), constant(positions(layer))));
+    Affine c = index_of(s, "c", channels);
+    Expr *from = sub(part(prog, "sample_mean", c), part(prog, "around", c));
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), c), mul(squared(from), constant(positions(layer))));
+
+    zeros(prog, shared_part_of(prog, "drift", 1, &channels), channels);
+    s = new_statement(prog);
+    c = index_of(s, "c", channels);
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "drift"), c), sub(part(prog, "sample_mean", c), part(prog, "around", c)));
 }
 
 /* A running statistic moves towards the batch's. */
@@ -224,14 +254,16 @@ static void measure_batch(Prog *prog, const Layer *layer)
 {
     bool one = layer->in->shape.h * layer->in->shape.w == 1;
     if (one)
-        sum_over_batch(prog, layer, "sum", term_of_mean);
+        sum_over_batch(prog, layer, "sum", element_of);
     else
         sum_samples(prog, layer);
-    new_part_once(prog, layer, "mean", mean);
-    if (one)
-        sum_over_batch(prog, layer, "squares", square_around_mean);
-    else
+    new_part_once(prog, layer, "around", around);
+    if (one) {
+        sum_over_batch(prog, layer, "squares", squared_distance);
+        sum_over_batch(prog, layer, "drift", distance);
+    } else
         add_squares_between(prog, layer);
+    new_part_once(prog, layer, "mean", mean);
     new_part_once(prog, layer, "next_mean", next_mean);
     new_part_once(prog, layer, "next_var", next_variance);
     once(prog, layer, weight_tensor(prog, layer->weight[RUNNING_MEAN]), kept_mean);

@@ -3,11 +3,11 @@
  *
  * layer        output      parameters       MACs  forward                 training               backward
  * conv1        4x1x3               72        216  tile 3x 1x4o            tile 3x 1x4o           tile 3ky 3kx 1x4o
- * batchnorm1   4x1x3                8          0  in conv1_forward        full, 363 bytes        full, 249 bytes
+ * batchnorm1   4x1x3                8          0  in conv1_forward        full, 454 bytes        full, 249 bytes
  * relu1        4x1x3                0          0  in conv1_forward        in batchnorm1_forward  in fc1_backward_input
  * fc1          3                   39         36  full, 186 bytes         full, 157 bytes        full, 505 bytes
- * batchnorm2   3                    6          0  in fc1_forward          full, 87 bytes         full, 95 bytes
- * softmax1     3                    0          0  tile                    -                      -
+ * batchnorm2   3                    6          0  in fc1_forward          full, 108 bytes        full, 95 bytes
+ * softmax1     3                    0          0  tile                    in loss_forward        in loss_backward
  */
 #define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
 #include "nn.h"
@@ -467,14 +467,9 @@ static NOINLINE void batchnorm1_clear(float batchnorm1_sum[restrict 4],
  *
  *     conv1.out[0, x, o] = 0   for x<3 o<4
  *     conv1.out[0, x, o] += conv1.weight[ky, kx, c, o] * input[c, ky, x + kx]   for x<3 o<4 c<2 ky<3 kx<3
- *     batchnorm1.sample_sum[c] = 0   for c<4
- *     batchnorm1.sample_sum[c] += conv1.out[0, x, c]   for c<4 x<3
- *     batchnorm1.sample_mean[c] = batchnorm1.sample_sum[c] * 0.333333333   for c<4
  */
 static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4],
                                     const float input[restrict 2][3][5],
-                                    float batchnorm1_sample_mean[restrict 4],
-                                    float batchnorm1_sample_sum[restrict 4],
                                     float conv1_out[restrict 1][3][4])
 {
     {
@@ -646,31 +641,36 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
         STORE(conv1_out[0][0][0], s0);
         STORE(conv1_out[0][1][0], s1);
         STORE(conv1_out[0][2][0], s2);
-        vec batchnorm1_sample_sum0 = s0;
-        batchnorm1_sample_sum0 += s1;
-        batchnorm1_sample_sum0 += s2;
-        STORE(batchnorm1_sample_sum[0], batchnorm1_sample_sum0);
-        const vec batchnorm1_sample_mean0 = batchnorm1_sample_sum0 * 0.33333334f;
-        STORE(batchnorm1_sample_mean[0], batchnorm1_sample_mean0);
     }
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: full, 106 bytes, 8 points
+ * 4x1x3 -> 4x1x3: full, 176 bytes, 8 points
  *
- *     batchnorm1.sum[c] += batchnorm1.sample_sum[c]   for c<4
+ *     batchnorm1.sample_sum[c] = 0   for c<4
+ *     batchnorm1.sample_sum[c] += (conv1.out[0, x, c] - conv1.out[0, 1, c])   for c<4 x<3
+ *     batchnorm1.sample_mean[c] = (conv1.out[0, 1, c] + batchnorm1.sample_sum[c] * 0.333333333)   for c<4
+ *     batchnorm1.sum[c] += batchnorm1.sample_mean[c]   for c<4
  *     batchnorm1.squares[c] += (conv1.out[0, x, c] - batchnorm1.sample_mean[c])
  *             * (conv1.out[0, x, c] - batchnorm1.sample_mean[c])   for c<4 x<3
  */
-static inline void batchnorm1_sums(const float *batchnorm1_sample_sum,
-                                   const float *conv1_out,
-                                   const float *batchnorm1_sample_mean,
+static inline void batchnorm1_sums(const float *conv1_out,
+                                   float *batchnorm1_sample_sum,
+                                   float *batchnorm1_sample_mean,
                                    float *batchnorm1_sum,
                                    float *batchnorm1_squares)
 {
     {
+        vec sum = {0};
+        sum += LOAD(conv1_out[0]) - LOAD(conv1_out[4]);
+        sum += LOAD(conv1_out[4]) - LOAD(conv1_out[4]);
+        sum += LOAD(conv1_out[8]) - LOAD(conv1_out[4]);
+        STORE(batchnorm1_sample_sum[0], sum);
+    }
+    STORE(batchnorm1_sample_mean[0], LOAD(conv1_out[4]) + LOAD(batchnorm1_sample_sum[0]) * 0.33333334f);
+    {
         vec sum = LOAD(batchnorm1_sum[0]);
-        sum += LOAD(batchnorm1_sample_sum[0]);
+        sum += LOAD(batchnorm1_sample_mean[0]);
         STORE(batchnorm1_sum[0], sum);
     }
     {
@@ -683,59 +683,74 @@ static inline void batchnorm1_sums(const float *batchnorm1_sample_sum,
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: tile, 12 points
+ * 4x1x3 -> 4x1x3: tile, 8 points
  *
- *     batchnorm1.mean[c] = batchnorm1.sum[c] / (samples * 3)   for c<4
- *     batchnorm1.next_mean[c] = (batchnorm1.running_mean[c] * 0.9 + batchnorm1.mean[c] * 0.1)   for c<4
- *     batchnorm1.running_mean[c] = batchnorm1.next_mean[c]   for c<4
+ *     batchnorm1.around[c] = batchnorm1.sum[c] / samples   for c<4
+ *     batchnorm1.drift[c] = 0   for c<4
  */
 static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
-                                      float batchnorm1_running_mean[restrict 4],
-                                      float batchnorm1_mean[restrict 4],
-                                      float batchnorm1_next_mean[restrict 4], float samples)
+                                      float batchnorm1_around[restrict 4],
+                                      float batchnorm1_drift[restrict 4], float samples)
 {
-    STORE(batchnorm1_mean[0], LOAD(batchnorm1_sum[0]) / (samples * 3.0f));
-    STORE(batchnorm1_next_mean[0], LOAD(batchnorm1_running_mean[0]) * 0.9f + LOAD(batchnorm1_mean[0]) * 0.1f);
-    STORE(batchnorm1_running_mean[0], LOAD(batchnorm1_next_mean[0]));
+    STORE(batchnorm1_around[0], LOAD(batchnorm1_sum[0]) / samples);
+    memset(batchnorm1_drift, 0, 4 * sizeof(float));
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: full, 41 bytes, 1 point
+ * 4x1x3 -> 4x1x3: full, 62 bytes, 2 points
  *
- *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.mean[c])
- *             * (batchnorm1.sample_mean[c] - batchnorm1.mean[c]) * 3   for c<4
+ *     batchnorm1.squares[c] += (batchnorm1.sample_mean[c] - batchnorm1.around[c])
+ *             * (batchnorm1.sample_mean[c] - batchnorm1.around[c]) * 3   for c<4
+ *     batchnorm1.drift[c] += (batchnorm1.sample_mean[c] - batchnorm1.around[c])   for c<4
  */
 static inline void batchnorm1_sums2(const float *batchnorm1_sample_mean,
-                                    const float *batchnorm1_mean,
-                                    float *batchnorm1_squares)
+                                    const float *batchnorm1_around,
+                                    float *batchnorm1_squares,
+                                    float *batchnorm1_drift)
 {
     {
         vec sum = LOAD(batchnorm1_squares[0]);
-        sum += (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0]))
-                * (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_mean[0])) * 3.0f;
+        sum += (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_around[0]))
+                * (LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_around[0])) * 3.0f;
         STORE(batchnorm1_squares[0], sum);
+    }
+    {
+        vec sum = LOAD(batchnorm1_drift[0]);
+        sum += LOAD(batchnorm1_sample_mean[0]) - LOAD(batchnorm1_around[0]);
+        STORE(batchnorm1_drift[0], sum);
     }
 }
 
 /* batchnorm
- * 4x1x3 -> 4x1x3: tile, 16 points
+ * 4x1x3 -> 4x1x3: tile, 28 points
  *
+ *     batchnorm1.mean[c] = (batchnorm1.around[c] + batchnorm1.drift[c] / samples)   for c<4
+ *     batchnorm1.next_mean[c] = (batchnorm1.running_mean[c] * 0.9 + batchnorm1.mean[c] * 0.1)   for c<4
  *     batchnorm1.next_var[c] = (batchnorm1.running_var[c] * 0.9
  *             + batchnorm1.squares[c] / (samples * 3 <= 1 ? 1 : (samples * 3 - 1)) * 0.1)   for c<4
+ *     batchnorm1.running_mean[c] = batchnorm1.next_mean[c]   for c<4
  *     batchnorm1.running_var[c] = batchnorm1.next_var[c]   for c<4
  *     batchnorm1.scale[c] = 1 / sqrt((batchnorm1.squares[c] / (samples * 3) + 1e-05))   for c<4
  *     batchnorm1.slope[c] = batchnorm1.weight[c] * batchnorm1.scale[c]   for c<4
  */
-static NOINLINE void batchnorm1_once3(float batchnorm1_running_var[restrict 4],
+static NOINLINE void batchnorm1_once3(const float batchnorm1_around[restrict 4],
+                                      const float batchnorm1_drift[restrict 4],
+                                      float batchnorm1_running_mean[restrict 4],
+                                      float batchnorm1_mean[restrict 4],
+                                      float batchnorm1_running_var[restrict 4],
                                       const float batchnorm1_squares[restrict 4],
+                                      float batchnorm1_next_mean[restrict 4],
                                       float batchnorm1_next_var[restrict 4],
                                       const float batchnorm1_weight[restrict 4],
                                       float batchnorm1_scale[restrict 4],
                                       float batchnorm1_slope[restrict 4], float samples)
 {
+    STORE(batchnorm1_mean[0], LOAD(batchnorm1_around[0]) + LOAD(batchnorm1_drift[0]) / samples);
+    STORE(batchnorm1_next_mean[0], LOAD(batchnorm1_running_mean[0]) * 0.9f + LOAD(batchnorm1_mean[0]) * 0.1f);
     STORE(batchnorm1_next_var[0],
             LOAD(batchnorm1_running_var[0]) * 0.9f
             + LOAD(batchnorm1_squares[0]) / (samples * 3.0f <= 1.0f ? 1.0f : samples * 3.0f - 1.0f) * 0.1f);
+    STORE(batchnorm1_running_mean[0], LOAD(batchnorm1_next_mean[0]));
     STORE(batchnorm1_running_var[0], LOAD(batchnorm1_next_var[0]));
     STORE(batchnorm1_scale[0], 1.0f / sqrt_v(LOAD(batchnorm1_squares[0]) / (samples * 3.0f) + 1e-05f));
     STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) * LOAD(batchnorm1_scale[0]));
@@ -823,60 +838,75 @@ static inline void batchnorm2_sums(const float *fc1_out,
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: tile, 12 points
+ * 3 -> 3: tile, 9 points
  *
- *     batchnorm2.mean[c] = batchnorm2.sum[c] / samples   for c<3
+ *     batchnorm2.around[c] = batchnorm2.sum[c] / samples   for c<3
  *     batchnorm2.squares[c] = 0   for c<3
- *     batchnorm2.next_mean[c] = (batchnorm2.running_mean[c] * 0.9 + batchnorm2.mean[c] * 0.1)   for c<3
- *     batchnorm2.running_mean[c] = batchnorm2.next_mean[c]   for c<3
+ *     batchnorm2.drift[c] = 0   for c<3
  */
 static NOINLINE void batchnorm2_once2(const float batchnorm2_sum[restrict 4],
-                                      float batchnorm2_running_mean[restrict 4],
-                                      float batchnorm2_mean[restrict 4],
-                                      float batchnorm2_next_mean[restrict 4],
-                                      float batchnorm2_squares[restrict 4], float samples)
+                                      float batchnorm2_around[restrict 4],
+                                      float batchnorm2_squares[restrict 4],
+                                      float batchnorm2_drift[restrict 4], float samples)
 {
-    STORE(batchnorm2_mean[0], LOAD(batchnorm2_sum[0]) / samples);
+    STORE(batchnorm2_around[0], LOAD(batchnorm2_sum[0]) / samples);
     memset(batchnorm2_squares, 0, 4 * sizeof(float));
-    STORE(batchnorm2_next_mean[0], LOAD(batchnorm2_running_mean[0]) * 0.9f + LOAD(batchnorm2_mean[0]) * 0.1f);
-    STORE(batchnorm2_running_mean[0], FIRST(3, LOAD(batchnorm2_next_mean[0])));
+    memset(batchnorm2_drift, 0, 4 * sizeof(float));
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: full, 37 bytes, 1 point
+ * 3 -> 3: full, 58 bytes, 2 points
  *
- *     batchnorm2.squares[c] += (fc1.out[c] - batchnorm2.mean[c]) * (fc1.out[c] - batchnorm2.mean[c])   for c<3
+ *     batchnorm2.squares[c] += (fc1.out[c] - batchnorm2.around[c]) * (fc1.out[c] - batchnorm2.around[c])   for c<3
+ *     batchnorm2.drift[c] += (fc1.out[c] - batchnorm2.around[c])   for c<3
  */
 static inline void batchnorm2_sums2(const float *fc1_out,
-                                    const float *batchnorm2_mean,
-                                    float *batchnorm2_squares)
+                                    const float *batchnorm2_around,
+                                    float *batchnorm2_squares,
+                                    float *batchnorm2_drift)
 {
     {
         vec sum = LOAD(batchnorm2_squares[0]);
-        sum += (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0])) * (LOAD(fc1_out[0]) - LOAD(batchnorm2_mean[0]));
+        sum += (LOAD(fc1_out[0]) - LOAD(batchnorm2_around[0])) * (LOAD(fc1_out[0]) - LOAD(batchnorm2_around[0]));
         STORE(batchnorm2_squares[0], sum);
+    }
+    {
+        vec sum = LOAD(batchnorm2_drift[0]);
+        sum += LOAD(fc1_out[0]) - LOAD(batchnorm2_around[0]);
+        STORE(batchnorm2_drift[0], sum);
     }
 }
 
 /* batchnorm eps=0.001
- * 3 -> 3: tile, 12 points
+ * 3 -> 3: tile, 21 points
  *
+ *     batchnorm2.mean[c] = (batchnorm2.around[c] + batchnorm2.drift[c] / samples)   for c<3
+ *     batchnorm2.next_mean[c] = (batchnorm2.running_mean[c] * 0.9 + batchnorm2.mean[c] * 0.1)   for c<3
  *     batchnorm2.next_var[c] = (batchnorm2.running_var[c] * 0.9
  *             + batchnorm2.squares[c] / (samples <= 1 ? 1 : (samples - 1)) * 0.1)   for c<3
+ *     batchnorm2.running_mean[c] = batchnorm2.next_mean[c]   for c<3
  *     batchnorm2.running_var[c] = batchnorm2.next_var[c]   for c<3
  *     batchnorm2.scale[c] = 1 / sqrt((batchnorm2.squares[c] / samples + 0.001))   for c<3
  *     batchnorm2.slope[c] = batchnorm2.weight[c] * batchnorm2.scale[c]   for c<3
  */
-static NOINLINE void batchnorm2_once3(float batchnorm2_running_var[restrict 4],
+static NOINLINE void batchnorm2_once3(const float batchnorm2_around[restrict 4],
+                                      const float batchnorm2_drift[restrict 4],
+                                      float batchnorm2_running_mean[restrict 4],
+                                      float batchnorm2_mean[restrict 4],
+                                      float batchnorm2_running_var[restrict 4],
                                       const float batchnorm2_squares[restrict 4],
+                                      float batchnorm2_next_mean[restrict 4],
                                       float batchnorm2_next_var[restrict 4],
                                       const float batchnorm2_weight[restrict 4],
                                       float batchnorm2_scale[restrict 4],
                                       float batchnorm2_slope[restrict 4], float samples)
 {
+    STORE(batchnorm2_mean[0], LOAD(batchnorm2_around[0]) + LOAD(batchnorm2_drift[0]) / samples);
+    STORE(batchnorm2_next_mean[0], LOAD(batchnorm2_running_mean[0]) * 0.9f + LOAD(batchnorm2_mean[0]) * 0.1f);
     STORE(batchnorm2_next_var[0],
             LOAD(batchnorm2_running_var[0]) * 0.9f
             + LOAD(batchnorm2_squares[0]) / (samples <= 1.0f ? 1.0f : samples - 1.0f) * 0.1f);
+    STORE(batchnorm2_running_mean[0], FIRST(3, LOAD(batchnorm2_next_mean[0])));
     STORE(batchnorm2_running_var[0], FIRST(3, LOAD(batchnorm2_next_var[0])));
     STORE(batchnorm2_scale[0], 1.0f / sqrt_v(LOAD(batchnorm2_squares[0]) / samples + 0.001f));
     STORE(batchnorm2_slope[0], LOAD(batchnorm2_weight[0]) * LOAD(batchnorm2_scale[0]));
@@ -1373,6 +1403,11 @@ static NOINLINE void conv1_backward_weights(const float d_conv1_out[restrict 1][
 
 void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, batchnorm_params);
+    NN_CHECK_MEMORY(w, batchnorm_work);
+    NN_CHECK(n >= 1 && n <= BATCHNORM_BATCH,
+            "n must be from 1 to BATCHNORM_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     void *const batchnorm1_slope = w->arena + 0;   /* 4 */
     void *const batchnorm1_shift = w->arena + 16;   /* 4 */
     void *const batchnorm2_slope = w->arena + 32;   /* 4 */
@@ -1398,35 +1433,46 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
 
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g)
 {
+    NN_CHECK_MEMORY(p, batchnorm_params);
+    NN_CHECK_MEMORY(w, batchnorm_work);
+    NN_CHECK_MEMORY(g, batchnorm_params);
+    NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+    NN_CHECK(n >= 2 && n <= BATCHNORM_BATCH,
+            "n must be from 2 to BATCHNORM_BATCH, 32: batchnorm takes the variance of n numbers, and one has none");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
     void *const batchnorm1_sum = w->arena + 512;   /* 4 */
     void *const batchnorm1_squares = w->arena + 528;   /* 4 */
-    float *const all_batchnorm1_sample_mean = w->arena + 384;   /* 32x4 */
-    void *const batchnorm1_sample_sum = w->arena + 544;   /* 4 */
     float *const all_conv1_out = w->arena + 0;   /* 32x1x3x4 */
+    void *const batchnorm1_sample_sum = w->arena + 544;   /* 4 */
+    float *const all_batchnorm1_sample_mean = w->arena + 384;   /* 32x4 */
+    void *const batchnorm1_around = w->arena + 544;   /* 4 */
+    void *const batchnorm1_drift = w->arena + 560;   /* 4 */
     void *const batchnorm1_mean = w->arena + 1456;   /* 4 */
-    void *const batchnorm1_next_mean = w->arena + 544;   /* 4 */
-    void *const batchnorm1_next_var = w->arena + 384;   /* 4 */
+    void *const batchnorm1_next_mean = w->arena + 384;   /* 4 */
+    void *const batchnorm1_next_var = w->arena + 400;   /* 4 */
     void *const batchnorm1_scale = w->arena + 1472;   /* 4 */
     void *const batchnorm1_slope = w->arena + 1488;   /* 4 */
     void *const batchnorm2_sum = w->arena + 768;   /* 4 */
     float *const all_relu1_out = w->arena + 384;   /* 32x1x3x4 */
     float *const all_fc1_out = w->arena + 1152;   /* 32x4 */
-    void *const batchnorm2_mean = w->arena + 1504;   /* 4 */
-    void *const batchnorm2_next_mean = w->arena + 784;   /* 4 */
+    void *const batchnorm2_around = w->arena + 784;   /* 4 */
     void *const batchnorm2_squares = w->arena + 800;   /* 4 */
-    void *const batchnorm2_next_var = w->arena + 768;   /* 4 */
-    void *const batchnorm2_scale = w->arena + 784;   /* 4 */
+    void *const batchnorm2_drift = w->arena + 816;   /* 4 */
+    void *const batchnorm2_mean = w->arena + 1504;   /* 4 */
+    void *const batchnorm2_next_mean = w->arena + 768;   /* 4 */
+    void *const batchnorm2_next_var = w->arena + 832;   /* 4 */
+    void *const batchnorm2_scale = w->arena + 848;   /* 4 */
     void *const batchnorm2_slope = w->arena + 1520;   /* 4 */
     void *const batchnorm2_d_sum = w->arena + 768;   /* 4 */
-    void *const batchnorm2_d_distances = w->arena + 800;   /* 4 */
-    void *const batchnorm2_out = w->arena + 816;   /* 4 */
-    void *const loss_max = w->arena + 832;   /* 1 */
-    void *const loss_exp = w->arena + 848;   /* 4 */
+    void *const batchnorm2_d_distances = w->arena + 784;   /* 4 */
+    void *const batchnorm2_out = w->arena + 800;   /* 4 */
+    void *const loss_max = w->arena + 816;   /* 1 */
+    void *const loss_exp = w->arena + 832;   /* 4 */
     void *const loss_sum = w->arena + 864;   /* 1 */
     void *const loss_nll = w->arena + 880;   /* 1 */
     float *const all_d_batchnorm2_out = w->arena + 1280;   /* 32x4 */
     void *const fc1_weight_transposed = w->arena + 1408;   /* 1x3x3x4 */
-    void *const batchnorm2_d_weight = w->arena + 816;   /* 4 */
+    void *const batchnorm2_d_weight = w->arena + 800;   /* 4 */
     void *const batchnorm2_tilt = w->arena + 1536;   /* 4 */
     void *const batchnorm2_shift = w->arena + 1552;   /* 4 */
     void *const batchnorm1_d_sum = w->arena + 1568;   /* 4 */
@@ -1444,20 +1490,20 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     batchnorm1_clear(batchnorm1_sum, batchnorm1_squares);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
-        void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
         void *const conv1_out = all_conv1_out + (size_t)s * 12;
-        conv1_training((void *)p->conv1_weight, (const float (*)[3][5])input, batchnorm1_sample_mean,
-            batchnorm1_sample_sum, conv1_out);
-        batchnorm1_sums(batchnorm1_sample_sum, conv1_out, batchnorm1_sample_mean, batchnorm1_sum,
+        void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
+        conv1_training((void *)p->conv1_weight, (const float (*)[3][5])input, conv1_out);
+        batchnorm1_sums(conv1_out, batchnorm1_sample_sum, batchnorm1_sample_mean, batchnorm1_sum,
             batchnorm1_squares);
     }
-    batchnorm1_once2(batchnorm1_sum, p->batchnorm1_running_mean, batchnorm1_mean, batchnorm1_next_mean, samples);
+    batchnorm1_once2(batchnorm1_sum, batchnorm1_around, batchnorm1_drift, samples);
     for (int s = 0; s < n; s++) {
         void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
-        batchnorm1_sums2(batchnorm1_sample_mean, batchnorm1_mean, batchnorm1_squares);
+        batchnorm1_sums2(batchnorm1_sample_mean, batchnorm1_around, batchnorm1_squares, batchnorm1_drift);
     }
-    batchnorm1_once3(p->batchnorm1_running_var, batchnorm1_squares, batchnorm1_next_var, p->batchnorm1_weight,
-        batchnorm1_scale, batchnorm1_slope, samples);
+    batchnorm1_once3(batchnorm1_around, batchnorm1_drift, p->batchnorm1_running_mean, batchnorm1_mean,
+        p->batchnorm1_running_var, batchnorm1_squares, batchnorm1_next_mean, batchnorm1_next_var,
+        p->batchnorm1_weight, batchnorm1_scale, batchnorm1_slope, samples);
     batchnorm2_clear(batchnorm2_sum);
     for (int s = 0; s < n; s++) {
         void *const conv1_out = all_conv1_out + (size_t)s * 12;
@@ -1467,14 +1513,14 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         fc1_training((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
         batchnorm2_sums(fc1_out, batchnorm2_sum);
     }
-    batchnorm2_once2(batchnorm2_sum, p->batchnorm2_running_mean, batchnorm2_mean, batchnorm2_next_mean,
-        batchnorm2_squares, samples);
+    batchnorm2_once2(batchnorm2_sum, batchnorm2_around, batchnorm2_squares, batchnorm2_drift, samples);
     for (int s = 0; s < n; s++) {
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
-        batchnorm2_sums2(fc1_out, batchnorm2_mean, batchnorm2_squares);
+        batchnorm2_sums2(fc1_out, batchnorm2_around, batchnorm2_squares, batchnorm2_drift);
     }
-    batchnorm2_once3(p->batchnorm2_running_var, batchnorm2_squares, batchnorm2_next_var, p->batchnorm2_weight,
-        batchnorm2_scale, batchnorm2_slope, samples);
+    batchnorm2_once3(batchnorm2_around, batchnorm2_drift, p->batchnorm2_running_mean, batchnorm2_mean,
+        p->batchnorm2_running_var, batchnorm2_squares, batchnorm2_next_mean, batchnorm2_next_var,
+        p->batchnorm2_weight, batchnorm2_scale, batchnorm2_slope, samples);
     batchnorm2_backward_clear(batchnorm2_d_sum, batchnorm2_d_distances);
     for (int s = 0; s < n; s++) {
         const int *const target = t + (size_t)s * BATCHNORM_TARGETS;
@@ -1568,5 +1614,6 @@ const nn_model batchnorm_model = {
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, batchnorm_params);
     nn_init(&batchnorm_model, p, seed);
 }

@@ -8,7 +8,13 @@
  *     batchnorm_forward(&p, &w, n, x, y);                answers
  *
  * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
- * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+ * and may be static, on the stack, on the heap or in a mapped file, aligned to 64 bytes: malloc does not see to that, but
+ *
+ *     batchnorm_params *p = aligned_alloc(64, sizeof *p);   C11, stdlib.h
+ *     batchnorm_params *p = new batchnorm_params;          C++17; C++11: alignas(64) char memory[sizeof(batchnorm_params)]
+ *
+ * does. No pointer may be NULL. A call with one, with memory that is not aligned, or with an n outside its bounds prints
+ * what is wrong and aborts; NN_CHECK in nn.h says how to have something else done instead, -DNDEBUG has nothing checked. */
 #ifndef BATCHNORM_H
 #define BATCHNORM_H
 
@@ -57,7 +63,7 @@ typedef struct batchnorm_params {
     float padding10[12];
 } batchnorm_params;
 
-/* Scratch memory of a call. Between calls only rng keeps its value. */
+/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
 typedef struct batchnorm_work {
     NN_ALIGNED float arena[1616];
     uint64_t rng;   /* where dropout draws from */
@@ -65,17 +71,18 @@ typedef struct batchnorm_work {
 
 extern const nn_model batchnorm_model;   /* names, sizes and functions, for the runtime */
 
-/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+/* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */
 void batchnorm_init(batchnorm_params *p, uint64_t seed);
 
-/* Inference for n samples, 1 <= n <= BATCHNORM_BATCH: x is n x BATCHNORM_INPUT, y gets n x BATCHNORM_OUTPUT probabilities.
+/* Inference for n samples, 1 <= n <= BATCHNORM_BATCH: x is n x BATCHNORM_INPUT floats, y gets n x BATCHNORM_OUTPUT probabilities.
  * x and y must not overlap. */
 void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, const float *x, float *y);
 
-/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
- * that loss. t: n class labels, 0 to 2.
- * A label outside that range makes the loss NaN. */
-/* It also updates the running statistics in p. */
+/* One training pass for n samples, 2 <= n <= BATCHNORM_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
+ * padding included), and returns that loss. x is n x BATCHNORM_INPUT floats; t: n class labels, 0 to 2.
+ * A label outside that range makes the loss NaN.
+ * It also updates the running statistics in p. The variance of one sample alone is none, so that
+ * a rest of one sample at the end of an epoch has to be left out or joined with others, as in PyTorch. */
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g);
 
 #ifdef __cplusplus

@@ -8,7 +8,13 @@
  *     blocks_forward(&p, &w, n, x, y);                answers
  *
  * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
- * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+ * and may be static, on the stack, on the heap or in a mapped file, aligned to 64 bytes: malloc does not see to that, but
+ *
+ *     blocks_params *p = aligned_alloc(64, sizeof *p);   C11, stdlib.h
+ *     blocks_params *p = new blocks_params;             C++17; C++11: alignas(64) char memory[sizeof(blocks_params)]
+ *
+ * does. No pointer may be NULL. A call with one, with memory that is not aligned, or with an n outside its bounds prints
+ * what is wrong and aborts; NN_CHECK in nn.h says how to have something else done instead, -DNDEBUG has nothing checked. */
 #ifndef BLOCKS_H
 #define BLOCKS_H
 
@@ -65,7 +71,7 @@ typedef struct blocks_params {
     float padding12[14];
 } blocks_params;
 
-/* Scratch memory of a call. Between calls only rng keeps its value. */
+/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
 typedef struct blocks_work {
     NN_ALIGNED float arena[384];
     uint64_t rng;   /* where dropout draws from */
@@ -73,15 +79,15 @@ typedef struct blocks_work {
 
 extern const nn_model blocks_model;   /* names, sizes and functions, for the runtime */
 
-/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+/* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */
 void blocks_init(blocks_params *p, uint64_t seed);
 
-/* Inference for n samples, 1 <= n <= BLOCKS_BATCH: x is n x BLOCKS_INPUT, y gets n x BLOCKS_OUTPUT probabilities.
+/* Inference for n samples, 1 <= n <= BLOCKS_BATCH: x is n x BLOCKS_INPUT floats, y gets n x BLOCKS_OUTPUT probabilities.
  * x and y must not overlap. */
 void blocks_forward(const blocks_params *p, blocks_work *w, int n, const float *x, float *y);
 
-/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
- * that loss. t: n class labels, 0 to 1.
+/* One training pass for n samples, 1 <= n <= BLOCKS_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
+ * padding included), and returns that loss. x is n x BLOCKS_INPUT floats; t: n class labels, 0 to 1.
  * A label outside that range makes the loss NaN. */
 float blocks_backward(const blocks_params *p, blocks_work *w, int n, const float *x, const int *t, blocks_params *g);
 

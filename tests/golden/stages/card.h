@@ -8,7 +8,13 @@
  *     card_forward(&p, &w, n, x, y);                answers
  *
  * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
- * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+ * and may be static, on the stack, on the heap or in a mapped file, aligned to 64 bytes: malloc does not see to that, but
+ *
+ *     card_params *p = aligned_alloc(64, sizeof *p);   C11, stdlib.h
+ *     card_params *p = new card_params;               C++17; C++11: alignas(64) char memory[sizeof(card_params)]
+ *
+ * does. No pointer may be NULL. A call with one, with memory that is not aligned, or with an n outside its bounds prints
+ * what is wrong and aborts; NN_CHECK in nn.h says how to have something else done instead, -DNDEBUG has nothing checked. */
 #ifndef CARD_H
 #define CARD_H
 
@@ -39,7 +45,7 @@ typedef struct card_params {
     float fc1_bias[16];   /* fc1.bias [10] */
 } card_params;
 
-/* Scratch memory of a call. Between calls only rng keeps its value. */
+/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
 typedef struct card_work {
     NN_ALIGNED float arena[34944];
     uint64_t rng;   /* where dropout draws from */
@@ -47,15 +53,15 @@ typedef struct card_work {
 
 extern const nn_model card_model;   /* names, sizes and functions, for the runtime */
 
-/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+/* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */
 void card_init(card_params *p, uint64_t seed);
 
-/* Inference for n samples, 1 <= n <= CARD_BATCH: x is n x CARD_INPUT, y gets n x CARD_OUTPUT probabilities.
+/* Inference for n samples, 1 <= n <= CARD_BATCH: x is n x CARD_INPUT floats, y gets n x CARD_OUTPUT probabilities.
  * x and y must not overlap. */
 void card_forward(const card_params *p, card_work *w, int n, const float *x, float *y);
 
-/* One training pass for n samples: writes the gradient of the mean loss over g, padding included, and returns
- * that loss. t: n class labels, 0 to 9.
+/* One training pass for n samples, 1 <= n <= CARD_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
+ * padding included), and returns that loss. x is n x CARD_INPUT floats; t: n class labels, 0 to 9.
  * A label outside that range makes the loss NaN. */
 float card_backward(const card_params *p, card_work *w, int n, const float *x, const int *t, card_params *g);
 

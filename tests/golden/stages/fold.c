@@ -413,12 +413,17 @@ static void fold_work_out(const fold_params *p, float *prepared)
 
 void fold_prepare(fold_params *p)
 {
+    NN_CHECK_MEMORY(p, fold_params);
     fold_work_out(p, p->prepared);
     p->prepared_for = nn_stamp(&fold_model, p);
 }
 
 void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, fold_params);
+    NN_CHECK_MEMORY(w, fold_work);
+    NN_CHECK(n >= 1 && n <= FOLD_BATCH, "n must be from 1 to FOLD_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     void *const batchnorm1_out = w->arena + 0;   /* 4x4x3 */
     void *const relu1_out = w->arena + 48;   /* 4x4x3 */
     void *const batchnorm2_out = w->arena + 144;   /* 4x4x3 */
@@ -524,5 +529,6 @@ const nn_model fold_model = {
 
 void fold_init(fold_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, fold_params);
     nn_init(&fold_model, p, seed);
 }

@@ -1,11 +1,11 @@
 /* The network of learns.nn as C, made by nnc 0.2.0-dev with --unroll=none --target=generic.
  * Compile with: cc -O2 -march=native -I<folder of nn.h> -c; link with libnn.a -lm.
  *
- * layer        output      parameters       MACs  forward                 backward
- * fc1          3                    9          6  loops                   loops
- * sigmoid1     3                    0          0  loops                   loops
- * fc2          2                    8          6  loops                   loops
- * softmax1     2                    0          0  loops                   -
+ * layer        output      parameters       MACs  forward                 training         backward
+ * fc1          3                    9          6  loops                   loops            loops
+ * sigmoid1     3                    0          0  loops                   loops            loops
+ * fc2          2                    8          6  loops                   loops            loops
+ * softmax1     2                    0          0  loops                   in loss_forward  in loss_backward
  */
 #define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
 #include "nn.h"
@@ -333,6 +333,11 @@ static NOINLINE void fc1_backward_weights(const float d_fc1_out[restrict 3],
 
 void learns_forward(const learns_params *p, learns_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, learns_params);
+    NN_CHECK_MEMORY(w, learns_work);
+    NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
+            "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     void *const fc1_out = w->arena + 0;   /* 3 */
     void *const sigmoid1_out = w->arena + 16;   /* 3 */
     void *const fc2_out = w->arena + 0;   /* 2 */
@@ -351,6 +356,13 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
 
 float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g)
 {
+    NN_CHECK_MEMORY(p, learns_params);
+    NN_CHECK_MEMORY(w, learns_work);
+    NN_CHECK_MEMORY(g, learns_params);
+    NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+    NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
+            "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
     void *const fc1_out = w->arena + 0;   /* 3 */
     void *const sigmoid1_out = w->arena + 16;   /* 3 */
     void *const fc2_out = w->arena + 0;   /* 2 */
@@ -425,5 +437,6 @@ const nn_model learns_model = {
 
 void learns_init(learns_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, learns_params);
     nn_init(&learns_model, p, seed);
 }

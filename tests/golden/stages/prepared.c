@@ -214,12 +214,18 @@ static void prepared_work_out(const prepared_params *p, float *prepared)
 
 void prepared_prepare(prepared_params *p)
 {
+    NN_CHECK_MEMORY(p, prepared_params);
     prepared_work_out(p, p->prepared);
     p->prepared_for = nn_stamp(&prepared_model, p);
 }
 
 void prepared_forward(const prepared_params *p, prepared_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, prepared_params);
+    NN_CHECK_MEMORY(w, prepared_work);
+    NN_CHECK(n >= 1 && n <= PREPARED_BATCH,
+            "n must be from 1 to PREPARED_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     const float *prepared = p->prepared;
     if (p->prepared_for != nn_stamp(&prepared_model, p)) {
         prepared_work_out(p, w->arena + 0);
@@ -276,5 +282,6 @@ const nn_model prepared_model = {
 
 void prepared_init(prepared_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, prepared_params);
     nn_init(&prepared_model, p, seed);
 }

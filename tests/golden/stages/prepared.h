@@ -6,7 +6,13 @@
  *     prepared_forward(&p, &w, n, x, y);                answers
  *
  * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
- * and may be static, on the heap or in a mapped file, aligned to 64 bytes. */
+ * and may be static, on the stack, on the heap or in a mapped file, aligned to 64 bytes: malloc does not see to that, but
+ *
+ *     prepared_params *p = aligned_alloc(64, sizeof *p);   C11, stdlib.h
+ *     prepared_params *p = new prepared_params;           C++17; C++11: alignas(64) char memory[sizeof(prepared_params)]
+ *
+ * does. No pointer may be NULL. A call with one, with memory that is not aligned, or with an n outside its bounds prints
+ * what is wrong and aborts; NN_CHECK in nn.h says how to have something else done instead, -DNDEBUG has nothing checked. */
 #ifndef PREPARED_H
 #define PREPARED_H
 
@@ -46,7 +52,7 @@ typedef struct prepared_params {
     uint64_t prepared_for;
 } prepared_params;
 
-/* Scratch memory of a call. Between calls only rng keeps its value. */
+/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
 typedef struct prepared_work {
     NN_ALIGNED float arena[112];
     uint64_t rng;   /* where dropout draws from */
@@ -54,7 +60,7 @@ typedef struct prepared_work {
 
 extern const nn_model prepared_model;   /* names, sizes and functions, for the runtime */
 
-/* PyTorch's default initialisation; the same seed gives the same weights on every machine. */
+/* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */
 void prepared_init(prepared_params *p, uint64_t seed);
 
 /* Computes from the weights what prepared_forward also reads (folded or transformed copies). prepared_init and nn_load call it.
@@ -62,7 +68,7 @@ void prepared_init(prepared_params *p, uint64_t seed);
  * again when it sees a change: it looks at the first and the last weight of each tensor. */
 void prepared_prepare(prepared_params *p);
 
-/* Inference for n samples, 1 <= n <= PREPARED_BATCH: x is n x PREPARED_INPUT, y gets n x PREPARED_OUTPUT.
+/* Inference for n samples, 1 <= n <= PREPARED_BATCH: x is n x PREPARED_INPUT floats, y gets n x PREPARED_OUTPUT.
  * x and y must not overlap. */
 void prepared_forward(const prepared_params *p, prepared_work *w, int n, const float *x, float *y);
 

@@ -6,7 +6,7 @@
  * fc1          3                    9          6  full, 230 bytes         tile 3o 1x16s    tile
  * tanh1        3                    0          0  in fc1_forward          in fc1_training  in fc2_backward_input
  * fc2          2                    8          6  full, 49 bytes          tile 2o 1x16s    tile; tile 3i 1x16s
- * softmax1     2                    0          0  tile                    -                -
+ * softmax1     2                    0          0  tile                    in fc2_training  in fc2_training
  */
 #define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
 #include "nn.h"
@@ -620,6 +620,11 @@ static NOINLINE void fc1_add_up(const float d_fc1_weight_lanes[restrict 2][3][16
 
 void samples_forward(const samples_params *p, samples_work *w, int n, const float *x, float *y)
 {
+    NN_CHECK_MEMORY(p, samples_params);
+    NN_CHECK_MEMORY(w, samples_work);
+    NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
+            "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
     void *const tanh1_out = w->arena + 0;   /* 4 */
     void *const fc2_out = w->arena + 16;   /* 4 */
     void *const softmax1_max = w->arena + 0;   /* 1 */
@@ -636,6 +641,13 @@ void samples_forward(const samples_params *p, samples_work *w, int n, const floa
 
 float samples_backward(const samples_params *p, samples_work *w, int n, const float *x, const int *t, samples_params *g)
 {
+    NN_CHECK_MEMORY(p, samples_params);
+    NN_CHECK_MEMORY(w, samples_work);
+    NN_CHECK_MEMORY(g, samples_params);
+    NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+    NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
+            "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
     void *const loss_lanes = w->arena + 432;   /* 16 */
     void *const d_fc2_weight_lanes = w->arena + 0;   /* 3x2x16 */
     void *const d_fc2_bias_lanes = w->arena + 336;   /* 2x16 */
@@ -715,5 +727,6 @@ const nn_model samples_model = {
 
 void samples_init(samples_params *p, uint64_t seed)
 {
+    NN_CHECK_MEMORY(p, samples_params);
     nn_init(&samples_model, p, seed);
 }

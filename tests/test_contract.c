@@ -1,0 +1,246 @@
+/* test_contract.c: what the public functions of a generated network promise besides right numbers.
+ *
+ * A wrong call ends with a message instead of writing where it shouldn't, a handler of the user's takes the message's place, and
+ * NDEBUG leaves nothing of it. What has no part in the loss has a gradient of exactly 0. The head of net.c says of each layer
+ * where it runs. */
+#include "generated.h"
+#include "nnc.h"
+#include "process.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCRATCH "build/tests/tmp/contract"
+
+static const char *const compilers[] = {"gcc", "clang"};
+
+/* ---- Misuse ------------------------------------------------------------------------------------------------------ */
+
+/* The program calls as `number` says. */
+typedef struct Misuse {
+    const char *call;      /* p, w, g, x, y, t are right; off is memory that malloc might give */
+    const char *message;   /* what the message begins with; NULL: nothing is wrong */
+} Misuse;
+
+static const Misuse misuses[] = {
+    {"net_init(p, 1); net_forward(p, w, 1, x, y); net_backward(p, w, 2, x, t, g); net_backward(p, w, NET_BATCH, x, t, g)", NULL},
+    {"net_init(NULL, 1)", "net_init: p is NULL or not aligned to 64 bytes"},
+    {"net_init((net_params *)off, 1)", "net_init: p is NULL or not aligned"},
+    {"net_forward(NULL, w, 1, x, y)", "net_forward: p is NULL or not aligned"},
+    {"net_forward((net_params *)off, w, 1, x, y)", "net_forward: p is NULL or not aligned"},
+    {"net_forward(p, (net_work *)off, 1, x, y)", "net_forward: w is NULL or not aligned"},
+    {"net_forward(p, w, 0, x, y)", "net_forward: n must be from 1 to NET_BATCH, 4: "},
+    {"net_forward(p, w, 5, x, y)", "net_forward: n must be from 1 to NET_BATCH, 4: "},
+    {"net_forward(p, w, 1, NULL, y)", "net_forward: x or y is NULL"},
+    {"net_forward(p, w, 1, x, NULL)", "net_forward: x or y is NULL"},
+    {"net_backward((net_params *)off, w, 2, x, t, g)", "net_backward: p is NULL or not aligned"},
+    {"net_backward(p, NULL, 2, x, t, g)", "net_backward: w is NULL or not aligned"},
+    {"net_backward(p, w, 2, x, t, (net_params *)off)", "net_backward: g is NULL or not aligned"},
+    {"net_backward(p, w, 2, x, t, p)", "net_backward: g is p"},
+    {"net_backward(p, w, -1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
+    {"net_backward(p, w, 0, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
+    /* One value has no variance: running_var went towards 0, where PyTorch refuses. */
+    {"net_backward(p, w, 1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: batchnorm"},
+    {"net_backward(p, w, 5, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
+    {"net_backward(p, w, 2, x, NULL, g)", "net_backward: x or t is NULL"},
+};
+enum { MISUSES = sizeof misuses / sizeof *misuses };
+
+static void write_program(void)
+{
+    FILE *f = fopen(SCRATCH "/main.c", "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include \"net.h\"\n\n"
+               "#ifdef OWN\nvoid OWN(const char *function, const char *message)\n"
+               "{\n    printf(\"mine: %%s: %%s\\n\", function, message);\n    exit(7);\n}\n#endif\n\n"
+               "int main(int argc, char **argv)\n{\n"
+               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT];\n    static int t[NET_BATCH];\n"
+               "    net_params *p = aligned_alloc(64, sizeof *p), *g = aligned_alloc(64, sizeof *g);\n"
+               "    net_work *w = aligned_alloc(64, sizeof *w);\n"
+               "    void *off = (char *)aligned_alloc(64, 128 + sizeof *p + sizeof *w) + 16;\n"
+               "    net_init(p, 1);\n    switch (argc > 1 ? atoi(argv[1]) : -1) {\n");
+    for (int i = 0; i < MISUSES; i++)
+        fprintf(f, "    case %d: %s; break;\n", i, misuses[i].call);
+    fprintf(f, "    }\n    (void)off;\n    return 0;\n}\n");
+    fclose(f);
+}
+
+static process run_misuse(const char *program, int i)
+{
+    const char *path = format("./%s", program), *number = format("%d", i);
+    return process_run(SCRATCH, (const char *[]){path, number, NULL}, NULL, 0, NULL);
+}
+
+static void misuse(void)
+{
+    static const char text[] = "input 2; batch 4; fc 3; batchnorm; fc 2; softmax\n";
+    static const char own[] = "void mine(const char *, const char *);\n"
+                              "#define NN_CHECK(condition, message) ((condition) ? (void)0 : mine(__func__, message))\n";
+    folder_make(SCRATCH);
+    write_program();
+    file_write(SCRATCH "/net.nn", text, sizeof text - 1);
+    file_write(SCRATCH "/own.h", own, sizeof own - 1);
+    process nnc = nnc_run(SCRATCH, "net.nn", NULL);
+    CU_ASSERT_EQUAL_FATAL(nnc.status, 0);
+    process_free(&nnc);
+    for (int c = 0; c < 2; c++) {
+        const char *cc = format("%s -O1 -Wall -Wextra -Werror -std=gnu11 -I../../../../runtime", compilers[c]);
+        /* own1: the handler is a macro of the user's; own2: the linker takes the user's function. bare: without checks. */
+        const char *command = format("cd " SCRATCH " && L='../../../libnn.a -lm' && %s -c net.c && %s main.c net.o -o checked $L && "
+                                     "%s -DOWN=mine -include own.h -o own1 main.c net.c $L && "
+                                     "%s -DOWN=nn_misused -o own2 main.c net.o $L && %s -DNDEBUG -c net.c -o bare.o && "
+                                     "nm net.o | grep -q nn_misused && ! nm bare.o | grep nn_misused && ! grep 'must be' bare.o && "
+                                     "test $(stat -c %%s bare.o) -lt $(stat -c %%s net.o) && "
+                                     "%s -ffreestanding -c ../../../../runtime/check.c -o alone.o && ! nm -u alone.o | grep U",
+                                     cc, cc, cc, cc, cc, cc);
+        CU_ASSERT_EQUAL_FATAL(system(command), 0);
+        for (int i = 0; i < MISUSES; i++) {
+            const char *message = misuses[i].message;
+            process p = run_misuse("checked", i);
+            check_at(__FILE__, __LINE__, p.status == (message ? -SIGABRT : 0) && !strncmp(p.err, message ? message : "", 
+                     message ? strlen(message) : 1), "%s, %s: ends with %d and `%s`", compilers[c], misuses[i].call, p.status, p.err);
+            process_free(&p);
+            for (int own_handler = 1; message && i % 5 == 1 && own_handler < 3; own_handler++) {
+                p = run_misuse(format("own%d", own_handler), i);
+                check_at(__FILE__, __LINE__, p.status == 7 && strstr(p.out, message) == p.out + 6, "%s, own%d, %s: ends with %d and `%s`",
+                         compilers[c], own_handler, misuses[i].call, p.status, p.out);
+                process_free(&p);
+            }
+        }
+    }
+}
+
+/* ---- What has no part in the loss ----------------------------------------------------------------------------------- */
+
+#define IMAGE(size, channels) "input 2x" #size "; batch 5; conv " #channels " k3 p1; batchnorm; relu; conv " #channels \
+                              " k3 p1; relu; fc 3; softmax"
+#define FLAT "input 2; batch 7; fc 5; batchnorm; relu; fc 5; relu; fc 3; softmax"
+
+static const char *const dead_modes[] = {"none", "tile", "full", "auto"};
+
+/* Where the second layer with weights is switched off, and the first gives the same number everywhere. */
+static void fill(const nn_model *m, float *p, float *x, int *t, int n)
+{
+    uint64_t rng = 5;
+    size_t plane = m->input / 2;
+    nn_init(m, p, 3);
+    for (size_t i = 0; i < (size_t)n * m->input; i++)
+        x[i] = i / plane % 2 ? 0 : nn_normal(&rng) + 0.5f; /* the second channel is 0 */
+    for (int i = 0; i < n; i++)
+        t[i] = i % 3;
+    for (int k = 0; k < m->ntensors; k++) {
+        const nn_tensor *w = &m->tensors[k];
+        size_t row = w->count / (size_t)w->shape[0];
+        for (size_t i = 0; k == 0 && i < row; i++)
+            p[nn_place(w, row + i)] = 0;             /* channel 1 of the first layer: its bias everywhere */
+        if ((!strcmp(w->name, "conv1.bias") || (!strcmp(w->name, "fc1.bias") && w->shape[0] == 5)))
+            p[nn_place(w, 1)] = 0.7f; /* whose sum, divided by the number of terms, was rounded to less */
+        if (!strcmp(w->name, "conv2.bias") || (!strcmp(w->name, "fc2.bias") && w->shape[0] == 5))
+            p[nn_place(w, 2)] = -100;                /* channel 2 of the second: off */
+    }
+}
+
+/* Is element i of that tensor's gradient a sum of zeros alone? */
+static bool is_dead(const nn_tensor *w, size_t i)
+{
+    size_t row = w->count / (size_t)w->shape[0], out = i / row;
+    size_t in = w->ndim > 1 ? i % row / (row / (size_t)w->shape[1]) : 99;
+    bool image = w->name[0] == 'c';
+    if (!strncmp(w->name, "batchnorm1.running", 18))
+        return false;
+    if (!strncmp(w->name, "conv1.", 6) || (!strncmp(w->name, "fc1.", 4) && w->shape[0] == 5 && (w->ndim == 1 || w->shape[1] == 2)))
+        return out == 1 || in == 1;                  /* in 1: the input is 0 */
+    if (!strncmp(w->name, "batchnorm1.", 11))
+        return out == 1;
+    if (image || (!strncmp(w->name, "fc2.", 4) && w->shape[0] == 5))
+        return out == 2 || in == 1;
+    return false;
+}
+
+/* A channel that is the same everywhere was off its mean by what the sum had rounded, times one over the root of eps: the
+ * gradient of its batchnorm's weight was 1e-7, and a relu behind, at exactly 0, let gradients through. Adam made whole steps. */
+static void check_dead(const generated *net)
+{
+    const nn_model *m = net->model;
+    int n = m->batch, wrong = 0, seen = 0;
+    float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
+    float *x = generated_memory((size_t)n * m->input * sizeof *x);
+    int *t = generated_memory((size_t)n * sizeof *t);
+    void *w = generated_memory(m->work_bytes);
+    fill(m, p, x, t, n);
+    m->backward(p, w, n, x, t, g);
+    for (int k = 0; k < m->ntensors; k++) {
+        const nn_tensor *tensor = &m->tensors[k];
+        int live = 0;
+        for (size_t i = 0; i < tensor->count; i++) {
+            float value = g[nn_place(tensor, i)];
+            bool dead = is_dead(tensor, i);
+            seen += dead;
+            live += !dead && value != 0;
+            if (dead && value != 0 && wrong++ == 0)
+                check_at(__FILE__, __LINE__, false, "`%s` %s: gradient %zu of %s is %g, not 0", net->text, net->options, i,
+                         tensor->name, (double)value);
+        }
+        check_at(__FILE__, __LINE__, live > 0 || strstr(tensor->name, "running"), "`%s` %s: all of %s is 0", net->text, net->options,
+                 tensor->name);
+    }
+    check_at(__FILE__, __LINE__, wrong == 0 && seen > 8, "`%s` %s: %d of %d gradients are not 0", net->text, net->options, wrong, seen);
+    free(p), free(g), free(x), free(t), free(w);
+}
+
+static void dead_channels(void)
+{
+    generated nets[16];
+    size_t n = 0;
+    for (int i = 0; i < 9; i++) /* as quick to compile as may be: -O0 */
+        nets[n++] = (generated){format("dead%d", i), i & 1 ? FLAT : IMAGE(3x5, 3),
+                                format("--unroll=%s --target=%s", i / 8 ? "tile" : dead_modes[i / 2], i / 8 ? "scalar" : "generic"),
+                                i / 8 ? GENERATED_C99 " -O0" : GENERATED_GNU " -O0", NULL};
+    for (int filter = 0; filter_option(filter); filter++)
+        nets[n++] = (generated){format("filter%d", filter), IMAGE(8x8, 8), format("--math=%s", filter_option(filter)),
+                                GENERATED_GNU " -O0", NULL};
+    void *library = generated_build(SCRATCH "/dead", nets, n, NULL);
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(nets[i].model);
+        check_dead(&nets[i]);
+    }
+    generated_close(library);
+}
+
+/* ---- The head of net.c ------------------------------------------------------------------------------------------------ */
+
+/* Is the layer's row in the table that, runs of blanks apart? */
+static void check_row(const char *text, const char *options, const char *row)
+{
+    static const char squeezed[] = "sed -n 's/  */ /gp' " SCRATCH "/head.c | grep -qxF";
+    const char *line = format("%s\n", text);
+    file_write(SCRATCH "/head.nn", line, strlen(line));
+    process p = nnc_run(SCRATCH, options, "--target=avx2", "head.nn", NULL);
+    CU_ASSERT_EQUAL_FATAL(p.status, 0);
+    process_free(&p);
+    check_at(__FILE__, __LINE__, system(format("%s ' * %s'", squeezed, row)) == 0, "`%s` %s: no row `%s`", text, options, row);
+}
+
+/* A layer that ran as a follower, or whose work the loss does, had a `-` where the table should say where it runs. */
+static void head(void)
+{
+    static const char net[] = "input 1x6x6; conv 4 k3; relu; maxpool 2; fc 10; softmax";
+    folder_make(SCRATCH);
+    check_row(net, "--unroll=tile", "softmax1 10 0 0 in fc1_forward in fc1_training in fc1_training");
+    check_row(net, "--unroll=none", "softmax1 10 0 0 loops in loss_forward in loss_backward");
+    check_row("input 4; fc 3; sigmoid", "--unroll=none", "sigmoid1 3 0 0 loops in loss_forward in loss_backward");
+}
+
+void add_contract_suite(void)
+{
+    static CU_TestInfo tests[] = {
+        {"wrong calls", misuse},
+        {"gradients that are exactly 0", dead_channels},
+        {"where each layer runs", head},
+        CU_TEST_INFO_NULL,
+    };
+    add_suite("contract", NULL, NULL, tests);
+}
