@@ -119,9 +119,24 @@ static const char *backward_const(const Plan *plan)
     return const_of_params(&plan->training, plan);
 }
 
+/* Where net_prepare makes something of the weights, what is loaded and what is made of it lie in the same memory. */
+static void put_prepared_struct(FILE *f, const Plan *plan)
+{
+    const char *p = plan->prefix;
+    fprintf(f, "/* Weights: as they were loaded, each where nn_place says, until %s_prepare has computed from them what\n"
+               " * %s_forward reads, and written that over them. Loaded are:\n *\n", p, p);
+    for (const Weight *w = plan->net->weights; w; w = w->next)
+        fprintf(f, " *     %s %s\n", w->name, weight_shape(w));
+    fprintf(f, " */\ntypedef struct %s_params {\n    NN_ALIGNED float weights[%s_FLOATS];\n} %s_params;\n\n", p, plan->PREFIX, p);
+}
+
 static void put_params_struct(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
+    if (plan->forward.prepared) {
+        put_prepared_struct(f, plan);
+        return;
+    }
     if (plan->training.prog)
         fprintf(f, "/* Weights, as plain arrays in this order. The gradients that %s_backward writes have the same type, so an\n"
                    " * optimizer takes both as %s_FLOATS floats: nn_step(&o, (float *)p, (const float *)g, state, %s_FLOATS). */\n",
@@ -150,9 +165,6 @@ static void put_params_struct(FILE *f, const Plan *plan)
             fprintf(f, "    %sfloat padding%d[%lld];   /* the network has no parameters */\n", align, ++padding, (long long)plan->floats);
         align = "";
     }
-    if (plan->forward.prepared)
-        fprintf(f, "    /* What %s_prepare computes from the weights above, and a stamp of those weights. */\n"
-                   "    float prepared[%lld];\n    uint64_t prepared_for;\n", p, (long long)plan->forward.prepared);
     fprintf(f, "} %s_params;\n\n", p);
 }
 
@@ -172,10 +184,11 @@ static void put_prototypes(FILE *f, const Plan *plan)
     fprintf(f, "/* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */\n"
                "void %s_init(%s_params *p, uint64_t seed);\n\n", p, p);
     if (plan->forward.prepared)
-        fprintf(f, "/* Computes from the weights what %s_forward also reads (folded or transformed copies). %s_init and nn_load call it.\n"
-                   " * Call it yourself after changing weights in another way, such as nn_set. If you don't, each %s_forward computes it\n"
-                   " * again when it sees a change: it looks at the first and the last weight of each tensor. */\n"
-                   "void %s_prepare(%s_params *p);\n\n", p, p, p, p, p);
+        fprintf(f, "/* Computes from the weights what %s_forward reads, in their place. %s_init and nn_load call it.\n"
+                   " * To write weights in another way, clear the whole %s_params, write all tensors (nn_set), then call it\n"
+                   " * once; before that %s_forward gives NaN. Afterwards what was loaded is gone: nn_set, nn_get and\n"
+                   " * nn_save give an error. To call it again does nothing. */\n"
+                   "void %s_prepare(%s_params *p);\n\n", p, p, p, p, p, p);
     fprintf(f, "/* Inference for n samples, 1 <= n <= %s_BATCH: x is n x %s_INPUT floats, y gets n x %s_OUTPUT", P, P, P);
     fprintf(f, "%s.\n * x and y must not overlap. */\n", !strcmp(plan->net->out->producer->kind->name, "softmax") ? " probabilities" : "");
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y);\n\n", p, p, p);
@@ -226,7 +239,8 @@ static void put_header(FILE *f, const Plan *plan)
         {"TARGETS", net->targets, net->int_targets ? "labels of one sample" : "floats in one sample's target"},
         {"BATCH", net->batch, "maximum number of samples in a call"},
         {"PARAMS", net->nparams, "learnable parameters"},
-        {"FLOATS", plan->floats, "floats in the weights, padding (always 0) included"},
+        {"FLOATS", plan->floats, plan->forward.prepared ? "floats in the weights and in what is made of them"
+                                                        : "floats in the weights, padding (always 0) included"},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", P, sizes[i].name, (long long)sizes[i].value, sizes[i].text);
@@ -638,7 +652,7 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
     bool flat = fn->unroll == UNROLL_FULL || tensor->rank < 2;
     const char *type = tensor->is_int ? "int" : "float";
     const Buffer *b = buffer_of(loop->pass, tensor);
-    switch (root->role) {
+    switch (b ? TENSOR_VALUE : root->role) {
     case TENSOR_WEIGHT:
     case TENSOR_GRADIENT: {
         const char *cast = fn->param_written[i] ? "(float *)" : "(const float *)";
@@ -658,7 +672,7 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
         fprintf(f, "&loss");
         break;
     default:
-        if (b && b->prepared && !fn->per_call && !flat) /* only read: see put_prepared */
+        if (b && b->prepared && !fn->per_call && !flat) /* only read: see name_prepared */
             fprintf(f, "(const float (*)%s)", dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
         if (fn->batched && root->per_sample)
             fprintf(f, "%s%s", !flat && (!b || b->samples > 1) ? "(void *)" : "", all_samples(loop, root));
@@ -836,13 +850,21 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     }
 }
 
-/* In net_forward only what it reads, which is const: ISO C makes no pointer to const rows out of one to const void, so that the
- * calls cast it. */
-static void put_prepared(FILE *f, const Pass *pass, bool forward)
+static bool touched_once(const Pass *pass, const Buffer *b)
+{
+    for (const Function *fn = pass->functions; fn; fn = fn->next)
+        if (fn->per_call && group_touches(pass, fn, fn->next, b->tensor))
+            return true;
+    return false;
+}
+
+/* What lies in net_params. In net_forward that is only read, which is const: ISO C makes no pointer to const rows out of one to const
+ * void, so that the calls cast it. */
+static void name_prepared(FILE *f, const Pass *pass, bool forward)
 {
     for (const Buffer *b = pass->buffers; b; b = b->next)
-        if (b->prepared && (b->lasting || !forward))
-            fprintf(f, "    %s *const %s = prepared + %lld;   /* %s */\n", forward ? "const float" : "void", c_name(b->tensor->name),
+        if (b->prepared && (forward ? b->lasting : touched_once(pass, b)))
+            fprintf(f, "    %s *const %s = p->weights + %lld;   /* %s */\n", forward ? "const float" : "void", c_name(b->tensor->name),
                     (long long)b->offset, dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
@@ -861,29 +883,30 @@ static void put_checks(FILE *f, const Plan *plan, bool training)
     fprintf(f, "    NN_CHECK(x != NULL && %s != NULL, \"x or %s is NULL\");\n", other, other);
 }
 
-/* What depends on the weights alone, once for all calls. */
+/* What depends on the weights alone, once for all calls. What has been folded must not be folded again. */
 static void put_prepare(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
     const Pass *pass = &plan->forward;
-    fprintf(f, "static void %s_work_out(const %s_params *p, float *prepared)\n{\n", p, p);
-    put_prepared(f, pass, false);
+    fprintf(f, "static int %s_is_prepared(const %s_params *p)\n{\n    uint32_t mark;\n    memcpy(&mark, p->weights + %lld, sizeof mark);\n"
+               "    return mark == NN_PREPARED;\n}\n\n", p, p, (long long)pass->mark);
+    fprintf(f, "void %s_prepare(%s_params *p)\n{\n    const uint32_t mark = NN_PREPARED;\n    NN_CHECK_MEMORY(p, %s_params);\n"
+               "    if (%s_is_prepared(p))\n        return;\n", p, p, p, p);
+    name_prepared(f, pass, false);
     Loop loop = {plan, pass, pass->functions, NULL, false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
             put_call(f, &loop, fn, 1);
-    fprintf(f, "}\n\nvoid %s_prepare(%s_params *p)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n"
-               "    %s_work_out(p, p->prepared);\n    p->prepared_for = nn_stamp(&%s_model, p);\n}\n\n", p, p, p, p, p);
+    fprintf(f, "    memcpy(p->weights + %lld, &mark, sizeof mark);\n}\n\n", (long long)pass->mark);
 }
 
-/* Where it has not been prepared for these weights, it is done now, in the arena. */
+/* Weights as they were loaded mean nothing to net_forward; and no answer is better than a wrong one. */
 static void use_prepared(FILE *f, const Plan *plan)
 {
-    const char *p = plan->prefix;
-    long long at = (long long)(plan->forward.arena - plan->forward.prepared);
-    fprintf(f, "    const float *prepared = p->prepared;\n    if (p->prepared_for != nn_stamp(&%s_model, p)) {\n"
-               "        %s_work_out(p, w->arena + %lld);\n        prepared = w->arena + %lld;\n    }\n", p, p, at, at);
-    put_prepared(f, &plan->forward, true);
+    fprintf(f, "    if (!%s_is_prepared(p)) {\n"
+               "        for (size_t i = 0; i < (size_t)n * %s_OUTPUT; i++)\n            y[i] = NAN;\n        return;\n    }\n",
+            plan->prefix, plan->PREFIX);
+    name_prepared(f, &plan->forward, true);
 }
 
 static void put_buffers(FILE *f, const Pass *pass)
@@ -905,9 +928,9 @@ static void put_unused(FILE *f, const Pass *pass, bool uses_w)
 {
     if (!touches(pass, TENSOR_INPUT))
         fprintf(f, "    (void)x;\n");
-    if (!touches(pass, TENSOR_WEIGHT))
+    if (!touches(pass, TENSOR_WEIGHT) && !pass->prepared)
         fprintf(f, "    (void)p;\n");
-    if (!pass->buffers && !uses_w)
+    if (!pass->arena && !uses_w)
         fprintf(f, "    (void)w;\n");
 }
 
@@ -918,9 +941,9 @@ static void put_forward(FILE *f, const Plan *plan)
         put_prepare(f, plan);
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, p, p);
     put_checks(f, plan, false);
-    put_buffers(f, &plan->forward);
     if (plan->forward.prepared)
         use_prepared(f, plan);
+    put_buffers(f, &plan->forward);
     put_unused(f, &plan->forward, false);
     put_calls(f, plan, &plan->forward);
     fprintf(f, "}\n\n");
@@ -988,9 +1011,10 @@ static void put_model(FILE *f, const Plan *plan)
     if (net->weights) {
         fprintf(f, "static const nn_tensor %s_tensors[] = {\n", p);
         for (const Weight *w = net->weights; w; w = w->next)
-            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
+            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}, %s},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
                     (long long)w->offset, (long long)w->count, c_float(w->low), c_float(w->high),
-                    dims_text(4, w->axis, "", ", ", ""), dims_text(4, w->stride, "", ", ", ""));
+                    dims_text(4, w->axis, "", ", ", ""), dims_text(4, w->stride, "", ", ", ""),
+                    plan->forward.prepared ? format("%lld", (long long)plan->forward.mark + 1) : "0");
         fprintf(f, "};\n\n");
     }
     fprintf(f, "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"

@@ -15,7 +15,16 @@
  * with 0, b is what it begins with.
  *
  * Since all that comes behind sees an ordinary sum over a tensor that lies as weights do, this holds in every mode and for
- * every target: what net_prepare works out is `folded`, or what Winograd makes of it.
+ * every target.
+ *
+ * What is worked out once, element by element, of weights that nobody reads any more then takes their place, so that a folded
+ * network needs no more memory than one that isn't:
+ *
+ *     before:   folded[o, c] = w[o, c] * a[o]               after:    w[o, c] = w[o, c] * a[o]
+ *               z[o, p]     += folded[o, c] * in[p, c]                z[o, p] += w[o, c] * in[p, c]
+ *
+ * So do the factors of a batchnorm that isn't folded. net_prepare executes what is done once, when the weights have been
+ * loaded; that may be done to them only once (emit.c).
  *
  * Not folded is what has other readers, what reads more than one value of a sample (add, mul), what isn't linear (an activation
  * between), and a scale that is another one at each position. In training the scale depends on the sum itself. */
@@ -334,6 +343,73 @@ static void rewrite(Fold *f)
     prog->folded = note;
 }
 
+/* ---- In the place of what it is made of --------------------------------------------------------------------------------- */
+
+typedef struct Place {
+    const Statement *s;
+    Tensor *weight;      /* which s reads at the element that it writes */
+} Place;
+
+static bool same_element(const Access *a, const Access *b)
+{
+    bool same = a->tensor->rank == b->tensor->rank && !a->padded;
+    for (int d = 0; same && d < a->tensor->rank; d++)
+        same = a->tensor->dim[d] == b->tensor->dim[d] && affine_equal(&a->at[d], &b->at[d]);
+    return same;
+}
+
+/* Does anybody read it when s has run, or s itself another element? What each sample does comes behind what is done once. */
+static bool is_wanted(const Prog *prog, const Tensor *weight, const Statement *s)
+{
+    bool behind = false;
+    for (const Statement *other = prog->statements; other; other = other->next) {
+        if (other != s && (behind || other->per_sample) && times_read(other->rhs, weight))
+            return true;
+        behind |= other == s;
+    }
+    return times_read(s->rhs, weight) > 1;
+}
+
+static bool is_set_once(const Prog *prog, const Statement *s)
+{
+    for (const Statement *other = prog->statements; other; other = other->next)
+        if (other != s && (other->out.tensor == s->out.tensor || other->position == s->out.tensor))
+            return false;
+    return true;
+}
+
+static void note_weight(const Access *access, void *context)
+{
+    Place *place = context;
+    if (!place->weight && access->tensor->role == TENSOR_WEIGHT && same_element(access, &place->s->out))
+        place->weight = access->tensor;
+}
+
+static void exchange(Expr *e, const Tensor *from, Tensor *to)
+{
+    if (e->op == OP_LOAD && e->access.tensor == from)
+        e->access.tensor = to;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        exchange(e->arg[i], from, to);
+}
+
+static void work_in_place(Prog *prog)
+{
+    for (Statement *s = prog->statements; s; s = s->next) {
+        Tensor *made = s->out.tensor;
+        if (s->per_sample || s->store != STORE_SET || made->role != TENSOR_VALUE || !covers_tensor(s, &s->out) || !is_set_once(prog, s))
+            continue;
+        Place place = {s, NULL};
+        visit_loads(s->rhs, note_weight, &place);
+        if (!place.weight || is_wanted(prog, place.weight, s))
+            continue;
+        s->out.tensor = place.weight;
+        for (Statement *reader = prog->statements; reader; reader = reader->next)
+            exchange(reader->rhs, made, place.weight);
+        forget_tensor(prog, made);
+    }
+}
+
 /* Has a tensor that the samples share to wait for all of them? */
 static bool sums_over_samples(const Prog *prog)
 {
@@ -353,4 +429,5 @@ void fold(Prog *prog)
         if (is_scaling(&f, s) && finds_sums(&f))
             rewrite(&f);
     }
+    work_in_place(prog);
 }

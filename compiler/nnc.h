@@ -512,9 +512,9 @@ typedef struct Buffer {  /* an interval of the arena, for one tensor (and those 
     int64_t offset, size;/* floats; of all its samples */
     int64_t samples;     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
     bool whole_batch;
-    bool prepared;       /* lies with what is worked out of the weights beforehand, not in the arena */
+    bool prepared;       /* lies in net_params, beside the weights or in their place, not in the arena */
     bool lasting;        /* is touched by what runs for each sample */
-    int begin, end;      /* first and last call that touches it */
+    int begin, end;      /* first and last call that touches it; -1: loaded before the first */
     struct Buffer *next;
 } Buffer;
 
@@ -528,7 +528,8 @@ typedef struct Pass {    /* net_forward, or net_backward */
     int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
     int64_t batch;       /* the most samples of a call */
     bool prepares;       /* what it does once a call, which asks the weights alone, is done beforehand where it can be */
-    int64_t prepared;    /* floats of that; where it can't, they lie at the end of the arena */
+    int64_t prepared;    /* floats of net_params, in which weights and what is made of them share memory; 0: nothing is made */
+    int64_t mark;        /* the float among them that says that it has been made */
     int64_t arena;       /* floats */
 } Pass;
 
@@ -539,7 +540,7 @@ typedef struct Plan {
     const char *prefix, *PREFIX;
     Pass forward, training;
     int64_t floats;      /* of net_params, without the statistics behind them */
-    int64_t all_floats;  /* with them; behind lies what is prepared */
+    int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */
 } Plan;
 

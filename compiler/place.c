@@ -1,7 +1,17 @@
 /* place.c: gives every buffer of a pass its place in the arena.
  *
  * A buffer lives from the first call that touches it to the last. Two that never live at the same time may
- * share memory. Largest first, each goes to the lowest offset where it meets nobody alive at its time. */
+ * share memory. Largest first, each goes to the lowest offset where it meets nobody alive at its time.
+ *
+ * Under --inference weights are buffers, too, where net_prepare has something to do: they and what is made of them share the room
+ * that net_params has. A weight lives from the beginning, when it is loaded, to the last call that reads it; what samples read
+ * lives from the call that makes it for good. So in the end the room holds little more than what net_forward reads. Where taps are
+ * made of the weights of three layers:
+ *
+ *     loaded:         w3  w2  w1
+ *     behind layer 1: w3  w2  w1     taps1
+ *     behind layer 2: w3  w2   taps2 taps1     over w1
+ *     prepared:       w3 taps3 taps2 taps1     over w2; only the last one's place is not used again */
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,48 +190,88 @@ static int64_t place_in_order(Buffer **order, int n)
     return floats;
 }
 
-/* What is worked out of the weights has a block of its own. What samples read lies there from its first call to the end of
- * their loop, so for good, one behind the other; the rest is needed on the way, and takes what room there is. How many others
- * there are. */
-static int set_prepared_apart(Pass *pass, Buffer **order, int n)
+/* In the room of net_params: first the weights that samples read, then the others, those that are needed longest first; above
+ * them what is made for good, what is made last first, so that it reaches down over weights that nobody needs by then; then
+ * what is needed on the way, by size. */
+static int order_in_room(const Buffer *b)
 {
-    int others = 0, lasting = 0, passing = 0;
-    Buffer **prepared = NEW_ARRAY(Buffer *, n), **rest = NEW_ARRAY(Buffer *, n);
+    bool weight = b->tensor->role == TENSOR_WEIGHT;
+    return weight ? !b->lasting : b->lasting ? 2 : 3;
+}
+
+static int by_room(const void *a, const void *b)
+{
+    const Buffer *x = *(const Buffer *const *)a, *y = *(const Buffer *const *)b;
+    int of_x = order_in_room(x), of_y = order_in_room(y);
+    int64_t late_x = of_x == 1 ? x->end : of_x == 2 ? x->begin : of_x == 3 ? x->size : 0;
+    int64_t late_y = of_y == 1 ? y->end : of_y == 2 ? y->begin : of_y == 3 ? y->size : 0;
+    if (of_x != of_y)
+        return of_x - of_y;
+    if (late_x != late_y)
+        return late_x < late_y ? 1 : -1;
+    return x->tensor->id - y->tensor->id;
+}
+
+/* What lies in net_params gets its offsets there, and so does the mark that says that it is prepared, most often in the place of a
+ * weight that nobody needs by then. How many buffers are left for the arena. */
+static int place_prepared(Pass *pass, Buffer **order, int n, int last_call)
+{
+    int others = 0, count = 0;
+    Buffer **prepared = NEW_ARRAY(Buffer *, n + 1);
     for (int i = 0; i < n; i++) {
         Buffer *b = order[i];
         b->prepared = pass->prepares && !b->tensor->per_sample;
-        if (!b->prepared)
-            order[others++] = b;
-        else if (b->lasting)
-            prepared[lasting++] = b;
+        if (b->prepared)
+            prepared[count++] = b;
         else
-            rest[passing++] = b;
+            order[others++] = b;
     }
-    sort_by_size(rest, passing);
-    memcpy(prepared + lasting, rest, (size_t)passing * sizeof *rest);
-    pass->prepared = place_in_order(prepared, lasting + passing);
+    qsort(prepared, (size_t)count, sizeof *prepared, by_room);
+    Buffer *mark = prepared[count++] = NEW(Buffer);
+    *mark = (Buffer){.size = ALIGNMENT, .begin = last_call, .end = last_call};
+    if (count > 1)
+        pass->prepared = place_in_order(prepared, count);
+    pass->mark = mark->offset;
     return others;
+}
+
+/* Has net_prepare anything to do? */
+static bool works_beforehand(const Pass *pass)
+{
+    for (const Function *f = pass->functions; f; f = f->next)
+        if (f->per_call && pass->prepares)
+            return true;
+    return false;
+}
+
+static Buffer *new_buffer(Pass *pass, Buffer ***end, Tensor *tensor, int begin)
+{
+    Buffer *b = NEW(Buffer);
+    *b = (Buffer){.tensor = tensor, .begin = begin, .end = begin, .samples = 1};
+    if (!*end)
+        *end = &pass->buffers;
+    **end = b;
+    *end = &b->next;
+    return b;
 }
 
 void place(Pass *pass, int lanes)
 {
     int ntensors = pass->prog->ntensors, n = 0, call = 0;
-    Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors);
-    Buffer **end = &pass->buffers;
+    Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors), **end = NULL;
     const Group *group_of = find_groups(pass);
+    bool weights = works_beforehand(pass);
+    for (Tensor *t = pass->prog->tensors; t; t = t->next)
+        if (weights && t->role == TENSOR_WEIGHT)
+            by_id[t->id] = order[n++] = new_buffer(pass, &end, t, -1);
     for (const Function *f = pass->functions; f; f = f->next, call++)
         for (int i = 0; i < f->nparams; i++) {
             Tensor *root = pass->root[f->param[i]->id];
-            if (root->role != TENSOR_VALUE)
+            if (root->role != TENSOR_VALUE && (root->role != TENSOR_WEIGHT || !weights))
                 continue;
             Buffer *b = by_id[root->id];
-            if (!b) {
-                b = by_id[root->id] = *end = order[n++] = NEW(Buffer);
-                end = &b->next;
-                b->tensor = root;
-                b->begin = call;
-                b->samples = 1;
-            }
+            if (!b)
+                b = by_id[root->id] = order[n++] = new_buffer(pass, &end, root, call);
             b->end = call;
             b->lasting |= !f->per_call;
             b->whole_batch |= root->per_sample && group_of[call].loop != group_of[b->begin].loop;
@@ -232,8 +282,8 @@ void place(Pass *pass, int lanes)
         Buffer *b = order[i];
         if (b->whole_batch || !b->tensor->per_sample) {
             b->samples = b->whole_batch ? pass->batch : 1;
-            b->begin = group_of[b->begin].loop;
-            b->end = group_of[b->end].loop_end;
+            b->begin = b->begin < 0 ? b->begin : group_of[b->begin].loop;
+            b->end = b->end < 0 ? b->end : group_of[b->end].loop_end;
         } else if (b->samples > 1) {
             if (!group_of[b->begin].batched)
                 b->begin = group_of[b->begin].begin;
@@ -241,8 +291,10 @@ void place(Pass *pass, int lanes)
                 b->end = group_of[b->end].end;
         }
         b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        if (pass->prepares && b->lasting && !b->tensor->per_sample)
+            b->end = call - 1; /* for good: the next call of net_forward reads it, too */
     }
-    n = set_prepared_apart(pass, order, n);
+    n = place_prepared(pass, order, n, call - 1);
     sort_by_size(order, n);
-    pass->arena = place_in_order(order, n) + pass->prepared;
+    pass->arena = place_in_order(order, n);
 }

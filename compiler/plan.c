@@ -744,7 +744,7 @@ static char *signature(const Function *f, int lanes)
 static bool is_taken(const Plan *plan, const Pass *pass, const char *name)
 {
     static const char *const reserved[] = {"init", "forward", "backward", "model", "tensors", "model_forward",
-                                           "model_backward", "model_set_rng", "prepare", "work_out", "model_prepare"};
+                                           "model_backward", "model_set_rng", "prepare", "model_prepare", "is_prepared"};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (!strcmp(name, format("%s_%s", plan->prefix, reserved[i])))
             return true;
@@ -984,7 +984,8 @@ enum { LINE = 16 };      /* floats in a line of the cache */
 enum { FAR_GRADIENTS = 128 << 10 }; /* floats of all lanes' gradients beyond which training over samples isn't tried */
 
 /* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say: the parameters,
- * or behind them the statistics. `floats` lie before them; the result says how many then. */
+ * or behind them the statistics. `floats` lie before them; the result says how many then. Where net_prepare makes something of
+ * them, place.c has put them where they are loaded. */
 static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
 {
     for (Weight *w = plan->net->weights; w; w = w->next) {
@@ -1002,7 +1003,7 @@ static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
             stride *= t->room[d];
         }
         w->array = t;
-        w->offset = floats;
+        w->offset = plan->forward.prepared ? buffer_of(&plan->forward, t)->offset : floats;
         floats = (floats + t->floats + LINE - 1) / LINE * LINE;
     }
     return floats;
@@ -1167,6 +1168,8 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     if (!plan->floats)
         plan->floats = LINE;
     plan->all_floats = layout_params(plan, true, plan->floats);
+    if (plan->forward.prepared) /* they share their room with what is made of them */
+        plan->floats = plan->all_floats = plan->forward.prepared;
     plan->arena = plan->forward.arena > plan->training.arena ? plan->forward.arena : plan->training.arena;
     if (options->unroll == UNROLL_FULL)
         warn_if_unreasonable(plan);
@@ -1325,9 +1328,11 @@ static void verify_pass(const Plan *plan, const Pass *pass)
     for (const Function *f = pass->functions; f; f = f->next)
         verify_blocks(f->kernels);
     for (const Buffer *a = pass->buffers; a; a = a->next) {
-        int64_t room = a->prepared ? pass->prepared : plan->arena - pass->prepared;
+        int64_t room = a->prepared ? pass->prepared : plan->arena;
         if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > room)
             bug("%s lies outside the arena", a->tensor->name);
+        if (a->prepared && a->lasting && a->offset <= pass->mark && pass->mark < a->offset + a->size)
+            bug("%s lies where it is marked as prepared", a->tensor->name);
         for (const Buffer *b = a->next; b; b = b->next)
             if (a->prepared == b->prepared && a->begin <= b->end && b->begin <= a->end && a->offset < b->offset + b->size
                 && b->offset < a->offset + a->size)
@@ -1359,7 +1364,8 @@ void verify_plan(const Plan *plan)
 {
     for (const Weight *w = plan->net->weights; w; w = w->next) {
         int64_t end = w->offset + w->array->floats;
-        if (w->offset < (w->statistic ? plan->floats : 0) || end > (w->statistic ? plan->all_floats : plan->floats))
+        bool behind = w->statistic && !plan->forward.prepared;
+        if (w->offset < (behind ? plan->floats : 0) || end > (w->statistic ? plan->all_floats : plan->floats))
             bug("%s lies outside its part of the parameters", w->name);
         for (const Weight *other = w->next; other; other = other->next)
             if (w->offset < other->offset + other->array->floats && other->offset < end)

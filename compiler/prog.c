@@ -747,7 +747,8 @@ static void verify_load(const Access *access, void *context)
     verify_access(access, v);
     if (access->tensor->role == TENSOR_VALUE && !v->defined[access->tensor->id])
         bug("%s: %s is read before it is written", v->s->layer->name, access->tensor->name);
-    if (access->tensor == v->s->out.tensor)
+    bool in_place = access->tensor->role == TENSOR_WEIGHT && v->s->store == STORE_SET && access_equal(access, &v->s->out);
+    if (access->tensor == v->s->out.tensor && !in_place)
         bug("%s: %s is read by the statement that writes it", v->s->layer->name, access->tensor->name);
     bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS || v->summed[access->tensor->id];
     if (sums && v->s->per_sample)
@@ -765,8 +766,9 @@ void verify_prog(const Prog *prog)
         for (int i = 0; i < s->nindex; i++)
             if (s->extent[i] < 2 || (i >= output_indices(s) && occurs(&s->out, i)))
                 bug("%s: index %s is out of order", s->layer->name, s->index_name[i]);
-        bool statistic = out->role == TENSOR_WEIGHT && out->weight->statistic && !s->per_sample;
-        if (out->role == TENSOR_INPUT || out->role == TENSOR_TARGET || (out->role == TENSOR_WEIGHT && !statistic)
+        /* Training keeps statistics; inference works in the place of its weights before the first sample. */
+        bool kept = out->role == TENSOR_WEIGHT && !s->per_sample && (out->weight->statistic || !prog->training);
+        if (out->role == TENSOR_INPUT || out->role == TENSOR_TARGET || (out->role == TENSOR_WEIGHT && !kept)
             || out->role == TENSOR_CONSTANT)
             bug("%s: %s is written", s->layer->name, out->name);
         if (out->per_sample && !s->per_sample)

@@ -31,7 +31,7 @@ void print_summary(FILE *f, const Plan *plan)
         frozen += w->frozen && !w->statistic ? w->count : 0;
     if (frozen)
         fprintf(f, "%lld parameters are frozen\n", (long long)frozen);
-    fprintf(f, "weights %lld bytes; scratch memory %lld bytes for inference", 4 * (long long)(plan->all_floats + plan->forward.prepared),
+    fprintf(f, "weights %lld bytes; scratch memory %lld bytes for inference", 4 * (long long)plan->all_floats,
             4 * (long long)plan->forward.arena);
     if (plan->training.prog)
         fprintf(f, ", %lld bytes for training", 4 * (long long)plan->training.arena);

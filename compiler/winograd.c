@@ -581,9 +581,12 @@ static double attempt(Rewrite *r, double direct, double calls)
 /* A gain below this is within the model's error. */
 static const double least_gain = 1.1;
 
+/* Under --inference taps cost no time, since they are made beforehand, but up to four times the memory of the kernel. So they are counted
+ * there as net_forward has to count them elsewhere, for one call with one sample: a deployed network has the same filters, and
+ * needs no more memory than one that can train. */
 static void rewrite(Prog *prog, Statement **link, Statement *s, const Convolution *c, const Target *target, const Options *options)
 {
-    double calls = options->inference ? 0 : prog->training ? 1.0 / (double)prog->net->batch : 1, best = 0;
+    double calls = prog->training ? 1.0 / (double)prog->net->batch : 1, best = 0;
     double cycles = cycles_in_place(c->first, s, target);
     const Filter *chosen = NULL;
     Prog before = *prog;

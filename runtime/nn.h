@@ -159,7 +159,13 @@ typedef struct nn_tensor {
      * along axis d is stride[d] floats. What is between the elements is padding, always 0. axis[0] 0: row-major. */
     int         axis[NN_MAX_DIMS];
     size_t      stride[NN_MAX_DIMS];
+    size_t      mark;          /* params are prepared once the bits of their float number mark - 1 are NN_PREPARED; 0: they never are */
 } nn_tensor;
+
+/* A network compiled with --inference may have net_prepare, which works out of the weights, in their place, what net_forward reads.
+ * What was loaded is gone then. These bits in net_params say that it has been done: a NaN that no calculation gives, since a weight
+ * may have been loaded in their place. */
+enum { NN_PREPARED = 0x7fca6e6e };
 
 typedef struct nn_model {
     const char *name;                 /* the prefix: "net" */
@@ -181,7 +187,7 @@ typedef struct nn_model {
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
                                       /* NULL under --inference */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
-    void  (*prepare)(void *params);             /* net_prepare; NULL where there is nothing to prepare */
+    void  (*prepare)(void *params);   /* net_prepare, which nn_init and nn_load call; NULL where there is nothing to prepare */
     const int *runtime;                         /* &nn_interface_2: see NN_INTERFACE */
 } nn_model;
 
@@ -191,12 +197,13 @@ size_t nn_place(const nn_tensor *tensor, size_t k);
 /* The tensor of that name, or NULL. */
 const nn_tensor *nn_find(const nn_model *model, const char *name);
 
-/* Copy a whole tensor (count floats in PyTorch's order) out of params or a gradient, and into params. */
-void nn_get(const nn_tensor *tensor, const void *params, float *to);
-void nn_set(const nn_tensor *tensor, void *params, const float *from);
+/* Copy a whole tensor (count floats in PyTorch's order) out of params or a gradient, and into params. 0, or NN_EPREPARED where
+ * params are prepared: then nn_get gives NaN, and nn_set changes nothing. */
+int nn_get(const nn_tensor *tensor, const void *params, float *to);
+int nn_set(const nn_tensor *tensor, void *params, const float *from);
 
-/* A number that tells weights from others: made from the first and the last element of each tensor, never 0. */
-uint64_t nn_stamp(const nn_model *model, const void *params);
+/* Are these weights prepared for net_forward, so that the tensors are no longer there? */
+int nn_is_prepared(const nn_tensor *tensor, const void *params);
 
 /* Fills params (model->params_bytes, aligned to 64 bytes) with PyTorch's default initialisation: padding 0, each tensor drawn
  * from its own [low, high). The same seed gives the same weights on every machine. */
@@ -211,9 +218,10 @@ void nn_init(const nn_model *model, void *params, uint64_t seed);
  * nn_load too. nn_load checks the whole file (all of the format's rules; each tensor of the model present with
  * its shape and dtype F32; unknown names are an error, but for PyTorch's NAME.num_batches_tracked, which is left
  * out of account) before it writes the first weight: a bad file changes nothing. While it runs, nn_load needs
- * memory for the file's header and data. */
+ * memory for the file's header and data. nn_save refuses what is prepared (NN_EPREPARED): save from a build
+ * without --inference. */
 
-enum { NN_OK = 0, NN_EIO = 1, NN_EFORMAT = 2, NN_EMODEL = 3, NN_ENOMEM = 4 };
+enum { NN_OK = 0, NN_EIO = 1, NN_EFORMAT = 2, NN_EMODEL = 3, NN_ENOMEM = 4, NN_EPREPARED = 5 };
 
 int nn_save(const nn_model *model, const void *params, const char *path);
 int nn_load(const nn_model *model, void *params, const char *path);

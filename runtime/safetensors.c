@@ -52,6 +52,7 @@ static const char *const advice[] = {
     [NN_EMODEL]  = "load it into the network that it was saved from, or give its tensors the network's names "
                    "and shapes",
     [NN_ENOMEM]  = "free some memory",
+    [NN_EPREPARED] = "save from a build without --inference, where the weights stay as they were loaded",
 };
 
 /* The bytes of the UTF-8 character at s (RFC 3629) and which it is; 0 where it is none. */
@@ -195,7 +196,7 @@ const char *nn_error(int error)
 {
     if (error == last.error && error != NN_OK)
         return last.text;
-    return error >= NN_EIO && error <= NN_ENOMEM ? advice[error] : "no error";
+    return error >= NN_EIO && error <= NN_EPREPARED ? advice[error] : "no error";
 }
 
 /* ---- What a header says ---------------------------------------------------------------------- */
@@ -722,6 +723,8 @@ int nn_load(const nn_model *model, void *params, const char *path)
         data = read_new(file, path, h.data);
     fclose(file);
     ok = data != NULL;
+    if (ok && model->prepare != NULL)
+        memset(params, 0, model->params_bytes); /* loaded, not prepared; and what was made of others is no padding */
     e = h.entries.items;
     for (size_t i = 0; ok && i < h.entries.count; i++, e++) {
         const unsigned char *from = data + e->begin;
@@ -981,10 +984,18 @@ static int write_output(output *o, const nn_model *model, const void *params)
     return 1;
 }
 
+/* Are the tensors there? */
+static int check_loaded(const nn_model *model, const void *params, const char *path)
+{
+    return model->ntensors == 0 || !nn_is_prepared(&model->tensors[0], params) ||
+           fail(NN_EPREPARED, path, "cannot save: these weights are prepared for net_forward (batchnorm folded into them, "
+                "for example), and what was loaded is gone");
+}
+
 int nn_save(const nn_model *model, const void *params, const char *path)
 {
     output o = {.path = path};
-    const int ok = open_output(&o) && write_output(&o, model, params);
+    const int ok = check_loaded(model, params, path) && open_output(&o) && write_output(&o, model, params);
 
     if (o.file != NULL)
         fclose(o.file);

@@ -1,7 +1,7 @@
 /* tensors.c: where the elements of a weight lie in net_params, and copying whole tensors in and out.
  *
  * A generated network keeps its weights as its code reads them: channels out innermost, padded to whole vectors. Files and
- * programs see PyTorch's order; here the two meet. */
+ * programs see PyTorch's order; here the two meet. What net_prepare has made of them has no such order: it can't be copied. */
 #define NN_COMPUTES
 #include "nn.h"
 
@@ -28,36 +28,34 @@ const nn_tensor *nn_find(const nn_model *model, const char *name)
     return NULL;
 }
 
-void nn_get(const nn_tensor *tensor, const void *params, float *to)
+int nn_is_prepared(const nn_tensor *tensor, const void *params)
 {
-    for (size_t k = 0; k < tensor->count; k++)
-        to[k] = ((const float *)params)[nn_place(tensor, k)];
+    uint32_t mark;
+
+    if (tensor->mark == 0)
+        return 0;
+    memcpy(&mark, (const float *)params + tensor->mark - 1, sizeof mark);
+    return mark == NN_PREPARED;
 }
 
-void nn_set(const nn_tensor *tensor, void *params, const float *from)
+int nn_get(const nn_tensor *tensor, const void *params, float *to)
 {
+    const uint32_t nan = 0x7fc00000;
+    int gone = nn_is_prepared(tensor, params);
+
+    for (size_t k = 0; k < tensor->count; k++)
+        if (gone)
+            memcpy(&to[k], &nan, sizeof nan);
+        else
+            to[k] = ((const float *)params)[nn_place(tensor, k)];
+    return gone ? NN_EPREPARED : NN_OK;
+}
+
+int nn_set(const nn_tensor *tensor, void *params, const float *from)
+{
+    if (nn_is_prepared(tensor, params))
+        return NN_EPREPARED;
     for (size_t k = 0; k < tensor->count; k++)
         ((float *)params)[nn_place(tensor, k)] = from[k];
-}
-
-uint64_t nn_stamp(const nn_model *model, const void *params)
-{
-    uint64_t stamp = 14695981039346656037u; /* FNV-1a, word by word */
-
-    for (int t = 0; t < model->ntensors; t++) {
-        const nn_tensor *tensor = &model->tensors[t];
-        size_t last = tensor->offset;
-        uint32_t bits[2];
-
-        if (tensor->axis[0] == 0)
-            last += tensor->count - 1;
-        else
-            for (int d = 0; d < NN_MAX_DIMS; d++)
-                last += (size_t)(tensor->axis[d] - 1) * tensor->stride[d];
-        memcpy(&bits[0], (const float *)params + tensor->offset, sizeof bits[0]);
-        memcpy(&bits[1], (const float *)params + last, sizeof bits[1]);
-        for (int i = 0; i < 2; i++)
-            stamp = (stamp ^ bits[i]) * 1099511628211u;
-    }
-    return stamp | 1;
+    return NN_OK;
 }

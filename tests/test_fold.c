@@ -9,6 +9,7 @@
 
 #include <CUnit/CUnit.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,10 +155,97 @@ static void not_in_training(void)
     free_all();
 }
 
+/* ---- Memory ------------------------------------------------------------------------------------------------------------ */
+
+/* Bytes of weights and of scratch memory, as --summary prints them. */
+typedef struct Bytes {
+    long long weights, inference, training;
+} Bytes;
+
+static Bytes bytes_of(const char *text, Options options)
+{
+    char *printed = NULL;
+    size_t size = 0;
+    Bytes bytes = {0};
+    const Net *net = network_of(text, &options);
+    CU_ASSERT_FATAL(net != NULL);
+    Prog *forward = lower(net, false), *training = options.inference ? NULL : lower(net, true);
+    if (training)
+        differentiate(training);
+    else
+        fold(forward);
+    Plan *plan = make_plan(net, forward, training, &options);
+    verify_plan(plan);
+    FILE *memory = open_memstream(&printed, &size);
+    CU_ASSERT_FATAL(memory != NULL);
+    print_summary(memory, plan);
+    fclose(memory);
+    const char *line = strstr(printed, "\nweights ");
+    int found = line ? sscanf(line, "\nweights %lld bytes; scratch memory %lld bytes for inference, %lld bytes for training",
+                              &bytes.weights, &bytes.inference, &bytes.training) : 0;
+    CU_ASSERT_EQUAL(found, options.inference ? 2 : 3);
+    free(printed);
+    free_all();
+    return bytes;
+}
+
+/* --inference once kept the folded weights beside the loaded ones, and had room for folding them again in scratch memory: a network
+ * needed twice the memory of one that can train. What is folded now takes the place of what was loaded. */
+static void no_more_than_training(void)
+{
+    static const char *const texts[] = {
+        "input 16x8x8; batch 1; conv 16 k3 p1 bias=false; batchnorm; relu",
+        "input 16x8x8; batch 1; conv 16 k3 p1; batchnorm; relu; conv 24 k3 p1; batchnorm; batchnorm; relu6; fc 10; softmax",
+        "input 3x32x32; conv 32 k3 p1 bias=false; batchnorm; relu; x:; conv 32 k3 p1 bias=false; batchnorm; add x; relu; "
+        "conv 64 k3 s2 p1 bias=false; batchnorm; relu; y:; conv 64 k3 p1 bias=false; batchnorm; add y; globalavgpool; fc 10",
+        "input 3x96x96; batch 1; conv 8 k3 s2 p1 bias=false; batchnorm; relu6; conv 8 k3 p1 g8 bias=false; batchnorm; relu6; "
+        "conv 16 k1 bias=false; batchnorm; globalavgpool; fc 2",
+        "input 1x49x10; conv 64 k10x4 s2 p4x1 bias=false; batchnorm; relu; conv 64 k3 p1 g64; batchnorm; relu; conv 64 k1; batchnorm; fc 12",
+        "input 128x4x4; batch 1; repeat 2 { conv 128 k3 p1 bias=false; batchnorm; relu }; conv 512 k3 p1 bias=false; batchnorm; relu",
+        "input 8x6x6; batchnorm; relu; convtranspose 12 k3 s2; batchnorm; tanh; batchnorm; convtranspose 3 k2 bias=false",
+        "input 40; fc 60; batchnorm; relu; fc 60 bias=false; batchnorm; relu; fc 7; batchnorm; softmax",
+        "input 5; batchnorm",
+        "input 32x16x16; batch 1; conv 32 k3 p1; groupnorm 4; relu", /* nothing is folded, but Winograd's taps are made of the weights */
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (int unroll = 0; unroll < 4; unroll++)
+            for (int target = 0; target < NTARGETS; target++) {
+                Options options = {.unroll = unroll, .target = target, .prefix = "net"};
+                if (unroll == UNROLL_FULL && strlen(texts[i]) > 100)
+                    continue; /* too large to be written out */
+                Bytes trains = bytes_of(texts[i], options);
+                options.inference = true;
+                Bytes deployed = bytes_of(texts[i], options);
+                if (deployed.weights + deployed.inference > trains.weights + trains.inference) {
+                    fprintf(stderr, "\n`%s`, unroll %d, target %d: %lld + %lld bytes, %lld + %lld without --inference\n", texts[i], unroll,
+                            target, deployed.weights, deployed.inference, trains.weights, trains.inference);
+                    CU_FAIL("--inference takes more memory");
+                }
+            }
+}
+
+/* An input gradient once read all weights from transposed copies: 845 MB of scratch memory for one sample of VGG-11, 320 MB more
+ * than its weights. Those of large fully connected layers are read as they are. */
+static void no_large_copies(void)
+{
+    static const char *const text = "input 64x6x6; batch 1; maxpool 2; fc 512; relu; fc 512; relu; dropout; fc 512; relu; fc 10; softmax";
+    for (int unroll = 0; unroll < 4; unroll++)
+        for (int target = 0; target < NTARGETS; target++) {
+            if (unroll == UNROLL_FULL)
+                continue;
+            Bytes bytes = bytes_of(text, (Options){.unroll = unroll, .target = target, .prefix = "net"});
+            if (bytes.training > bytes.weights / 16) {
+                fprintf(stderr, "\nunroll %d, target %d: %lld bytes of weights, %lld to train\n", unroll, target, bytes.weights, bytes.training);
+                CU_FAIL("weights are copied");
+            }
+        }
+}
+
 void add_fold_suite(void)
 {
     static CU_TestInfo tests[] = {
-        {"the same numbers", same_numbers}, {"said where", said_where}, {"not in training", not_in_training}, CU_TEST_INFO_NULL,
+        {"the same numbers", same_numbers}, {"said where", said_where}, {"not in training", not_in_training},
+        {"no more memory than training", no_more_than_training}, {"no large copies", no_large_copies}, CU_TEST_INFO_NULL,
     };
     add_suite("fold", networks_start, networks_end, tests);
 }

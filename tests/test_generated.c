@@ -486,17 +486,11 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
             for (int64_t i = 0; i < w->count; i++)
                 result.gradients[w->id][i] = (double)(w->statistic ? p : g)[nn_place(&m->tensors[w->id], (size_t)i)];
     }
+    if (m->prepare)
+        m->prepare(p);
     m->forward(p, work, b->n, x, y);
     for (int64_t i = 0; i < outputs; i++)
         result.y[i] = (double)y[i];
-    if (m->prepare) { /* the same from what is worked out beforehand */
-        m->prepare(p);
-        memset(work, 0xff, m->work_bytes);
-        m->forward(p, work, b->n, x, y);
-        for (int64_t i = 0; i < outputs; i++)
-            if ((double)y[i] != result.y[i] && !(isnan(y[i]) && isnan(result.y[i])))
-                report(c, b, "output %" PRId64 " is %.9g, and %.9g once prepared", i, result.y[i], (double)y[i]);
-    }
     for (int64_t i = outputs; i < net->batch * shape_count(net->out->shape); i++)
         if (!isnan(y[i]))
             report(c, b, "forward wrote output %" PRId64 ", behind the samples of the call", i);
@@ -1120,6 +1114,29 @@ static void straight_line(void)
 
 static const Binding *shared_numbers;
 
+/* What the first build that trains has saved, each that doesn't train loads. */
+static void check_deployed(const Case *c, const nn_model *m, const double *right)
+{
+    const char *path = SCRATCH "/deployed.safetensors";
+    const Binding *b = shared_numbers;
+    int64_t outputs = b->n * shape_count(c->net->out->shape);
+    float *x = floats_of(b->x, b->n * shape_count(c->net->input), b->n * shape_count(c->net->input)), *y = floats_of(b->x, 0, outputs);
+    float *p = generated_memory(m->params_bytes);
+    void *work = generated_memory(m->work_bytes);
+    memset(p, 0, m->params_bytes);
+    set_weights(c->net, m, p, b);
+    if (!c->options.inference && nn_save(m, p, path))
+        report(c, b, "%s", nn_error(NN_EIO));
+    memset(p, 0xff, m->params_bytes);
+    if (c->options.inference && nn_load(m, p, path))
+        report(c, b, "%s", nn_error(NN_EMODEL));
+    m->forward(p, work, b->n, x, y);
+    for (int64_t i = 0; c->options.inference && i < outputs; i++)
+        if (!(fabs((double)y[i] - right[i]) <= TOLERANCE * largest(right, outputs)))
+            report(c, b, "once loaded, output %" PRId64 " is %.9g, not %.9g", i, (double)y[i], right[i]);
+    free(x), free(y), free(p), free(work);
+}
+
 static void check_inference(const Case *c, const nn_model *m)
 {
     char path[PATH_MAX];
@@ -1144,6 +1161,7 @@ static void check_inference(const Case *c, const nn_model *m)
             report(c, shared_numbers, "output %" PRId64 " is %.9g, not %.9g", i, result.y[i], right.y[i]);
     if (!m->prepare != !c->options.inference)
         report(c, NULL, "statistics are prepared exactly under --inference");
+    check_deployed(c, m, right.y);
 }
 
 /* The same network with and without its backward pass, side by side in one program. */
@@ -1208,7 +1226,28 @@ static void check_right(const Case *c, const Binding *b, const char *how, const 
         }
 }
 
-/* Against what the network means, nothing folded: with weights that were worked out for others, prepared, and loaded. */
+/* What is prepared can't be taken for what was loaded. */
+static void check_gone(const Case *c, const nn_model *m, const Binding *b, float *p, const char *path)
+{
+    const nn_tensor *t = &m->tensors[0];
+    float *values = NEW_ARRAY(float, t->count), *before = NEW_ARRAY(float, m->params_bytes / sizeof(float));
+    memcpy(before, p, m->params_bytes);
+    int gone = nn_get(t, p, values) == NN_EPREPARED;
+    for (size_t k = 0; k < t->count; k++) {
+        gone &= isnan(values[k]);
+        values[k] = 1;
+    }
+    int kept = nn_set(t, p, values) == NN_EPREPARED;
+    m->prepare(p);
+    kept &= !memcmp(before, p, m->params_bytes);
+    remove(path);
+    int refused = nn_save(m, p, path) == NN_EPREPARED && !file_exists(path)
+                  && strstr(nn_error(NN_EPREPARED), "save from a build without --inference");
+    if (!gone || !kept || !refused)
+        report(c, b, "of prepared weights, %s", !gone ? "nn_get gives numbers" : !kept ? "some are changed" : "nn_save writes a file");
+}
+
+/* Against what the network means, nothing folded: with weights that were written by hand, and loaded in the place of others. */
 static void check_folded(const Case *c, const nn_model *m)
 {
     const Net *net = c->net;
@@ -1219,20 +1258,26 @@ static void check_folded(const Case *c, const nn_model *m)
     void *work = generated_memory(m->work_bytes);
     const char *path = format(SCRATCH "/%s.safetensors", c->prefix);
     interpret(c->forward, &b);
-    nn_init(m, p, 1);
+    memset(p, 0, m->params_bytes);
     set_weights(net, m, p, &b);
     m->forward(p, work, b.n, x, y);
-    check_right(c, &b, "weights changed by hand", y, b.y);
+    for (int64_t i = 0; i < outputs; i++)
+        if (!isnan(y[i])) {
+            report(c, &b, "what is not prepared gives an answer");
+            break;
+        }
+    int saved = nn_save(m, p, path);
     m->prepare(p);
     memset(work, 0xff, m->work_bytes);
     m->forward(p, work, b.n, x, y);
     check_right(c, &b, "prepared", y, b.y);
     nn_init(m, q, 2);
-    if (nn_save(m, p, path) || nn_load(m, q, path))
+    if (saved || nn_load(m, q, path))
         report(c, &b, "does not load what it saved");
     memset(work, 0xff, m->work_bytes);
     m->forward(q, work, b.n, x, y);
     check_right(c, &b, "loaded", y, b.y);
+    check_gone(c, m, &b, q, path);
     free(x), free(y), free(p), free(q), free(work);
 
     char *text = file_read(format(SCRATCH "/folded-%s/%s.c", c->cc, c->prefix), NULL);

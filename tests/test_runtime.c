@@ -407,10 +407,10 @@ static void test_shuffle(void)
 
 /* A model by hand: three tensors with padding between them, one constant behind what the optimizer sees. */
 static const nn_tensor tensors[] = {
-    {"conv1.weight", 4, {2, 3, 2, 1}, 0, 12, -0.25f, 0.25f, {0}, {0}},
-    {"conv1.bias", 1, {2}, 16, 2, 0.5f, 0.75f, {0}, {0}},
-    {"odd \"name\"\\\t\xc3\xbc", 2, {3, 1}, 24, 3, -3, -1, {0}, {0}},
-    {"batchnorm1.running_var", 1, {5}, 32, 5, 1, 1, {0}, {0}},
+    {"conv1.weight", 4, {2, 3, 2, 1}, 0, 12, -0.25f, 0.25f, {0}, {0}, 0},
+    {"conv1.bias", 1, {2}, 16, 2, 0.5f, 0.75f, {0}, {0}, 0},
+    {"odd \"name\"\\\t\xc3\xbc", 2, {3, 1}, 24, 3, -3, -1, {0}, {0}, 0},
+    {"batchnorm1.running_var", 1, {5}, 32, 5, 1, 1, {0}, {0}, 0},
 };
 
 enum { FLOATS = 40 };
@@ -429,7 +429,7 @@ static int is_padding(size_t i)
 static void test_init(void)
 {
     float a[FLOATS], b[FLOATS], wide[1000] = {0}, low = 1, high = -1;
-    const nn_tensor many = {"w", 1, {1000}, 0, 1000, -0.1f, 0.1f, {0}, {0}}, narrow = {"w", 1, {1000}, 0, 1000, 1, 1.0000001f, {0}, {0}};
+    const nn_tensor many = {"w", 1, {1000}, 0, 1000, -0.1f, 0.1f, {0}, {0}, 0}, narrow = {"w", 1, {1000}, 0, 1000, 1, 1.0000001f, {0}, {0}, 0};
     nn_model one = {.params_bytes = sizeof wide, .ntensors = 1, .tensors = &many};
 
     memset(a, 0xff, sizeof a);
@@ -515,16 +515,16 @@ static void test_round_trip(void)
 /* The same tensors twice: row-major, and as nets for vectors lie: axes exchanged, padded, split, of extent 1. */
 enum { LAID_OUT = 300 };
 static const nn_tensor plain_tensors[] = {
-    {"conv1.weight", 4, {5, 3, 2, 1}, 0, 30, -0.5f, 0.5f, {0}, {0}},
-    {"conv1.bias", 1, {5}, 32, 5, -0.25f, 0.25f, {0}, {0}},
-    {"fc1.weight", 2, {3, 12}, 40, 36, -1, 1, {0}, {0}},
-    {"fc2.weight", 2, {1, 3}, 80, 3, -1, 2, {0}, {0}},
+    {"conv1.weight", 4, {5, 3, 2, 1}, 0, 30, -0.5f, 0.5f, {0}, {0}, 0},
+    {"conv1.bias", 1, {5}, 32, 5, -0.25f, 0.25f, {0}, {0}, 0},
+    {"fc1.weight", 2, {3, 12}, 40, 36, -1, 1, {0}, {0}, 0},
+    {"fc2.weight", 2, {1, 3}, 80, 3, -1, 2, {0}, {0}, 0},
 };
 static const nn_tensor laid_tensors[] = {
-    {"conv1.weight", 4, {5, 3, 2, 1}, 0, 30, -0.5f, 0.5f, {5, 3, 2, 1}, {1, 8, 24, 48}}, /* [KH][KW][I][O], O padded to 8 */
-    {"conv1.bias", 1, {5}, 48, 5, -0.25f, 0.25f, {5, 1, 1, 1}, {1, 0, 0, 0}},
-    {"fc1.weight", 2, {3, 12}, 64, 36, -1, 1, {3, 2, 3, 2}, {1, 8, 32, 16}},             /* O; C, H, W of what comes in */
-    {"fc2.weight", 2, {1, 3}, 280, 3, -1, 2, {1, 3, 1, 1}, {1, 8, 0, 0}},
+    {"conv1.weight", 4, {5, 3, 2, 1}, 0, 30, -0.5f, 0.5f, {5, 3, 2, 1}, {1, 8, 24, 48}, 0}, /* [KH][KW][I][O], O padded to 8 */
+    {"conv1.bias", 1, {5}, 48, 5, -0.25f, 0.25f, {5, 1, 1, 1}, {1, 0, 0, 0}, 0},
+    {"fc1.weight", 2, {3, 12}, 64, 36, -1, 1, {3, 2, 3, 2}, {1, 8, 32, 16}, 0},             /* O; C, H, W of what comes in */
+    {"fc2.weight", 2, {1, 3}, 280, 3, -1, 2, {1, 3, 1, 1}, {1, 8, 0, 0}, 0},
 };
 static const nn_model plain_model = {.params_bytes = LAID_OUT * sizeof(float), .ntensors = 4, .tensors = plain_tensors};
 static const nn_model laid_model = {.params_bytes = LAID_OUT * sizeof(float), .ntensors = 4, .tensors = laid_tensors};
@@ -577,10 +577,31 @@ static void test_layouts(void)
     check_same(plain, again, "load");
 }
 
+/* Once a mark says that net_prepare has written over them, the tensors can be neither read, nor written, nor saved. */
+static void test_prepared(void)
+{
+    static const nn_tensor one[] = {{"a", 1, {3}, 0, 3, 0, 0, {0}, {0}, 5}};
+    static const nn_model small = {.params_bytes = 8 * sizeof(float), .ntensors = 1, .tensors = one};
+    const float from[3] = {1, 2, 3};
+    const uint32_t mark = NN_PREPARED;
+    float params[8] = {0}, to[3] = {0};
+
+    CU_ASSERT_EQUAL(nn_set(one, params, from), NN_OK);
+    CU_ASSERT(nn_get(one, params, to) == NN_OK && memcmp(to, from, sizeof to) == 0);
+    CU_ASSERT(nn_save(&small, params, SCRATCH) == NN_OK && !nn_is_prepared(one, params));
+    memcpy(&params[4], &mark, sizeof mark);
+    CU_ASSERT(nn_is_prepared(one, params));
+    CU_ASSERT(nn_get(one, params, to) == NN_EPREPARED && isnan(to[0]) && isnan(to[1]) && isnan(to[2]));
+    CU_ASSERT(nn_set(one, params, to) == NN_EPREPARED && memcmp(params, from, sizeof from) == 0);
+    CU_ASSERT_EQUAL(nn_save(&small, params, SCRATCH), NN_EPREPARED);
+    CU_ASSERT(strstr(nn_error(NN_EPREPARED), "save from a build without --inference") != NULL);
+    remove(SCRATCH);
+}
+
 /* The bytes of a file, so that it is known what others get to read. */
 static void test_written_bytes(void)
 {
-    static const nn_tensor two[] = {{"a\"\\\x01", 2, {2, 1}, 1, 2, 0, 0, {0}, {0}}, {"b", 1, {1}, 4, 1, 0, 0, {0}, {0}}};
+    static const nn_tensor two[] = {{"a\"\\\x01", 2, {2, 1}, 1, 2, 0, 0, {0}, {0}, 0}, {"b", 1, {1}, 4, 1, 0, 0, {0}, {0}, 0}};
     static const nn_model small = {.params_bytes = 5 * sizeof(float), .ntensors = 2, .tensors = two};
     static const float params[] = {9, 1, -2, 9, 0.5f};
     static const char text[] = "{\"__metadata__\":{\"format\":\"pt\"},"
@@ -606,7 +627,7 @@ static void test_written_bytes(void)
 /* Files that tests/torch/optimizers.py wrote. */
 static void test_files_of_others(void)
 {
-    static const nn_tensor fc[] = {{"fc1.weight", 2, {2, 3}, 0, 6, 0, 0, {0}, {0}}, {"fc1.bias", 1, {2}, 8, 2, 0, 0, {0}, {0}}};
+    static const nn_tensor fc[] = {{"fc1.weight", 2, {2, 3}, 0, 6, 0, 0, {0}, {0}, 0}, {"fc1.bias", 1, {2}, 8, 2, 0, 0, {0}, {0}, 0}};
     static const nn_model small = {.params_bytes = 10 * sizeof(float), .ntensors = 2, .tensors = fc};
     static const float expected[] = {1, -2.5f, 3.25f, 1e-40f, -0.0f, 3e38f, 0, 0, 0.5f, INFINITY};
     static char line[16384];
@@ -636,7 +657,7 @@ static void test_files_of_others(void)
 }
 
 /* The model of the next tests: a [2,2] and b [3], 28 bytes of data. */
-static const nn_tensor ab_tensors[] = {{"a", 2, {2, 2}, 0, 4, 0, 0, {0}, {0}}, {"b", 1, {3}, 5, 3, 0, 0, {0}, {0}}};
+static const nn_tensor ab_tensors[] = {{"a", 2, {2, 2}, 0, 4, 0, 0, {0}, {0}, 0}, {"b", 1, {3}, 5, 3, 0, 0, {0}, {0}, 0}};
 static const nn_model ab = {.params_bytes = 8 * sizeof(float), .ntensors = 2, .tensors = ab_tensors};
 
 /* A file of a header, ' standing for ", and bytes of data 0, 1, 2, ... Returns its length. */
@@ -1132,6 +1153,7 @@ void add_runtime_suite(void)
     CU_add_test(suite, "initialisation", test_init);
     CU_add_test(suite, "weights survive a round trip", test_round_trip);
     CU_add_test(suite, "layouts", test_layouts);
+    CU_add_test(suite, "prepared weights", test_prepared);
     CU_add_test(suite, "the bytes of a weight file", test_written_bytes);
     CU_add_test(suite, "files of other writers", test_files_of_others);
     CU_add_test(suite, "headers that are allowed", test_good_headers);

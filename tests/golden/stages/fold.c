@@ -51,190 +51,168 @@ static inline float sqrt_f(float x)
 /* batchnorm
  * 4x4x3 -> 4x4x3: loops, 48 points
  *
- *     batchnorm1.slope[c] = batchnorm1.weight[c] / sqrt((batchnorm1.running_var[c] + 1e-05))   for c<4
- *     batchnorm1.shift[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.slope[c])   for c<4
- *     conv1.weight.folded[2g + o, 0, ky, kx] = conv1.weight[2g + o, 0, ky, kx] * batchnorm1.slope[2g + o]   for g<2 o<2 ky<3 kx<3
- *     conv1.bias.folded[2g + o] = (conv1.bias[2g + o] * batchnorm1.slope[2g + o] + batchnorm1.shift[2g + o])   for g<2 o<2
+ *     batchnorm1.weight[c] = batchnorm1.weight[c] / sqrt((batchnorm1.running_var[c] + 1e-05))   for c<4
+ *     batchnorm1.bias[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.weight[c])   for c<4
+ *     conv1.weight[2g + o, 0, ky, kx] = conv1.weight[2g + o, 0, ky, kx] * batchnorm1.weight[2g + o]   for g<2 o<2 ky<3 kx<3
+ *     conv1.bias[2g + o] = (conv1.bias[2g + o] * batchnorm1.weight[2g + o] + batchnorm1.bias[2g + o])   for g<2 o<2
  */
-static NOINLINE void batchnorm1_once(const float batchnorm1_weight[restrict 4],
+static NOINLINE void batchnorm1_once(float batchnorm1_weight[restrict 4],
                                      const float batchnorm1_running_var[restrict 4],
-                                     const float batchnorm1_bias[restrict 4],
+                                     float batchnorm1_bias[restrict 4],
                                      const float batchnorm1_running_mean[restrict 4],
-                                     float batchnorm1_slope[restrict 4],
-                                     const float conv1_weight[restrict 4][1][3][3],
-                                     const float conv1_bias[restrict 4],
-                                     float batchnorm1_shift[restrict 4],
-                                     float conv1_weight_folded[restrict 4][1][3][3],
-                                     float conv1_bias_folded[restrict 4])
+                                     float conv1_weight[restrict 4][1][3][3],
+                                     float conv1_bias[restrict 4])
 {
     for (int c = 0; c < 4; c++)
-        batchnorm1_slope[c] = batchnorm1_weight[c] / sqrt_f(batchnorm1_running_var[c] + 1e-05f);
+        batchnorm1_weight[c] = batchnorm1_weight[c] / sqrt_f(batchnorm1_running_var[c] + 1e-05f);
     for (int c = 0; c < 4; c++)
-        batchnorm1_shift[c] = batchnorm1_bias[c] - batchnorm1_running_mean[c] * batchnorm1_slope[c];
+        batchnorm1_bias[c] = batchnorm1_bias[c] - batchnorm1_running_mean[c] * batchnorm1_weight[c];
     for (int g = 0; g < 2; g++)
         for (int o = 0; o < 2; o++)
             for (int ky = 0; ky < 3; ky++)
                 for (int kx = 0; kx < 3; kx++)
-                    conv1_weight_folded[2 * g + o][0][ky][kx] = conv1_weight[2 * g + o][0][ky][kx] * batchnorm1_slope[2 * g + o];
+                    conv1_weight[2 * g + o][0][ky][kx] = conv1_weight[2 * g + o][0][ky][kx] * batchnorm1_weight[2 * g + o];
     for (int g = 0; g < 2; g++)
         for (int o = 0; o < 2; o++)
-            conv1_bias_folded[2 * g + o] = conv1_bias[2 * g + o] * batchnorm1_slope[2 * g + o] + batchnorm1_shift[2 * g + o];
+            conv1_bias[2 * g + o] = conv1_bias[2 * g + o] * batchnorm1_weight[2 * g + o] + batchnorm1_bias[2 * g + o];
 }
 
 /* batchnorm eps=0.001
  * 4x4x3 -> 4x4x3: loops, 8 points
  *
- *     batchnorm2.slope[c] = batchnorm2.weight[c] / sqrt((batchnorm2.running_var[c] + 0.001))   for c<4
- *     batchnorm2.shift[c] = (batchnorm2.bias[c] - batchnorm2.running_mean[c] * batchnorm2.slope[c])   for c<4
+ *     batchnorm2.weight[c] = batchnorm2.weight[c] / sqrt((batchnorm2.running_var[c] + 0.001))   for c<4
+ *     batchnorm2.bias[c] = (batchnorm2.bias[c] - batchnorm2.running_mean[c] * batchnorm2.weight[c])   for c<4
  */
-static NOINLINE void batchnorm2_once(const float batchnorm2_weight[restrict 4],
+static NOINLINE void batchnorm2_once(float batchnorm2_weight[restrict 4],
                                      const float batchnorm2_running_var[restrict 4],
-                                     const float batchnorm2_bias[restrict 4],
-                                     const float batchnorm2_running_mean[restrict 4],
-                                     float batchnorm2_slope[restrict 4],
-                                     float batchnorm2_shift[restrict 4])
+                                     float batchnorm2_bias[restrict 4],
+                                     const float batchnorm2_running_mean[restrict 4])
 {
     for (int c = 0; c < 4; c++)
-        batchnorm2_slope[c] = batchnorm2_weight[c] / sqrt_f(batchnorm2_running_var[c] + 0.001f);
+        batchnorm2_weight[c] = batchnorm2_weight[c] / sqrt_f(batchnorm2_running_var[c] + 0.001f);
     for (int c = 0; c < 4; c++)
-        batchnorm2_shift[c] = batchnorm2_bias[c] - batchnorm2_running_mean[c] * batchnorm2_slope[c];
+        batchnorm2_bias[c] = batchnorm2_bias[c] - batchnorm2_running_mean[c] * batchnorm2_weight[c];
 }
 
 /* batchnorm
  * 3x8x6 -> 3x8x6: loops, 54 points
  *
- *     batchnorm3.slope[c] = batchnorm3.weight[c] / sqrt((batchnorm3.running_var[c] + 1e-05))   for c<3
- *     batchnorm3.shift[c] = (batchnorm3.bias[c] - batchnorm3.running_mean[c] * batchnorm3.slope[c])   for c<3
- *     convtranspose1.weight.folded[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm3.slope[o]
- *             for c<4 o<3 ky<2 kx<2
+ *     batchnorm3.weight[c] = batchnorm3.weight[c] / sqrt((batchnorm3.running_var[c] + 1e-05))   for c<3
+ *     batchnorm3.bias[c] = (batchnorm3.bias[c] - batchnorm3.running_mean[c] * batchnorm3.weight[c])   for c<3
+ *     convtranspose1.weight[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm3.weight[o]   for c<4 o<3 ky<2 kx<2
  */
-static NOINLINE void batchnorm3_once(const float batchnorm3_weight[restrict 3],
+static NOINLINE void batchnorm3_once(float batchnorm3_weight[restrict 3],
                                      const float batchnorm3_running_var[restrict 3],
-                                     const float batchnorm3_bias[restrict 3],
+                                     float batchnorm3_bias[restrict 3],
                                      const float batchnorm3_running_mean[restrict 3],
-                                     float batchnorm3_slope[restrict 3],
-                                     const float convtranspose1_weight[restrict 4][3][2][2],
-                                     float batchnorm3_shift[restrict 3],
-                                     float convtranspose1_weight_folded[restrict 4][3][2][2])
+                                     float convtranspose1_weight[restrict 4][3][2][2])
 {
     for (int c = 0; c < 3; c++)
-        batchnorm3_slope[c] = batchnorm3_weight[c] / sqrt_f(batchnorm3_running_var[c] + 1e-05f);
+        batchnorm3_weight[c] = batchnorm3_weight[c] / sqrt_f(batchnorm3_running_var[c] + 1e-05f);
     for (int c = 0; c < 3; c++)
-        batchnorm3_shift[c] = batchnorm3_bias[c] - batchnorm3_running_mean[c] * batchnorm3_slope[c];
+        batchnorm3_bias[c] = batchnorm3_bias[c] - batchnorm3_running_mean[c] * batchnorm3_weight[c];
     for (int c = 0; c < 4; c++)
         for (int o = 0; o < 3; o++)
             for (int ky = 0; ky < 2; ky++)
                 for (int kx = 0; kx < 2; kx++)
-                    convtranspose1_weight_folded[c][o][ky][kx] = convtranspose1_weight[c][o][ky][kx] * batchnorm3_slope[o];
+                    convtranspose1_weight[c][o][ky][kx] = convtranspose1_weight[c][o][ky][kx] * batchnorm3_weight[o];
 }
 
 /* batchnorm
  * 3x8x6 -> 3x8x6: loops, 57 points
  *
- *     batchnorm4.slope[c] = batchnorm4.weight[c] / sqrt((batchnorm4.running_var[c] + 1e-05))   for c<3
- *     batchnorm4.shift[c] = (batchnorm4.bias[c] - batchnorm4.running_mean[c] * batchnorm4.slope[c])   for c<3
- *     convtranspose1.weight.folded.folded[c, o, ky, kx] = convtranspose1.weight.folded[c, o, ky, kx] * batchnorm4.slope[o]
- *             for c<4 o<3 ky<2 kx<2
- *     batchnorm3.shift.folded[c] = (batchnorm3.shift[c] * batchnorm4.slope[c] + batchnorm4.shift[c])   for c<3
+ *     batchnorm4.weight[c] = batchnorm4.weight[c] / sqrt((batchnorm4.running_var[c] + 1e-05))   for c<3
+ *     batchnorm4.bias[c] = (batchnorm4.bias[c] - batchnorm4.running_mean[c] * batchnorm4.weight[c])   for c<3
+ *     convtranspose1.weight[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm4.weight[o]   for c<4 o<3 ky<2 kx<2
+ *     batchnorm3.bias[c] = (batchnorm3.bias[c] * batchnorm4.weight[c] + batchnorm4.bias[c])   for c<3
  */
-static NOINLINE void batchnorm4_once(const float batchnorm4_weight[restrict 3],
+static NOINLINE void batchnorm4_once(float batchnorm4_weight[restrict 3],
                                      const float batchnorm4_running_var[restrict 3],
-                                     const float batchnorm4_bias[restrict 3],
+                                     float batchnorm4_bias[restrict 3],
                                      const float batchnorm4_running_mean[restrict 3],
-                                     float batchnorm4_slope[restrict 3],
-                                     const float convtranspose1_weight_folded[restrict 4][3][2][2],
-                                     const float batchnorm3_shift[restrict 3],
-                                     float batchnorm4_shift[restrict 3],
-                                     float convtranspose1_weight_folded_folded[restrict 4][3][2][2],
-                                     float batchnorm3_shift_folded[restrict 3])
+                                     float convtranspose1_weight[restrict 4][3][2][2],
+                                     float batchnorm3_bias[restrict 3])
 {
     for (int c = 0; c < 3; c++)
-        batchnorm4_slope[c] = batchnorm4_weight[c] / sqrt_f(batchnorm4_running_var[c] + 1e-05f);
+        batchnorm4_weight[c] = batchnorm4_weight[c] / sqrt_f(batchnorm4_running_var[c] + 1e-05f);
     for (int c = 0; c < 3; c++)
-        batchnorm4_shift[c] = batchnorm4_bias[c] - batchnorm4_running_mean[c] * batchnorm4_slope[c];
+        batchnorm4_bias[c] = batchnorm4_bias[c] - batchnorm4_running_mean[c] * batchnorm4_weight[c];
     for (int c = 0; c < 4; c++)
         for (int o = 0; o < 3; o++)
             for (int ky = 0; ky < 2; ky++)
                 for (int kx = 0; kx < 2; kx++)
-                    convtranspose1_weight_folded_folded[c][o][ky][kx] = convtranspose1_weight_folded[c][o][ky][kx]
-                            * batchnorm4_slope[o];
+                    convtranspose1_weight[c][o][ky][kx] = convtranspose1_weight[c][o][ky][kx] * batchnorm4_weight[o];
     for (int c = 0; c < 3; c++)
-        batchnorm3_shift_folded[c] = batchnorm3_shift[c] * batchnorm4_slope[c] + batchnorm4_shift[c];
+        batchnorm3_bias[c] = batchnorm3_bias[c] * batchnorm4_weight[c] + batchnorm4_bias[c];
 }
 
 /* batchnorm
  * 3x8x6 -> 3x8x6: loops, 6 points
  *
- *     batchnorm5.slope[c] = batchnorm5.weight[c] / sqrt((batchnorm5.running_var[c] + 1e-05))   for c<3
- *     batchnorm5.shift[c] = (batchnorm5.bias[c] - batchnorm5.running_mean[c] * batchnorm5.slope[c])   for c<3
+ *     batchnorm5.weight[c] = batchnorm5.weight[c] / sqrt((batchnorm5.running_var[c] + 1e-05))   for c<3
+ *     batchnorm5.bias[c] = (batchnorm5.bias[c] - batchnorm5.running_mean[c] * batchnorm5.weight[c])   for c<3
  */
-static NOINLINE void batchnorm5_once(const float batchnorm5_weight[restrict 3],
+static NOINLINE void batchnorm5_once(float batchnorm5_weight[restrict 3],
                                      const float batchnorm5_running_var[restrict 3],
-                                     const float batchnorm5_bias[restrict 3],
-                                     const float batchnorm5_running_mean[restrict 3],
-                                     float batchnorm5_slope[restrict 3],
-                                     float batchnorm5_shift[restrict 3])
+                                     float batchnorm5_bias[restrict 3],
+                                     const float batchnorm5_running_mean[restrict 3])
 {
     for (int c = 0; c < 3; c++)
-        batchnorm5_slope[c] = batchnorm5_weight[c] / sqrt_f(batchnorm5_running_var[c] + 1e-05f);
+        batchnorm5_weight[c] = batchnorm5_weight[c] / sqrt_f(batchnorm5_running_var[c] + 1e-05f);
     for (int c = 0; c < 3; c++)
-        batchnorm5_shift[c] = batchnorm5_bias[c] - batchnorm5_running_mean[c] * batchnorm5_slope[c];
+        batchnorm5_bias[c] = batchnorm5_bias[c] - batchnorm5_running_mean[c] * batchnorm5_weight[c];
 }
 
 /* batchnorm
  * 2 -> 2: loops, 294 points
  *
- *     batchnorm6.slope[c] = batchnorm6.weight[c] / sqrt((batchnorm6.running_var[c] + 1e-05))   for c<2
- *     batchnorm6.shift[c] = (batchnorm6.bias[c] - batchnorm6.running_mean[c] * batchnorm6.slope[c])   for c<2
- *     fc1.weight.folded[o, c, y, x] = fc1.weight[o, c, y, x] * batchnorm6.slope[o]   for o<2 c<3 y<8 x<6
- *     fc1.bias.folded[o] = (fc1.bias[o] * batchnorm6.slope[o] + batchnorm6.shift[o])   for o<2
+ *     batchnorm6.weight[c] = batchnorm6.weight[c] / sqrt((batchnorm6.running_var[c] + 1e-05))   for c<2
+ *     batchnorm6.bias[c] = (batchnorm6.bias[c] - batchnorm6.running_mean[c] * batchnorm6.weight[c])   for c<2
+ *     fc1.weight[o, c, y, x] = fc1.weight[o, c, y, x] * batchnorm6.weight[o]   for o<2 c<3 y<8 x<6
+ *     fc1.bias[o] = (fc1.bias[o] * batchnorm6.weight[o] + batchnorm6.bias[o])   for o<2
  */
-static NOINLINE void batchnorm6_once(const float batchnorm6_weight[restrict 2],
+static NOINLINE void batchnorm6_once(float batchnorm6_weight[restrict 2],
                                      const float batchnorm6_running_var[restrict 2],
-                                     const float batchnorm6_bias[restrict 2],
+                                     float batchnorm6_bias[restrict 2],
                                      const float batchnorm6_running_mean[restrict 2],
-                                     float batchnorm6_slope[restrict 2],
-                                     const float fc1_weight[restrict 2][3][8][6],
-                                     const float fc1_bias[restrict 2],
-                                     float batchnorm6_shift[restrict 2],
-                                     float fc1_weight_folded[restrict 2][3][8][6],
-                                     float fc1_bias_folded[restrict 2])
+                                     float fc1_weight[restrict 2][3][8][6],
+                                     float fc1_bias[restrict 2])
 {
     for (int c = 0; c < 2; c++)
-        batchnorm6_slope[c] = batchnorm6_weight[c] / sqrt_f(batchnorm6_running_var[c] + 1e-05f);
+        batchnorm6_weight[c] = batchnorm6_weight[c] / sqrt_f(batchnorm6_running_var[c] + 1e-05f);
     for (int c = 0; c < 2; c++)
-        batchnorm6_shift[c] = batchnorm6_bias[c] - batchnorm6_running_mean[c] * batchnorm6_slope[c];
+        batchnorm6_bias[c] = batchnorm6_bias[c] - batchnorm6_running_mean[c] * batchnorm6_weight[c];
     for (int o = 0; o < 2; o++)
         for (int c = 0; c < 3; c++)
             for (int y = 0; y < 8; y++)
                 for (int x = 0; x < 6; x++)
-                    fc1_weight_folded[o][c][y][x] = fc1_weight[o][c][y][x] * batchnorm6_slope[o];
+                    fc1_weight[o][c][y][x] = fc1_weight[o][c][y][x] * batchnorm6_weight[o];
     for (int o = 0; o < 2; o++)
-        fc1_bias_folded[o] = fc1_bias[o] * batchnorm6_slope[o] + batchnorm6_shift[o];
+        fc1_bias[o] = fc1_bias[o] * batchnorm6_weight[o] + batchnorm6_bias[o];
 }
 
 /* conv 4 k3 p1 g2
  * 2x4x3 -> 4x4x3: loops, 280 points
  *
- *     batchnorm1.out[2g + o, y, x] = conv1.bias.folded[2g + o]   for g<2 o<2 y<4 x<3
- *     batchnorm1.out[2g + o, y, x] += conv1.weight.folded[2g + o, 0, ky, kx] * input[g, y + ky - 1, x + kx - 1]
+ *     batchnorm1.out[2g + o, y, x] = conv1.bias[2g + o]   for g<2 o<2 y<4 x<3
+ *     batchnorm1.out[2g + o, y, x] += conv1.weight[2g + o, 0, ky, kx] * input[g, y + ky - 1, x + kx - 1]
  *             for g<2 o<2 y<4 x<3 ky<3 kx<3
  */
-static NOINLINE void conv1_forward(const float conv1_weight_folded[restrict 4][1][3][3],
+static NOINLINE void conv1_forward(const float conv1_weight[restrict 4][1][3][3],
                                    const float input[restrict 2][4][3],
-                                   const float conv1_bias_folded[restrict 4],
+                                   const float conv1_bias[restrict 4],
                                    float batchnorm1_out[restrict 4][4][3])
 {
     for (int g = 0; g < 2; g++)
         for (int o = 0; o < 2; o++)
             for (int y = 0; y < 4; y++)
                 for (int x = 0; x < 3; x++) {
-                    float sum = conv1_bias_folded[2 * g + o];
+                    float sum = conv1_bias[2 * g + o];
                     for (int ky = 0; ky < 3; ky++)
                         if (y + ky - 1 >= 0 && y + ky - 1 < 4)
                             for (int kx = 0; kx < 3; kx++)
                                 if (x + kx - 1 >= 0 && x + kx - 1 < 3)
-                                    sum += conv1_weight_folded[2 * g + o][0][ky][kx] * input[g][y + ky - 1][x + kx - 1];
+                                    sum += conv1_weight[2 * g + o][0][ky][kx] * input[g][y + ky - 1][x + kx - 1];
                     batchnorm1_out[2 * g + o][y][x] = sum;
                 }
 }
@@ -258,35 +236,35 @@ static NOINLINE void relu1_forward(const float batchnorm1_out[restrict 4][4][3],
 /* batchnorm eps=0.001
  * 4x4x3 -> 4x4x3: loops, 48 points
  *
- *     batchnorm2.out[c, y, x] = (relu1.out[c, y, x] * batchnorm2.slope[c] + batchnorm2.shift[c])   for c<4 y<4 x<3
+ *     batchnorm2.out[c, y, x] = (relu1.out[c, y, x] * batchnorm2.weight[c] + batchnorm2.bias[c])   for c<4 y<4 x<3
  */
 static NOINLINE void batchnorm2_forward(const float relu1_out[restrict 4][4][3],
-                                        const float batchnorm2_slope[restrict 4],
-                                        const float batchnorm2_shift[restrict 4],
+                                        const float batchnorm2_weight[restrict 4],
+                                        const float batchnorm2_bias[restrict 4],
                                         float batchnorm2_out[restrict 4][4][3])
 {
     for (int c = 0; c < 4; c++)
         for (int y = 0; y < 4; y++)
             for (int x = 0; x < 3; x++)
-                batchnorm2_out[c][y][x] = relu1_out[c][y][x] * batchnorm2_slope[c] + batchnorm2_shift[c];
+                batchnorm2_out[c][y][x] = relu1_out[c][y][x] * batchnorm2_weight[c] + batchnorm2_bias[c];
 }
 
 /* convtranspose 3 k2 s2 bias=false
  * 4x4x3 -> 3x8x6: loops, 720 points
  *
- *     batchnorm4.out[c, y, x] = batchnorm3.shift.folded[c]   for c<3 y<8 x<6
- *     batchnorm4.out[o, 2y + ky, 2x + kx] += convtranspose1.weight.folded.folded[c, o, ky, kx] * batchnorm2.out[c, y, x]
+ *     batchnorm4.out[c, y, x] = batchnorm3.bias[c]   for c<3 y<8 x<6
+ *     batchnorm4.out[o, 2y + ky, 2x + kx] += convtranspose1.weight[c, o, ky, kx] * batchnorm2.out[c, y, x]
  *             for o<3 y<4 ky<2 x<3 kx<2 c<4
  */
-static NOINLINE void convtranspose1_forward(const float batchnorm3_shift_folded[restrict 3],
-                                            const float convtranspose1_weight_folded_folded[restrict 4][3][2][2],
+static NOINLINE void convtranspose1_forward(const float batchnorm3_bias[restrict 3],
+                                            const float convtranspose1_weight[restrict 4][3][2][2],
                                             const float batchnorm2_out[restrict 4][4][3],
                                             float batchnorm4_out[restrict 3][8][6])
 {
     for (int c = 0; c < 3; c++)
         for (int y = 0; y < 8; y++)
             for (int x = 0; x < 6; x++)
-                batchnorm4_out[c][y][x] = batchnorm3_shift_folded[c];
+                batchnorm4_out[c][y][x] = batchnorm3_bias[c];
     for (int o = 0; o < 3; o++)
         for (int y = 0; y < 4; y++)
             for (int ky = 0; ky < 2; ky++)
@@ -294,7 +272,7 @@ static NOINLINE void convtranspose1_forward(const float batchnorm3_shift_folded[
                     for (int kx = 0; kx < 2; kx++) {
                         float sum = batchnorm4_out[o][2 * y + ky][2 * x + kx];
                         for (int c = 0; c < 4; c++)
-                            sum += convtranspose1_weight_folded_folded[c][o][ky][kx] * batchnorm2_out[c][y][x];
+                            sum += convtranspose1_weight[c][o][ky][kx] * batchnorm2_out[c][y][x];
                         batchnorm4_out[o][2 * y + ky][2 * x + kx] = sum;
                     }
 }
@@ -323,17 +301,17 @@ static NOINLINE void x_forward(const float x_weight[restrict 3][3][1][1],
 /* batchnorm
  * 3x8x6 -> 3x8x6: loops, 144 points
  *
- *     batchnorm5.out[c, y, x] = (x.out[c, y, x] * batchnorm5.slope[c] + batchnorm5.shift[c])   for c<3 y<8 x<6
+ *     batchnorm5.out[c, y, x] = (x.out[c, y, x] * batchnorm5.weight[c] + batchnorm5.bias[c])   for c<3 y<8 x<6
  */
 static NOINLINE void batchnorm5_forward(const float x_out[restrict 3][8][6],
-                                        const float batchnorm5_slope[restrict 3],
-                                        const float batchnorm5_shift[restrict 3],
+                                        const float batchnorm5_weight[restrict 3],
+                                        const float batchnorm5_bias[restrict 3],
                                         float batchnorm5_out[restrict 3][8][6])
 {
     for (int c = 0; c < 3; c++)
         for (int y = 0; y < 8; y++)
             for (int x = 0; x < 6; x++)
-                batchnorm5_out[c][y][x] = x_out[c][y][x] * batchnorm5_slope[c] + batchnorm5_shift[c];
+                batchnorm5_out[c][y][x] = x_out[c][y][x] * batchnorm5_weight[c] + batchnorm5_bias[c];
 }
 
 /* add x
@@ -354,68 +332,77 @@ static NOINLINE void add1_forward(const float batchnorm5_out[restrict 3][8][6],
 /* fc 2
  * 3x8x6 -> 2: loops, 288 points
  *
- *     batchnorm6.out[o] = fc1.bias.folded[o]   for o<2
- *     batchnorm6.out[o] += fc1.weight.folded[o, c, y, x] * add1.out[c, y, x]   for o<2 c<3 y<8 x<6
+ *     batchnorm6.out[o] = fc1.bias[o]   for o<2
+ *     batchnorm6.out[o] += fc1.weight[o, c, y, x] * add1.out[c, y, x]   for o<2 c<3 y<8 x<6
  */
-static NOINLINE void fc1_forward(const float fc1_weight_folded[restrict 2][3][8][6],
+static NOINLINE void fc1_forward(const float fc1_weight[restrict 2][3][8][6],
                                  const float add1_out[restrict 3][8][6],
-                                 const float fc1_bias_folded[restrict 2],
+                                 const float fc1_bias[restrict 2],
                                  float batchnorm6_out[restrict 2])
 {
     for (int o = 0; o < 2; o++) {
-        float sum = fc1_bias_folded[o];
+        float sum = fc1_bias[o];
         for (int c = 0; c < 3; c++)
             for (int y = 0; y < 8; y++)
                 for (int x = 0; x < 6; x++)
-                    sum += fc1_weight_folded[o][c][y][x] * add1_out[c][y][x];
+                    sum += fc1_weight[o][c][y][x] * add1_out[c][y][x];
         batchnorm6_out[o] = sum;
     }
 }
 
-static void fold_work_out(const fold_params *p, float *prepared)
+static int fold_is_prepared(const fold_params *p)
 {
-    void *const batchnorm1_slope = prepared + 64;   /* 4 */
-    void *const batchnorm1_shift = prepared + 80;   /* 4 */
-    void *const conv1_weight_folded = prepared + 0;   /* 4x1x3x3 */
-    void *const conv1_bias_folded = prepared + 48;   /* 4 */
-    void *const batchnorm2_slope = prepared + 64;   /* 4 */
-    void *const batchnorm2_shift = prepared + 80;   /* 4 */
-    void *const batchnorm3_slope = prepared + 96;   /* 3 */
-    void *const batchnorm3_shift = prepared + 208;   /* 3 */
-    void *const convtranspose1_weight_folded = prepared + 160;   /* 4x3x2x2 */
-    void *const batchnorm4_slope = prepared + 224;   /* 3 */
-    void *const batchnorm4_shift = prepared + 240;   /* 3 */
-    void *const convtranspose1_weight_folded_folded = prepared + 96;   /* 4x3x2x2 */
-    void *const batchnorm3_shift_folded = prepared + 144;   /* 3 */
-    void *const batchnorm5_slope = prepared + 160;   /* 3 */
-    void *const batchnorm5_shift = prepared + 176;   /* 3 */
-    void *const batchnorm6_slope = prepared + 496;   /* 2 */
-    void *const batchnorm6_shift = prepared + 512;   /* 2 */
-    void *const fc1_weight_folded = prepared + 192;   /* 2x3x8x6 */
-    void *const fc1_bias_folded = prepared + 480;   /* 2 */
-    batchnorm1_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
-        p->batchnorm1_running_mean, batchnorm1_slope, p->conv1_weight, p->conv1_bias, batchnorm1_shift,
-        conv1_weight_folded, conv1_bias_folded);
-    batchnorm2_once(p->batchnorm2_weight, p->batchnorm2_running_var, p->batchnorm2_bias,
-        p->batchnorm2_running_mean, batchnorm2_slope, batchnorm2_shift);
-    batchnorm3_once(p->batchnorm3_weight, p->batchnorm3_running_var, p->batchnorm3_bias,
-        p->batchnorm3_running_mean, batchnorm3_slope, p->convtranspose1_weight, batchnorm3_shift,
-        convtranspose1_weight_folded);
-    batchnorm4_once(p->batchnorm4_weight, p->batchnorm4_running_var, p->batchnorm4_bias,
-        p->batchnorm4_running_mean, batchnorm4_slope, convtranspose1_weight_folded, batchnorm3_shift,
-        batchnorm4_shift, convtranspose1_weight_folded_folded, batchnorm3_shift_folded);
-    batchnorm5_once(p->batchnorm5_weight, p->batchnorm5_running_var, p->batchnorm5_bias,
-        p->batchnorm5_running_mean, batchnorm5_slope, batchnorm5_shift);
-    batchnorm6_once(p->batchnorm6_weight, p->batchnorm6_running_var, p->batchnorm6_bias,
-        p->batchnorm6_running_mean, batchnorm6_slope, p->fc1_weight, p->fc1_bias, batchnorm6_shift,
-        fc1_weight_folded, fc1_bias_folded);
+    uint32_t mark;
+    memcpy(&mark, p->weights + 528, sizeof mark);
+    return mark == NN_PREPARED;
 }
 
 void fold_prepare(fold_params *p)
 {
+    const uint32_t mark = NN_PREPARED;
     NN_CHECK_MEMORY(p, fold_params);
-    fold_work_out(p, p->prepared);
-    p->prepared_for = nn_stamp(&fold_model, p);
+    if (fold_is_prepared(p))
+        return;
+    void *const conv1_weight = p->weights + 0;   /* 4x1x3x3 */
+    void *const conv1_bias = p->weights + 48;   /* 4 */
+    void *const batchnorm1_running_var = p->weights + 768;   /* 4 */
+    void *const batchnorm1_weight = p->weights + 784;   /* 4 */
+    void *const batchnorm1_running_mean = p->weights + 800;   /* 4 */
+    void *const batchnorm1_bias = p->weights + 816;   /* 4 */
+    void *const batchnorm2_running_var = p->weights + 736;   /* 4 */
+    void *const batchnorm2_weight = p->weights + 64;   /* 4 */
+    void *const batchnorm2_running_mean = p->weights + 752;   /* 4 */
+    void *const batchnorm2_bias = p->weights + 80;   /* 4 */
+    void *const convtranspose1_weight = p->weights + 96;   /* 4x3x2x2 */
+    void *const batchnorm3_running_var = p->weights + 688;   /* 3 */
+    void *const batchnorm3_weight = p->weights + 704;   /* 3 */
+    void *const batchnorm3_running_mean = p->weights + 720;   /* 3 */
+    void *const batchnorm3_bias = p->weights + 144;   /* 3 */
+    void *const batchnorm4_running_var = p->weights + 624;   /* 3 */
+    void *const batchnorm4_weight = p->weights + 640;   /* 3 */
+    void *const batchnorm4_running_mean = p->weights + 656;   /* 3 */
+    void *const batchnorm4_bias = p->weights + 672;   /* 3 */
+    void *const batchnorm5_running_var = p->weights + 592;   /* 3 */
+    void *const batchnorm5_weight = p->weights + 192;   /* 3 */
+    void *const batchnorm5_running_mean = p->weights + 608;   /* 3 */
+    void *const batchnorm5_bias = p->weights + 208;   /* 3 */
+    void *const fc1_weight = p->weights + 224;   /* 2x3x8x6 */
+    void *const fc1_bias = p->weights + 512;   /* 2 */
+    void *const batchnorm6_running_var = p->weights + 528;   /* 2 */
+    void *const batchnorm6_weight = p->weights + 544;   /* 2 */
+    void *const batchnorm6_running_mean = p->weights + 560;   /* 2 */
+    void *const batchnorm6_bias = p->weights + 576;   /* 2 */
+    batchnorm1_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
+        conv1_weight, conv1_bias);
+    batchnorm2_once(batchnorm2_weight, batchnorm2_running_var, batchnorm2_bias, batchnorm2_running_mean);
+    batchnorm3_once(batchnorm3_weight, batchnorm3_running_var, batchnorm3_bias, batchnorm3_running_mean,
+        convtranspose1_weight);
+    batchnorm4_once(batchnorm4_weight, batchnorm4_running_var, batchnorm4_bias, batchnorm4_running_mean,
+        convtranspose1_weight, batchnorm3_bias);
+    batchnorm5_once(batchnorm5_weight, batchnorm5_running_var, batchnorm5_bias, batchnorm5_running_mean);
+    batchnorm6_once(batchnorm6_weight, batchnorm6_running_var, batchnorm6_bias, batchnorm6_running_mean,
+        fc1_weight, fc1_bias);
+    memcpy(p->weights + 528, &mark, sizeof mark);
 }
 
 void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, float *y)
@@ -424,6 +411,23 @@ void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, flo
     NN_CHECK_MEMORY(w, fold_work);
     NN_CHECK(n >= 1 && n <= FOLD_BATCH, "n must be from 1 to FOLD_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
+    if (!fold_is_prepared(p)) {
+        for (size_t i = 0; i < (size_t)n * FOLD_OUTPUT; i++)
+            y[i] = NAN;
+        return;
+    }
+    const float *const conv1_weight = p->weights + 0;   /* 4x1x3x3 */
+    const float *const conv1_bias = p->weights + 48;   /* 4 */
+    const float *const batchnorm2_weight = p->weights + 64;   /* 4 */
+    const float *const batchnorm2_bias = p->weights + 80;   /* 4 */
+    const float *const convtranspose1_weight = p->weights + 96;   /* 4x3x2x2 */
+    const float *const batchnorm3_bias = p->weights + 144;   /* 3 */
+    const float *const x_weight = p->weights + 160;   /* 3x3x1x1 */
+    const float *const x_bias = p->weights + 176;   /* 3 */
+    const float *const batchnorm5_weight = p->weights + 192;   /* 3 */
+    const float *const batchnorm5_bias = p->weights + 208;   /* 3 */
+    const float *const fc1_weight = p->weights + 224;   /* 2x3x8x6 */
+    const float *const fc1_bias = p->weights + 512;   /* 2 */
     void *const batchnorm1_out = w->arena + 0;   /* 4x4x3 */
     void *const relu1_out = w->arena + 48;   /* 4x4x3 */
     void *const batchnorm2_out = w->arena + 144;   /* 4x4x3 */
@@ -431,69 +435,54 @@ void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, flo
     void *const x_out = w->arena + 144;   /* 3x8x6 */
     void *const batchnorm5_out = w->arena + 0;   /* 3x8x6 */
     void *const add1_out = w->arena + 288;   /* 3x8x6 */
-    const float *prepared = p->prepared;
-    if (p->prepared_for != nn_stamp(&fold_model, p)) {
-        fold_work_out(p, w->arena + 432);
-        prepared = w->arena + 432;
-    }
-    const float *const conv1_weight_folded = prepared + 0;   /* 4x1x3x3 */
-    const float *const conv1_bias_folded = prepared + 48;   /* 4 */
-    const float *const batchnorm2_slope = prepared + 64;   /* 4 */
-    const float *const batchnorm2_shift = prepared + 80;   /* 4 */
-    const float *const convtranspose1_weight_folded_folded = prepared + 96;   /* 4x3x2x2 */
-    const float *const batchnorm3_shift_folded = prepared + 144;   /* 3 */
-    const float *const batchnorm5_slope = prepared + 160;   /* 3 */
-    const float *const batchnorm5_shift = prepared + 176;   /* 3 */
-    const float *const fc1_weight_folded = prepared + 192;   /* 2x3x8x6 */
-    const float *const fc1_bias_folded = prepared + 480;   /* 2 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * FOLD_INPUT;
         void *const batchnorm6_out = y + (size_t)s * FOLD_OUTPUT;
-        conv1_forward((const float (*)[1][3][3])conv1_weight_folded, (const float (*)[4][3])input,
-            conv1_bias_folded, batchnorm1_out);
+        conv1_forward((const float (*)[1][3][3])conv1_weight, (const float (*)[4][3])input, conv1_bias,
+            batchnorm1_out);
         relu1_forward(batchnorm1_out, relu1_out);
-        batchnorm2_forward(relu1_out, batchnorm2_slope, batchnorm2_shift, batchnorm2_out);
-        convtranspose1_forward(batchnorm3_shift_folded,
-            (const float (*)[3][2][2])convtranspose1_weight_folded_folded, batchnorm2_out, batchnorm4_out);
-        x_forward(p->x_weight, batchnorm4_out, p->x_bias, x_out);
-        batchnorm5_forward(x_out, batchnorm5_slope, batchnorm5_shift, batchnorm5_out);
+        batchnorm2_forward(relu1_out, batchnorm2_weight, batchnorm2_bias, batchnorm2_out);
+        convtranspose1_forward(batchnorm3_bias, (const float (*)[3][2][2])convtranspose1_weight, batchnorm2_out,
+            batchnorm4_out);
+        x_forward((const float (*)[3][1][1])x_weight, batchnorm4_out, x_bias, x_out);
+        batchnorm5_forward(x_out, batchnorm5_weight, batchnorm5_bias, batchnorm5_out);
         add1_forward(batchnorm5_out, x_out, add1_out);
-        fc1_forward((const float (*)[3][8][6])fc1_weight_folded, add1_out, fc1_bias_folded, batchnorm6_out);
+        fc1_forward((const float (*)[3][8][6])fc1_weight, add1_out, fc1_bias, batchnorm6_out);
     }
 }
 
 static const nn_tensor fold_tensors[] = {
-    {"conv1.weight", 4, {4, 1, 3, 3}, 0, 36, -0.33333334f, 0.33333334f, {4, 1, 3, 3}, {9, 9, 3, 1}},
-    {"conv1.bias", 1, {4}, 48, 4, -0.33333334f, 0.33333334f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm1.weight", 1, {4}, 64, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm1.bias", 1, {4}, 80, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm1.running_mean", 1, {4}, 640, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm1.running_var", 1, {4}, 656, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm2.weight", 1, {4}, 96, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm2.bias", 1, {4}, 112, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm2.running_mean", 1, {4}, 672, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm2.running_var", 1, {4}, 688, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}},
-    {"convtranspose1.weight", 4, {4, 3, 2, 2}, 128, 48, -0.28867513f, 0.28867513f, {4, 3, 2, 2}, {12, 4, 2, 1}},
-    {"batchnorm3.weight", 1, {3}, 176, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm3.bias", 1, {3}, 192, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm3.running_mean", 1, {3}, 704, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm3.running_var", 1, {3}, 720, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm4.weight", 1, {3}, 208, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm4.bias", 1, {3}, 224, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm4.running_mean", 1, {3}, 736, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm4.running_var", 1, {3}, 752, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"x.weight", 4, {3, 3, 1, 1}, 240, 9, -0.57735026f, 0.57735026f, {3, 3, 1, 1}, {3, 1, 1, 1}},
-    {"x.bias", 1, {3}, 256, 3, -0.57735026f, 0.57735026f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm5.weight", 1, {3}, 272, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm5.bias", 1, {3}, 288, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm5.running_mean", 1, {3}, 768, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm5.running_var", 1, {3}, 784, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"fc1.weight", 2, {2, 144}, 304, 288, -0.083333336f, 0.083333336f, {2, 3, 8, 6}, {144, 48, 6, 1}},
-    {"fc1.bias", 1, {2}, 592, 2, -0.083333336f, 0.083333336f, {2, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm6.weight", 1, {2}, 608, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm6.bias", 1, {2}, 624, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm6.running_mean", 1, {2}, 800, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm6.running_var", 1, {2}, 816, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
+    {"conv1.weight", 4, {4, 1, 3, 3}, 0, 36, -0.33333334f, 0.33333334f, {4, 1, 3, 3}, {9, 9, 3, 1}, 529},
+    {"conv1.bias", 1, {4}, 48, 4, -0.33333334f, 0.33333334f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm1.weight", 1, {4}, 784, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm1.bias", 1, {4}, 816, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm1.running_mean", 1, {4}, 800, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm1.running_var", 1, {4}, 768, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm2.weight", 1, {4}, 64, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm2.bias", 1, {4}, 80, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm2.running_mean", 1, {4}, 752, 4, 0.0f, 0.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm2.running_var", 1, {4}, 736, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"convtranspose1.weight", 4, {4, 3, 2, 2}, 96, 48, -0.28867513f, 0.28867513f, {4, 3, 2, 2}, {12, 4, 2, 1}, 529},
+    {"batchnorm3.weight", 1, {3}, 704, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm3.bias", 1, {3}, 144, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm3.running_mean", 1, {3}, 720, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm3.running_var", 1, {3}, 688, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm4.weight", 1, {3}, 640, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm4.bias", 1, {3}, 672, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm4.running_mean", 1, {3}, 656, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm4.running_var", 1, {3}, 624, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"x.weight", 4, {3, 3, 1, 1}, 160, 9, -0.57735026f, 0.57735026f, {3, 3, 1, 1}, {3, 1, 1, 1}, 529},
+    {"x.bias", 1, {3}, 176, 3, -0.57735026f, 0.57735026f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm5.weight", 1, {3}, 192, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm5.bias", 1, {3}, 208, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm5.running_mean", 1, {3}, 608, 3, 0.0f, 0.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm5.running_var", 1, {3}, 592, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"fc1.weight", 2, {2, 144}, 224, 288, -0.083333336f, 0.083333336f, {2, 3, 8, 6}, {144, 48, 6, 1}, 529},
+    {"fc1.bias", 1, {2}, 512, 2, -0.083333336f, 0.083333336f, {2, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm6.weight", 1, {2}, 544, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm6.bias", 1, {2}, 576, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm6.running_mean", 1, {2}, 560, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 529},
+    {"batchnorm6.running_var", 1, {2}, 528, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 529},
 };
 
 static void fold_model_forward(const void *params, void *work, int n, const float *x, float *y)

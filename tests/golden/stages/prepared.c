@@ -47,6 +47,8 @@ typedef int vec_mask __attribute__((vector_size(32)));
 /* The first k floats of a vector, at the end of a row that is no whole number of vectors. */
 #define LOAD_FIRST(k, a) __extension__({ vec v_ = {0}; memcpy(&v_, &(a), (k) * sizeof(float)); v_; })
 #define STORE_FIRST(k, a, v) __extension__({ const vec v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })
+/* 0 in all lanes but the first k. */
+#define FIRST(k, v) ((vec)((vec_mask)(v) & ((vec_mask){0, 1, 2, 3, 4, 5, 6, 7} < (k))))
 #define ALL(x) __extension__({ const float x_ = (x); (vec){x_, x_, x_, x_, x_, x_, x_, x_}; })
 /* In each lane a where the test holds, else b. */
 #define SELECT(test, a, b) __extension__({ \
@@ -69,130 +71,127 @@ static inline void sqrt_in_place(vec *at)
 /* batchnorm
  * 2x2x2 -> 2x2x2: tile, 22 points
  *
- *     batchnorm1.slope[c] = batchnorm1.weight[c] / sqrt((batchnorm1.running_var[c] + 1e-05))   for c<2
- *     batchnorm1.shift[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.slope[c])   for c<2
- *     conv1.weight.folded[ky, kx, 0, o] = conv1.weight[ky, kx, 0, o] * batchnorm1.slope[o]   for ky<3 kx<3 o<2
+ *     batchnorm1.weight[c] = batchnorm1.weight[c] / sqrt((batchnorm1.running_var[c] + 1e-05))   for c<2
+ *     batchnorm1.bias[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.weight[c])   for c<2
+ *     conv1.weight[ky, kx, 0, o] = conv1.weight[ky, kx, 0, o] * batchnorm1.weight[o]   for ky<3 kx<3 o<2
  */
-static NOINLINE void batchnorm1_once(const float batchnorm1_weight[restrict 8],
+static NOINLINE void batchnorm1_once(float batchnorm1_weight[restrict 8],
                                      const float batchnorm1_running_var[restrict 8],
-                                     const float batchnorm1_bias[restrict 8],
+                                     float batchnorm1_bias[restrict 8],
                                      const float batchnorm1_running_mean[restrict 8],
-                                     float batchnorm1_slope[restrict 8],
-                                     const float conv1_weight[restrict 3][3][1][8],
-                                     float batchnorm1_shift[restrict 8],
-                                     float conv1_weight_folded[restrict 3][3][1][8])
+                                     float conv1_weight[restrict 3][3][1][8])
 {
-    STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) / sqrt_v(LOAD(batchnorm1_running_var[0]) + 1e-05f));
-    STORE(batchnorm1_shift[0], LOAD(batchnorm1_bias[0]) - LOAD(batchnorm1_running_mean[0]) * LOAD(batchnorm1_slope[0]));
+    STORE(batchnorm1_weight[0], FIRST(2, LOAD(batchnorm1_weight[0]) / sqrt_v(LOAD(batchnorm1_running_var[0]) + 1e-05f)));
+    STORE(batchnorm1_bias[0], FIRST(2, LOAD(batchnorm1_bias[0]) - LOAD(batchnorm1_running_mean[0]) * LOAD(batchnorm1_weight[0])));
     for (int ky = 0; ky < 3; ky++)
         for (int kx = 0; kx < 3; kx++)
-            STORE(conv1_weight_folded[ky][kx][0][0], LOAD(conv1_weight[ky][kx][0][0]) * LOAD(batchnorm1_slope[0]));
+            STORE(conv1_weight[ky][kx][0][0], FIRST(2, LOAD(conv1_weight[ky][kx][0][0]) * LOAD(batchnorm1_weight[0])));
 }
 
 /* conv 2 k3 bias=false
  * 1x4x4 -> 2x2x2: tile 2o 2y 1x8x, 72 points
  *
- *     batchnorm1.out[o, y, x] = batchnorm1.shift[o]   for o<2 y<2 x<2
- *     batchnorm1.out[o, y, x] += conv1.weight.folded[ky, kx, 0, o] * input[0, y + ky, x + kx]   for o<2 y<2 x<2 ky<3 kx<3
+ *     batchnorm1.out[o, y, x] = batchnorm1.bias[o]   for o<2 y<2 x<2
+ *     batchnorm1.out[o, y, x] += conv1.weight[ky, kx, 0, o] * input[0, y + ky, x + kx]   for o<2 y<2 x<2 ky<3 kx<3
  *     relu1.out[c, y, x] = (batchnorm1.out[c, y, x] <= 0 ? 0 : batchnorm1.out[c, y, x])   for c<2 y<2 x<2
  */
-static NOINLINE void conv1_forward(const float conv1_weight_folded[restrict 3][3][1][8],
+static NOINLINE void conv1_forward(const float conv1_weight[restrict 3][3][1][8],
                                    const float input[restrict 1][4][4],
-                                   const float batchnorm1_shift[restrict 8],
+                                   const float batchnorm1_bias[restrict 8],
                                    float relu1_out[restrict 2][2][2])
 {
     {
-        vec s0 = ALL(batchnorm1_shift[0]);
-        vec s1 = ALL(batchnorm1_shift[0]);
-        vec s2 = ALL(batchnorm1_shift[1]);
-        vec s3 = ALL(batchnorm1_shift[1]);
+        vec s0 = ALL(batchnorm1_bias[0]);
+        vec s1 = ALL(batchnorm1_bias[0]);
+        vec s2 = ALL(batchnorm1_bias[1]);
+        vec s3 = ALL(batchnorm1_bias[1]);
         {
-            const float a0 = conv1_weight_folded[0][0][0][0];
+            const float a0 = conv1_weight[0][0][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][0][0]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][1][0]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[0][0][0][1];
+            const float a3 = conv1_weight[0][0][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[0][1][0][0];
+            const float a0 = conv1_weight[0][1][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][0][1]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][1][1]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[0][1][0][1];
+            const float a3 = conv1_weight[0][1][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[0][2][0][0];
+            const float a0 = conv1_weight[0][2][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][0][2]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][1][2]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[0][2][0][1];
+            const float a3 = conv1_weight[0][2][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[1][0][0][0];
+            const float a0 = conv1_weight[1][0][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][1][0]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][2][0]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[1][0][0][1];
+            const float a3 = conv1_weight[1][0][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[1][1][0][0];
+            const float a0 = conv1_weight[1][1][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][1][1]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][2][1]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[1][1][0][1];
+            const float a3 = conv1_weight[1][1][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[1][2][0][0];
+            const float a0 = conv1_weight[1][2][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][1][2]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][2][2]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[1][2][0][1];
+            const float a3 = conv1_weight[1][2][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[2][0][0][0];
+            const float a0 = conv1_weight[2][0][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][2][0]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][3][0]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[2][0][0][1];
+            const float a3 = conv1_weight[2][0][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[2][1][0][0];
+            const float a0 = conv1_weight[2][1][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][2][1]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][3][1]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[2][1][0][1];
+            const float a3 = conv1_weight[2][1][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
         {
-            const float a0 = conv1_weight_folded[2][2][0][0];
+            const float a0 = conv1_weight[2][2][0][0];
             const vec v1 = LOAD_FIRST(2, input[0][2][2]);
             s0 += a0 * v1;
             const vec v2 = LOAD_FIRST(2, input[0][3][2]);
             s1 += a0 * v2;
-            const float a3 = conv1_weight_folded[2][2][0][1];
+            const float a3 = conv1_weight[2][2][0][1];
             s2 += a3 * v1;
             s3 += a3 * v2;
         }
@@ -203,20 +202,27 @@ static NOINLINE void conv1_forward(const float conv1_weight_folded[restrict 3][3
     }
 }
 
-static void prepared_work_out(const prepared_params *p, float *prepared)
+static int prepared_is_prepared(const prepared_params *p)
 {
-    void *const batchnorm1_slope = prepared + 96;   /* 8 */
-    void *const batchnorm1_shift = prepared + 0;   /* 8 */
-    void *const conv1_weight_folded = prepared + 16;   /* 3x3x1x8 */
-    batchnorm1_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
-        p->batchnorm1_running_mean, batchnorm1_slope, p->conv1_weight, batchnorm1_shift, conv1_weight_folded);
+    uint32_t mark;
+    memcpy(&mark, p->weights + 96, sizeof mark);
+    return mark == NN_PREPARED;
 }
 
 void prepared_prepare(prepared_params *p)
 {
+    const uint32_t mark = NN_PREPARED;
     NN_CHECK_MEMORY(p, prepared_params);
-    prepared_work_out(p, p->prepared);
-    p->prepared_for = nn_stamp(&prepared_model, p);
+    if (prepared_is_prepared(p))
+        return;
+    void *const conv1_weight = p->weights + 0;   /* 3x3x1x8 */
+    void *const batchnorm1_running_var = p->weights + 96;   /* 8 */
+    void *const batchnorm1_weight = p->weights + 112;   /* 8 */
+    void *const batchnorm1_running_mean = p->weights + 128;   /* 8 */
+    void *const batchnorm1_bias = p->weights + 80;   /* 8 */
+    batchnorm1_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
+        conv1_weight);
+    memcpy(p->weights + 96, &mark, sizeof mark);
 }
 
 void prepared_forward(const prepared_params *p, prepared_work *w, int n, const float *x, float *y)
@@ -226,27 +232,28 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
     NN_CHECK(n >= 1 && n <= PREPARED_BATCH,
             "n must be from 1 to PREPARED_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    const float *prepared = p->prepared;
-    if (p->prepared_for != nn_stamp(&prepared_model, p)) {
-        prepared_work_out(p, w->arena + 0);
-        prepared = w->arena + 0;
+    if (!prepared_is_prepared(p)) {
+        for (size_t i = 0; i < (size_t)n * PREPARED_OUTPUT; i++)
+            y[i] = NAN;
+        return;
     }
-    const float *const batchnorm1_shift = prepared + 0;   /* 8 */
-    const float *const conv1_weight_folded = prepared + 16;   /* 3x3x1x8 */
+    const float *const conv1_weight = p->weights + 0;   /* 3x3x1x8 */
+    const float *const batchnorm1_bias = p->weights + 80;   /* 8 */
+    (void)w;
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * PREPARED_INPUT;
         void *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
-        conv1_forward((const float (*)[3][1][8])conv1_weight_folded, (const float (*)[4][4])input,
-            batchnorm1_shift, relu1_out);
+        conv1_forward((const float (*)[3][1][8])conv1_weight, (const float (*)[4][4])input, batchnorm1_bias,
+            relu1_out);
     }
 }
 
 static const nn_tensor prepared_tensors[] = {
-    {"conv1.weight", 4, {2, 1, 3, 3}, 0, 18, -0.33333334f, 0.33333334f, {2, 1, 3, 3}, {1, 8, 24, 8}},
-    {"batchnorm1.weight", 1, {2}, 80, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm1.bias", 1, {2}, 96, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm1.running_mean", 1, {2}, 112, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
-    {"batchnorm1.running_var", 1, {2}, 128, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}},
+    {"conv1.weight", 4, {2, 1, 3, 3}, 0, 18, -0.33333334f, 0.33333334f, {2, 1, 3, 3}, {1, 8, 24, 8}, 97},
+    {"batchnorm1.weight", 1, {2}, 112, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 97},
+    {"batchnorm1.bias", 1, {2}, 80, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 97},
+    {"batchnorm1.running_mean", 1, {2}, 128, 2, 0.0f, 0.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 97},
+    {"batchnorm1.running_var", 1, {2}, 96, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 97},
 };
 
 static void prepared_model_forward(const void *params, void *work, int n, const float *x, float *y)

@@ -32,29 +32,24 @@ extern "C" {
 #define PREPARED_TARGETS 8          /* floats in one sample's target */
 #define PREPARED_BATCH   32         /* maximum number of samples in a call */
 #define PREPARED_PARAMS  22         /* learnable parameters */
-#define PREPARED_FLOATS  112        /* floats in the weights, padding (always 0) included */
+#define PREPARED_FLOATS  144        /* floats in the weights and in what is made of them */
 
-/* Weights, as plain arrays in this order. */
+/* Weights: as they were loaded, each where nn_place says, until prepared_prepare has computed from them what
+ * prepared_forward reads, and written that over them. Loaded are:
+ *
+ *     conv1.weight [2, 1, 3, 3]
+ *     batchnorm1.weight [2]
+ *     batchnorm1.bias [2]
+ *     batchnorm1.running_mean [2]
+ *     batchnorm1.running_var [2]
+ */
 typedef struct prepared_params {
-    NN_ALIGNED float conv1_weight[3][3][1][8];   /* conv1.weight [2, 1, 3, 3] */
-    float padding1[8];
-    float batchnorm1_weight[8];   /* batchnorm1.weight [2] */
-    float padding2[8];
-    float batchnorm1_bias[8];   /* batchnorm1.bias [2] */
-    float padding3[8];
-    /* Running statistics, as training left them: */
-    float batchnorm1_running_mean[8];   /* batchnorm1.running_mean [2] */
-    float padding4[8];
-    float batchnorm1_running_var[8];   /* batchnorm1.running_var [2] */
-    float padding5[8];
-    /* What prepared_prepare computes from the weights above, and a stamp of those weights. */
-    float prepared[112];
-    uint64_t prepared_for;
+    NN_ALIGNED float weights[PREPARED_FLOATS];
 } prepared_params;
 
 /* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
 typedef struct prepared_work {
-    NN_ALIGNED float arena[112];
+    NN_ALIGNED float arena[16];
     uint64_t rng;   /* where dropout draws from */
 } prepared_work;
 
@@ -63,9 +58,10 @@ extern const nn_model prepared_model;   /* names, sizes and functions, for the r
 /* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */
 void prepared_init(prepared_params *p, uint64_t seed);
 
-/* Computes from the weights what prepared_forward also reads (folded or transformed copies). prepared_init and nn_load call it.
- * Call it yourself after changing weights in another way, such as nn_set. If you don't, each prepared_forward computes it
- * again when it sees a change: it looks at the first and the last weight of each tensor. */
+/* Computes from the weights what prepared_forward reads, in their place. prepared_init and nn_load call it.
+ * To write weights in another way, clear the whole prepared_params, write all tensors (nn_set), then call it
+ * once; before that prepared_forward gives NaN. Afterwards what was loaded is gone: nn_set, nn_get and
+ * nn_save give an error. To call it again does nothing. */
 void prepared_prepare(prepared_params *p);
 
 /* Inference for n samples, 1 <= n <= PREPARED_BATCH: x is n x PREPARED_INPUT floats, y gets n x PREPARED_OUTPUT.

@@ -683,10 +683,10 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
 }
 
 static const nn_tensor samples_tensors[] = {
-    {"fc1.weight", 2, {3, 2}, 0, 6, -0.70710677f, 0.70710677f, {3, 2, 1, 1}, {1, 4, 0, 0}},
-    {"fc1.bias", 1, {3}, 16, 3, -0.70710677f, 0.70710677f, {3, 1, 1, 1}, {1, 0, 0, 0}},
-    {"fc2.weight", 2, {2, 3}, 32, 6, -0.57735026f, 0.57735026f, {2, 3, 1, 1}, {1, 4, 0, 0}},
-    {"fc2.bias", 1, {2}, 48, 2, -0.57735026f, 0.57735026f, {2, 1, 1, 1}, {1, 0, 0, 0}},
+    {"fc1.weight", 2, {3, 2}, 0, 6, -0.70710677f, 0.70710677f, {3, 2, 1, 1}, {1, 4, 0, 0}, 0},
+    {"fc1.bias", 1, {3}, 16, 3, -0.70710677f, 0.70710677f, {3, 1, 1, 1}, {1, 0, 0, 0}, 0},
+    {"fc2.weight", 2, {2, 3}, 32, 6, -0.57735026f, 0.57735026f, {2, 3, 1, 1}, {1, 4, 0, 0}, 0},
+    {"fc2.bias", 1, {2}, 48, 2, -0.57735026f, 0.57735026f, {2, 1, 1, 1}, {1, 0, 0, 0}, 0},
 };
 
 static void samples_model_forward(const void *params, void *work, int n, const float *x, float *y)
