@@ -456,17 +456,8 @@ static int blocked_lane(const Statement *s, const Access *access)
     return -1;
 }
 
-/* Behind the statement that makes it; weights are there from the beginning. */
-static Statement **behind_maker(Prog *prog, const Tensor *t)
-{
-    Statement **link = &prog->statements;
-    for (Statement *s = prog->statements; s; s = s->next)
-        if (s->out.tensor == t)
-            link = &s->next;
-    return link;
-}
-
-static Tensor *transposed(Prog *prog, const Statement *reader, Tensor *weight, int last, int lanes, Tensor **copies)
+/* maker: the last statement that makes the weight; NULL: it is there from the beginning. */
+static Tensor *transposed(Prog *prog, const Statement *reader, Tensor *weight, Statement *maker, int last, int lanes, Tensor **copies)
 {
     if (copies[weight->id])
         return copies[weight->id];
@@ -491,7 +482,7 @@ static Tensor *transposed(Prog *prog, const Statement *reader, Tensor *weight, i
     for (int d = 0; d < weight->rank; d++)
         to.at[d] = from.at[axis[d]] = index_of(s, names[d], dim[d]);
     complete(s, STORE_SET, to, load(from));
-    Statement **link = behind_maker(prog, weight);
+    Statement **link = maker ? &maker->next : &prog->statements;
     s->next = *link;
     *link = s;
     return copies[weight->id] = copy;
@@ -500,6 +491,9 @@ static Tensor *transposed(Prog *prog, const Statement *reader, Tensor *weight, i
 static void transpose_weights(Prog *prog, int lanes)
 {
     Tensor **copies = NEW_ARRAY(Tensor *, prog->ntensors);
+    Statement **maker = NEW_ARRAY(Statement *, prog->ntensors);
+    for (Statement *s = prog->statements; s; s = s->next)
+        maker[s->out.tensor->id] = s;
     for (Statement *s = prog->statements; s; s = s->next) {
         Access *operand[2];
         int count = operands(s, operand);
@@ -511,7 +505,7 @@ static void transpose_weights(Prog *prog, int lanes)
                     last = d;
             if (last < 0 || old.at[last].coefficient[lane] != 1)
                 continue;
-            access->tensor = transposed(prog, s, old.tensor, last, lanes, copies);
+            access->tensor = transposed(prog, s, old.tensor, maker[old.tensor->id], last, lanes, copies);
             for (int d = 0; d < old.tensor->rank; d++)
                 access->at[d] = old.at[access->tensor->axis[d]];
         }

@@ -209,6 +209,7 @@ typedef struct Weight {
 } Weight;
 
 struct Layer {
+    int id;              /* 0, 1, ... in the order of the text */
     const Kind *kind;
     const char *name;    /* its label, or kind and number */
     Loc loc;
@@ -235,6 +236,7 @@ struct Net {
     Value *in, *out;     /* the network's input and its answer */
     int nvalues;
     Layer *layers, *last;
+    int nlayers;         /* the loss has that number */
     Layer *loss;         /* kind's role is ROLE_LOSS */
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
@@ -500,6 +502,8 @@ typedef struct Function {
     bool batched;        /* takes all samples of a chunk at once */
     bool brief;          /* so short that the C compiler may inline it */
     bool gone;           /* all it did is done by others */
+    int number;          /* in the order of the pass, from 0 */
+    const struct Function *same_layer; /* the next one of the same layer and direction that runs for each sample; or NULL */
     int64_t macs;        /* multiply-adds of its contractions */
     int64_t terms;       /* instances of its statements for one sample, under full of their vectors */
     double cycles;       /* predicted for one sample */
@@ -522,9 +526,14 @@ typedef struct Pass {    /* net_forward, or net_backward */
     Prog *prog;
     const Target *target;/* whose vectors it has: the plan's, but for the lanes where they lie over samples */
     int64_t samples;     /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
+    const Function **of_layer; /* by 2 * layer's id + backward: the first of its functions that run for each sample; or NULL */
+    const Function **host; /* likewise: the first that does some of the layer's work for each sample */
     Function *functions; /* called in this order for each sample, or for as many as lie in lanes */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
+    bool *shared;        /* by tensor id: does it share memory with another? */
+    struct Users *users; /* by tensor id: which functions may touch it: users.c */
     Buffer *buffers;
+    Buffer **buffer;     /* by tensor id; NULL: it has none of its own */
     int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
     int64_t batch;       /* the most samples of a call */
     bool prepares;       /* what it does once a call, which asks the weights alone, is done beforehand where it can be */
@@ -562,6 +571,13 @@ typedef struct TextStream {
 
 FILE *open_text(TextStream *);
 void close_text(TextStream *);                             /* exits 2 when something of it was lost */
+
+/* ---- map.c: what was noted under a text ---------------------------------------------------------------- */
+
+typedef struct Map Map;
+Map *new_map(void);
+void *map_find(const Map *, const char *key);              /* NULL: nothing */
+void map_set(Map *, const char *key, void *value);         /* key stays the caller's; the first of equal keys is found */
 
 /* ---- diag.c: the three voices for errors ------------------------------------------------------------- */
 
@@ -845,6 +861,15 @@ void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
 void run_in_blocks(Pass *, const Target *);                /* block.c */
 bool uses_op(const Expr *, Op);
 int64_t weights_used_once(const Function *);               /* how many it uses once for each sample; 0 if they are few */
+/* users.c: which functions touch a tensor, so that nobody has to ask all of them. In the order of the pass; some may do so no longer. */
+typedef struct Users {
+    Function **function;
+    int n, room;
+} Users;
+void find_users(Pass *);                                   /* numbers the functions, too */
+void note_users(Pass *, Function *);                       /* after kernels have moved into it */
+/* The tensors that a statement reads, each once, in the order of their ids; how many. */
+int tensors_read(const Statement *, Tensor ***);
 void fuse(Pass *);                                         /* fuse.c: runs what is done with a value where it is in a register */
 /* split.c: false where it can't be; partition: each output belongs to exactly one region. exchange has a bit for each
  * condition of which the other index is to be cut; false behind the last. */

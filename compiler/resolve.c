@@ -399,6 +399,7 @@ static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
         return false;
     }
     net->out = layer->out;
+    layer->id = net->nlayers++;
     if (net->last)
         net->last->next = layer;
     else
@@ -534,6 +535,7 @@ static bool follow_loss(Net *net, Layer *loss)
                    "%s expects logits or a %s before it, but %s gives probabilities, which it takes for logits",
                    loss->kind->name, loss->kind->absorbs, last->name);
     net->loss = loss;
+    loss->id = net->nlayers;
     net->loss_in = loss->in = absorbs ? last->in : net->out;
     loss->name = "loss"; /* its tensors are called by it, so no layer may be */
     for (const Layer *layer = net->layers; layer; layer = layer->next)
