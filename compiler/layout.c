@@ -310,14 +310,10 @@ static void note_copying(const Access *access, void *context)
 
 bool worth_a_halo(const Statement *s, const Target *target)
 {
-    Region *regions, *whole = NEW(Region);
+    Region *whole = NEW(Region);
     bool partition;
-    if (!split_regions(s, 1, 0, &regions, &partition))
-        return false;
-    int64_t inside = 0;
-    for (const Region *r = regions; r; r = r->next)
-        inside += region_volume(r, s);
-    if (!inside || (double)box_volume(s) > most_waste * (double)inside)
+    int64_t inside = points_inside(s);
+    if (inside <= 0 || (double)box_volume(s) > most_waste * (double)inside)
         return false;
     double apart = 0;
     Copying copying = {target, 0};

@@ -747,6 +747,7 @@ Tensor *weight_tensor(Prog *, const Weight *);
 Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim); /* its numbers under another shape */
 Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
 Tensor *shared_part_of(Prog *, const char *part, int rank, const int64_t *dim); /* one for all samples of the call */
+Tensor *find_tensor(const Prog *, const char *name);       /* NULL: there is none */
 Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
 Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
 int shape_dims(Shape, int64_t dim[MAX_RANK]);              /* C,H,W or N; gives the rank */
@@ -871,9 +872,10 @@ void note_users(Pass *, Function *);                       /* after kernels have
 /* The tensors that a statement reads, each once, in the order of their ids; how many. */
 int tensors_read(const Statement *, Tensor ***);
 void fuse(Pass *);                                         /* fuse.c: runs what is done with a value where it is in a register */
-/* split.c: false where it can't be; partition: each output belongs to exactly one region. exchange has a bit for each
+/* split.c: false where it can't be; regions NULL: none, or more than MOST_REGIONS; partition: each output belongs to exactly one. exchange has a bit for each
  * condition of which the other index is to be cut; false behind the last. */
 bool split_regions(const Statement *, int lanes, unsigned exchange, Region **regions, bool *partition);
+int64_t points_inside(const Statement *);                  /* split.c: at which no access falls outside; -1: can't be told */
 enum { MOST_REGIONS = 64 };
 /* tile.c: the split that is predicted to be fastest; NULL: there is none of few regions. */
 Region *best_split(const Statement *, const Target *, bool *partition, double *cycles);

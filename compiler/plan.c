@@ -182,13 +182,11 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
     k->terms = box_volume(k->body ? k->body : k->first);
     k->regions = NULL;
     k->straight = unroll == UNROLL_FULL;
-    Region *regions;
     bool partition = true;
-    if (k->body && split_regions(k->body, target->lanes, 0, &regions, &partition)) {
+    int64_t inside = k->body ? points_inside(k->body) : -1;
+    if (inside >= 0) {
         double cycles = 0;
-        k->terms = 0;
-        for (const Region *r = regions; r; r = r->next)
-            k->terms += region_volume(r, k->body);
+        k->terms = inside;
         if (tiles && gathers(k->body))
             k->regions = best_split(k->body, target, &partition, &cycles);
     }

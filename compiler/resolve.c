@@ -362,6 +362,8 @@ static Value *new_value(Net *net, Layer *producer)
     return value;
 }
 
+enum { MOST_LAYERS = 5000 }; /* a few of the largest kinds take a millisecond and half a megabyte each */
+
 /* The tensors that the statement names. */
 static bool find_inputs(const Scope *scope, Layer *layer)
 {
@@ -396,6 +398,10 @@ static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
     if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
         error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements",
                  layer->kind->name, MOST_ELEMENTS);
+        return false;
+    }
+    if (net->nlayers == MOST_LAYERS) {
+        error_at(layer->loc, "the network is too large: it has more than %d layers", MOST_LAYERS);
         return false;
     }
     net->out = layer->out;
