@@ -281,7 +281,8 @@ static const char *how_function(const Function *f)
         if (k->form == FORM_CONTRACTION && k->regions) {
             const char *tile = tile_text(k->body, &k->regions->tile);
             const char *blocks = k->blocks ? format(", %lld blocks", (long long)k->blocks) : "";
-            return k->body->method ? format("%s, %s%s", k->body->method, tile, blocks) : format("%s%s", tile, blocks);
+            const char *taps = k->compact ? ", taps as loops" : "";
+            return k->body->method ? format("%s, %s%s", k->body->method, tile, blocks) : format("%s%s%s", tile, blocks, taps);
         }
     return "tile";
 }

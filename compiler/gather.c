@@ -211,6 +211,8 @@ static bool sets_each(const Statement *first)
     return !padded && covers_tensor(first, &first->out);
 }
 
+enum { MOST_RESIDUES = 256 }; /* each is a statement of its own: of more, plain loops that scatter are less to compile */
+
 /* first, if given, sets out just before. */
 Kernel *gather(const Statement *first, const Statement *scatter)
 {
@@ -232,6 +234,11 @@ Kernel *gather(const Statement *first, const Statement *scatter)
     for (int i = 0; i < n; i++)
         if (!keeps_bounds(copy.rhs, overlap[i].y, scatter->extent[overlap[i].y]))
             return NULL;
+    int64_t residues = 1;
+    for (int i = 0; i < n; i++)
+        residues *= overlap[i].a;
+    if (residues > MOST_RESIDUES)
+        return NULL;
     Kernel *kernels = NULL, **end = &kernels;
     int64_t residue[MAX_RANK] = {0};
     for (;;) {

@@ -467,6 +467,7 @@ typedef struct Kernel {
     Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
     Region *regions;     /* under tile and full, the largest first; NULL: plain loops with tests, or under full no vectors */
     int64_t terms;       /* points of body that lie inside, else of first */
+    bool compact;        /* the taps of its tiles stay loops: written out, the function would be too much C */
     bool straight;       /* each tile is code of its own: no loop but that over the samples */
     Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
     int nthen;
@@ -882,6 +883,7 @@ Region *best_split(const Statement *, const Target *, bool *partition, double *c
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
 struct Chosen **no_tiles_chosen(void);
+double text_of_tiles(const Kernel *);                      /* tile.c: bytes of C, roughly */
 void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */
 bool set_window(Kernel *, const Kernel *window);           /* window.c: those in its part; false where tiles can't hold whole ones */
 int64_t places_taken(const Access *, const Statement *);   /* elements that it takes; 0: not a box of them, each once */

@@ -198,7 +198,8 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->regions = NULL;
     if (k->regions && !partition && k->first && k->body) {
         Kernel *before = NEW(Kernel);
-        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .row = -1, .blocks = k->blocks, .joins = k->joins};
+        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .row = -1, .blocks = k->blocks, .joins = k->joins,
+                           .compact = k->compact};
         k->first = NULL;
         k->joins = k->blocks;
         finish_kernel(k, unroll, target);
@@ -448,6 +449,34 @@ static double samples_at_once(const Pass *pass, const Function *f)
     return pass->samples ? (double)batch / (double)((batch + samples - 1) / samples) : (double)samples;
 }
 
+static double text_of(const Kernel *kernels)
+{
+    double bytes = 0;
+    for (const Kernel *k = kernels; k; k = k->next)
+        bytes += text_of_tiles(k);
+    return bytes;
+}
+
+/* Where a function has so many regions or statements that its tiles would be out of proportion to what it does, the taps stay
+ * loops, or it gets plain loops with tests. The reason; NULL: all is well. No layer of some 80 networks comes near the limit. */
+static const char *keep_in_proportion(const Pass *pass, Function *f, Statement *begin, const Statement *end)
+{
+    enum { MOST_TEXT = 110000 };
+    double bytes = text_of(f->kernels);
+    if (bytes <= MOST_TEXT)
+        return NULL;
+    const char *too_large = format("written out it would be some %.0f kB of C", bytes / 1000);
+    Kernel *kernels = make_kernels(pass, begin, end);
+    for (Kernel *k = kernels; k; k = k->next)
+        k->compact = true;
+    f->kernels = finish_kernels(kernels, UNROLL_TILE, pass->target);
+    if (text_of(f->kernels) <= MOST_TEXT)
+        return format("%s, so taps are loops", too_large);
+    f->unroll = UNROLL_NONE;
+    f->kernels = finish_kernels(make_kernels(pass, begin, end), UNROLL_NONE, pass->target);
+    return format("%s, so it is plain loops", too_large);
+}
+
 static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
 {
     Function *f = NEW(Function);
@@ -459,6 +488,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL; /* and not worth straight-line code */
     f->unroll = wish == UNROLL_AUTO || beforehand ? UNROLL_TILE : wish;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, pass->target);
+    const char *too_large = f->unroll == UNROLL_TILE ? keep_in_proportion(pass, f, begin, end) : NULL;
     f->terms = count_terms(f->kernels, f->unroll);
     f->why = beforehand || (wish == UNROLL_AUTO && f->per_call) ? "too rare for full"
              : wish == UNROLL_AUTO && pass->samples ? "lanes over samples" : "as told";
@@ -468,6 +498,8 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         f->why = format("%s points are too many for full", thousands(f->terms));
     if (wish == UNROLL_AUTO && !f->per_call && !pass->samples && small)
         f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, pass->target);
+    if (too_large)
+        f->why = too_large;
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
             f->macs += k->body->macs ? k->body->macs : (f->backward ? k->terms : box_volume(k->body)) / samples_of(pass);
