@@ -14,7 +14,7 @@
 #include "nnc.h"
 
 /* MOST_BYTES: of the text of all statements, written out. */
-enum { MOST_WRITTEN = 100000, MOST_BYTES = 32 << 20, LONGEST = 1000, DEEPEST = 50, MOST_ARGUMENTS = 100 };
+enum { MOST_WRITTEN = 100000, MOST_BYTES = 32 << 20, LONGEST = 1000, DEEPEST = 20, MOST_ARGUMENTS = 100 };
 
 typedef struct Block {
     const AstStatement *definition;
@@ -104,7 +104,7 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
     *filled = text;
     if (!strchr(text, '$'))
         return true;
-    size_t room = strlen(text) + LONGEST + 1, used = 0;
+    size_t left = strlen(text), room = left + LONGEST + 1, used = 0;
     char *result = NEW_ARRAY(char, room);
     while ((dollar = strchr(text, '$'))) {
         size_t length = word_length(dollar + 1);
@@ -120,9 +120,10 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
         }
         size_t before = (size_t)(dollar - text), after = strlen(value);
         text = dollar + 1 + length;
-        if (used + before + after + strlen(text) >= room) {
+        left -= before + 1 + length;
+        if (used + before + after + left >= room) {
             const char *old = result;
-            room = 2 * (used + before + after + strlen(text) + 1);
+            room = 2 * (used + before + after + left + 1);
             result = NEW_ARRAY(char, room);
             memcpy(result, old, used);
         }

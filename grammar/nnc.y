@@ -35,7 +35,6 @@ typedef struct Parse {
     int line, column;        /* where the scanner stands */
     bool reported;           /* this statement had its error */
     bool labelled;           /* it has a label */
-    int tokens;              /* how many there were */
     bool ended;              /* the last token was END, or there was none */
     int before;              /* the type of the token before the last one, END at a statement's start */
     int found;               /* and of the last one */
