@@ -20,6 +20,7 @@
  * without them, such as the zeros around an output, goes before the loop. The number of blocks is one that divides all that is
  * cut, the one that is predicted to be fastest. */
 #include <math.h>
+#include <string.h>
 
 #include "nnc.h"
 
@@ -119,24 +120,30 @@ static bool writes(const Pass *pass, Kernel *k, const Tensor *t)
 }
 
 typedef struct Near {
-    Tensor **tensor;
-    bool *there;         /* by tensor id */
-    int n;
+    Tensor **tensor;     /* NULL at the end */
+    int n, room;
 } Near;
 
 static void note_near(const Access *access, void *context)
 {
     Near *near = context;
-    if (!near->there[access->tensor->id])
-        near->tensor[near->n++] = access->tensor;
-    near->there[access->tensor->id] = true;
+    for (int i = 0; i < near->n; i++)
+        if (near->tensor[i]->id == access->tensor->id)
+            return;
+    if (near->n + 1 >= near->room) {
+        Tensor **old = near->tensor;
+        near->room = near->room ? 2 * near->room : 16;
+        near->tensor = NEW_ARRAY(Tensor *, near->room);
+        if (old)
+            memcpy(near->tensor, old, (size_t)near->n * sizeof *old);
+    }
+    near->tensor[near->n++] = access->tensor;
 }
 
 /* All tensors that a function's kernels touch, NULL at the end. */
-static Tensor *const *tensors_near(const Pass *pass, const Function *f)
+static Tensor *const *tensors_near(const Function *f)
 {
-    int most = pass->prog->ntensors + 1;
-    Near near = {NEW_ARRAY(Tensor *, most), NEW_ARRAY(bool, most), 0};
+    Near near = {NULL, 0, 0};
     Statement **part[MAX_PARTS];
     int n;
     for (Kernel *k = f->kernels; k; k = k->next)
@@ -252,11 +259,11 @@ static bool can_shrink(const Group *g, const Tensor *t, int dimension)
     bool own = t->role == TENSOR_VALUE && t->per_sample && t->rank && dimension < t->rank - 1 && g->pass->root[t->id] == t
                && !t->before[dimension] && (t->spaced || t->room[dimension] == t->dim[dimension])
                && !has_position(g->function, t);
-    for (const Tensor *other = g->pass->prog->tensors; other && own; other = other->next)
-        own = other == t || g->pass->root[other->id] != t;
-    for (Function *f = g->pass->functions; f && own; f = f->next)
-        for (Kernel *k = f->kernels; k && own; k = k->next)
-            own = f == g->function || !touches(g->pass, k, t);
+    own = own && !g->pass->shared[t->id];
+    const Users *users = &g->pass->users[t->id];
+    for (int i = 0; i < users->n && own; i++)
+        for (Kernel *k = users->function[i]->kernels; k && own; k = k->next)
+            own = users->function[i] == g->function || !touches(g->pass, k, t);
     return own;
 }
 
@@ -568,7 +575,7 @@ static int64_t choose_blocks(const Group *g, const Target *target)
 /* Of all groups the one that saves the most memory; 0: none is worth it. */
 static int64_t best_group(Pass *pass, Function *f, const Target *target, Group *best)
 {
-    Tensor *const *near = tensors_near(pass, f);
+    Tensor *const *near = tensors_near(f);
     int64_t most = 1;
     double saved = 0;
     for (Kernel *k = f->kernels; k; k = k->next) {

@@ -264,27 +264,6 @@ void emit_header(FILE *f, const Plan *plan)
 
 /* ---- The head of net.c -------------------------------------------------------------------------------- */
 
-static const Function *function_of(const Pass *pass, const Layer *layer, bool backward)
-{
-    for (const Function *f = pass->functions; f; f = f->next)
-        if (f->layer == layer && f->backward == backward && !f->per_call)
-            return f;
-    return NULL;
-}
-
-/* The function of another layer that does the layer's work while its input is in a register. */
-static const Function *host_of(const Pass *pass, const Layer *layer, bool backward)
-{
-    Statement **part[MAX_PARTS];
-    int n;
-    for (const Function *f = pass->functions; f; f = f->next)
-        for (Kernel *k = f->per_call ? NULL : f->kernels; k; k = k->next)
-            for (parts_of(k, part, &n); n--;)
-                if ((*part[n])->layer == layer && (*part[n])->backward == backward)
-                    return f;
-    return NULL;
-}
-
 /* The loss, if it does the layer's work in training: that of a softmax, which it takes the logits of. */
 static const Layer *absorbed_by(const Net *net, const Layer *layer)
 {
@@ -316,7 +295,8 @@ static const char *how_function(const Function *f)
         if (k->form == FORM_CONTRACTION && k->regions) {
             const char *tile = tile_text(k->body, &k->regions->tile);
             const char *blocks = k->blocks ? format(", %lld blocks", (long long)k->blocks) : "";
-            return k->body->method ? format("%s, %s%s", k->body->method, tile, blocks) : format("%s%s", tile, blocks);
+            const char *taps = k->compact ? ", taps as loops" : "";
+            return k->body->method ? format("%s, %s%s", k->body->method, tile, blocks) : format("%s%s%s", tile, blocks, taps);
         }
     return "tile";
 }
@@ -326,9 +306,8 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
 {
     const char *text = NULL, *last = "";
     int64_t full = 0;
-    for (const Function *f = pass->functions; f; f = f->next) {
-        if (f->layer != layer || f->backward != backward || f->per_call)
-            continue;
+    const int at = 2 * layer->id + backward;
+    for (const Function *f = pass->functions ? pass->of_layer[at] : NULL; f; f = f->same_layer) {
         const char *one = how_function(f);
         if (f->unroll == UNROLL_FULL)
             full += predicted_bytes(f);
@@ -338,7 +317,7 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
     if (full)
         text = text ? format("%s; %s", full_text(full), text) : full_text(full);
     const Layer *loss = pass->prog && pass->prog->training ? absorbed_by(pass->prog->net, layer) : NULL;
-    const Function *host = text ? NULL : host_of(pass, loss ? loss : layer, backward);
+    const Function *host = text || !pass->functions ? NULL : pass->host[2 * (loss ? loss : layer)->id + backward];
     if (text || host)
         return text ? text : format("in %s", host->name);
     for (const Folded *fold = pass->prog ? pass->prog->folded : NULL; fold; fold = fold->next)
@@ -403,7 +382,7 @@ static void put_layers(FILE *f, const Plan *plan)
     fprintf(f, " * %-*s %-*s %10s %10s", name, "layer", output, "output", "parameters", "MACs");
     put_columns(f, plan, columns, NULL);
     for (const Layer *layer = plan->net->layers; layer; layer = layer->next) {
-        const Function *forward = function_of(&plan->forward, layer, false);
+        const Function *forward = plan->forward.of_layer[2 * layer->id];
         fprintf(f, " * %-*s %-*s %10lld %10lld", name, layer->name, output, shape_text(layer->out->shape),
                 (long long)parameters_of(layer), (long long)(forward ? forward->macs : 0));
         put_columns(f, plan, columns, layer);
@@ -592,19 +571,57 @@ static void put_prelude(FILE *f, const Plan *plan, const char *header_name, cons
     }
 }
 /* Is the statement one of the function's? */
-static bool does(const Function *fn, const Statement *s)
+/* A pass's statements by the tensor that they write, each list in their order. */
+typedef struct Writers {
+    struct Writer {
+        const Statement *statement;
+        int number;
+        struct Writer *next;
+    } **first, **last;
+} Writers;
+
+static Writers find_writers(const Prog *prog)
+{
+    Writers writers = {NEW_ARRAY(struct Writer *, prog->ntensors), NEW_ARRAY(struct Writer *, prog->ntensors)};
+    int number = 0;
+    for (const Statement *s = prog->statements; s; s = s->next) {
+        struct Writer *w = NEW(struct Writer), **last = &writers.last[s->out.tensor->id];
+        *w = (struct Writer){s, number++, NULL};
+        *(*last ? &(*last)->next : &writers.first[s->out.tensor->id]) = w;
+        *last = w;
+    }
+    return writers;
+}
+
+/* Is it what a part of the function does? */
+static bool does(const Function *fn, const Statement *part, const Statement *s)
+{
+    return part->layer == s->layer && part->backward == s->backward && s->per_sample != fn->per_call && s->phase == fn->phase;
+}
+
+/* The statements that the function does, in their order, as they were before they were put into its kernels. */
+static void put_statements(FILE *f, const Writers *writers, const Function *fn)
 {
     Statement **part[MAX_PARTS];
-    int n;
-    for (Kernel *k = fn->kernels; k; k = k->next)
-        for (parts_of(k, part, &n); n--;)
-            if ((*part[n])->out.tensor->id == s->out.tensor->id && (*part[n])->layer == s->layer && (*part[n])->backward == s->backward)
-                return true;
-    return false;
+    int n, last = -1;
+    for (;;) {
+        const struct Writer *next = NULL;
+        for (Kernel *k = fn->kernels; k; k = k->next)
+            for (parts_of(k, part, &n); n--;)
+                for (const struct Writer *w = writers->first[(*part[n])->out.tensor->id]; w; w = w->next)
+                    if (w->number > last && (!next || w->number < next->number) && does(fn, *part[n], w->statement))
+                        next = w;
+        if (!next)
+            return;
+        last = next->number;
+        fprintf(f, " *     ");
+        dump_statement(f, next->statement);
+    }
 }
 
 static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables, Uses *uses)
 {
+    const Writers writers = find_writers(pass->prog);
     for (const Function *fn = pass->functions; fn; fn = fn->next) {
         if (fn->twin)
             continue;
@@ -613,11 +630,7 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
                                     layer->out ? shape_text(layer->out->shape) : "a number");
         fprintf(f, "/* %s%s\n * %s: %s, %lld point%s\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
                 how_function(fn), (long long)fn->terms, fn->terms == 1 ? "" : "s");
-        for (const Statement *s = pass->prog->statements; s; s = s->next)
-            if (s->per_sample != fn->per_call && s->phase == fn->phase && does(fn, s)) {
-                fprintf(f, " *     ");
-                dump_statement(f, s);
-            }
+        put_statements(f, &writers, fn);
         fprintf(f, " */\n");
         emit_function(f, plan, fn, kind_of(plan, pass), tables, uses);
     }

@@ -13,7 +13,8 @@
 
 #include "nnc.h"
 
-enum { MOST_WRITTEN = 100000, LONGEST = 1000 };
+/* MOST_BYTES: of the text of all statements, written out. */
+enum { MOST_WRITTEN = 100000, MOST_BYTES = 32 << 20, LONGEST = 1000, DEEPEST = 20, MOST_ARGUMENTS = 100 };
 
 typedef struct Block {
     const AstStatement *definition;
@@ -33,9 +34,11 @@ typedef struct Place {
 typedef struct Expansion {
     const char **line;   /* where each begins, from 1 */
     Block *blocks, **last_block;
+    Map *by_name;        /* the blocks */
     Written *written;
     int n, room;
     int steps;           /* statements and rounds gone through, also those that write nothing */
+    size_t bytes;
     bool too_many;
 } Expansion;
 
@@ -97,10 +100,12 @@ static bool unknown_argument(const Place *place, const char *name, Loc loc)
 /* The text with each `$name` replaced by what the call says. False after an error, whose place is loc. */
 static bool fill(const Place *place, const char *text, Loc loc, const char **filled)
 {
-    const char *result = "", *dollar;
+    const char *dollar;
     *filled = text;
     if (!strchr(text, '$'))
         return true;
+    size_t left = strlen(text), room = left + LONGEST + 1, used = 0;
+    char *result = NEW_ARRAY(char, room);
     while ((dollar = strchr(text, '$'))) {
         size_t length = word_length(dollar + 1);
         const char *name = copy_text(dollar + 1, length), *value = NULL;
@@ -113,10 +118,21 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
             error_at(loc, "the value of '$%s' has more than %d characters", name, LONGEST);
             return false;
         }
-        result = format("%s%.*s%s", result, (int)(dollar - text), text, value);
+        size_t before = (size_t)(dollar - text), after = strlen(value);
         text = dollar + 1 + length;
+        left -= before + 1 + length;
+        if (used + before + after + left >= room) {
+            const char *old = result;
+            room = 2 * (used + before + after + left + 1);
+            result = NEW_ARRAY(char, room);
+            memcpy(result, old, used);
+        }
+        memcpy(result + used, dollar - before, before);
+        memcpy(result + used + before, value, after);
+        used += before + after;
     }
-    *filled = format("%s%s", result, text);
+    strcpy(result + used, text);
+    *filled = result;
     return true;
 }
 
@@ -157,10 +173,7 @@ static const AstStatement *fill_statement(const Place *place, const AstStatement
 
 static const Block *find_block(const Expansion *e, const char *name)
 {
-    for (const Block *block = e->blocks; block; block = block->next)
-        if (!strcmp(block->name, name))
-            return block;
-    return NULL;
+    return map_find(e->by_name, name);
 }
 
 static void define(Expansion *e, const AstStatement *s)
@@ -183,6 +196,10 @@ static void define(Expansion *e, const AstStatement *s)
         note_at(other->definition->args->loc, "the first time here");
         return;
     }
+    if (s->nlist > MOST_ARGUMENTS) {
+        error_at(s->loc, "a block takes at most %d arguments, not %d", MOST_ARGUMENTS, s->nlist);
+        return;
+    }
     for (int i = 0; i < s->nlist; i++) {
         if (!is_identifier(s->list[i].text))
             error_at(s->list[i].loc, "the name of an argument must consist of letters, digits and '_'");
@@ -194,6 +211,7 @@ static void define(Expansion *e, const AstStatement *s)
     e->last_block = &block->next;
     block->definition = s;
     block->name = text;
+    map_set(e->by_name, text, block);
 }
 
 static void unknown_block(const Expansion *e, const Token *name)
@@ -265,6 +283,13 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
             note_at(definition->loc, "the block is defined here");
             return;
         }
+    int depth = 0;
+    for (const Use *use = place->use; use; use = use->up)
+        depth++;
+    if (depth == DEEPEST) {
+        error_at(call->loc, "blocks stand in one another at most %d deep: write what this one holds in its place", DEEPEST);
+        return;
+    }
     const char *name = take_name(place->scope, &call->label, block->name, "block", call->loc);
     if (!name)
         return;
@@ -335,6 +360,12 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
     const char *text = text_at(e, s->loc);
     if (!fill(place, text, s->loc, &text))
         return;
+    e->bytes += strlen(text);
+    if (e->bytes > MOST_BYTES && !e->too_many) {
+        error_at(s->loc, "the network is too large: written out it has more than %d MB of text", MOST_BYTES >> 20);
+        e->too_many = true;
+        return;
+    }
     *add_written(e) = (Written){.statement = filled, .origin = s, .text = text, .scope = place->scope, .use = place->use};
 }
 
@@ -346,7 +377,7 @@ static void expand_statements(Expansion *e, const AstStatement *s, const Place *
 
 Written *expand(const Ast *ast, const Scope *scope, int *count)
 {
-    Expansion e = {.line = lines_of(ast->source)};
+    Expansion e = {.line = lines_of(ast->source), .by_name = new_map()};
     e.last_block = &e.blocks;
     for (const AstStatement *s = ast->statements; s; s = s->next)
         if (s->kind.text && !strcmp(s->kind.text, "block"))

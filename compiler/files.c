@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_SOURCE = 16 << 20, MAX_OUTPUTS = 3, MAX_LINKS = 40 };
+enum { MAX_SOURCE = 4 << 20, MAX_OUTPUTS = 3, MAX_LINKS = 40 };
 
 typedef struct Output {
     const char *path;                /* as the user calls it */
@@ -135,7 +135,7 @@ Source *read_source(const char *path)
     if (!is_stdin)
         fclose(file);
     if (length > MAX_SOURCE)
-        fail("cannot read %s: it is larger than 16 MB", source->name);
+        fail("cannot read %s: it is larger than 4 MB", source->name);
     if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         text += 3;
         length -= 3;

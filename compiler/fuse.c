@@ -103,10 +103,7 @@ typedef struct Fusion {
 
 static bool has_alias(const Pass *pass, const Tensor *t)
 {
-    for (const Tensor *other = pass->prog->tensors; other; other = other->next)
-        if (other != t && pass->root[other->id] == t)
-            return true;
-    return pass->root[t->id] != t;
+    return pass->shared[t->id];
 }
 
 /* Can the consumer run in these lanes wherever the producer can? */
@@ -143,11 +140,13 @@ static Statement *follow(const Kernel *producer, const Statement *consumer, cons
 static bool can_follow(Fusion *fusion, const Access *value)
 {
     Tensor *t = fusion->value;
+    const Users *users = &fusion->pass->users[t->id];
     fusion->into = NULL;
-    for (Function *f = fusion->pass->functions; f; f = f->next)
-        for (Kernel *k = f->kernels; k; k = k->next) {
+    for (int i = 0; i < users->n; i++)
+        for (Kernel *k = users->function[i]->kernels; k; k = k->next) {
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
+            Function *f = users->function[i];
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
             if (!complete_value || takes_samples_in(last_of(k)) || k->nthen == MAX_THEN || k->window || f == fusion->from
                 || (fusion->into && fusion->into != f))
@@ -162,16 +161,18 @@ static bool can_follow(Fusion *fusion, const Access *value)
 /* Everything else that the consumer reads must be there when the producer runs. */
 static bool inputs_ready(const Fusion *fusion)
 {
-    const Statement *s = fusion->consumer->first;
-    for (const Tensor *t = fusion->pass->prog->tensors; t; t = t->next) {
-        if (t == fusion->value || !reading_of(s, t).times)
+    Tensor **tensors;
+    for (int n = tensors_read(fusion->consumer->first, &tensors); n--;) {
+        const Tensor *t = tensors[n];
+        if (t == fusion->value)
             continue;
         if (has_alias(fusion->pass, t)) /* the other name may be known there */
             return false;
-        const Tensor *root = fusion->pass->root[t->id];
-        for (Function *f = fusion->into; f != fusion->from->next; f = f->next)
-            for (Kernel *k = f->kernels; k; k = k->next)
-                if (writes(k, root))
+        const Users *users = &fusion->pass->users[t->id];
+        for (int i = 0; i < users->n; i++)
+            for (Kernel *k = users->function[i]->kernels; k; k = k->next)
+                if (users->function[i]->number >= fusion->into->number && users->function[i]->number <= fusion->from->number
+                    && writes(k, t))
                     return false;
     }
     return true;
@@ -202,8 +203,9 @@ static void take_fills(Fusion *fusion, const Tensor *t)
 /* Does a kernel, other than that one, read the value from memory? */
 static bool is_read(const Pass *pass, const Tensor *value, const Kernel *except)
 {
-    for (const Function *f = pass->functions; f; f = f->next)
-        for (Kernel *k = f->kernels; k; k = k->next)
+    const Users *users = &pass->users[value->id];
+    for (int i = 0; i < users->n; i++)
+        for (Kernel *k = users->function[i]->kernels; k; k = k->next)
             if (k != except && reads(k, value))
                 return true;
     return false;
@@ -235,6 +237,7 @@ static void run_behind(Fusion *fusion, const Access *value)
         k->then[k->nthen++] = then;
     }
     take_fills(fusion, consumer->out.tensor);
+    note_users(fusion->pass, fusion->into);
     fusion->from->gone = !fusion->from->kernels;
 }
 
@@ -243,9 +246,12 @@ static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
     const Statement *s = consumer->first;
     if (consumer->body || !s || consumer->nthen || !s->per_sample || uses_op(s->rhs, OP_RANDOM))
         return false;
-    for (Tensor *t = pass->prog->tensors; t; t = t->next) {
+    Tensor **tensors;
+    const int n = tensors_read(s, &tensors);
+    for (int i = 0; i < n; i++) {
+        Tensor *t = tensors[i];
         Reading r = reading_of(s, t);
-        if (!r.times || !r.same || t->role != TENSOR_VALUE || !t->per_sample || has_alias(pass, t) || !reads_each(s, r.access))
+        if (!r.same || t->role != TENSOR_VALUE || !t->per_sample || has_alias(pass, t) || !reads_each(s, r.access))
             continue;
         Fusion fusion = {pass, from, NULL, consumer, t};
         Access value = *r.access;
@@ -274,9 +280,11 @@ typedef struct Makers {
 static bool find_makers(const Pass *pass, const Tensor *t, Makers *makers)
 {
     int64_t elements = 0;
+    const Users *users = &pass->users[t->id];
     *makers = (Makers){.n = 0};
-    for (Function *f = pass->functions; f; f = f->next)
-        for (Kernel *k = f->kernels; k; k = k->next) {
+    for (int i = 0; i < users->n; i++)
+        for (Kernel *k = users->function[i]->kernels; k; k = k->next) {
+            Function *f = users->function[i];
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
@@ -293,14 +301,10 @@ static bool find_makers(const Pass *pass, const Tensor *t, Makers *makers)
 /* What the windows look at; NULL: several tensors, or none. */
 static Tensor *only_value(const Pass *pass, const Statement *s)
 {
-    Tensor *found = NULL;
-    for (Tensor *t = pass->prog->tensors; t; t = t->next)
-        if (reading_of(s, t).times) {
-            if (found || t->role != TENSOR_VALUE || !t->per_sample || has_alias(pass, t))
-                return NULL;
-            found = t;
-        }
-    return found;
+    Tensor **tensors;
+    int n = tensors_read(s, &tensors);
+    bool good = n == 1 && tensors[0]->role == TENSOR_VALUE && tensors[0]->per_sample && !has_alias(pass, tensors[0]);
+    return good ? tensors[0] : NULL;
 }
 
 /* What the makers take, with the windows in their parts if such are given; INFINITY where a window lies in several. */
@@ -344,6 +348,7 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
         set_window(makers.kernel[i], window);
     }
     take_fills(&fusion, last_of(window)->out.tensor);
+    note_users(pass, fusion.into);
     from->gone = !from->kernels;
     return true;
 }
@@ -622,8 +627,9 @@ static bool is_maker(const Makers *makers, const Kernel *k)
 /* Does something else read the value, which then has to be in memory? */
 static bool is_read_elsewhere(const Following *f, const Tensor *t)
 {
-    for (Function *function = f->pass->functions; function; function = function->next)
-        for (Kernel *k = function->kernels; k; k = k->next)
+    const Users *users = &f->pass->users[t->id];
+    for (int i = 0; i < users->n; i++)
+        for (Kernel *k = users->function[i]->kernels; k; k = k->next)
             if (!is_maker(&f->makers, k) && reads(k, t))
                 return true;
     return false;
@@ -678,6 +684,7 @@ static void move_all(Following *f)
         f->makers.kernel[i]->followers = f->with[i].followers;
         f->makers.kernel[i]->row = f->with[i].row;
     }
+    note_users(f->pass, f->makers.function);
     drop_all_unread(f);
 }
 
@@ -689,15 +696,14 @@ static int on_tiles(const Following *f)
     return n;
 }
 
-static bool try_following(Pass *pass, Function *into, Kernel *first, bool rows)
+/* marks: room for three of each tensor */
+static bool try_following(Pass *pass, Function *into, Kernel *first, bool rows, bool *marks)
 {
-    int tensors = pass->prog->ntensors;
-    Following f = {.pass = pass, .rows = rows};
+    size_t tensors = (size_t)pass->prog->ntensors;
+    Following f = {.pass = pass, .rows = rows, .written = marks, .touched = marks + tensors, .summed = marks + 2 * tensors};
     if (into->per_call || !find_makers(pass, last_of(first)->out.tensor, &f.makers) || f.makers.kernel[0] != first)
         return true;
-    f.written = NEW_ARRAY(bool, tensors);
-    f.touched = NEW_ARRAY(bool, tensors);
-    f.summed = NEW_ARRAY(bool, tensors);
+    memset(marks, 0, 3 * tensors * sizeof *marks);
     for (int i = 0; i < f.makers.n; i++) {
         f.with[i] = *f.makers.kernel[i];
         choose_tiles(&f.with[i], pass->target);
@@ -728,6 +734,8 @@ static bool try_following(Pass *pass, Function *into, Kernel *first, bool rows)
 
 void fuse(Pass *pass)
 {
+    bool *marks = NEW_ARRAY(bool, 3 * pass->prog->ntensors);
+    find_users(pass);
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels, *next; k; k = next) {
             next = k->next;
@@ -742,8 +750,8 @@ void fuse(Pass *pass)
         }
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels; k; k = k->next)
-            if (!try_following(pass, f, k, true))
-                try_following(pass, f, k, false);
+            if (!try_following(pass, f, k, true, marks))
+                try_following(pass, f, k, false, marks);
     for (Function **link = &pass->functions; *link;)
         if ((*link)->gone)
             *link = (*link)->next;

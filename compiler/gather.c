@@ -11,7 +11,10 @@
  *                                                                         h = b t / a,  e = (r - c - b k0) / a
  *
  * and each output is summed in one place, in registers. The bounds of y are kept by an access that falls
- * outside its tensor exactly where y leaves them. */
+ * outside its tensor exactly where y leaves them.
+ *
+ * Either index of the pair could be y. It is never the one that runs through a kernel: that has the dilation for its
+ * coefficient, so there would be so many residues along each axis, each with rows of outputs too short for vectors. */
 #include <stdlib.h>
 
 #include "nnc.h"
@@ -32,16 +35,33 @@ typedef struct Overlap {
     int64_t a, b, c;
 } Overlap;
 
-/* Is there a load that is outside exactly when index y is outside its extent? Then mark it so. */
+/* Does it fall outside exactly when index y is outside its extent? */
+static bool ends_with_index(const Access *access, int y, int64_t extent)
+{
+    Affine only = affine(0);
+    only.coefficient[y] = 1;
+    for (int d = 0; d < access->tensor->rank; d++)
+        if (affine_equal(&access->at[d], &only) && access->tensor->dim[d] == extent)
+            return true;
+    return false;
+}
+
+/* Is there a load that is not of a kernel and ends with index y? */
+static bool is_position(const Expr *e, int y, int64_t extent)
+{
+    if (e->op == OP_LOAD && e->access.tensor->role != TENSOR_WEIGHT && !e->access.tensor->folded)
+        return ends_with_index(&e->access, y, extent);
+    bool found = false;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        found |= is_position(e->arg[i], y, extent);
+    return found;
+}
+
+/* Is there a load that ends with index y? Then mark it so. */
 static bool keeps_bounds(Expr *e, int y, int64_t extent)
 {
-    if (e->op == OP_LOAD)
-        for (int d = 0; d < e->access.tensor->rank; d++) {
-            Affine only = affine(0);
-            only.coefficient[y] = 1;
-            if (affine_equal(&e->access.at[d], &only) && e->access.tensor->dim[d] == extent)
-                return e->access.padded = true;
-        }
+    if (e->op == OP_LOAD && ends_with_index(&e->access, y, extent))
+        return e->access.padded = true;
     bool found = false;
     for (int i = 0; i < op_info[e->op].arity; i++)
         found |= keeps_bounds(e->arg[i], y, extent);
@@ -76,7 +96,9 @@ static int find_overlaps(const Statement *s, Overlap overlap[MAX_RANK])
         }
         if (count > 2)
             return -1;
-        int y = index[0], k = count == 2 ? index[1] : -1;
+        bool exchange = count == 2 && !is_position(s->rhs, index[0], s->extent[index[0]])
+                        && is_position(s->rhs, index[1], s->extent[index[1]]);
+        int y = index[exchange], k = count == 2 ? index[!exchange] : -1;
         overlap[n++] = (Overlap){d, y, k, at->coefficient[y], k < 0 ? 0 : at->coefficient[k], at->constant};
     }
     return n;
@@ -189,6 +211,8 @@ static bool sets_each(const Statement *first)
     return !padded && covers_tensor(first, &first->out);
 }
 
+enum { MOST_RESIDUES = 256 }; /* each is a statement of its own: of more, plain loops that scatter are less to compile */
+
 /* first, if given, sets out just before. */
 Kernel *gather(const Statement *first, const Statement *scatter)
 {
@@ -210,6 +234,11 @@ Kernel *gather(const Statement *first, const Statement *scatter)
     for (int i = 0; i < n; i++)
         if (!keeps_bounds(copy.rhs, overlap[i].y, scatter->extent[overlap[i].y]))
             return NULL;
+    int64_t residues = 1;
+    for (int i = 0; i < n; i++)
+        residues *= overlap[i].a;
+    if (residues > MOST_RESIDUES)
+        return NULL;
     Kernel *kernels = NULL, **end = &kernels;
     int64_t residue[MAX_RANK] = {0};
     for (;;) {

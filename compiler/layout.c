@@ -310,14 +310,10 @@ static void note_copying(const Access *access, void *context)
 
 bool worth_a_halo(const Statement *s, const Target *target)
 {
-    Region *regions, *whole = NEW(Region);
+    Region *whole = NEW(Region);
     bool partition;
-    if (!split_regions(s, 1, 0, &regions, &partition))
-        return false;
-    int64_t inside = 0;
-    for (const Region *r = regions; r; r = r->next)
-        inside += region_volume(r, s);
-    if (!inside || (double)box_volume(s) > most_waste * (double)inside)
+    int64_t inside = points_inside(s);
+    if (inside <= 0 || (double)box_volume(s) > most_waste * (double)inside)
         return false;
     double apart = 0;
     Copying copying = {target, 0};
@@ -456,16 +452,6 @@ static int blocked_lane(const Statement *s, const Access *access)
     return -1;
 }
 
-/* Behind the statement that makes it; weights are there from the beginning. */
-static Statement **behind_maker(Prog *prog, const Tensor *t)
-{
-    Statement **link = &prog->statements;
-    for (Statement *s = prog->statements; s; s = s->next)
-        if (s->out.tensor == t)
-            link = &s->next;
-    return link;
-}
-
 /* copy = weight with its dimension `last` innermost; not yet part of prog. */
 static Statement *transposition(Prog *prog, const Statement *reader, Tensor *weight, int last, int lanes)
 {
@@ -507,8 +493,9 @@ static bool reads_in_place(const Prog *prog, const Statement *s, const Statement
     return predicted_cycles(NULL, s, target) <= predicted_cycles(NULL, copied, target) + calls * predicted_cycles(move, NULL, target);
 }
 
-/* Its operand i read from a copy in which the lane's dimension of the weights is the last. */
-static void read_transposed(Prog *prog, Statement *s, int i, int last, const Target *target, Statement **moves)
+/* Its operand i read from a copy in which the lane's dimension of the weights is the last. maker: the last statement that makes
+ * the weights; NULL: they are there from the beginning. */
+static void read_transposed(Prog *prog, Statement *s, int i, int last, const Target *target, Statement **moves, Statement *maker)
 {
     Access *operand[2], old;
     operands(s, operand);
@@ -530,7 +517,7 @@ static void read_transposed(Prog *prog, Statement *s, int i, int last, const Tar
     if (moves[old.tensor->id] || !reads_in_place(prog, s, &copied, move, target)) {
         *s = copied;
         if (!moves[old.tensor->id])
-            insert_statement(behind_maker(prog, old.tensor), move);
+            insert_statement(maker ? &maker->next : &prog->statements, move);
         moves[old.tensor->id] = move;
         return;
     }
@@ -541,6 +528,9 @@ static void read_transposed(Prog *prog, Statement *s, int i, int last, const Tar
 static void transpose_weights(Prog *prog, const Target *target)
 {
     Statement **moves = NEW_ARRAY(Statement *, prog->ntensors); /* by tensor id: what makes its copy */
+    Statement **maker = NEW_ARRAY(Statement *, prog->ntensors);
+    for (Statement *s = prog->statements; s; s = s->next)
+        maker[s->out.tensor->id] = s;
     for (Statement *s = prog->statements; s; s = s->next) {
         Access *operand[2];
         int count = operands(s, operand);
@@ -552,7 +542,7 @@ static void transpose_weights(Prog *prog, const Target *target)
                     last = d;
             if (last < 0 || access->at[last].coefficient[lane] != 1)
                 continue;
-            read_transposed(prog, s, i, last, target, moves);
+            read_transposed(prog, s, i, last, target, moves, maker[access->tensor->id]);
             count = operands(s, operand);
         }
     }

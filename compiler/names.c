@@ -10,6 +10,7 @@
 #include "nnc.h"
 
 enum { BUCKETS = 4096, MOST_WARNINGS = 20 };
+enum { LONGEST = 200 }; /* C compilers take longer names, but what is added to them is said many times */
 
 typedef struct Name Name;
 struct Name {
@@ -109,6 +110,11 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
     const char *own = !label->text ? format("%s%d", word, number)
                       : scope->repeated ? format("%s%d", label->text, next_number(scope, label->text)) : label->text;
     const char *full = format("%s%s", scope->prefix, own);
+    if (strlen(full) > LONGEST) {
+        error_at(label->text ? label->loc : loc, *scope->prefix ? "the name of this %s has %zu characters, with those of the blocks around "
+                 "it: the most is %d" : "the name of this %s has %zu characters: the most is %d", what, strlen(full), LONGEST);
+        return NULL;
+    }
     const Name *taken = label->text ? seen_from(scope, label->text) : NULL;
     if (!taken)
         taken = find(names, c_name(full));

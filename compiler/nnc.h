@@ -209,6 +209,7 @@ typedef struct Weight {
 } Weight;
 
 struct Layer {
+    int id;              /* 0, 1, ... in the order of the text */
     const Kind *kind;
     const char *name;    /* its label, or kind and number */
     Loc loc;
@@ -235,6 +236,7 @@ struct Net {
     Value *in, *out;     /* the network's input and its answer */
     int nvalues;
     Layer *layers, *last;
+    int nlayers;         /* the loss has that number */
     Layer *loss;         /* kind's role is ROLE_LOSS */
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
@@ -465,6 +467,7 @@ typedef struct Kernel {
     Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
     Region *regions;     /* under tile and full, the largest first; NULL: plain loops with tests, or under full no vectors */
     int64_t terms;       /* points of body that lie inside, else of first */
+    bool compact;        /* the taps of its tiles stay loops: written out, the function would be too much C */
     bool straight;       /* each tile is code of its own: no loop but that over the samples */
     Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
     int nthen;
@@ -500,6 +503,8 @@ typedef struct Function {
     bool batched;        /* takes all samples of a chunk at once */
     bool brief;          /* so short that the C compiler may inline it */
     bool gone;           /* all it did is done by others */
+    int number;          /* in the order of the pass, from 0 */
+    const struct Function *same_layer; /* the next one of the same layer and direction that runs for each sample; or NULL */
     int64_t macs;        /* multiply-adds of its contractions */
     int64_t terms;       /* instances of its statements for one sample, under full of their vectors */
     double cycles;       /* predicted for one sample */
@@ -522,9 +527,14 @@ typedef struct Pass {    /* net_forward, or net_backward */
     Prog *prog;
     const Target *target;/* whose vectors it has: the plan's, but for the lanes where they lie over samples */
     int64_t samples;     /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
+    const Function **of_layer; /* by 2 * layer's id + backward: the first of its functions that run for each sample; or NULL */
+    const Function **host; /* likewise: the first that does some of the layer's work for each sample */
     Function *functions; /* called in this order for each sample, or for as many as lie in lanes */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
+    bool *shared;        /* by tensor id: does it share memory with another? */
+    struct Users *users; /* by tensor id: which functions may touch it: users.c */
     Buffer *buffers;
+    Buffer **buffer;     /* by tensor id; NULL: it has none of its own */
     int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
     int64_t batch;       /* the most samples of a call */
     bool prepares;       /* what it does once a call, which asks the weights alone, is done beforehand where it can be */
@@ -563,6 +573,13 @@ typedef struct TextStream {
 
 FILE *open_text(TextStream *);
 void close_text(TextStream *);                             /* exits 2 when something of it was lost */
+
+/* ---- map.c: what was noted under a text ---------------------------------------------------------------- */
+
+typedef struct Map Map;
+Map *new_map(void);
+void *map_find(const Map *, const char *key);              /* NULL: nothing */
+void map_set(Map *, const char *key, void *value);         /* key stays the caller's; the first of equal keys is found */
 
 /* ---- diag.c: the three voices for errors ------------------------------------------------------------- */
 
@@ -732,6 +749,7 @@ Tensor *weight_tensor(Prog *, const Weight *);
 Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim); /* its numbers under another shape */
 Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
 Tensor *shared_part_of(Prog *, const char *part, int rank, const int64_t *dim); /* one for all samples of the call */
+Tensor *find_tensor(const Prog *, const char *name);       /* NULL: there is none */
 Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
 Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
 int shape_dims(Shape, int64_t dim[MAX_RANK]);              /* C,H,W or N; gives the rank */
@@ -846,16 +864,27 @@ void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
 void run_in_blocks(Pass *, const Target *);                /* block.c */
 bool uses_op(const Expr *, Op);
 int64_t weights_used_once(const Function *);               /* how many it uses once for each sample; 0 if they are few */
+/* users.c: which functions touch a tensor, so that nobody has to ask all of them. In the order of the pass; some may do so no longer. */
+typedef struct Users {
+    Function **function;
+    int n, room;
+} Users;
+void find_users(Pass *);                                   /* numbers the functions, too */
+void note_users(Pass *, Function *);                       /* after kernels have moved into it */
+/* The tensors that a statement reads, each once, in the order of their ids; how many. */
+int tensors_read(const Statement *, Tensor ***);
 void fuse(Pass *);                                         /* fuse.c: runs what is done with a value where it is in a register */
-/* split.c: false where it can't be; partition: each output belongs to exactly one region. exchange has a bit for each
+/* split.c: false where it can't be; regions NULL: none, or more than MOST_REGIONS; partition: each output belongs to exactly one. exchange has a bit for each
  * condition of which the other index is to be cut; false behind the last. */
 bool split_regions(const Statement *, int lanes, unsigned exchange, Region **regions, bool *partition);
+int64_t points_inside(const Statement *);                  /* split.c: at which no access falls outside; -1: can't be told */
 enum { MOST_REGIONS = 64 };
 /* tile.c: the split that is predicted to be fastest; NULL: there is none of few regions. */
 Region *best_split(const Statement *, const Target *, bool *partition, double *cycles);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 bool gathers(const Statement *);                           /* gather.c: is each output summed in one place? */
 struct Chosen **no_tiles_chosen(void);
+double text_of_tiles(const Kernel *);                      /* tile.c: bytes of C, roughly */
 void choose_tiles(Kernel *, const Target *);               /* tile.c: for each region; cycles INFINITY: none fits the window */
 bool set_window(Kernel *, const Kernel *window);           /* window.c: those in its part; false where tiles can't hold whole ones */
 int64_t places_taken(const Access *, const Statement *);   /* elements that it takes; 0: not a box of them, each once */

@@ -20,7 +20,8 @@ int yylex_destroy(void *scanner);
 
 enum {
     STRAY = -1,              /* stands for a character that is no token */
-    DEEPEST = 100            /* braces within braces; each takes the parser a few places of its stack */
+    DEEPEST = 100,           /* braces within braces; each takes the parser a few places of its stack */
+    LONGEST_TOKEN = 1000
 };
 
 /* ---- Places and tokens, for the scanner --------------------------------------------------------------- */
@@ -47,6 +48,11 @@ static bool starts_statement(int before)
 /* Makes a token of the given type, remembers it for error messages, and returns the type. */
 int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text, int length, int type)
 {
+    if (length > LONGEST_TOKEN) {
+        parse->reported = true;
+        error_at((Loc){loc->line, loc->column, 1}, "this word has %d characters: the most is %d", length, LONGEST_TOKEN);
+        return YYEOF;
+    }
     Token token = {copy_text(text, (size_t)length), *loc};
     bool start = starts_statement(parse->found);
     parse->before = parse->found;

@@ -39,35 +39,79 @@ static bool same_form(const Tensor *a, const Tensor *b)
     return same;
 }
 
-static void read_instead(Expr *e, const Tensor *copy, Tensor *from)
+/* instead: by tensor id, which to read in its place */
+static void read_instead(Expr *e, Tensor *const *instead)
 {
-    if (e->op == OP_LOAD && e->access.tensor == copy)
-        e->access.tensor = from;
+    if (e->op == OP_LOAD && instead[e->access.tensor->id])
+        e->access.tensor = instead[e->access.tensor->id];
     for (int i = 0; i < op_info[e->op].arity; i++)
-        read_instead(e->arg[i], copy, from);
+        read_instead(e->arg[i], instead);
 }
 
-static void note_member(const Access *access, void *touched)
+typedef struct Meeting {
+    const Pass *pass;
+    const Tensor *copy, *root;
+    bool copy_touched, root_touched;
+} Meeting;
+
+static void note_member(const Access *access, void *context)
 {
-    ((bool *)touched)[access->tensor->id] = true;
+    Meeting *meeting = context;
+    meeting->copy_touched |= access->tensor == meeting->copy;
+    meeting->root_touched |= access->tensor != meeting->copy && meeting->pass->root[access->tensor->id] == meeting->root;
+}
+
+typedef struct Readers { /* by tensor id: the first statements of the layers, in one direction, that touch it */
+    Statement ***list;
+    int *n;
+    Statement *layer;
+} Readers;
+
+static void note_reader(const Access *access, void *context)
+{
+    Readers *readers = context;
+    int t = access->tensor->id, n = readers->n[t];
+    if (n && readers->list[t][n - 1] == readers->layer)
+        return;
+    if ((n & (n - 1)) == 0) { /* full: twice the room */
+        Statement **old = readers->list[t];
+        readers->list[t] = NEW_ARRAY(Statement *, n ? 2 * n : 1);
+        if (n)
+            memcpy(readers->list[t], old, (size_t)n * sizeof *old);
+    }
+    readers->list[t][readers->n[t]++] = readers->layer;
+}
+
+static bool same_function(const Statement *a, const Statement *b)
+{
+    return a->layer == b->layer && a->backward == b->backward;
+}
+
+static Readers find_readers(const Prog *prog)
+{
+    Readers readers = {NEW_ARRAY(Statement **, prog->ntensors), NEW_ARRAY(int, prog->ntensors), prog->statements};
+    for (Statement *s = prog->statements; s; s = s->next) {
+        readers.layer = same_function(s, readers.layer) ? readers.layer : s;
+        note_reader(&s->out, &readers);
+        visit_loads(s->rhs, note_reader, &readers);
+    }
+    return readers;
 }
 
 /* Would a layer, in one direction, get the same memory under two names? Then C may not promise that they are apart. */
-static bool meets_itself(const Pass *pass, const Statement *move)
+static bool meets_itself(const Pass *pass, const Readers *readers, const Statement *move)
 {
     const Tensor *copy = move->out.tensor, *root = pass->root[move->rhs->access.tensor->id];
-    for (const Statement *s = pass->prog->statements, *end; s; s = end) {
-        bool *touched = NEW_ARRAY(bool, pass->prog->ntensors);
-        for (end = s; end && end->layer == s->layer && end->backward == s->backward; end = end->next)
-            if (end != move) {
-                note_member(&end->out, touched);
-                visit_loads(end->rhs, note_member, touched);
+    for (int i = 0; i < readers->n[copy->id]; i++) {
+        const Statement *first = readers->list[copy->id][i];
+        Meeting meeting = {pass, copy, root, false, false};
+        for (const Statement *s = first; s && same_function(s, first); s = s->next)
+            if (s != move) {
+                note_member(&s->out, &meeting);
+                visit_loads(s->rhs, note_member, &meeting);
             }
-        if (!touched[copy->id])
-            continue;
-        for (const Tensor *t = pass->prog->tensors; t; t = t->next)
-            if (touched[t->id] && t != copy && pass->root[t->id] == root)
-                return true;
+        if (meeting.copy_touched && meeting.root_touched)
+            return true;
     }
     return false;
 }
@@ -83,28 +127,31 @@ void share_moves(Pass *pass)
         pass->root[t->id] = t;
     for (const Statement *s = prog->statements; s; s = s->next)
         definitions[s->out.tensor->id]++;
+    Tensor **instead = NEW_ARRAY(Tensor *, prog->ntensors);
     for (Statement **link = &prog->statements; *link;) {
         const Statement *s = *link;
+        read_instead(s->rhs, instead);
         if (is_move(s) && definitions[s->out.tensor->id] == 1 && same_form(s->out.tensor, s->rhs->access.tensor)) {
             *link = s->next;
-            for (Statement *reader = s->next; reader; reader = reader->next)
-                read_instead(reader->rhs, s->out.tensor, s->rhs->access.tensor);
+            instead[s->out.tensor->id] = s->rhs->access.tensor;
         } else
             link = &(*link)->next;
     }
+    const Readers readers = find_readers(prog);
     for (const Statement *s = prog->statements; s; s = s->next)
-        if (is_move(s) && definitions[s->out.tensor->id] == 1 && !meets_itself(pass, s))
+        if (is_move(s) && definitions[s->out.tensor->id] == 1 && !meets_itself(pass, &readers, s))
             pass->root[s->out.tensor->id] = pass->root[s->rhs->access.tensor->id];
+    pass->shared = NEW_ARRAY(bool, prog->ntensors);
+    for (const Tensor *t = prog->tensors; t; t = t->next)
+        if (pass->root[t->id] != t)
+            pass->shared[t->id] = pass->shared[pass->root[t->id]->id] = true;
 }
 
 /* ---- Offsets --------------------------------------------------------------------------------------------- */
 
 const Buffer *buffer_of(const Pass *pass, const Tensor *tensor)
 {
-    for (const Buffer *b = pass->buffers; b; b = b->next)
-        if (b->tensor == pass->root[tensor->id])
-            return b;
-    return NULL;
+    return pass->buffer[pass->root[tensor->id]->id];
 }
 
 static bool meet(const Buffer *a, const Buffer *b)
@@ -112,24 +159,13 @@ static bool meet(const Buffer *a, const Buffer *b)
     return a->begin <= b->end && b->begin <= a->end;
 }
 
-static int by_offset(const void *a, const void *b)
+/* The first gap that is wide enough among the buffers alive at the same time; those placed stand in the order of their offsets. */
+static int64_t lowest_offset(const Buffer *const *placed, int n, const Buffer *buffer)
 {
-    int64_t x = (*(const Buffer *const *)a)->offset, y = (*(const Buffer *const *)b)->offset;
-    return (x > y) - (x < y);
-}
-
-/* The first gap that is wide enough among the buffers alive at the same time; `alive` is room for them. */
-static int64_t lowest_offset(Buffer *const *placed, int n, const Buffer *buffer, const Buffer **alive)
-{
-    int count = 0;
-    for (int i = 0; i < n; i++)
-        if (meet(placed[i], buffer))
-            alive[count++] = placed[i];
-    qsort(alive, (size_t)count, sizeof *alive, by_offset);
     int64_t offset = 0;
-    for (int i = 0; i < count && alive[i]->offset < offset + buffer->size; i++)
-        if (alive[i]->offset + alive[i]->size > offset)
-            offset = alive[i]->offset + alive[i]->size;
+    for (int i = 0; i < n && placed[i]->offset < offset + buffer->size; i++)
+        if (placed[i]->offset + placed[i]->size > offset && meet(placed[i], buffer))
+            offset = placed[i]->offset + placed[i]->size;
     return offset;
 }
 
@@ -180,10 +216,14 @@ static void sort_by_size(Buffer **order, int n)
 /* Each gets an offset, in that order; how many floats they take together. */
 static int64_t place_in_order(Buffer **order, int n)
 {
-    const Buffer **alive = NEW_ARRAY(const Buffer *, n);
+    const Buffer **placed = NEW_ARRAY(const Buffer *, n);
     int64_t floats = 0;
     for (int i = 0; i < n; i++) {
-        order[i]->offset = lowest_offset(order, i, order[i], alive);
+        order[i]->offset = lowest_offset(placed, i, order[i]);
+        int at = i;
+        for (; at > 0 && placed[at - 1]->offset > order[i]->offset; at--)
+            placed[at] = placed[at - 1];
+        placed[at] = order[i];
         if (order[i]->offset + order[i]->size > floats)
             floats = order[i]->offset + order[i]->size;
     }
@@ -258,7 +298,7 @@ static Buffer *new_buffer(Pass *pass, Buffer ***end, Tensor *tensor, int begin)
 void place(Pass *pass, int lanes)
 {
     int ntensors = pass->prog->ntensors, n = 0, call = 0;
-    Buffer **by_id = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors), **end = NULL;
+    Buffer **by_id = pass->buffer = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors), **end = NULL;
     const Group *group_of = find_groups(pass);
     bool weights = works_beforehand(pass);
     for (Tensor *t = pass->prog->tensors; t; t = t->next)

@@ -182,13 +182,11 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
     k->terms = box_volume(k->body ? k->body : k->first);
     k->regions = NULL;
     k->straight = unroll == UNROLL_FULL;
-    Region *regions;
     bool partition = true;
-    if (k->body && split_regions(k->body, target->lanes, 0, &regions, &partition)) {
+    int64_t inside = k->body ? points_inside(k->body) : -1;
+    if (inside >= 0) {
         double cycles = 0;
-        k->terms = 0;
-        for (const Region *r = regions; r; r = r->next)
-            k->terms += region_volume(r, k->body);
+        k->terms = inside;
         if (tiles && gathers(k->body))
             k->regions = best_split(k->body, target, &partition, &cycles);
     }
@@ -200,7 +198,8 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->regions = NULL;
     if (k->regions && !partition && k->first && k->body) {
         Kernel *before = NEW(Kernel);
-        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .row = -1, .blocks = k->blocks, .joins = k->joins};
+        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .row = -1, .blocks = k->blocks, .joins = k->joins,
+                           .compact = k->compact};
         k->first = NULL;
         k->joins = k->blocks;
         finish_kernel(k, unroll, target);
@@ -450,6 +449,34 @@ static double samples_at_once(const Pass *pass, const Function *f)
     return pass->samples ? (double)batch / (double)((batch + samples - 1) / samples) : (double)samples;
 }
 
+static double text_of(const Kernel *kernels)
+{
+    double bytes = 0;
+    for (const Kernel *k = kernels; k; k = k->next)
+        bytes += text_of_tiles(k);
+    return bytes;
+}
+
+/* Where a function has so many regions or statements that its tiles would be out of proportion to what it does, the taps stay
+ * loops, or it gets plain loops with tests. The reason; NULL: all is well. No layer of some 80 networks comes near the limit. */
+static const char *keep_in_proportion(const Pass *pass, Function *f, Statement *begin, const Statement *end)
+{
+    enum { MOST_TEXT = 110000 };
+    double bytes = text_of(f->kernels);
+    if (bytes <= MOST_TEXT)
+        return NULL;
+    const char *too_large = format("written out it would be some %.0f kB of C", bytes / 1000);
+    Kernel *kernels = make_kernels(pass, begin, end);
+    for (Kernel *k = kernels; k; k = k->next)
+        k->compact = true;
+    f->kernels = finish_kernels(kernels, UNROLL_TILE, pass->target);
+    if (text_of(f->kernels) <= MOST_TEXT)
+        return format("%s, so taps are loops", too_large);
+    f->unroll = UNROLL_NONE;
+    f->kernels = finish_kernels(make_kernels(pass, begin, end), UNROLL_NONE, pass->target);
+    return format("%s, so it is plain loops", too_large);
+}
+
 static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
 {
     Function *f = NEW(Function);
@@ -461,6 +488,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL; /* and not worth straight-line code */
     f->unroll = wish == UNROLL_AUTO || beforehand ? UNROLL_TILE : wish;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, pass->target);
+    const char *too_large = f->unroll == UNROLL_TILE ? keep_in_proportion(pass, f, begin, end) : NULL;
     f->terms = count_terms(f->kernels, f->unroll);
     f->why = beforehand || (wish == UNROLL_AUTO && f->per_call) ? "too rare for full"
              : wish == UNROLL_AUTO && pass->samples ? "lanes over samples" : "as told";
@@ -470,6 +498,8 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         f->why = format("%s points are too many for full", thousands(f->terms));
     if (wish == UNROLL_AUTO && !f->per_call && !pass->samples && small)
         f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, pass->target);
+    if (too_large)
+        f->why = too_large;
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
             f->macs += k->body->macs ? k->body->macs : (f->backward ? k->terms : box_volume(k->body)) / samples_of(pass);
@@ -503,43 +533,69 @@ static bool may_be_full(const Function *f, int64_t terms)
     return sums && !weights_used_once(f);
 }
 
+typedef struct Candidate { /* a function, written out */
+    Function *function;
+    int64_t terms, bytes;
+    double cycles, gain; /* for each byte */
+    bool may, pays;
+} Candidate;
+
+static Candidate candidate_of(const Pass *pass, Function *f)
+{
+    Candidate c = {.function = f, .terms = count_terms(f->straight, UNROLL_FULL), .bytes = bytes_of(f->straight)};
+    c.cycles = straight_cycles(f->straight, c.terms, pass->target);
+    c.gain = (f->cycles - c.cycles) / (double)c.bytes;
+    c.may = may_be_full(f, c.terms);
+    c.pays = least_gain * c.cycles <= f->cycles;
+    return c;
+}
+
+static const char *reason_of(const Candidate *c, int64_t room)
+{
+    const char *cycles_of_both = format("tile %.0f, full %.0f", c->function->cycles, c->cycles);
+    if (!c->pays)
+        return format("%s: too little gained", cycles_of_both);
+    if (c->may && c->bytes <= room)
+        return cycles_of_both;
+    return format("%s, but %s", cycles_of_both, c->bytes > ROOM_FOR_FULL ? "too large" : c->may ? "others take the room"
+                  : weights_used_once(c->function) ? "samples go together" : "loops do as well");
+}
+
+static void write_out(const Candidate *c, int64_t room)
+{
+    Function *f = c->function;
+    f->why = reason_of(c, room);
+    f->unroll = UNROLL_FULL;
+    f->kernels = f->straight;
+    f->straight = NULL;
+    f->terms = c->terms;
+    f->cycles = c->cycles;
+}
+
 static void write_out_what_pays(const Pass *pass)
 {
     int64_t room = ROOM_FOR_FULL;
+    int n = 0;
+    for (Function *f = pass->functions; f; f = f->next)
+        n += f->straight != NULL;
+    Candidate *candidates = NEW_ARRAY(Candidate, n);
+    n = 0;
+    for (Function *f = pass->functions; f; f = f->next)
+        if (f->straight)
+            candidates[n++] = candidate_of(pass, f);
     for (;;) {
-        Function *best = NULL;
-        double most = 0, cycles = 0;
-        int64_t least = 0, size = 0;
-        for (Function *f = pass->functions; f; f = f->next) {
-            if (!f->straight)
-                continue;
-            int64_t terms = count_terms(f->straight, UNROLL_FULL), bytes = bytes_of(f->straight);
-            double straight = straight_cycles(f->straight, terms, pass->target), gain = (f->cycles - straight) / (double)bytes;
-            const char *cycles_of_both = format("tile %.0f, full %.0f", f->cycles, straight);
-            f->why = format("%s: too little gained", cycles_of_both);
-            if (least_gain * straight > f->cycles)
-                continue;
-            bool may = may_be_full(f, terms);
-            f->why = may && bytes <= room ? cycles_of_both
-                     : format("%s, but %s", cycles_of_both, bytes > ROOM_FOR_FULL ? "too large" : may ? "others take the room"
-                              : weights_used_once(f) ? "samples go together" : "loops do as well");
-            if (!may || bytes > room || gain <= most)
-                continue;
-            best = f;
-            most = gain;
-            least = terms;
-            size = bytes;
-            cycles = straight;
-        }
+        const Candidate *best = NULL;
+        for (const Candidate *c = candidates; c < candidates + n; c++)
+            if (c->function->straight && c->pays && c->may && c->bytes <= room && c->gain > (best ? best->gain : 0))
+                best = c;
         if (!best)
-            return;
-        room -= size;
-        best->unroll = UNROLL_FULL;
-        best->kernels = best->straight;
-        best->straight = NULL;
-        best->terms = least;
-        best->cycles = cycles;
+            break;
+        write_out(best, room);
+        room -= best->bytes;
     }
+    for (int i = 0; i < n; i++)
+        if (candidates[i].function->straight)
+            candidates[i].function->why = reason_of(&candidates[i], room);
 }
 
 /* ---- Samples together ----------------------------------------------------------------------------------------------
@@ -741,46 +797,33 @@ static char *signature(const Function *f, int lanes)
 
 /* ---- Passes ------------------------------------------------------------------------------------------------------------ */
 
-static bool is_taken(const Plan *plan, const Pass *pass, const char *name)
+typedef struct Taken {
+    Map *names;          /* in net.c */
+    Map *code;           /* by signature: the first function of that code */
+} Taken;
+
+static Taken taken_by(const Plan *plan, const Pass *forward)
 {
     static const char *const reserved[] = {"init", "forward", "backward", "model", "tensors", "model_forward",
                                            "model_backward", "model_set_rng", "prepare", "model_prepare", "is_prepared"};
+    Taken taken = {new_map(), new_map()};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (!strcmp(name, format("%s_%s", plan->prefix, reserved[i])))
-            return true;
-    for (const Function *f = plan->forward.functions; f; f = f->next)
-        if (!strcmp(name, f->name))
-            return true;
-    for (const Function *f = pass->functions; f && f->name; f = f->next)
-        if (!strcmp(name, f->name))
-            return true;
-    return false;
+        map_set(taken.names, format("%s_%s", plan->prefix, reserved[i]), &taken);
+    for (Function *f = plan->forward.functions; f; f = f->next)
+        map_set(taken.names, f->name, f);
+    for (Function *f = forward ? forward->functions : NULL; f; f = f->next)
+        if (!f->twin)
+            map_set(taken.code, f->signature, f);
+    return taken;
 }
 
 /* The function's name in net.c; a label may ask for one that is taken. */
-static const char *function_name(const Plan *plan, const Pass *pass, const Function *f, const char *direction)
+static const char *function_name(const Taken *taken, const Function *f, const char *direction)
 {
     const char *first = format("%s_%s", c_name(f->layer->name), direction), *name = first;
-    for (int number = 2; is_taken(plan, pass, name); number++)
+    for (int number = 2; map_find(taken->names, name); number++)
         name = format("%s%d", first, number);
     return name;
-}
-
-static const Function *same_layer(const Pass *forward, const Function *f)
-{
-    for (const Function *other = forward ? forward->functions : NULL; other && !f->backward; other = other->next)
-        if (other->layer == f->layer && !other->per_call)
-            return other;
-    return NULL;
-}
-
-/* A function before f, of this pass or of the one before, that is the same code. */
-static const Function *same_code(const Pass *pass, const Function *f)
-{
-    for (const Function *other = pass ? pass->functions : NULL; other; other = other->next)
-        if (!other->twin && !strcmp(other->signature, f->signature))
-            return other;
-    return NULL;
 }
 
 static bool makes_gradient(const Statement *s)
@@ -828,21 +871,17 @@ static const char *purpose_name(const Function *f)
 
 static void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
 {
-    Function *all = pass->functions, **last = &pass->functions;
-    pass->functions = NULL; /* those named so far */
-    for (Function *f = all, *next; f; f = next) {
-        next = f->next;
-        f->next = NULL;
+    const Taken taken = taken_by(plan, forward);
+    for (Function *f = pass->functions; f; f = f->next) {
         f->signature = signature(f, pass->target->lanes);
-        f->twin = same_code(forward, f);
-        if (!f->twin)
-            f->twin = same_code(pass, f);
-        bool forward_too = !f->per_call && same_layer(forward, f);
+        f->twin = map_find(taken.code, f->signature);
+        bool forward_too = forward && !f->backward && !f->per_call && forward->of_layer[2 * f->layer->id];
         const char *direction = f->per_call || adds_up(f) ? purpose_name(f)
                                 : f->backward ? part_name(f) : forward_too ? "training" : "forward";
-        f->name = f->twin ? f->twin->name : function_name(plan, pass, f, direction);
-        *last = f;
-        last = &f->next;
+        f->name = f->twin ? f->twin->name : function_name(&taken, f, direction);
+        map_set(taken.names, f->name, f);
+        if (!f->twin)
+            map_set(taken.code, f->signature, f);
     }
 }
 
@@ -937,6 +976,33 @@ static void note_overruns(const Pass *pass, const Function *f)
         }
 }
 
+static void note_hosted(Pass *pass, const Function *f, const Statement *s)
+{
+    const Function **host = &pass->host[2 * s->layer->id + s->backward];
+    if (!*host)
+        *host = f;
+}
+
+/* Which functions work for a layer. */
+static void find_layers_functions(Pass *pass, int nlayers)
+{
+    Function **last = NEW_ARRAY(Function *, 2 * (nlayers + 1));
+    pass->of_layer = NEW_ARRAY(const Function *, 2 * (nlayers + 1));
+    pass->host = NEW_ARRAY(const Function *, 2 * (nlayers + 1));
+    for (Function *f = pass->functions; f; f = f->next) {
+        int at = 2 * f->layer->id + f->backward;
+        if (!f->per_call) {
+            *(last[at] ? &last[at]->same_layer : &pass->of_layer[at]) = f;
+            last[at] = f;
+        }
+        Statement **part[MAX_PARTS];
+        int n;
+        for (Kernel *k = f->per_call ? NULL : f->kernels; k; k = k->next)
+            for (parts_of(k, part, &n); n--;)
+                note_hosted(pass, f, *part[n]);
+    }
+}
+
 /* The pass of a Prog that is laid out already. */
 static Pass make_pass(const Plan *plan, Prog *prog, const Target *target, int64_t samples, const Pass *forward)
 {
@@ -975,6 +1041,7 @@ static Pass make_pass(const Plan *plan, Prog *prog, const Target *target, int64_
         f->brief = f->unroll != UNROLL_NONE && !f->per_call && !f->batched && f->terms <= BRIEF_POINTS * samples_of(&pass)
                    && f->cycles <= BRIEF_CYCLES;
     }
+    find_layers_functions(&pass, plan->net->nlayers);
     name_functions(plan, &pass, forward);
     place(&pass, target->lanes);
     return pass;

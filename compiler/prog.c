@@ -325,6 +325,14 @@ Tensor *new_tensor(Prog *prog, TensorRole role, const char *name, bool per_sampl
     return prog->last_tensor = tensor;
 }
 
+Tensor *find_tensor(const Prog *prog, const char *name)
+{
+    for (Tensor *tensor = prog->names[hash_in_c(name)]; tensor; tensor = tensor->same_hash)
+        if (!strcmp(tensor->name, name))
+            return tensor;
+    return NULL;
+}
+
 int shape_dims(Shape shape, int64_t dim[MAX_RANK])
 {
     dim[0] = shape.c;
@@ -377,10 +385,10 @@ Tensor *shared_part_of(Prog *prog, const char *part, int rank, const int64_t *di
 Tensor *find_part(Prog *prog, const char *part)
 {
     const char *name = format("%s.%s", prog->layer->name, part);
-    for (Tensor *tensor = prog->tensors; tensor; tensor = tensor->next)
-        if (!strcmp(tensor->name, name))
-            return tensor;
-    bug("there is no %s", name);
+    Tensor *tensor = find_tensor(prog, name);
+    if (!tensor)
+        bug("there is no %s", name);
+    return tensor;
 }
 
 Tensor *constant_tensor(Prog *prog, const char *part, int rank, const int64_t *dim, const double *data)

@@ -362,6 +362,8 @@ static Value *new_value(Net *net, Layer *producer)
     return value;
 }
 
+enum { MOST_LAYERS = 5000 }; /* a few of the largest kinds take a millisecond and half a megabyte each */
+
 /* The tensors that the statement names. */
 static bool find_inputs(const Scope *scope, Layer *layer)
 {
@@ -398,7 +400,12 @@ static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
                  layer->kind->name, MOST_ELEMENTS);
         return false;
     }
+    if (net->nlayers == MOST_LAYERS) {
+        error_at(layer->loc, "the network is too large: it has more than %d layers", MOST_LAYERS);
+        return false;
+    }
     net->out = layer->out;
+    layer->id = net->nlayers++;
     if (net->last)
         net->last->next = layer;
     else
@@ -534,6 +541,7 @@ static bool follow_loss(Net *net, Layer *loss)
                    "%s expects logits or a %s before it, but %s gives probabilities, which it takes for logits",
                    loss->kind->name, loss->kind->absorbs, last->name);
     net->loss = loss;
+    loss->id = net->nlayers;
     net->loss_in = loss->in = absorbs ? last->in : net->out;
     loss->name = "loss"; /* its tensors are called by it, so no layer may be */
     for (const Layer *layer = net->layers; layer; layer = layer->next)

@@ -24,18 +24,27 @@ typedef struct Conditions {
     bool possible;
 } Conditions;
 
+static int64_t floor_divide(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
 /* The values of j (or just whether any) for which the condition holds at i = value. */
 static void range_at(const Condition *c, int64_t value, int64_t extent, int64_t *begin, int64_t *count)
 {
-    *begin = *count = 0;
-    for (int64_t j = 0; j < extent; j++) {
-        int64_t at = c->a * value + c->b * j + c->c;
-        if (at >= 0 && at < c->size) {
-            if (!*count)
-                *begin = j;
-            ++*count;
-        }
+    const int64_t base = c->a * value + c->c;
+    int64_t first = 0, last = base >= 0 && base < c->size ? extent - 1 : -1;
+    if (c->b > 0) {
+        first = floor_divide(-base + c->b - 1, c->b);
+        last = floor_divide(c->size - 1 - base, c->b);
+    } else if (c->b < 0) {
+        first = floor_divide(base - c->size - c->b, -c->b);
+        last = floor_divide(base, -c->b);
     }
+    first = first > 0 ? first : 0;
+    last = last < extent - 1 ? last : extent - 1;
+    *count = last >= first ? last - first + 1 : 0;
+    *begin = *count ? first : 0;
 }
 
 static Condition exchanged(Condition c)
@@ -123,6 +132,42 @@ bool needs_guard(const Statement *s)
     return conditions.n || !conditions.possible;
 }
 
+/* How many parts a condition makes of a region, and how many pairs of its indices fulfil it. */
+static int64_t count_parts(const Statement *s, const Condition *c, int64_t *pairs)
+{
+    int64_t others = c->j < 0 ? 1 : s->extent[c->j], parts = 0, begin, count, last_begin = -1, last_count = -1;
+    *pairs = 0;
+    for (int64_t i = 0; i < s->extent[c->i]; i++) {
+        range_at(c, i, others, &begin, &count);
+        bool same = i && count == last_count && (!count || begin == last_begin);
+        parts += !same && (count || c->i < output_indices(s));
+        *pairs += count;
+        last_begin = begin;
+        last_count = count;
+    }
+    return parts;
+}
+
+int64_t points_inside(const Statement *s)
+{
+    Conditions conditions = conditions_of(s, 1, 0);
+    bool free[MAX_INDEX];
+    int64_t points = 1, pairs;
+    for (int i = 0; i < s->nindex; i++)
+        free[i] = true;
+    for (int k = 0; k < conditions.n; k++) {
+        const Condition *c = &conditions.list[k];
+        count_parts(s, c, &pairs);
+        points *= pairs;
+        free[c->i] = false;
+        if (c->j >= 0)
+            free[c->j] = false;
+    }
+    for (int i = 0; i < s->nindex; i++)
+        points *= free[i] ? s->extent[i] : 1;
+    return conditions.possible ? points : -1;
+}
+
 /* Replaces each region by its parts under one condition. */
 static Region *cut(Region *regions, const Statement *s, const Condition *c)
 {
@@ -163,6 +208,13 @@ bool split_regions(const Statement *s, int lanes, unsigned exchange, Region **re
     *partition = true;
     if (!conditions.possible || exchange >> conditions.n || (exchange && s->store != STORE_ADD))
         return false;
+    int64_t parts = 1, pairs;
+    for (int k = 0; k < conditions.n && parts && parts <= MOST_REGIONS; k++)
+        parts *= count_parts(s, &conditions.list[k], &pairs);
+    if (parts == 0 || parts > MOST_REGIONS) {
+        *partition = false;
+        return true;
+    }
     Region *all = NEW(Region);
     for (int i = 0; i < s->nindex; i++)
         all->count[i] = s->extent[i];

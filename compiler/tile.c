@@ -700,7 +700,7 @@ void choose_tiles(Kernel *k, const Target *target)
         if (r->empty)
             continue;
         Model m = {k, s, r, target, output_indices(s), k->body && is_contraction(k->body)};
-        bool main = 4 * region_volume(r, s) >= largest;
+        bool main = 4 * region_volume(r, s) >= largest && !k->compact;
         int lane = target->lanes > 1 ? choose_lane(k, r) : -1;
         if (k->body && is_transform(s)) {
             r->tile = transform_tile(k, r, target, lane);
@@ -724,6 +724,23 @@ void choose_tiles(Kernel *k, const Target *target)
         } else
             choose_block(&m, &r->tile);
     }
+}
+
+double text_of_tiles(const Kernel *k)
+{
+    static const double bytes_a_region = 400, bytes_a_point = 50;
+    const Statement *s = statement_of(k);
+    double bytes = 0;
+    for (const Region *r = k->regions; r; r = r->next) {
+        double points = r->empty ? 0 : (double)r->tile.parts;
+        for (int i = 0; i < s->nindex && !is_transform(s); i++) {
+            const int64_t factor = r->tile.factor[i], count = r->tile.lane == i ? r->count[i] / r->tile.width : r->count[i];
+            bool rest = count > factor && count % factor; /* a tile of its own at the end */
+            points *= (r->tile.unrolled[i] ? (double)r->count[i] : (double)factor) * (rest ? 1.5 : 1);
+        }
+        bytes += bytes_a_region + bytes_a_point * points;
+    }
+    return bytes;
 }
 
 /* What each output costs where regions add to it in memory: its first value, and what could have followed in a register. */

@@ -248,11 +248,11 @@ static Statement *fresh_statement(const Rewrite *r)
 static Tensor *matrix(Prog *prog, const Filter *f, const char *part, const double *data, int rows, int columns)
 {
     const char *name = format("winograd%d.%s", f->results, part);
-    for (Tensor *t = prog->tensors; t; t = t->next)
-        if (t->role == TENSOR_CONSTANT && !strcmp(t->name, name))
-            return t;
+    Tensor *t = find_tensor(prog, name);
+    if (t && t->role == TENSOR_CONSTANT)
+        return t;
     const int64_t dim[] = {rows, columns};
-    Tensor *t = new_tensor(prog, TENSOR_CONSTANT, name, false, 2, dim);
+    t = new_tensor(prog, TENSOR_CONSTANT, name, false, 2, dim);
     t->data = data;
     return t;
 }

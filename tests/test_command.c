@@ -568,9 +568,9 @@ static void unreadable_inputs(void)
     EXPECT(2, "cannot read", "", "-o", "x.c");
     fresh_folder();
     write_text("large.nn", "# ");
-    CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), (16 << 20) + 1), 0);
-    EXPECT(2, "larger than 16 MB", "large.nn");
-    CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), 16 << 20), 0);
+    CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), (4 << 20) + 1), 0);
+    EXPECT(2, "larger than 4 MB", "large.nn");
+    CU_ASSERT_EQUAL(truncate(in_scratch("large.nn"), 4 << 20), 0);
     EXPECT(1, "NUL byte", "--check", "large.nn");
 
     char text[60000];
@@ -823,6 +823,92 @@ static void long_texts(void)
     survives_repeated("input 1x8x8; ", "conv 2 k3 p1;", 300, "fc 2", "--unroll=none");
 }
 
+/* A run may take so much memory and processor time, several times what it needs: 0 written, or 1 an error at its place. */
+static void ends_soon(const char *what, const char *text)
+{
+    bool sanitized = strstr(nnc_path(), "sanitize"); /* which takes terabytes of addresses */
+    const char *limited = sanitized ? "ulimit -t 40 && exec \"$0\" large.nn" : "ulimit -v 2000000 && ulimit -t 20 && exec \"$0\" large.nn";
+    const char *const argv[] = {"sh", "-c", limited, nnc_path(), NULL};
+    fresh_folder();
+    write_text("large.nn", text);
+    process p = process_run(SCRATCH, argv, NULL, 0, NULL);
+    bool good = p.status == 0 || (p.status == 1 && strstr(p.err, "large.nn:"));
+    if (!good)
+        fprintf(stderr, "%s: status %d, %.300s\n", what, p.status, p.err);
+    CU_ASSERT_TRUE(good);
+    process_free(&p);
+}
+
+/* Texts that took minutes or gigabytes: each is compiled in little of both, or refused. */
+static void large_texts(void)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f;
+#define TEXT(what, print) (f = open_memstream(&text, &size), print, fclose(f), ends_soon(what, text), free(text))
+#define TIMES(n, print) for (int i = 0; i < (n); i++) print
+    TEXT("layers", ({fprintf(f, "input 4; batch 2\n"); TIMES(500, fprintf(f, "fc 4; relu\n"));}));
+    TEXT("more layers than there may be", ({fprintf(f, "input 4\n"); TIMES(20000, fprintf(f, "fc 4; relu\n"));}));
+    TEXT("a chain of blocks", ({fprintf(f, "input 4\nblock b0() { fc 2 }\n");
+         TIMES(20000, fprintf(f, "block b%d() { b%d() }\n", i + 1, i)); fprintf(f, "b20000()\n");}));
+    TEXT("blocks", ({fprintf(f, "input 4\n"); TIMES(90000, fprintf(f, "block b%d() { relu }\n", i)); fprintf(f, "b7(); fc 2\n");}));
+    TEXT("a label", ({fprintf(f, "input 4\n"); TIMES(1000000, fputc('x', f)); fprintf(f, ": fc 2\n");}));
+    TEXT("labels of add", ({fprintf(f, "input 4\nx: fc 4; add"); TIMES(1000000, fprintf(f, " x")); fprintf(f, "\n");}));
+    TEXT("arguments put in", ({fprintf(f, "input 4\nblock b(a) { add"); TIMES(500000, fprintf(f, " $a")); fprintf(f, " }\nb(x)\n");}));
+    TEXT("regions", fprintf(f, "input 1x40000x40000; conv 1 k20000 p9999\n"));
+    TEXT("residues", fprintf(f, "input 4x400x400; conv 4 k1; conv 4 k200 s200\n"));
+#undef TEXT
+#undef TIMES
+}
+
+static int draw(int least, int most)
+{
+    return least + rand() % (most - least + 1);
+}
+
+/* A convolution with much of what makes regions and statements: dilation, stride, padding. */
+static void print_layer(FILE *f)
+{
+    int kernel = draw(1, 7), stride = draw(1, 4), padding = draw(0, 8);
+    if (draw(0, 3))
+        fprintf(f, "conv %d k%d s%d p%d d%d\n", draw(1, 16), kernel, draw(0, 1) ? stride : 1, padding, draw(0, 1) ? draw(2, 8) : 1);
+    else
+        fprintf(f, "convtranspose %d k%d s%d p%d\n", draw(1, 8), kernel, stride, padding < kernel ? padding : kernel - 1);
+}
+
+/* What auto writes stays in proportion to the number of layers. It was 1.9 MB for the first network, up to 14 for others. */
+static void amount_of_code(void)
+{
+    enum { MOST_BYTES = 3 * 250000, NETWORKS = 16 }; /* of a layer: forward, input gradient, weight gradient */
+    unsigned seed = getenv("SEED") ? (unsigned)strtoul(getenv("SEED"), NULL, 10) : 1;
+    srand(seed);
+    for (int i = 0, written = 0; i < 10 * NETWORKS && written < NETWORKS; i++) {
+        char *text;
+        size_t size, length = 0;
+        int layers = i ? draw(1, 4) : 2;
+        FILE *f = open_memstream(&text, &size);
+        if (i == 0)
+            fprintf(f, "input 8x33x31; batch 2; conv 16 k3; conv 16 k3 p8 d8\n");
+        else
+            fprintf(f, "input %dx%dx%d; batch 2\n", draw(1, 8), draw(5, 40), draw(5, 40));
+        for (int n = 0; i && n < layers; n++)
+            print_layer(f);
+        fclose(f);
+        fresh_folder();
+        write_text("size.nn", text);
+        process p = nnc_run(SCRATCH, i % 2 ? "--target=scalar" : "--target=generic", "size.nn", NULL);
+        if (p.status == 0) { /* else a window is larger than what it slides over */
+            written++;
+            free(file_read(SCRATCH "/size.c", &length));
+        }
+        if (length > (size_t)MOST_BYTES * (size_t)layers)
+            fprintf(stderr, "SEED=%u: %zu bytes of C for %s\n", seed, length, text);
+        CU_ASSERT_TRUE(length <= (size_t)MOST_BYTES * (size_t)layers);
+        process_free(&p);
+        free(text);
+    }
+}
+
 void add_command_suite(void)
 {
     CU_Suite *suite = CU_add_suite("command", NULL, NULL);
@@ -846,6 +932,8 @@ void add_command_suite(void)
     CU_add_test(suite, "the same bytes", same_bytes);
     CU_add_test(suite, "hostile texts", fuzz);
     CU_add_test(suite, "long texts", long_texts);
+    CU_add_test(suite, "large texts", large_texts);
+    CU_add_test(suite, "how much C is written", amount_of_code);
 
     static const test_need sanitized = {has_fuzz_targets, "make SANITIZE=1 build/sanitize/nnc and SANITIZE=clang build/sanitize-clang/nnc", NULL};
     add_need("command", "no permission", &plain_user);
