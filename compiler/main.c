@@ -7,7 +7,7 @@
  *
  * The one idea: a stage that finds errors has reported them when it returns; main only stops.
  */
-#include "nnc.h"
+#include "back/back.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  *
  * The one idea: one table of options, which the parser, --help and "did you mean" all walk.
  */
-#include "nnc.h"
+#include "back/back.h"
 
 #include <ctype.h>
 #include <stdlib.h>

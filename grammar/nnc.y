@@ -19,7 +19,7 @@
 %parse-param {Parse *parse}
 
 %code requires {
-#include "nnc.h"
+#include "front/front.h"
 
 /* The braces that are open. */
 typedef struct Brace {

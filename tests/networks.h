@@ -7,7 +7,7 @@
 #ifndef NETWORKS_H
 #define NETWORKS_H
 
-#include "nnc.h"
+#include "back/back.h"
 
 /* The network of a text, which has passed the verifiers; NULL: it is refused. Lives until free_all. */
 Net *network_of(const char *text, const Options *);

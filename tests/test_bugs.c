@@ -14,7 +14,7 @@
  *                           in each other unroll mode for one of them, with a full batch and with a part of one
  *
  * With UPDATE=1 in the environment (`make golden`) .err and .warn are rewritten. */
-#include "nnc.h"
+#include "back/back.h"
 #include "generated.h"
 #include "golden.h"
 #include "networks.h"

@@ -4,7 +4,7 @@
  * appear whole or not at all, the same bytes each time; and hostile texts, made by a seeded fuzzer out of good
  * ones, for which nothing but the statuses 0, 1 and 2 will do. The fuzzer runs in turn the builds with the sanitizers of
  * both compilers. */
-#include "nnc.h"
+#include "back/back.h"
 #include "process.h"
 #include "suites.h"
 

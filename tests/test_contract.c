@@ -4,7 +4,7 @@
  * NDEBUG leaves nothing of it. What has no part in the loss has a gradient of exactly 0. The head of net.c says of each layer
  * where it runs. */
 #include "generated.h"
-#include "nnc.h"
+#include "back/back.h"
 #include "process.h"
 #include "suites.h"
 

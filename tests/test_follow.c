@@ -9,7 +9,7 @@
  * than a tile holds; losses, normalisations, poolings. Numbers are drawn once as they come and then so that the logits lie around
  * -1000, 1000 or both, where exp without the maximum taken away would give infinity or nothing. A label that is no class makes
  * the loss NaN, and so does a NaN among what comes in, but where a pooling leaves it out. Padding of gradients is 0. */
-#include "nnc.h"
+#include "back/back.h"
 #include "generated.h"
 #include "networks.h"
 #include "suites.h"

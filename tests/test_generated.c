@@ -12,7 +12,7 @@
  *
  * The rest is about the C itself: sanitizers that watch exact-size buffers, no loops in straight-line code, no backward
  * pass under --inference, headers that C++ reads. */
-#include "nnc.h"
+#include "back/back.h"
 #include "generated.h"
 #include "networks.h"
 #include "process.h"

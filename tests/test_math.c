@@ -6,7 +6,7 @@
  * floats, for vectors of all lengths, and, where qemu-aarch64 and a cross compiler are installed, on another machine.
  *
  * make does the work, on all cores: for each row of builds a program and what it printed. */
-#include "nnc.h"
+#include "back/back.h"
 #include "process.h"
 #include "suites.h"
 

@@ -20,7 +20,7 @@
  * the first two aren't compared.
  *
  * Then the tables are held against the sources, and the other examples are run as users run them. */
-#include "nnc.h"
+#include "back/back.h"
 #include "nn.h"
 #include "process.h"
 #include "suites.h"

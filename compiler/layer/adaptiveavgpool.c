@@ -3,7 +3,7 @@
  *
  * With g the greatest common divisor of n and m the same windows come again after every m / g outputs and n / g
  * inputs, so there are m / g statements, and only one where n is a multiple of m. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"SIZE", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "size"},

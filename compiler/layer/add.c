@@ -1,5 +1,5 @@
 /* add: the sum of tensors of one shape. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"L", PARAM_LABELS, true, NULL, 1, 15, NULL, "label"},

@@ -1,6 +1,6 @@
 /* avgpool: AvgPool2d. The mean of each window; with countpad the padding counts as zeros, without it only the
  * elements inside the input count, so that windows at the border divide by less. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"k", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "kernel size"},

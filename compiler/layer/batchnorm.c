@@ -14,7 +14,7 @@
  * as in PyTorch: what rounding leaves instead, an optimizer like Adam makes whole steps of. With d = d_out
  *
  *     d_in = weight scale (d - mean of d - n (mean of d n)) */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"eps", PARAM_NUMBER, false, "1e-5", 0, 1e30, NULL, "added to the variance"},

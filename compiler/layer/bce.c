@@ -5,7 +5,7 @@
  *
  * with p the posweight, which without it is 1. After sigmoid it takes sigmoid's input and so is BCELoss without its
  * overflow. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"posweight", PARAM_NUMBERS, false, "1", 0, 1e30, NULL, "weight of the positive answers"},

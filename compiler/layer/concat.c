@@ -1,5 +1,5 @@
 /* concat: tensors one behind the other, along channels (features where they are flat). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"L", PARAM_LABELS, true, NULL, 1, 48, NULL, "label"},

@@ -4,7 +4,7 @@
  *
  * with c over the channels of o's group. Zero padding is said by the accesses that fall outside; every other
  * padding is a tensor of its own, filled by moves of rectangles, so that its gradient needs nothing special. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "output channels, or input->output"},

@@ -3,7 +3,7 @@
  *     out[o, y s + ky - p, x s + kx - p] += weight[c, o, ky, kx] in[c, y, x]        out[o] begins as bias[o]
  *
  * with o and c in the same group. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "output channels, or input->output"},

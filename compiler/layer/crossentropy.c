@@ -12,7 +12,7 @@
  * class makes the loss NaN. */
 #include <math.h>
 
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"smooth", PARAM_NUMBER, false, "0", 0, 1, NULL, "share of the target that all classes get alike"},

@@ -1,6 +1,6 @@
 /* dropout: in training each element becomes 0 with probability P, else is divided by 1 - P; in inference
  * nothing happens. Numbers are drawn by position, so the backward pass draws the forward pass's again. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"P", PARAM_NUMBER, true, "0.5", 0, 1, NULL, "probability"},

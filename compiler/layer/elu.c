@@ -2,7 +2,7 @@
  *
  * Near 0 that difference would lose its digits, so it is written tanh(x/2) (exp(x) + 1). The gradient below 0 is
  * alpha exp(x) = out + alpha. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"ALPHA", PARAM_NUMBER, true, "1", -1e30, 1e30, NULL, "alpha"},

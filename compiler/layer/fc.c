@@ -5,7 +5,7 @@
  * with i the number of an element in C, H, W order. */
 #include <string.h>
 
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "output features, or input->output"},

@@ -1,5 +1,5 @@
 /* flatten: CxHxW becomes the N = C H W numbers, in that order. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

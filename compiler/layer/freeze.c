@@ -1,5 +1,5 @@
 /* freeze: what stands before it does not learn, so the backward pass ends there. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

@@ -1,5 +1,5 @@
 /* from: a named tensor becomes the current one, so that what follows is a branch that starts there. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"L", PARAM_LABELS, true, NULL, 1, 1, NULL, "label"},

@@ -5,7 +5,7 @@
  * or its approximation x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), here written x sigmoid(2 u). */
 #include <math.h>
 
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"tanh", PARAM_FLAG, false, "false", 0, 1, NULL, "the approximation by tanh"},

@@ -1,5 +1,5 @@
 /* globalavgpool: the mean over height and width; C numbers remain. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

@@ -1,5 +1,5 @@
 /* hardsigmoid: x/6 + 1/2, but at least 0 and at most 1 (Hardsigmoid). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

@@ -1,5 +1,5 @@
 /* hardswish: x times hardsigmoid(x), in pieces (Hardswish). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

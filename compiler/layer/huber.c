@@ -1,7 +1,7 @@
 /* huber: HuberLoss, the mean over all elements of
  *
  *     d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)        with d = in - target */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"DELTA", PARAM_NUMBER, true, "1", -1e30, 1e30, NULL, "delta"},

@@ -1,5 +1,5 @@
 /* l1: L1Loss, the mean of |in - target| over all elements. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

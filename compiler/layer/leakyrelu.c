@@ -1,5 +1,5 @@
 /* leakyrelu: x above 0, slope x below (LeakyReLU). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"SLOPE", PARAM_NUMBER, true, "0.01", -1e30, 1e30, NULL, "slope"},

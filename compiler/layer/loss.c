@@ -1,5 +1,5 @@
 /* loss: its first word names the kind that does the work; that kind's arguments follow. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

@@ -1,6 +1,6 @@
 /* maxpool: MaxPool2d. out[c, y, x] is the greatest in[c, y s + ky d - p, x s + kx d - p] inside the input;
  * its gradient goes to the first of the greatest. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"k", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "kernel size"},

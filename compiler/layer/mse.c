@@ -1,5 +1,5 @@
 /* mse: MSELoss, the mean of (in - target)^2 over all elements. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

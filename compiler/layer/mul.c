@@ -1,6 +1,6 @@
 /* mul: the product with a named tensor. One of the two may be C or Cx1x1 against CxHxW: then each channel has one
  * factor (a gate, as squeeze-and-excite has them). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"L", PARAM_LABELS, true, NULL, 1, 1, NULL, "label"},

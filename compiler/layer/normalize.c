@@ -1,5 +1,5 @@
 /* normalize: (x - mean) / std with constants, one for all channels or one for each. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"mean", PARAM_NUMBERS, false, NULL, -1e30, 1e30, NULL, "subtracted"},

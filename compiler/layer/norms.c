@@ -7,7 +7,7 @@
  * channel first, which can be done in vectors and loses fewer digits. With d = d_out weight
  *
  *     d_in = scale (d - mean of d - n (mean of d n)) */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param layernorm_params[] = {
     {"eps", PARAM_NUMBER, false, "1e-5", 0, 1e30, NULL, "added to the variance"},

@@ -1,5 +1,5 @@
 /* relu: the greater of x and 0. Its gradient asks the output, so that the input need not be kept. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

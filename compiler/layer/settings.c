@@ -1,5 +1,5 @@
 /* input, batch: statements that say something of the network and compute nothing. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param input_params[] = {
     {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "size"},

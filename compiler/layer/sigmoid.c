@@ -1,5 +1,5 @@
 /* sigmoid: 1 / (1 + exp(-x)). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

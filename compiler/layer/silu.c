@@ -1,5 +1,5 @@
 /* silu: x sigmoid(x), also called swish (SiLU). With s = sigmoid(x) its derivative is s (1 + x (1 - s)). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

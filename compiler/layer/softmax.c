@@ -3,7 +3,7 @@
  *     max = max over c of in;   exp[c] = exp(in[c] - max);   sum = sum of exp;   out[c] = exp[c] / sum
  *
  * Its gradient needs the output alone:   d_in[c] += out[c] (d_out[c] - sum over k of d_out[k] out[k]) */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

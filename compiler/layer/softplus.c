@@ -1,5 +1,5 @@
 /* softplus: log(1 + exp(x)), which above 20 is x to the last digit of a float (Softplus). Its derivative is sigmoid(x). */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

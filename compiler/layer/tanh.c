@@ -1,5 +1,5 @@
 /* tanh: the hyperbolic tangent. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {{0}};
 

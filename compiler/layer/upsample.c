@@ -6,7 +6,7 @@
  *     out[N y + half + i] = (1 - share[i]) in[y] + share[i] in[y + 1]        share[i] = (half + i + 1/2) / N - 1/2
  *
  * and those before the first and behind the last centre are as the pixel at the edge. */
-#include "../nnc.h"
+#include "layer/layer.h"
 
 static const Param params[] = {
     {"N", PARAM_PAIR, true, NULL, 1, MOST_ELEMENTS, NULL, "factor"},

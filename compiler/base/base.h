@@ -1,0 +1,77 @@
+/* base.h: what everybody uses: memory, messages, files, text. */
+#ifndef NNC_BASE_BASE_H
+#define NNC_BASE_BASE_H
+
+#include "nnc.h"
+
+/* ---- voice.c: the stream of messages, and the two voices that end nnc ---------------------------------- */
+
+void voice_start(FILE *, Color);                              /* NULL: stderr */
+void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
+void bug(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;       /* we are wrong: aborts */
+FILE *message_file(void);
+/* How the character at s is shown, into shown; returns its columns. *bytes is what it takes of s. */
+int show_character(const char *s, size_t left, char shown[16], size_t *bytes);
+/* The place at or before `at` where a character begins, so that a cut there leaves none in halves. */
+size_t before_character(const char *s, size_t at);
+void print_safely(FILE *file, const char *s, size_t length);
+void paint(const char *code);
+
+/* ---- memory.c: the arena ------------------------------------------------------------------------------- */
+
+#define NEW(type) ((type *)allocate(1, sizeof(type)))
+#define NEW_ARRAY(type, n) ((type *)allocate((size_t)(n), sizeof(type)))
+/* A stream into memory. Whoever opened it reads text when it is closed, and frees it. */
+typedef struct TextStream {
+    FILE *file;
+    char *text;                    /* NUL-terminated */
+    size_t length, room;
+} TextStream;
+void *allocate(size_t count, size_t size);                 /* zeroed; exits 2 when there is none */
+char *format(const char *fmt, ...) PRINTF_LIKE(1, 2);      /* sprintf into the arena */
+char *vformat(const char *fmt, va_list) PRINTF_LIKE(1, 0);
+char *copy_text(const char *text, size_t length);
+void free_all(void);
+FILE *open_text(TextStream *);
+void close_text(TextStream *);                             /* exits 2 when something of it was lost */
+
+/* ---- diag.c: the three voices for errors --------------------------------------------------------------- */
+
+/* Starts a compilation: where messages go, and whose text they quote. */
+void diag_start(FILE *out, const Source *source, Color color);
+bool warning_option(const char *name);                     /* "unroll", "no-unroll", "error", ...; false: unknown */
+void warning_reset(void);
+const char *warning_names(void);                           /* for --help */
+const char *closest_warning(const char *name);             /* or NULL */
+void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
+void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
+void help_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* the same: what to write instead */
+void diag_inside(const Use *);                                   /* messages from now on are about the text inside; NULL: none */
+void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
+int  error_count(void);
+bool errors_are_shown(void);                                     /* false: there are so many that the next is not */
+const char *closest(const char *word, const char *const *candidates, int n); /* "did you mean"; or NULL */
+
+/* ---- files.c: reading a network, writing whole files or none ------------------------------------------- */
+
+void start_files(void);                                    /* before anything is opened */
+Source *read_source(const char *path);                     /* "-": standard input */
+FILE *open_output(const char *path);                       /* a new file, unseen until install_outputs */
+void install_outputs(void);                                /* all of them, or none and exit 2 */
+void finish_stdout(void);                                  /* exits 2 if what was printed did not arrive */
+bool same_file(const char *a, const char *b);
+
+/* ---- map.c: what was noted under a text ---------------------------------------------------------------- */
+
+typedef struct Map Map;
+Map *new_map(void);
+void *map_find(const Map *, const char *key);              /* NULL: nothing */
+void map_set(Map *, const char *key, void *value);         /* key stays the caller's; the first of equal keys is found */
+
+/* ---- text.c: names and numbers ------------------------------------------------------------------------- */
+
+bool is_identifier(const char *);
+const char *c_name(const char *);                          /* "conv1.weight" as an identifier */
+const char *c_float(double);                               /* a literal that reads back exactly */
+
+#endif

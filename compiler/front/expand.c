@@ -1,0 +1,389 @@
+/* expand.c: writes a network out: repeats as often as they say, blocks in the place of their calls.
+ *
+ *     before:   block pair(c) { conv $c k3; relu }     after:   conv 8 k3; relu       (conv1, relu1 of pair1)
+ *               repeat 2 { pair(8) }                            conv 8 k3; relu       (conv1, relu1 of pair2)
+ *
+ * In: the Ast. Out: statements one behind the other, as resolve wants them, each with its arguments put in, with the
+ * scope that its labels have and with the place where its block is used, so that messages can show both.
+ *
+ * A block sees nothing but its arguments: no label, and no other block's arguments. So it means the same wherever it is
+ * used, and a recursion shows as a block that stands in its own chain of uses. */
+#include <ctype.h>
+#include <string.h>
+
+#include "front/front.h"
+
+/* MOST_BYTES: of the text of all statements, written out. */
+enum { MOST_WRITTEN = 100000, MOST_BYTES = 32 << 20, LONGEST = 1000, DEEPEST = 20, MOST_ARGUMENTS = 100 };
+
+typedef struct Block {
+    const AstStatement *definition;
+    const char *name;
+    struct Block *next;
+} Block;
+
+/* Where statements stand: in the network, a repeat or a block. */
+typedef struct Place {
+    const Scope *scope;
+    const Use *use;
+    const Block *block;  /* NULL: in none */
+    const AstStatement *call; /* whose list block's arguments are */
+    bool top;            /* in neither */
+} Place;
+
+typedef struct Expansion {
+    const char **line;   /* where each begins, from 1 */
+    Block *blocks, **last_block;
+    Map *by_name;        /* the blocks */
+    Written *written;
+    int n, room;
+    int steps;           /* statements and rounds gone through, also those that write nothing */
+    size_t bytes;
+    bool too_many;
+} Expansion;
+
+/* ---- The text of a statement ------------------------------------------------------------------------- */
+
+static const char **lines_of(const Source *source)
+{
+    int n = 1;
+    for (const char *c = source->text; (c = strchr(c, '\n')); c++)
+        n++;
+    const char **line = NEW_ARRAY(const char *, n + 2);
+    const char *c = source->text;
+    for (int i = 1; i <= n; i++) {
+        line[i] = c;
+        const char *newline = strchr(c, '\n');
+        c = newline ? newline + 1 : c;
+    }
+    return line;
+}
+
+static const char *text_at(const Expansion *e, Loc loc)
+{
+    char *text = copy_text(e->line[loc.line] + loc.column - 1, (size_t)loc.length);
+    for (char *t = text; *t; t++)
+        if (*t == '\t')
+            *t = ' ';
+    return text;
+}
+
+/* ---- Arguments ------------------------------------------------------------------------------------------- */
+
+static size_t word_length(const char *text)
+{
+    size_t n = 0;
+    while (isalnum((unsigned char)text[n]) || text[n] == '_')
+        n++;
+    return n;
+}
+
+static bool unknown_argument(const Place *place, const char *name, Loc loc)
+{
+    if (!place->block) {
+        error_at(loc, "'$%s' is outside of a block: only blocks have arguments", name);
+        return false;
+    }
+    const AstStatement *definition = place->block->definition;
+    const char **names = NEW_ARRAY(const char *, definition->nlist + 1);
+    for (int i = 0; i < definition->nlist; i++)
+        names[i] = definition->list[i].text;
+    const char *near = closest(name, names, definition->nlist);
+    if (near)
+        error_at(loc, "block %s has no argument '%s'; did you mean $%s?", place->block->name, name, near);
+    else
+        error_at(loc, "block %s has no argument '%s'", place->block->name, name);
+    note_at(definition->loc, "the block is defined here");
+    return false;
+}
+
+/* The text with each `$name` replaced by what the call says. False after an error, whose place is loc. */
+static bool fill(const Place *place, const char *text, Loc loc, const char **filled)
+{
+    const char *dollar;
+    *filled = text;
+    if (!strchr(text, '$'))
+        return true;
+    size_t left = strlen(text), room = left + LONGEST + 1, used = 0;
+    char *result = NEW_ARRAY(char, room);
+    while ((dollar = strchr(text, '$'))) {
+        size_t length = word_length(dollar + 1);
+        const char *name = copy_text(dollar + 1, length), *value = NULL;
+        for (int i = 0; place->block && i < place->block->definition->nlist; i++)
+            if (!strcmp(place->block->definition->list[i].text, name))
+                value = place->call->list[i].text;
+        if (!value)
+            return unknown_argument(place, name, loc);
+        if (strlen(value) > LONGEST) { /* each block may double it */
+            error_at(loc, "the value of '$%s' has more than %d characters", name, LONGEST);
+            return false;
+        }
+        size_t before = (size_t)(dollar - text), after = strlen(value);
+        text = dollar + 1 + length;
+        left -= before + 1 + length;
+        if (used + before + after + left >= room) {
+            const char *old = result;
+            room = 2 * (used + before + after + left + 1);
+            result = NEW_ARRAY(char, room);
+            memcpy(result, old, used);
+        }
+        memcpy(result + used, dollar - before, before);
+        memcpy(result + used + before, value, after);
+        used += before + after;
+    }
+    strcpy(result + used, text);
+    *filled = result;
+    return true;
+}
+
+static bool fill_token(const Place *place, Token *token)
+{
+    return !token->text || fill(place, token->text, token->loc, &token->text);
+}
+
+static bool fill_tokens(const Place *place, Token **tokens, int n)
+{
+    Token *copy = NEW_ARRAY(Token, n + 1);
+    bool good = true;
+    for (int i = 0; i < n; i++) {
+        copy[i] = (*tokens)[i];
+        good &= fill_token(place, &copy[i]);
+    }
+    *tokens = copy;
+    return good;
+}
+
+/* A copy with the arguments put in; NULL after an error. Its body is left as it is. */
+static const AstStatement *fill_statement(const Place *place, const AstStatement *s)
+{
+    AstStatement *copy = NEW(AstStatement);
+    *copy = *s;
+    bool good = fill_token(place, &copy->kind) && fill_tokens(place, &copy->list, copy->nlist);
+    AstArg **last = &copy->args;
+    for (const AstArg *arg = s->args; arg; arg = arg->next) {
+        *last = NEW(AstArg);
+        **last = *arg;
+        good = good && fill_token(place, &(*last)->name) && fill_tokens(place, &(*last)->value, arg->nvalues);
+        last = &(*last)->next;
+    }
+    return good ? copy : NULL;
+}
+
+/* ---- Blocks ------------------------------------------------------------------------------------------------ */
+
+static const Block *find_block(const Expansion *e, const char *name)
+{
+    return map_find(e->by_name, name);
+}
+
+static void define(Expansion *e, const AstStatement *s)
+{
+    const AstArg *name = s->args;
+    if (s->label.text)
+        error_at(s->label.loc, "a block definition cannot have a label");
+    if (!name || name->form != ARG_PLAIN || name->next || !is_identifier(name->value[0].text) || !s->braced) {
+        error_at(s->loc, "expected block NAME(a, b) { statements }");
+        return;
+    }
+    const char *text = name->value[0].text;
+    const Block *other = find_block(e, text);
+    if (find_kind(text)) {
+        error_at(name->loc, "'%s' is already a kind of statement: give the block another name", text);
+        return;
+    }
+    if (other) {
+        error_at(name->loc, "the block '%s' is defined twice", text);
+        note_at(other->definition->args->loc, "the first time here");
+        return;
+    }
+    if (s->nlist > MOST_ARGUMENTS) {
+        error_at(s->loc, "a block takes at most %d arguments, not %d", MOST_ARGUMENTS, s->nlist);
+        return;
+    }
+    for (int i = 0; i < s->nlist; i++) {
+        if (!is_identifier(s->list[i].text))
+            error_at(s->list[i].loc, "the name of an argument must consist of letters, digits and '_'");
+        for (int k = 0; k < i; k++)
+            if (!strcmp(s->list[i].text, s->list[k].text))
+                error_at(s->list[i].loc, "block %s has two arguments '%s'", text, s->list[i].text);
+    }
+    Block *block = *e->last_block = NEW(Block);
+    e->last_block = &block->next;
+    block->definition = s;
+    block->name = text;
+    map_set(e->by_name, text, block);
+}
+
+static void unknown_block(const Expansion *e, const Token *name)
+{
+    int n = 0;
+    for (const Block *block = e->blocks; block; block = block->next)
+        n++;
+    const char **names = NEW_ARRAY(const char *, n + 1);
+    n = 0;
+    for (const Block *block = e->blocks; block; block = block->next)
+        names[n++] = block->name;
+    const char *near = closest(name->text, names, n);
+    const Kind *kind = find_kind(name->text);
+    if (!kind)
+        kind = kind_meant(name->text, false);
+    if (kind)
+        error_at(name->loc,
+                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
+                 kind->name);
+    else if (near)
+        error_at(name->loc, "there is no block '%s'; did you mean %s?", name->text, near);
+    else
+        error_at(name->loc, "there is no block '%s'", name->text);
+}
+
+/* ---- Writing out --------------------------------------------------------------------------------------------- */
+
+static Written *add_written(Expansion *e)
+{
+    if (e->n == e->room) {
+        Written *old = e->written;
+        e->room = e->room ? 2 * e->room : 64;
+        e->written = NEW_ARRAY(Written, e->room);
+        if (old)
+            memcpy(e->written, old, (size_t)e->n * sizeof *old);
+    }
+    return &e->written[e->n++];
+}
+
+static bool is_too_large(Expansion *e, Loc loc)
+{
+    if (!e->too_many && ++e->steps > MOST_WRITTEN) {
+        error_at(loc, "the network is too large: with repeats and blocks written out it has more than %d statements",
+                 MOST_WRITTEN);
+        e->too_many = true;
+    }
+    return e->too_many;
+}
+
+static void expand_statements(Expansion *e, const AstStatement *s, const Place *place);
+
+static void expand_call(Expansion *e, const Block *block, const AstStatement *call, const Place *place)
+{
+    const AstStatement *definition = block->definition;
+    if (call->braced || call->args) {
+        error_at(call->loc, "expected %s(%s) and nothing else", block->name,
+                 definition->nlist ? "..." : "");
+        return;
+    }
+    if (!call->listed || call->nlist != definition->nlist) {
+        error_at(call->loc, "block %s expects %d argument%s in parentheses, got %d", block->name,
+                 definition->nlist, definition->nlist == 1 ? "" : "s", call->nlist);
+        note_at(definition->loc, "the block is defined here");
+        return;
+    }
+    for (const Use *use = place->use; use; use = use->up)
+        if (use->definition == block) {
+            error_at(call->loc, "block %s uses itself", block->name);
+            note_at(definition->loc, "the block is defined here");
+            return;
+        }
+    int depth = 0;
+    for (const Use *use = place->use; use; use = use->up)
+        depth++;
+    if (depth == DEEPEST) {
+        error_at(call->loc, "blocks stand in one another at most %d deep: write what this one holds in its place", DEEPEST);
+        return;
+    }
+    const char *name = take_name(place->scope, &call->label, block->name, "block", call->loc);
+    if (!name)
+        return;
+    Use *use = NEW(Use);
+    *use = (Use){call->loc, format("block %s", block->name), place->use, block};
+    Place inner = {new_scope(place->scope->names, NULL, format("%s.", name), false), use, block, call, false};
+    diag_inside(use);
+    expand_statements(e, definition->body, &inner);
+    diag_inside(place->use);
+    if (call->label.text)
+        *add_written(e) = (Written){.statement = call, .origin = call, .scope = place->scope, .use = place->use, .end_of_call = true};
+}
+
+static void expand_repeat(Expansion *e, const AstStatement *s, const Place *place)
+{
+    const AstArg *times = s->args;
+    if (s->label.text)
+        error_at(s->label.loc, "repeat cannot have a label");
+    if (!times || times->form != ARG_PLAIN || times->next || s->listed || !s->braced) {
+        error_at(s->loc, "expected repeat N { statements }");
+        return;
+    }
+    const char *text = times->value[0].text;
+    int n = 0;
+    for (const char *c = text; *c && n >= 0 && n <= MOST_WRITTEN; c++)
+        n = isdigit((unsigned char)*c) ? 10 * n + (*c - '0') : -1;
+    if (n < 0 || n > MOST_WRITTEN) {
+        error_at(times->loc, "repeat expects a whole number from 0 to %d, not '%s'", MOST_WRITTEN, text);
+        return;
+    }
+    int errors = error_count();
+    for (int i = 0; i < n && !is_too_large(e, s->loc) && error_count() == errors; i++) {
+        Place inner = *place;
+        inner.scope = new_scope(place->scope->names, place->scope, place->scope->prefix, true);
+        inner.top = false;
+        expand_statements(e, s->body, &inner);
+    }
+}
+
+static void expand_statement(Expansion *e, const AstStatement *s, const Place *place)
+{
+    const AstStatement *filled = fill_statement(place, s);
+    const char *kind = filled ? filled->kind.text : NULL;
+    if (!filled)
+        return;
+    if (kind && !strcmp(kind, "block")) {
+        if (!place->top)
+            error_at(s->loc, "a block cannot be defined inside a block or a repeat");
+        return;
+    }
+    if (kind && !strcmp(kind, "repeat")) {
+        expand_repeat(e, filled, place);
+        return;
+    }
+    const Block *block = kind ? find_block(e, kind) : NULL;
+    if (block) {
+        expand_call(e, block, filled, place);
+        return;
+    }
+    if (filled->listed) {
+        unknown_block(e, &filled->kind);
+        return;
+    }
+    if (filled->braced) {
+        error_at(filled->loc, "%s takes no braces: only repeat and block do", kind);
+        return;
+    }
+    const char *text = text_at(e, s->loc);
+    if (!fill(place, text, s->loc, &text))
+        return;
+    e->bytes += strlen(text);
+    if (e->bytes > MOST_BYTES && !e->too_many) {
+        error_at(s->loc, "the network is too large: written out it has more than %d MB of text", MOST_BYTES >> 20);
+        e->too_many = true;
+        return;
+    }
+    *add_written(e) = (Written){.statement = filled, .origin = s, .text = text, .scope = place->scope, .use = place->use};
+}
+
+static void expand_statements(Expansion *e, const AstStatement *s, const Place *place)
+{
+    for (; s && !is_too_large(e, s->loc); s = s->next)
+        expand_statement(e, s, place);
+}
+
+Written *expand(const Ast *ast, const Scope *scope, int *count)
+{
+    Expansion e = {.line = lines_of(ast->source), .by_name = new_map()};
+    e.last_block = &e.blocks;
+    for (const AstStatement *s = ast->statements; s; s = s->next)
+        if (s->kind.text && !strcmp(s->kind.text, "block"))
+            define(&e, s);
+    Place place = {.scope = scope, .top = true};
+    expand_statements(&e, ast->statements, &place);
+    *count = e.n;
+    return e.written;
+}

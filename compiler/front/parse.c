@@ -1,0 +1,471 @@
+/* parse.c: text to Ast: the builders that the grammar calls, its error messages, the Ast's dump and verifier.
+ *
+ * What comes in: the text of a FILE.nn. What goes out: its statements as they were written, each token with
+ * its place, or error messages. The scanner and the grammar themselves are in grammar/.
+ *
+ * The one idea: a syntax error is explained by the token that could not stand and the one before it. That is
+ * enough to say what was expected there and, for the usual slips, what to write instead.
+ */
+#include "front/front.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "nnc.tab.h"
+
+/* Made by flex. */
+int yylex_init_extra(Parse *, void **scanner);
+
+void *yy_scan_bytes(const char *bytes, int length, void *scanner);
+
+int yylex_destroy(void *scanner);
+
+enum {
+    STRAY = -1,              /* stands for a character that is no token */
+    DEEPEST = 100,           /* braces within braces; each takes the parser a few places of its stack */
+    LONGEST_TOKEN = 1000
+};
+
+/* ---- Places and tokens, for the scanner --------------------------------------------------------------- */
+
+/* The place of the next length bytes; moves past them. */
+void scan_place(Parse *parse, Loc *loc, int length)
+{
+    *loc = (Loc){parse->line, parse->column, length};
+    parse->column += length;
+}
+
+void scan_newline(Parse *parse)
+{
+    parse->line++;
+    parse->column = 1;
+}
+
+/* Is the next token the first of a statement? */
+static bool starts_statement(int before)
+{
+    return before == END || before == '{';
+}
+
+/* Makes a token of the given type, remembers it for error messages, and returns the type. */
+int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text, int length, int type)
+{
+    if (length > LONGEST_TOKEN) {
+        parse->reported = true;
+        error_at((Loc){loc->line, loc->column, 1}, "this word has %d characters: the most is %d", length, LONGEST_TOKEN);
+        return YYEOF;
+    }
+    Token token = {copy_text(text, (size_t)length), *loc};
+    bool start = starts_statement(parse->found);
+    parse->before = parse->found;
+    parse->before_token = parse->found_token;
+    parse->found = type;
+    parse->found_token = token;
+    parse->ended = type == END;
+    if (start)
+        parse->reported = parse->labelled = parse->in_list = false;
+    if (parse->before == ':')
+        parse->labelled = true;
+    if (type == '(' && !parse->in_list)
+        parse->list_of = parse->before_token;
+    if (type == '(' || type == ')')
+        parse->in_list = type == '(';
+    if (parse->before == '}' && parse->braces)
+        parse->braces = parse->braces->outer;
+    if (type == '{') {
+        Brace *brace = NEW(Brace);
+        *brace = (Brace){*loc, parse->braces, parse->braces ? parse->braces->depth + 1 : 1};
+        parse->braces = brace;
+        if (brace->depth > DEEPEST) { /* the parser's stack has an end */
+            parse->reported = true;
+            error_at(*loc, "braces are nested more than %d deep", DEEPEST);
+            return YYEOF;
+        }
+    }
+    value->token = token;
+    return type;
+}
+
+/* What to write instead of a character that is no token; "": nothing to suggest. */
+static const struct {
+    const char *stray, *instead;
+} slips[] = {
+    {".", "names have no dots: write conv, not nn.Conv2d"},
+    {"$", "it stands before the name of a block's argument, as in '$c'"},
+    {"[", "brackets in the documentation only mark what can be left out"},
+    {"]", "brackets in the documentation only mark what can be left out"},
+    {"\"", "words need no quotes"},
+    {"'", "words need no quotes"},
+    {"/", "a comment begins with '#'"},
+    {"|", "statements end at a newline or ';'"},
+    {">", "input and output channels are written 3->16"},
+    {"-", "input and output channels are written 3->16"},
+    {"\u2192", "input and output channels are written 3->16"},
+    {"*", "sizes are written 3x32x32"},
+    {"\u00d7", "sizes are written 3x32x32"},
+    {"\u2212", "a negative number is written with '-'"},
+    {"\u00a0", "this is a no-break space; write a plain one"},
+    {"\r", "a line ends with a newline, or a carriage return and a newline"},
+};
+
+/* Reports a character that is no token, unless its statement had its error. Returns its length in bytes. */
+int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
+{
+    Loc place = *loc;
+    unsigned char lead = (unsigned char)text[0];
+    place.length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (place.length > length)
+        place.length = length;
+    parse->column = place.column + place.length;
+
+    bool start = starts_statement(parse->found);
+    parse->found = STRAY;
+    parse->ended = false;
+    if (!start && parse->reported)
+        return place.length;
+    parse->reported = true;
+
+    const char *character = copy_text(text, (size_t)place.length), *instead = NULL;
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++)
+        if (strcmp(character, slips[i].stray) == 0)
+            instead = slips[i].instead;
+    error_at(place, "unexpected '%s'%s%s", character, instead ? ": " : "", instead ? instead : "");
+    return place.length;
+}
+
+/* ---- Syntax errors ---------------------------------------------------------------------------------------- */
+
+/* How a message calls a token. */
+static const char *token_text(int type, const Token *token)
+{
+    if (type == END)
+        return strcmp(token->text, "\n") == 0 ? "the end of the line"
+             : strcmp(token->text, ";") == 0  ? "';'"
+                                              : "the end of the text";
+    return format("'%s'", token->text);
+}
+
+/* Explains why the last token cannot stand behind the one before it. */
+void syntax_error(Parse *parse, Loc loc)
+{
+    if (parse->reported)
+        return;
+    parse->reported = true;
+
+    int before = parse->before, found = parse->found;
+    const char *found_text = token_text(found, &parse->found_token);
+    const char *before_text = token_text(before, &parse->before_token);
+    if (loc.length == 0)
+        loc.length = 1;
+
+    if (found == YYEOF) {
+        if (error_count() == 0 && parse->braces)
+            error_at(parse->braces->loc, "this '{' is never closed");
+    } else if (found == '}') {
+        if (!parse->braces && error_count() == 0)
+            error_at(loc, "there is no '{' that this '}' closes");
+        else if (parse->braces)
+            error_at(loc, "expected a value after %s, found '}'", before_text);
+    } else if (before == '}')
+        error_at(loc, "expected ';' or a new line after '}', found %s", found_text);
+    else if (found == '{' && starts_statement(before))
+        error_at(loc, "a '{' must be on the same line as its repeat or block");
+    else if (found == ')' && !parse->in_list && before != '(')
+        error_at(loc, "unexpected ')': arguments are separated by spaces, as in 'conv 3->16 k3'");
+    else if (parse->in_list && kind_meant(parse->list_of.text, false))
+        error_at(parse->list_of.loc,
+                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
+                 kind_meant(parse->list_of.text, false)->name);
+    else if (parse->in_list || found == ')')
+        error_at(loc, "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s", found_text);
+    else if (before == ')')
+        error_at(loc, "expected ';' or a new line after ')', found %s", found_text);
+    else if (starts_statement(before) || before == ':')
+        error_at(loc, "expected the name of a layer, such as conv, found %s", found_text);
+    else if (before == ARROW || before == '=' || before == ',')
+        error_at(loc, "expected a value after %s, found %s", before_text, found_text);
+    else if (found == ':' && parse->labelled)
+        error_at(parse->before_token.loc, "a statement can have only one label");
+    else if (found == ':' && before == WORD)
+        error_at(parse->before_token.loc,
+                 "a label stands before the name of the layer; is a ';' missing before '%s'?",
+                 parse->before_token.text);
+    else if (found == ':')
+        error_at(loc, "a label is a word, not %s", before_text);
+    else if (found == ',')
+        error_at(loc, "arguments are separated by spaces; ',' only separates the values of one argument, "
+                      "as in 'mean=0.5,0.4,0.3'");
+    else if (found == '=')
+        error_at(loc, "expected the name of an argument before '=', as in 'bias=false', found %s", before_text);
+    else if (found == ARROW)
+        error_at(loc, "'->' stands between input and output channels, as in '3->16'");
+    else
+        bug("syntax_error: %s behind %s is no error", found_text, before_text);
+}
+
+/* ---- Builders, for the grammar ------------------------------------------------------------------------------ */
+
+/* From the first byte of one place to the last of another on the same line. */
+static Loc span(Loc from, Loc to)
+{
+    from.length = to.column + to.length - from.column;
+    return from;
+}
+
+AstArg *plain_arg(Token value)
+{
+    AstArg *arg = NEW(AstArg);
+    arg->form = ARG_PLAIN;
+    arg->loc = value.loc;
+    arg->value = NEW(Token);
+    arg->value[0] = value;
+    arg->nvalues = 1;
+    return arg;
+}
+
+AstArg *arrow_arg(Token from, Token to)
+{
+    AstArg *arg = NEW(AstArg);
+    arg->form = ARG_ARROW;
+    arg->loc = span(from.loc, to.loc);
+    arg->value = NEW_ARRAY(Token, 2);
+    arg->value[0] = from;
+    arg->value[1] = to;
+    arg->nvalues = 2;
+    return arg;
+}
+
+AstArg *named_arg(Token name, TokenList values)
+{
+    AstArg *arg = NEW(AstArg);
+    arg->form = ARG_NAMED;
+    arg->loc = span(name.loc, values.token[values.count - 1].loc);
+    arg->name = name;
+    arg->value = values.token;
+    arg->nvalues = values.count;
+    return arg;
+}
+
+ArgList add_arg(ArgList list, AstArg *arg)
+{
+    if (list.last)
+        list.last->next = arg;
+    else
+        list.first = arg;
+    list.last = arg;
+    return list;
+}
+
+TokenList add_token(TokenList list, Token token)
+{
+    if (list.count == list.room) {
+        Token *old = list.token;
+        list.room = list.room ? 2 * list.room : 4;
+        list.token = NEW_ARRAY(Token, list.room);
+        if (old)
+            memcpy(list.token, old, (size_t)list.count * sizeof *old);
+    }
+    list.token[list.count++] = token;
+    return list;
+}
+
+/* Tokens that touch are a slip: `conv 3-16` is not 3 and -16. */
+static void check_spaces(const AstStatement *statement)
+{
+    Loc before = statement->kind.loc;
+    for (const AstArg *arg = statement->args; arg; arg = arg->next) {
+        if (arg->loc.column == before.column + before.length)
+            error_at(arg->loc,
+                     "missing space before this argument (input and output channels are written 3->16)");
+        before = arg->loc;
+    }
+}
+
+AstStatement *new_ast_statement(Token kind, ArgList args, ValueList list, StatementList body)
+{
+    AstStatement *statement = NEW(AstStatement);
+    statement->kind = kind;
+    statement->args = args.first;
+    statement->listed = list.given;
+    statement->list = list.values.token;
+    statement->nlist = list.values.count;
+    statement->braced = body.given;
+    statement->body = body.first;
+    statement->loc = list.given ? span(kind.loc, list.close) : args.last ? span(kind.loc, args.last->loc) : kind.loc;
+    check_spaces(statement);
+    return statement;
+}
+
+AstStatement *with_label(Token label, AstStatement *statement)
+{
+    if (!is_identifier(label.text))
+        error_at(label.loc, "a label must consist of letters, digits and '_'");
+    if (!statement) {
+        statement = NEW(AstStatement);
+        statement->loc = label.loc;
+    }
+    statement->label = label;
+    return statement;
+}
+
+StatementList add_statement(StatementList list, AstStatement *statement)
+{
+    if (list.last)
+        list.last->next = statement;
+    else
+        list.first = statement;
+    list.last = statement;
+    return list;
+}
+
+/* ---- The stage ---------------------------------------------------------------------------------------------- */
+
+/* A NUL byte means that this is no text, so one error will do. (And flex is slow at them.) */
+static bool check_text(const Source *source)
+{
+    const char *nul = memchr(source->text, '\0', source->length);
+    if (!nul)
+        return true;
+    Loc loc = {1, 1, 1};
+    for (const char *c = source->text; c < nul; c++) {
+        loc.column++;
+        if (*c == '\n')
+            loc = (Loc){loc.line + 1, 1, 1};
+    }
+    error_at(loc, "not a text file: it contains a NUL byte");
+    return false;
+}
+
+/* Reads the whole text. NULL after errors, which have been reported. */
+Ast *parse(const Source *source)
+{
+    int errors_before = error_count();
+    if (!check_text(source))
+        return NULL;
+    Ast *ast = NEW(Ast);
+    ast->source = source;
+    Parse state = {.source = source, .ast = ast, .line = 1, .column = 1, .ended = true, .before = END, .found = END,
+                   .found_token = {.text = ""}};
+
+    void *scanner;
+    if (yylex_init_extra(&state, &scanner) != 0)
+        fail("out of memory");
+    yy_scan_bytes(source->text, (int)source->length, scanner);
+    yyparse(scanner, &state);
+    yylex_destroy(scanner);
+    return error_count() > errors_before ? NULL : ast;
+}
+
+static void dump_statements(FILE *file, const AstStatement *s, int in)
+{
+    for (; s; s = s->next) {
+        fprintf(file, "%*s%d:%d ", in, "", s->loc.line, s->loc.column);
+        if (s->label.text)
+            fprintf(file, "%s:%s", s->label.text, s->kind.text ? " " : "");
+        fprintf(file, "%s\n", s->kind.text ? s->kind.text : "");
+        for (const AstArg *arg = s->args; arg; arg = arg->next) {
+            fprintf(file, "%*s    %d:%d ", in, "", arg->loc.line, arg->loc.column);
+            if (arg->form == ARG_PLAIN)
+                fprintf(file, "%s", arg->value[0].text);
+            else if (arg->form == ARG_ARROW)
+                fprintf(file, "%s -> %s", arg->value[0].text, arg->value[1].text);
+            else
+                fprintf(file, "%s =", arg->name.text);
+            for (int i = 0; arg->form == ARG_NAMED && i < arg->nvalues; i++)
+                fprintf(file, "%s %s", i > 0 ? "," : "", arg->value[i].text);
+            fputc('\n', file);
+        }
+        if (s->listed)
+            fprintf(file, "%*s    (", in, "");
+        for (int i = 0; i < s->nlist; i++)
+            fprintf(file, "%s%d:%d %s", i > 0 ? ", " : "", s->list[i].loc.line, s->list[i].loc.column, s->list[i].text);
+        if (s->listed)
+            fprintf(file, ")\n");
+        if (s->braced) {
+            fprintf(file, "%*s    {\n", in, "");
+            dump_statements(file, s->body, in + 8);
+            fprintf(file, "%*s    }\n", in, "");
+        }
+    }
+}
+
+/* One line for each statement, indented ones for its arguments, each with line:column. */
+void dump_ast(FILE *file, const Ast *ast)
+{
+    dump_statements(file, ast->statements, 0);
+}
+
+/* ---- The verifier --------------------------------------------------------------------------------------------- */
+
+/* A cursor over the text: verifying goes forward only, so finding lines costs one walk in all. */
+typedef struct Cursor {
+    const Source *source;
+    int line;
+    size_t offset;           /* of the line's first byte */
+} Cursor;
+
+/* The text at loc must be this token's, and loc must lie behind everything verified before. */
+static void verify_token(Cursor *cursor, const Token *token)
+{
+    if (!token->text)
+        bug("verify_ast: a token without text");
+    const Source *source = cursor->source;
+    size_t length = strlen(token->text);
+    if (token->loc.line < cursor->line || token->loc.column < 1 || (size_t)token->loc.length != length)
+        bug("verify_ast: '%.40s' has an impossible place", token->text);
+    while (cursor->line < token->loc.line) {
+        const char *newline = memchr(source->text + cursor->offset, '\n', source->length - cursor->offset);
+        if (!newline)
+            bug("verify_ast: '%.40s' stands behind the last line", token->text);
+        cursor->offset = (size_t)(newline + 1 - source->text);
+        cursor->line++;
+    }
+    size_t at = cursor->offset + (size_t)token->loc.column - 1;
+    if (at > source->length || source->length - at < length || memcmp(source->text + at, token->text, length) != 0)
+        bug("verify_ast: '%.40s' is not what stands at its place", token->text);
+}
+
+static void verify_statements(Cursor *cursor, const AstStatement *s)
+{
+    for (; s; s = s->next) {
+        if (s->label.text)
+            verify_token(cursor, &s->label);
+        if (!s->kind.text) {
+            if (!s->label.text || s->args || s->listed || s->braced)
+                bug("verify_ast: a statement without a kind is more or less than a label");
+            continue;
+        }
+        verify_token(cursor, &s->kind);
+        Loc last = s->kind.loc;
+        for (const AstArg *arg = s->args; arg; arg = arg->next) {
+            bool good = arg->form == ARG_PLAIN ? arg->nvalues == 1 && !arg->name.text
+                      : arg->form == ARG_ARROW ? arg->nvalues == 2 && !arg->name.text
+                                               : arg->nvalues >= 1 && arg->name.text;
+            if (!good)
+                bug("verify_ast: an argument of '%.40s' does not have its form", s->kind.text);
+            if (arg->name.text)
+                verify_token(cursor, &arg->name);
+            for (int i = 0; i < arg->nvalues; i++)
+                verify_token(cursor, &arg->value[i]);
+            last = arg->value[arg->nvalues - 1].loc;
+            if (arg->loc.column + arg->loc.length != last.column + last.length)
+                bug("verify_ast: an argument of '%.40s' does not end with its last value", s->kind.text);
+        }
+        if ((s->nlist && !s->listed) || (s->body && !s->braced))
+            bug("verify_ast: '%.40s' has a list without parentheses, or statements without braces", s->kind.text);
+        for (int i = 0; i < s->nlist; i++)
+            verify_token(cursor, &s->list[i]);
+        if (s->loc.column != s->kind.loc.column || (!s->listed && s->loc.column + s->loc.length != last.column + last.length))
+            bug("verify_ast: '%.40s' does not reach from its kind to its last argument", s->kind.text);
+        verify_statements(cursor, s->body);
+    }
+}
+
+/* Every token is what stands at its place, and every statement and argument has what its form says. */
+void verify_ast(const Ast *ast)
+{
+    if (!ast->source)
+        bug("verify_ast: no source");
+    Cursor cursor = {ast->source, 1, 0};
+    verify_statements(&cursor, ast->statements);
+}

@@ -1,0 +1,24 @@
+/* kinds.c: the table of kinds. The parser's user, the documentation, "did you mean" and the tests of gradients
+ * and of generated C all walk it; a new kind is its file in layer/ and its line here. */
+#include <string.h>
+
+#include "layer/layer.h"
+
+#define KINDS(row) \
+    row(input) row(batch) \
+    row(conv) row(convtranspose) row(fc) row(maxpool) row(avgpool) row(adaptiveavgpool) row(globalavgpool) row(upsample) \
+    row(relu) row(relu6) row(leakyrelu) row(elu) row(gelu) row(silu) row(softplus) \
+    row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
+    row(batchnorm) row(layernorm) row(groupnorm) \
+    row(flatten) row(dropout) row(normalize) \
+    row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) \
+    row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber)
+
+#define DECLARE(name) extern const Kind kind_##name;
+
+KINDS(DECLARE)
+
+#define ROW(name) &kind_##name,
+const Kind *const kinds[] = {KINDS(ROW)};
+
+const int nkinds = sizeof kinds / sizeof *kinds;

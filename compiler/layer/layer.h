@@ -1,0 +1,10 @@
+/* layer.h: what a kind of layer may use: shapes and arguments of front, the builders of program.
+ *
+ * A kind is one file here and one row in kinds.c. */
+#ifndef NNC_LAYER_LAYER_H
+#define NNC_LAYER_LAYER_H
+
+#include "front/front.h"
+#include "program/program.h"
+
+#endif

@@ -1,0 +1,237 @@
+/* differentiate.c: reverse mode over loop statements.
+ *
+ * In: a training Prog that ends in the loss. Out: the same Prog with the adjoint statements behind it, so that
+ * each weight has its gradient. The statements are taken last to first; one of them,
+ *
+ *     out[F] (=, +=) f(u[G], v[H], ...)     gives     d_u[G] += d_out[F] * df/du,  d_v[H] += d_out[F] * df/dv
+ *
+ * over the same box, so a contraction yields two contractions and a pointwise expression its derivative.
+ * Points of the box that fall outside a tensor are left out of the adjoint just as they were forward.
+ *     out[F] max= u[G]     gives     d_u[G] += (position[F] == number of this point) ? d_out[F] : 0
+ *
+ * A first contribution that covers its whole adjoint sets it; before any other first one it is set to zero.
+ * Gradients of weights need neither: they are zero when net_backward begins. Only tensors that depend on a
+ * weight are followed, and what nobody reads in the end is removed.
+ */
+#include "program/program.h"
+
+/* ---- Which tensors depend on a weight ------------------------------------------------------------- */
+
+static void note_active(const Access *access, void *active)
+{
+    *(bool *)active |= access->tensor->active;
+}
+
+static void mark_active(Prog *prog)
+{
+    for (Statement *s = prog->statements; s; s = s->next)
+        visit_loads(s->rhs, note_active, &s->out.tensor->active);
+}
+
+/* ---- Adjoints ---------------------------------------------------------------------------------------- */
+
+static Tensor *make_adjoint(Prog *prog, Tensor *of)
+{
+    bool weight = of->role == TENSOR_WEIGHT;
+    of->adjoint = new_tensor(prog, weight ? TENSOR_GRADIENT : TENSOR_VALUE, format("d_%s", of->name),
+                             of->per_sample, of->rank, of->dim);
+    of->adjoint->weight = of->weight;
+    return of->adjoint;
+}
+
+Expr *adjoint_at(Prog *prog, Access access)
+{
+    if (access.tensor == prog->loss)
+        return constant(1);
+    if (!access.tensor->adjoint)
+        bug("%s: the gradient of %s is asked for before any came in", prog->layer->name, access.tensor->name);
+    access.tensor = access.tensor->adjoint;
+    return load(access);
+}
+
+typedef struct Bounds {
+    const Statement *s;
+    bool inside;
+} Bounds;
+
+static void note_bounds(const Access *access, void *context)
+{
+    Bounds *bounds = context;
+    for (int d = 0; d < access->tensor->rank; d++) {
+        int64_t least, most;
+        affine_range(&access->at[d], bounds->s, &least, &most);
+        bounds->inside &= least >= 0 && most < access->tensor->dim[d];
+    }
+}
+
+/* Is there no point of the box that is left out since rhs falls outside there? */
+static bool always_inside(const Statement *s, const Expr *rhs)
+{
+    Bounds bounds = {s, true};
+    visit_loads(rhs, note_bounds, &bounds);
+    return bounds.inside;
+}
+
+/* One contribution to the adjoint of the element `of`; s holds the indices. Dropped where no weight depends. */
+void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
+{
+    Tensor *tensor = of.tensor;
+    if (!tensor->active || expr_is(rhs, 0))
+        return;
+    Store how = STORE_ADD;
+    if (!tensor->adjoint) {
+        Access target = same_place(of, make_adjoint(prog, tensor));
+        if (tensor->role == TENSOR_WEIGHT)
+            ;
+        else if (covers_tensor(s, &target) && always_inside(s, rhs))
+            how = STORE_SET;
+        else {
+            Statement *zero = new_statement(prog);
+            Access all = element(zero, tensor->adjoint);
+            store(prog, zero, STORE_SET, all, constant(0));
+        }
+    }
+    store(prog, s, how, same_place(of, tensor->adjoint), rhs);
+}
+
+/* ---- The derivative of an expression ------------------------------------------------------------------- */
+
+/* d e / d u. Where e is the whole right side of `out = e`, out itself is the value of e. */
+static Expr *derivative(const Expr *e, const Access *u, const Statement *s)
+{
+    Expr *a = e->arg[0], *b = e->arg[1];
+    Expr *value = e == s->rhs && s->store == STORE_SET ? load(s->out) : (Expr *)e;
+    switch (e->op) {
+    case OP_LOAD:
+        return constant(access_equal(&e->access, u));
+    case OP_CONSTANT:
+    case OP_INDEX:
+    case OP_RANDOM:
+    case OP_MEAN:
+    case OP_SAMPLES:
+    case OP_AT_HAND:
+        return constant(0);
+    case OP_ADD:
+        return add(derivative(a, u, s), derivative(b, u, s));
+    case OP_SUB:
+        return sub(derivative(a, u, s), derivative(b, u, s));
+    case OP_MUL:
+        return add(mul(derivative(a, u, s), b), mul(a, derivative(b, u, s)));
+    case OP_DIV: /* (a' - (a/b) b') / b */
+        return divide(sub(derivative(a, u, s), mul(value, derivative(b, u, s))), b);
+    case OP_EXP:
+        return mul(derivative(a, u, s), value);
+    case OP_LOG:
+        return divide(derivative(a, u, s), a);
+    case OP_LOG1P:
+        return divide(derivative(a, u, s), add(constant(1), a));
+    case OP_TANH:
+        return mul(derivative(a, u, s), sub(constant(1), mul(value, value)));
+    case OP_SIGMOID:
+        return mul(derivative(a, u, s), mul(value, sub(constant(1), value)));
+    case OP_ERF: /* 2 / sqrt(pi) exp(-a^2) */
+        return mul(derivative(a, u, s), mul(constant(1.12837916709551257), unary(OP_EXP, sub(constant(0), mul(a, a)))));
+    case OP_SQRT:
+        return divide(mul(derivative(a, u, s), constant(0.5)), value);
+    case OP_ABS:
+        return mul(derivative(a, u, s),
+                   if_le(a, constant(0), if_eq(a, constant(0), constant(0), constant(-1)), constant(1)));
+    case OP_IF_LE:
+    case OP_IF_EQ: {
+        Expr *then = derivative(e->arg[2], u, s), *otherwise = derivative(e->arg[3], u, s);
+        if (expr_is(then, 0) && expr_is(otherwise, 0))
+            return then;
+        return (e->op == OP_IF_LE ? if_le : if_eq)(a, b, then, otherwise);
+    }
+    default:
+        bug("no derivative of op %d", (int)e->op);
+    }
+}
+
+/* ---- Statements ------------------------------------------------------------------------------------------ */
+
+typedef struct Loads {
+    const Access *access[16];
+    int n;
+} Loads;
+
+static void collect(const Access *access, void *context)
+{
+    Loads *loads = context;
+    for (int i = 0; i < loads->n; i++)
+        if (access_equal(loads->access[i], access))
+            return;
+    if (loads->n == 16)
+        bug("a statement with more than 16 loads");
+    loads->access[loads->n++] = access;
+}
+
+/* The number of a point among those that compete for one maximum. */
+static Affine competitor(const Statement *s)
+{
+    Affine number = affine(0);
+    for (int i = output_indices(s); i < s->nindex; i++) {
+        number = affine_scale(number, s->extent[i]);
+        number.coefficient[i] = 1;
+    }
+    return number;
+}
+
+static void adjoint_statements(Prog *prog, Statement *forward)
+{
+    if (forward->out.tensor != prog->loss && !forward->out.tensor->adjoint)
+        return; /* nothing that matters depends on it */
+    Loads loads = {{NULL}, 0};
+    visit_loads(forward->rhs, collect, &loads);
+    for (int i = 0; i < loads.n; i++) {
+        const Access *u = loads.access[i];
+        if (!u->tensor->active)
+            continue;
+        Statement *s = new_statement(prog);
+        s->nindex = forward->nindex;
+        for (int k = 0; k < s->nindex; k++) {
+            s->index_name[k] = forward->index_name[k];
+            s->extent[k] = forward->extent[k];
+        }
+        Expr *d_out = adjoint_at(prog, forward->out);
+        if (forward->store == STORE_MAX) {
+            if (!forward->position)
+                forward->position = new_tensor(prog, TENSOR_VALUE, format("%s.position", forward->layer->name), true,
+                                               forward->out.tensor->rank, forward->out.tensor->dim);
+            d_out = if_eq(load(same_place(forward->out, forward->position)), index_value(competitor(forward)),
+                          d_out, constant(0));
+        }
+        add_to_adjoint(prog, s, *u, mul(d_out, derivative(forward->rhs, u, forward)));
+    }
+}
+
+void differentiate(Prog *prog)
+{
+    mark_active(prog);
+    int n = 0;
+    for (Statement *s = prog->statements; s; s = s->next)
+        n++;
+    Statement **forward = NEW_ARRAY(Statement *, n + 1);
+    n = 0;
+    for (Statement *s = prog->statements; s; s = s->next)
+        forward[n++] = s;
+    prog->backward = true;
+    for (int last = n - 1; last >= 0;) {
+        const Layer *layer = forward[last]->layer;
+        int first = last;
+        while (first > 0 && forward[first - 1]->layer == layer)
+            first--;
+        prog->layer = layer;
+        const Layer *work = work_of(prog, layer);
+        bool wanted = layer->kind->role == ROLE_LOSS || tensor_of(prog, work->out)->adjoint;
+        if (wanted && layer->kind->gradient)
+            layer->kind->gradient(prog, work);
+        else if (wanted)
+            for (int i = last; i >= first; i--)
+                adjoint_statements(prog, forward[i]);
+        last = first - 1;
+    }
+    remove_unused(prog);
+}
+
+/* ---- Removing what nobody reads ----------------------------------------------------------------------------- */

@@ -1,0 +1,172 @@
+/* expr.c: expressions, the right-hand sides of statements.
+ *
+ * They are built by constructors that simplify the trivial cases (x + 0, x * 1), and never change afterwards. */
+#include <math.h>
+
+#include "program/program.h"
+
+const OpInfo op_info[NOPS] = {
+    [OP_CONSTANT] = {"constant", 0, ""},
+    [OP_LOAD] = {"load", 0, ""},
+    [OP_INDEX] = {"index", 0, ""},
+    [OP_RANDOM] = {"random", 0, ""},
+    [OP_MEAN] = {"mean", 0, "1/samples"},
+    [OP_SAMPLES] = {"samples", 0, "samples"},
+    [OP_AT_HAND] = {"at_hand", 0, "m"},
+    [OP_ADD] = {"add", 2, "(% + %)"},
+    [OP_SUB] = {"sub", 2, "(% - %)"},
+    [OP_MUL] = {"mul", 2, "% * %"},
+    [OP_DIV] = {"div", 2, "% / %"},
+    [OP_EXP] = {"exp", 1, "exp(%)"},
+    [OP_LOG] = {"log", 1, "log(%)"},
+    [OP_LOG1P] = {"log1p", 1, "log1p(%)"},
+    [OP_TANH] = {"tanh", 1, "tanh(%)"},
+    [OP_SIGMOID] = {"sigmoid", 1, "sigmoid(%)"},
+    [OP_ERF] = {"erf", 1, "erf(%)"},
+    [OP_SQRT] = {"sqrt", 1, "sqrt(%)"},
+    [OP_ABS] = {"abs", 1, "abs(%)"},
+    [OP_IF_LE] = {"if_le", 4, "(% <= % ? % : %)"},
+    [OP_IF_EQ] = {"if_eq", 4, "(% == % ? % : %)"},
+};
+
+/* ---- Expressions ---------------------------------------------------------------------------------- */
+
+static Expr *new_expr(Op op)
+{
+    Expr *e = NEW(Expr);
+    e->op = op;
+    return e;
+}
+
+Expr *constant(double value)
+{
+    Expr *e = new_expr(OP_CONSTANT);
+    e->value = value;
+    return e;
+}
+
+Expr *load(Access access)
+{
+    Expr *e = new_expr(OP_LOAD);
+    e->access = access;
+    return e;
+}
+
+Expr *index_value(Affine index)
+{
+    Expr *e = new_expr(OP_INDEX);
+    e->index = index;
+    return e;
+}
+
+Expr *random_value(Affine number)
+{
+    Expr *e = new_expr(OP_RANDOM);
+    e->index = number;
+    return e;
+}
+
+Expr *mean_value(void)
+{
+    return new_expr(OP_MEAN);
+}
+
+Expr *samples_value(void)
+{
+    return new_expr(OP_SAMPLES);
+}
+
+Expr *at_hand_value(void)
+{
+    return new_expr(OP_AT_HAND);
+}
+
+Expr *share_of_mean(const Prog *prog)
+{
+    return prog->net->class_weights ? mean_value() : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
+}
+
+bool expr_is(const Expr *e, double value)
+{
+    return e->op == OP_CONSTANT && e->value == value;
+}
+
+Expr *unary(Op op, Expr *a)
+{
+    Expr *e = new_expr(op);
+    e->arg[0] = a;
+    return e;
+}
+
+Expr *binary(Op op, Expr *a, Expr *b)
+{
+    Expr *e = new_expr(op);
+    e->arg[0] = a;
+    e->arg[1] = b;
+    return e;
+}
+
+/* The four below leave out what a neutral or an absorbing constant makes needless. */
+Expr *add(Expr *a, Expr *b)
+{
+    return expr_is(a, 0) ? b : expr_is(b, 0) ? a : binary(OP_ADD, a, b);
+}
+
+Expr *sub(Expr *a, Expr *b)
+{
+    return expr_is(b, 0) ? a : binary(OP_SUB, a, b);
+}
+
+Expr *mul(Expr *a, Expr *b)
+{
+    if (expr_is(a, 0) || expr_is(b, 1))
+        return a;
+    if (expr_is(b, 0) || expr_is(a, 1))
+        return b;
+    return binary(OP_MUL, a, b);
+}
+
+Expr *divide(Expr *a, Expr *b)
+{
+    return expr_is(b, 1) || expr_is(a, 0) ? a : binary(OP_DIV, a, b);
+}
+
+static Expr *conditional(Op op, Expr *a, Expr *b, Expr *c, Expr *d)
+{
+    Expr *e = new_expr(op);
+    e->arg[0] = a;
+    e->arg[1] = b;
+    e->arg[2] = c;
+    e->arg[3] = d;
+    return e;
+}
+
+Expr *if_le(Expr *a, Expr *b, Expr *c, Expr *d)
+{
+    return conditional(OP_IF_LE, a, b, c, d);
+}
+
+Expr *if_eq(Expr *a, Expr *b, Expr *c, Expr *d)
+{
+    return conditional(OP_IF_EQ, a, b, c, d);
+}
+
+void visit_loads(const Expr *e, void (*visit)(const Access *, void *), void *context)
+{
+    if (e->op == OP_LOAD)
+        visit(&e->access, context);
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        visit_loads(e->arg[i], visit, context);
+}
+
+Expr *substitute_expr(const Expr *e, const Affine *map)
+{
+    Expr *copy = new_expr(e->op);
+    *copy = *e;
+    if (e->op == OP_LOAD)
+        copy->access = substitute_access(e->access, map);
+    copy->index = substitute(e->index, map);
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        copy->arg[i] = substitute_expr(e->arg[i], map);
+    return copy;
+}

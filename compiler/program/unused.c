@@ -1,0 +1,41 @@
+/* unused.c: statements whose result nobody reads go.
+ *
+ * In: a Prog. Out: the same Prog without them. What the caller gets (the answer, the loss, gradients, statistics) is read. */
+#include <string.h>
+
+#include "program/program.h"
+
+static void need(const Access *access, void *needed)
+{
+    ((bool *)needed)[access->tensor->id] = true;
+}
+
+static bool is_result(const Tensor *tensor)
+{
+    return tensor->role == TENSOR_OUTPUT || tensor->role == TENSOR_LOSS || tensor->role == TENSOR_GRADIENT
+           || tensor->role == TENSOR_WEIGHT; /* a statistic that training keeps */
+}
+
+void remove_unused(Prog *prog)
+{
+    int n = 0;
+    for (Statement *s = prog->statements; s; s = s->next)
+        n++;
+    Statement **all = NEW_ARRAY(Statement *, n + 1);
+    n = 0;
+    for (Statement *s = prog->statements; s; s = s->next)
+        all[n++] = s;
+    bool *needed = NEW_ARRAY(bool, prog->ntensors);
+    prog->statements = prog->last_statement = NULL;
+    for (int i = n - 1; i >= 0; i--) {
+        Statement *s = all[i];
+        if (!is_result(s->out.tensor) && !needed[s->out.tensor->id]
+            && !(s->position && needed[s->position->id]))
+            continue;
+        visit_loads(s->rhs, need, needed);
+        s->next = prog->statements;
+        prog->statements = s;
+        if (!prog->last_statement)
+            prog->last_statement = s;
+    }
+}

@@ -1,0 +1,333 @@
+/* functions.c: nests to the functions of net.c.
+ *
+ * In: the statements of one layer and direction. Out: a function with its nests, its parameters, its name, and the
+ * earlier function that is the same code, if there is one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schedule/schedule.h"
+
+/* ---- Parameters ------------------------------------------------------------------------------------------ */
+
+typedef struct Params {
+    Tensor *tensor[64];
+    bool written[64];
+    int n;
+} Params;
+
+static void add_param(Params *params, Tensor *tensor, bool written)
+{
+    for (int i = 0; i < params->n; i++)
+        if (params->tensor[i] == tensor) {
+            params->written[i] |= written;
+            return;
+        }
+    if (params->n == 64)
+        bug("a function with more than 64 tensors");
+    params->tensor[params->n] = tensor;
+    params->written[params->n++] = written;
+}
+
+static void add_read(const Access *access, void *params)
+{
+    if (access->tensor->role != TENSOR_CONSTANT)
+        add_param(params, access->tensor, false);
+}
+
+typedef struct Reads {
+    const Kernel *kernel;
+    Params *params;
+} Reads;
+
+static void add_kernel_read(const Access *access, void *context)
+{
+    Reads *reads = context;
+    if (!passes_on(reads->kernel, access->tensor))
+        add_read(access, reads->params);
+}
+
+void collect_params(Function *f)
+{
+    Params params = {.n = 0};
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = f->kernels; k; k = k->next) {
+        Reads reads = {k, &params};
+        for (parts_of(k, part, &n); n--;) {
+            const Statement *s = *part[n];
+            visit_loads(s->rhs, add_kernel_read, &reads);
+            f->uses_random |= uses_op(s->rhs, OP_RANDOM);
+            f->uses_mean |= uses_op(s->rhs, OP_MEAN);
+            f->uses_samples |= uses_op(s->rhs, OP_SAMPLES);
+            f->uses_at_hand |= uses_op(s->rhs, OP_AT_HAND);
+        }
+    }
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;) {
+            const Statement *s = *part[n];
+            if (stores(k, s))
+                add_param(&params, s->out.tensor, true);
+            if (s->position)
+                add_param(&params, s->position, true);
+        }
+    for (int i = 0; i < params.n; i++)
+        f->uses_at_hand |= params.tensor[i]->ragged;
+    f->nparams = params.n;
+    f->param = NEW_ARRAY(Tensor *, params.n + 1);
+    f->param_written = NEW_ARRAY(bool, params.n + 1);
+    memcpy(f->param, params.tensor, (size_t)params.n * sizeof *f->param);
+    memcpy(f->param_written, params.written, (size_t)params.n * sizeof *f->param_written);
+}
+
+/* ---- Making them ----------------------------------------------------------------------------------------- */
+
+/* Where a function has so many regions or statements that its tiles would be out of proportion to what it does, the taps stay
+ * loops, or it gets plain loops with tests. The reason; NULL: all is well. No layer of some 80 networks comes near the limit. */
+static const char *keep_in_proportion(const Pass *pass, Function *f, Statement *begin, const Statement *end)
+{
+    enum { MOST_TEXT = 110000 };
+    double bytes = text_of(f->kernels);
+    if (bytes <= MOST_TEXT)
+        return NULL;
+    const char *too_large = format("written out it would be some %.0f kB of C", bytes / 1000);
+    Kernel *kernels = make_kernels(pass, begin, end);
+    for (Kernel *k = kernels; k; k = k->next)
+        k->compact = true;
+    f->kernels = finish_kernels(kernels, UNROLL_TILE, pass->target);
+    if (text_of(f->kernels) <= MOST_TEXT)
+        return format("%s, so taps are loops", too_large);
+    f->unroll = UNROLL_NONE;
+    f->kernels = finish_kernels(make_kernels(pass, begin, end), UNROLL_NONE, pass->target);
+    return format("%s, so it is plain loops", too_large);
+}
+
+Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
+{
+    Function *f = NEW(Function);
+    f->layer = begin->layer;
+    f->backward = begin->backward;
+    f->per_call = !begin->per_sample;
+    f->phase = begin->phase;
+    Unroll wish = plan->options->unroll;
+    bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL; /* and not worth straight-line code */
+    f->unroll = wish == UNROLL_AUTO || beforehand ? UNROLL_TILE : wish;
+    f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, pass->target);
+    const char *too_large = f->unroll == UNROLL_TILE ? keep_in_proportion(pass, f, begin, end) : NULL;
+    f->terms = count_terms(f->kernels, f->unroll);
+    f->why = beforehand || (wish == UNROLL_AUTO && f->per_call) ? "too rare for full"
+             : wish == UNROLL_AUTO && pass->samples ? "lanes over samples" : "as told";
+    f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target) : cycles_of_kernels(f->kernels);
+    bool small = is_small(f, pass->target);
+    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples)
+        f->why = format("%s points are too many for full", thousands(f->terms));
+    if (wish == UNROLL_AUTO && !f->per_call && !pass->samples && small)
+        f->straight = finish_kernels(make_kernels(pass, begin, end), UNROLL_FULL, pass->target);
+    if (too_large)
+        f->why = too_large;
+    for (const Kernel *k = f->kernels; k; k = k->next)
+        if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
+            f->macs += k->body->macs ? k->body->macs : (f->backward ? k->terms : box_volume(k->body)) / samples_of(pass);
+    return f->kernels ? f : NULL;
+}
+
+static bool makes_gradient(const Statement *s)
+{
+    return s->out.tensor->role == TENSOR_GRADIENT || (s->out.tensor->role == TENSOR_VALUE && s->out.tensor->weight);
+}
+
+typedef struct Made { /* is the tensor written by the statements from..end that don't make gradients? */
+    const Statement *from, *end;
+    bool found;
+} Made;
+
+static void note_made(const Access *access, void *context)
+{
+    Made *made = context;
+    for (const Statement *s = made->from; s != made->end; s = s->next)
+        made->found |= !makes_gradient(s) && (s->out.tensor == access->tensor || s->position == access->tensor);
+}
+
+/* The gradients of a layer's weights come first and are a function of their own, unless they need what the rest of
+ * its backward pass works out. `begin` and the result are links of the list: where the layer's statements begin,
+ * where its gradients end. */
+Statement **gradients_first(Statement **begin, Statement *end)
+{
+    Made made = {*begin, end, false};
+    for (const Statement *s = *begin; s != end; s = s->next)
+        if (makes_gradient(s))
+            visit_loads(s->rhs, note_made, &made);
+    if (made.found)
+        return begin;
+    Statement *gradients = NULL, **last = &gradients, *rest = NULL, **last_rest = &rest;
+    for (Statement *s = *begin; s != end; s = s->next) {
+        Statement ***to = makes_gradient(s) ? &last : &last_rest;
+        **to = s;
+        *to = &s->next;
+    }
+    *last_rest = end;
+    if (!gradients)
+        return begin;
+    *last = rest ? rest : end;
+    *begin = gradients;
+    return last;
+}
+
+/* ---- Equal code ------------------------------------------------------------------------------------------ */
+
+static void print_room(const Access *access, void *stream)
+{
+    for (int d = 0; d < access->tensor->rank; d++)
+        fprintf(stream, "%lld+%lld ", (long long)access->tensor->room[d], (long long)access->tensor->before[d]);
+    fprintf(stream, "\n");
+}
+
+/* What the code of a function depends on, as text: equal texts are equal functions. The tensors that it is given
+ * go by their number, constants by their name. */
+static char *signature(const Function *f, int lanes)
+{
+    TextStream memory;
+    FILE *stream = open_text(&memory);
+    Params all = {.n = 0};
+    Statement **part[MAX_PARTS];
+    int n;
+    for (int i = 0; i < f->nparams; i++)
+        add_param(&all, f->param[i], f->param_written[i]);
+    for (Kernel *k = f->kernels; k; k = k->next) /* and the values that stay in registers */
+        for (parts_of(k, part, &n); n--;)
+            add_param(&all, (*part[n])->out.tensor, true);
+    const char *names[sizeof all.tensor / sizeof *all.tensor];
+    for (int i = 0; i < all.n; i++) {
+        names[i] = all.tensor[i]->name;
+        all.tensor[i]->name = format("#%d", i);
+        fprintf(stream, "%d%d ", all.tensor[i]->is_int, i < f->nparams ? f->param_written[i] : 2);
+    }
+    fprintf(stream, "%d %d %d %d %d\n", f->unroll, f->per_call, f->batched, f->brief, lanes);
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (fprintf(stream, "%lld%d ", (long long)k->blocks, k->joins), parts_of(k, part, &n); n--;) {
+            fprintf(stream, "%d ", stores(k, *part[n]));
+            dump_statement(stream, *part[n]);
+            print_room(&(*part[n])->out, stream);
+            visit_loads((*part[n])->rhs, print_room, stream);
+        }
+    close_text(&memory);
+    for (int i = 0; i < all.n; i++)
+        all.tensor[i]->name = names[i];
+    char *copy = copy_text(memory.text, memory.length);
+    free(memory.text);
+    return copy;
+}
+
+/* ---- Names ----------------------------------------------------------------------------------------------- */
+
+typedef struct Taken {
+    Map *names;          /* in net.c */
+    Map *code;           /* by signature: the first function of that code */
+} Taken;
+
+static Taken taken_by(const Plan *plan, const Pass *forward)
+{
+    static const char *const reserved[] = {"init", "forward", "backward", "model", "tensors", "model_forward",
+                                           "model_backward", "model_set_rng", "prepare", "model_prepare", "is_prepared"};
+    Taken taken = {new_map(), new_map()};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        map_set(taken.names, format("%s_%s", plan->prefix, reserved[i]), &taken);
+    for (Function *f = plan->forward.functions; f; f = f->next)
+        map_set(taken.names, f->name, f);
+    for (Function *f = forward ? forward->functions : NULL; f; f = f->next)
+        if (!f->twin)
+            map_set(taken.code, f->signature, f);
+    return taken;
+}
+
+/* The function's name in net.c; a label may ask for one that is taken. */
+static const char *function_name(const Taken *taken, const Function *f, const char *direction)
+{
+    const char *first = format("%s_%s", c_name(f->layer->name), direction), *name = first;
+    for (int number = 2; map_find(taken->names, name); number++)
+        name = format("%s%d", first, number);
+    return name;
+}
+
+/* "backward", or which half of it where there are two. */
+static const char *part_name(const Function *f)
+{
+    bool gradients = false, others = false;
+    for (const Kernel *k = f->kernels; k; k = k->next) {
+        bool gradient = makes_gradient(k->body ? k->body : k->first);
+        gradients |= gradient;
+        others |= !gradient;
+    }
+    return gradients && !others ? "backward_weights" : f->layer->nweights && !gradients ? "backward_input" : "backward";
+}
+
+/* Does its layer do nothing there but add up what all samples share? Gradients don't count: they are what a pass is for. */
+static bool adds_up(const Function *f)
+{
+    Statement **part[MAX_PARTS];
+    int n;
+    for (Kernel *k = f->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;) {
+            const Tensor *t = (*part[n])->out.tensor;
+            if ((*part[n])->layer == f->layer && t->role == TENSOR_VALUE && !t->per_sample && !t->of && !t->weight && !t->sum)
+                return true;
+        }
+    return false;
+}
+
+/* Of what is done around the loops over samples. */
+static const char *purpose_name(const Function *f)
+{
+    bool moves = f->per_call, fills = f->per_call, lanes = f->per_call;
+    for (const Kernel *k = f->kernels; k; k = k->next) {
+        moves &= k->form == FORM_MOVE;
+        fills &= k->form == FORM_FILL;
+        lanes &= k->body && adds_up_lanes(k->body);
+    }
+    return moves ? "transpose" : lanes ? "add_up" : format("%s%s", f->backward ? "backward_" : "", fills ? "clear" : f->per_call ? "once" : "sums");
+}
+
+void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
+{
+    const Taken taken = taken_by(plan, forward);
+    for (Function *f = pass->functions; f; f = f->next) {
+        f->signature = signature(f, pass->target->lanes);
+        f->twin = map_find(taken.code, f->signature);
+        bool forward_too = forward && !f->backward && !f->per_call && forward->of_layer[2 * f->layer->id];
+        const char *direction = f->per_call || adds_up(f) ? purpose_name(f)
+                                : f->backward ? part_name(f) : forward_too ? "training" : "forward";
+        f->name = f->twin ? f->twin->name : function_name(&taken, f, direction);
+        map_set(taken.names, f->name, f);
+        if (!f->twin)
+            map_set(taken.code, f->signature, f);
+    }
+}
+
+/* ---- What works for a layer ------------------------------------------------------------------------------ */
+
+static void note_hosted(Pass *pass, const Function *f, const Statement *s)
+{
+    const Function **host = &pass->host[2 * s->layer->id + s->backward];
+    if (!*host)
+        *host = f;
+}
+
+/* Which functions work for a layer. */
+void find_layers_functions(Pass *pass, int nlayers)
+{
+    Function **last = NEW_ARRAY(Function *, 2 * (nlayers + 1));
+    pass->of_layer = NEW_ARRAY(const Function *, 2 * (nlayers + 1));
+    pass->host = NEW_ARRAY(const Function *, 2 * (nlayers + 1));
+    for (Function *f = pass->functions; f; f = f->next) {
+        int at = 2 * f->layer->id + f->backward;
+        if (!f->per_call) {
+            *(last[at] ? &last[at]->same_layer : &pass->of_layer[at]) = f;
+            last[at] = f;
+        }
+        Statement **part[MAX_PARTS];
+        int n;
+        for (Kernel *k = f->per_call ? NULL : f->kernels; k; k = k->next)
+            for (parts_of(k, part, &n); n--;)
+                note_hosted(pass, f, *part[n]);
+    }
+}

@@ -1,0 +1,323 @@
+/* schedule.h: Prog to Plan: loop nests with tiles, functions, and a place in memory for every tensor. */
+#ifndef NNC_SCHEDULE_SCHEDULE_H
+#define NNC_SCHEDULE_SCHEDULE_H
+
+#include "program/program.h"
+
+/* ---- Plan: functions, tiles and buffers ---------------------------------------------------------------- */
+
+typedef struct Target {
+    const char *name;
+    int lanes;           /* floats in a vector; 1: no vectors */
+    int registers;       /* that hold a vector */
+    const char *cflags;  /* the compile line that the head of net.c shows */
+    int rows, vectors;   /* --tile: the only tile to take where it fits; 0: the best one */
+    int blocks;          /* --blocks: the number of blocks to take where it fits; 0: the best one */
+    struct Chosen **chosen; /* tiles that tile.c has chosen in this compilation; NULL: they aren't kept */
+} Target;
+
+extern const Target targets[NTARGETS];
+typedef enum Form { /* what a statement looks like to the schedule */
+    FORM_FILL,           /* out = constant */
+    FORM_MOVE,           /* out = in */
+    FORM_POINTWISE,      /* out = f(in...), no reduction */
+    FORM_CONTRACTION,    /* out += u * v */
+    FORM_TRANSFORM,      /* out += constant matrix * constant matrix * in: winograd.c's */
+    FORM_WINDOW,         /* out max= in, or out += in times a constant, over a few taps */
+    FORM_REDUCTION,      /* anything else that reduces */
+    NFORMS
+} Form;
+
+/* How a region of a loop nest runs: a block of outputs in named registers. -1: no such index. */
+typedef struct Tile {
+    int lane;            /* the output index whose values lie in one vector */
+    int width;           /* floats in a vector: the target's lanes, or 1 */
+    int64_t factor[MAX_INDEX]; /* outputs in registers along each index, along the lane in vectors */
+    bool unrolled[MAX_INDEX];  /* reduction indices written out: kernel taps */
+    int parted;          /* the reduction index of which every parts-th point goes to another partial sum */
+    int64_t parts;
+    int blocked;         /* the reduction index that is cut into blocks, so that a block's operands stay near */
+    int64_t block;
+    double cycles;       /* predicted, for the whole region */
+} Tile;
+
+/* A part of a statement's box in which no access falls outside. */
+typedef struct Region {
+    int64_t begin[MAX_INDEX], count[MAX_INDEX];
+    bool empty;          /* no tap of it lies inside: out keeps its first value */
+    Tile tile;
+    Tile rest;           /* for the samples that are left over by a tile of several */
+    struct Region *next;
+} Region;
+
+enum { MAX_THEN = 4, MAX_FOLLOWERS = 14 };
+/* One loop nest: an optional first value of out and the statement that accumulates onto it. */
+typedef struct Kernel {
+    Form form;
+    Statement *first;    /* STORE_SET, or NULL: out holds its first value already (or -inf for max) */
+    Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
+    Region *regions;     /* under tile and full, the largest first; NULL: plain loops with tests, or under full no vectors */
+    int64_t terms;       /* points of body that lie inside, else of first */
+    bool compact;        /* the taps of its tiles stay loops: written out, the function would be too much C */
+    bool straight;       /* each tile is code of its own: no loop but that over the samples */
+    Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
+    int nthen;
+    bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
+    struct Kernel *window; /* a nest over windows on the last value, run where a tile of it is in registers; or NULL */
+    struct Kernel *followers; /* what else is done with the values in the registers of a tile: see follow.c */
+    int row;             /* the index along which followers take sums or maxima, so that tiles hold all of it; -1: none does */
+    int64_t step[MAX_INDEX]; /* for each of this nest's outputs' indices: how many points of it one window takes, */
+    int along[MAX_INDEX]; /* and for each of the window's: which of this nest's it goes with */
+    int samples;         /* the index that runs over the samples of a chunk, or -1 */
+    int64_t blocks;      /* it runs in a loop over so many blocks (block.c); 0: it does not */
+    bool joins;          /* that loop is the one of the kernel before it */
+    double cycles;       /* predicted */
+    struct Kernel *next;
+} Kernel;
+
+/* What one layer does in one direction: a static function of net.c. */
+typedef struct Function {
+    const char *name;    /* "conv1_forward" */
+    const Layer *layer;
+    bool backward;
+    const char *signature; /* what its code depends on */
+    const struct Function *twin; /* an earlier one with the same code, which is called in its place; or NULL */
+    Kernel *kernels;
+    Tensor **param;      /* formal parameters: what it reads, then what it writes */
+    bool *param_written;
+    int nparams;
+    Unroll unroll;       /* FULL, TILE or NONE */
+    Kernel *straight;    /* under auto: what it would be under full; NULL: that is not to be had, or decided */
+    bool uses_random, uses_mean, uses_samples, uses_at_hand;
+    bool per_call;       /* runs once, before the samples of its phase, of which there may be none */
+    int phase;
+    bool batched;        /* takes all samples of a chunk at once */
+    bool brief;          /* so short that the C compiler may inline it */
+    bool gone;           /* all it did is done by others */
+    int number;          /* in the order of the pass, from 0 */
+    const struct Function *same_layer; /* the next one of the same layer and direction that runs for each sample; or NULL */
+    int64_t macs;        /* multiply-adds of its contractions */
+    int64_t terms;       /* instances of its statements for one sample, under full of their vectors */
+    double cycles;       /* predicted for one sample */
+    const char *why;     /* why auto chose as it did; a phrase */
+    struct Function *next;
+} Function;
+
+typedef struct Buffer {  /* an interval of the arena, for one tensor (and those that share it) */
+    Tensor *tensor;
+    int64_t offset, size;/* floats; of all its samples */
+    int64_t samples;     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
+    bool whole_batch;
+    bool prepared;       /* lies in net_params, beside the weights or in their place, not in the arena */
+    bool lasting;        /* is touched by what runs for each sample */
+    int begin, end;      /* first and last call that touches it; -1: loaded before the first */
+    struct Buffer *next;
+} Buffer;
+
+typedef struct Pass {    /* net_forward, or net_backward */
+    Prog *prog;
+    const Target *target;/* whose vectors it has: the plan's, but for the lanes where they lie over samples */
+    int64_t samples;     /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
+    const Function **of_layer; /* by 2 * layer's id + backward: the first of its functions that run for each sample; or NULL */
+    const Function **host; /* likewise: the first that does some of the layer's work for each sample */
+    Function *functions; /* called in this order for each sample, or for as many as lie in lanes */
+    Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
+    bool *shared;        /* by tensor id: does it share memory with another? */
+    struct Users *users; /* by tensor id: which functions may touch it: users.c */
+    Buffer *buffers;
+    Buffer **buffer;     /* by tensor id; NULL: it has none of its own */
+    int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
+    int64_t batch;       /* the most samples of a call */
+    bool prepares;       /* what it does once a call, which asks the weights alone, is done beforehand where it can be */
+    int64_t prepared;    /* floats of net_params, in which weights and what is made of them share memory; 0: nothing is made */
+    int64_t mark;        /* the float among them that says that it has been made */
+    int64_t arena;       /* floats */
+} Pass;
+
+typedef struct Plan {
+    const Net *net;
+    const Options *options;
+    const Target *target;
+    const char *prefix, *PREFIX;
+    Pass forward, training;
+    int64_t floats;      /* of net_params, without the statistics behind them */
+    int64_t all_floats;  /* with them */
+    int64_t arena;       /* floats of net_work's arena */
+} Plan;
+
+/* ---- schedule.c: the passes, in order ------------------------------------------------------------------ */
+
+Plan *make_plan(const Net *, Prog *forward, Prog *training, const Options *);
+
+/* ---- dump.c: a Plan as text ---------------------------------------------------------------------------- */
+
+void dump_plan(FILE *, const Plan *);
+
+/* ---- verify.c: what holds of every Plan ---------------------------------------------------------------- */
+
+void verify_plan(const Plan *);
+
+/* ---- nest.c: questions about one loop nest ------------------------------------------------------------- */
+
+/* plan.c: the statements of a kernel: first, body, then what follows on them; those of its window last. */
+enum { MAX_PARTS = 2 * (2 + MAX_THEN) + 2 * MAX_FOLLOWERS };
+
+Form form_of(const Statement *);
+const char *form_name(Form);
+const Statement *statement_of(const Kernel *);               /* the one that gives the nest its indices: body, or else first */
+void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
+const Access *held_in_registers(const Kernel *, const Tensor *); /* where its tiles hold that value; NULL: they don't */
+bool adds_to_memory(const Kernel *follower);
+bool is_spread(const Kernel *maker, const Kernel *follower);
+Region window_region(const Kernel *, const Region *);      /* what the window does where the kernel does that region */
+Tile window_tile(const Kernel *, const Tile *);
+Tile no_tile(void);
+int64_t region_volume(const Region *, const Statement *);
+void add_parts(Kernel *k, Statement **part[MAX_PARTS], int *n);
+bool stores(const Kernel *k, const Statement *s);
+/* A value that a statement of the kernel makes and a later one takes out of its register. */
+bool passes_on(const Kernel *k, const Tensor *t);
+Region *whole_box(const Statement *s);
+/* Does some region have an index in lanes? */
+bool has_vectors(const Kernel *k);
+/* What its tiles do over the first n indices, written out: vectors count once. */
+int64_t vectors_of(const Kernel *k, int n);
+
+/* ---- layout.c: where the elements of a tensor lie ------------------------------------------------------ */
+
+Prog *lay_out(const Prog *, const Target *, const Options *); /* a copy, with every tensor's place in memory */
+/* The same with the samples in the lanes of `over`; weights lie as the first target has them. */
+Prog *lay_out_samples(const Prog *, const Target *, const Target *over);
+
+/* ---- halo.c: zeros around a value ---------------------------------------------------------------------- */
+
+bool worth_a_halo(const Statement *, const Target *);       /* few points more with zeros around what it reads */
+
+/* ---- samples.c: a sample in each lane ------------------------------------------------------------------ */
+
+bool samples_fit_lanes(const Prog *);                      /* can each lane take a sample? */
+void warn_of_lanes(const Prog *training, const Options *); /* where --lanes=samples does nothing */
+void put_samples_in_lanes(Prog *, int lanes);              /* after weights are laid out, before anything else */
+
+/* ---- winograd.c: 3x3 convolutions with fewer multiplications ------------------------------------------- */
+
+#define MOST_FORWARD_ERROR 1e-5                              /* where that is more, --math=auto does not take a filter */
+#define MOST_GRADIENT_ERROR 1e-4
+
+void use_winograd(Prog *, const Target *, const Options *);
+const char *filter_option(int number);                       /* as --math names a filter; NULL behind the last */
+double filter_error(int number, double products);            /* a bound, relative to the largest result */
+
+/* ---- phases.c: which statements may run in one loop over the samples ----------------------------------- */
+
+void order_phases(Prog *);                                 /* sets phase, sorts the statements by it */
+
+/* ---- gather.c: scattering statements become gathering ones --------------------------------------------- */
+
+Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
+
+/* ---- split.c: regions in which nothing falls outside --------------------------------------------------- */
+
+enum { MOST_REGIONS = 64 };
+
+/* false where it can't be; regions NULL: none, or more than MOST_REGIONS; partition: each output belongs to exactly one. exchange has a bit for each
+ * condition of which the other index is to be cut; false behind the last. */
+bool split_regions(const Statement *, int lanes, unsigned exchange, Region **regions, bool *partition);
+int64_t points_inside(const Statement *);                  /* at which no access falls outside; -1: can't be told */
+bool needs_guard(const Statement *);                       /* does some access fall outside? */
+
+/* ---- tile.c: register tiles ---------------------------------------------------------------------------- */
+
+struct Chosen **no_tiles_chosen(void);
+
+/* the split that is predicted to be fastest; NULL: there is none of few regions. */
+Region *best_split(const Statement *, const Target *, bool *partition, double *cycles);
+double text_of_tiles(const Kernel *);                      /* bytes of C, roughly */
+void choose_tiles(Kernel *, const Target *);               /* for each region; cycles INFINITY: none fits the window */
+bool follower_in_vectors(const Kernel *follower, int lane); /* may the maker's index lie in lanes? */
+bool in_vectors(const Statement *, int lane);              /* can that index lie in lanes? */
+double expr_cycles(const Expr *, int width);               /* a prediction */
+
+/* ---- kernels.c: statements to loop nests --------------------------------------------------------------- */
+
+double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* as one kernel */
+Kernel *finish_kernels(Kernel *kernels, Unroll unroll, const Target *target);
+/* Pairs a first value with the statement that accumulates onto it. */
+Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end);
+
+/* ---- budget.c: what written-out code costs, and what auto writes out ----------------------------------- */
+
+int64_t predicted_bytes(const Function *);                 /* of machine code, written out */
+double predicted_seconds(const Function *);                /* of gcc -O2 on that */
+int64_t weights_used_once(const Function *);               /* how many it uses once for each sample; 0 if they are few */
+int64_t count_terms(const Kernel *kernels, Unroll unroll);
+const char *thousands(int64_t n);
+double cycles_of_kernels(const Kernel *kernels);
+/* Scalars in straight-line code take more than their points where they wait for one another, and what they store waits some
+ * 25 cycles before it can be loaded as a vector: measured with small networks. */
+double straight_cycles(const Kernel *kernels, int64_t terms, const Target *target);
+bool is_small(const Function *, const Target *);           /* would all of it fit the room for written-out code? */
+bool is_brief(const Function *, const Pass *);             /* may the C compiler inline it? */
+void write_out_what_pays(const Pass *pass);
+void warn_if_unreasonable(const Plan *plan);
+/* How many samples a function takes at once that isn't given a chunk of them. */
+int64_t samples_of(const Pass *pass);
+double samples_at_once(const Pass *pass, const Function *f);
+double text_of(const Kernel *kernels);
+
+/* ---- users.c: which functions touch a tensor ----------------------------------------------------------- */
+
+/* users.c: which functions touch a tensor, so that nobody has to ask all of them. In the order of the pass; some may do so no longer. */
+typedef struct Users {
+    Function **function;
+    int n, room;
+} Users;
+
+void find_users(Pass *);                                   /* numbers the functions, too */
+void note_users(Pass *, Function *);                       /* after kernels have moved into it */
+/* The tensors that a statement reads, each once, in the order of their ids; how many. */
+int tensors_read(const Statement *, Tensor ***);
+
+/* ---- functions.c: nests to functions ------------------------------------------------------------------- */
+
+void collect_params(Function *f);
+Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end);
+/* The gradients of a layer's weights come first and are a function of their own, unless they need what the rest of
+ * its backward pass works out. `begin` and the result are links of the list: where the layer's statements begin,
+ * where its gradients end. */
+Statement **gradients_first(Statement **begin, Statement *end);
+void name_functions(const Plan *plan, Pass *pass, const Pass *forward);
+/* Which functions work for a layer. */
+void find_layers_functions(Pass *pass, int nlayers);
+
+/* ---- fuse.c: what is done with a value runs where it is in a register ---------------------------------- */
+
+void fuse(Pass *);                                         /* runs what is done with a value where it is in a register */
+
+/* ---- follow.c: sums and maxima over a row of a tile ---------------------------------------------------- */
+
+/* appends what the consumer does to what follows on the maker's tiles; false where that can't be. */
+bool add_follower(Kernel *maker, const Kernel *consumer);
+
+/* ---- window.c: windows on the tiles of what they look at ----------------------------------------------- */
+
+bool set_window(Kernel *, const Kernel *window);           /* those in its part; false where tiles can't hold whole ones */
+int64_t places_taken(const Access *, const Statement *);   /* elements that it takes; 0: not a box of them, each once */
+int64_t elements_made(const Kernel *);                     /* of its last value; 0: not a box of them, each once */
+
+/* ---- together.c: several samples through a function together ------------------------------------------- */
+
+void take_samples_together(const Plan *plan, Pass *pass);
+
+/* ---- block.c: block by block --------------------------------------------------------------------------- */
+
+void run_in_blocks(Pass *, const Target *);
+
+/* ---- place.c: an offset for every buffer --------------------------------------------------------------- */
+
+void share_moves(Pass *);                                  /* moves that change nothing share memory */
+void place(Pass *, int lanes);                             /* an offset for each buffer */
+const Buffer *buffer_of(const Pass *, const Tensor *);     /* NULL: not in the arena */
+void note_overruns(const Pass *pass, const Function *f);
+
+#endif

@@ -1,0 +1,114 @@
+/* verify.c: what holds of every Plan. A Plan that breaks it is our fault, and nnc aborts. */
+#include "schedule/schedule.h"
+
+static void verify_block(const Access *access, void *context)
+{
+    const Statement *s = context;
+    for (int d = 0; d < access->tensor->rank; d++) {
+        int64_t least, most, before = access->tensor->before[d];
+        affine_range(&access->at[d], s, &least, &most);
+        if (least < -before || most >= access->tensor->room[d] - before)
+            bug("%s: block by block %s is accessed outside its dimension %d", s->layer->name, access->tensor->name, d);
+    }
+}
+
+/* Kernels of one loop over blocks agree on how many there are, and stay inside what they touch. */
+static void verify_blocks(Kernel *kernels)
+{
+    for (Kernel *k = kernels; k; k = k->next) {
+        Statement **part[MAX_PARTS];
+        int n;
+        if (k->joins && (k == kernels || !k->blocks))
+            bug("a kernel joins a loop that is not there");
+        if (k->next && k->next->joins && k->next->blocks != k->blocks)
+            bug("kernels of %lld and of %lld blocks share a loop", (long long)k->blocks, (long long)k->next->blocks);
+        for (parts_of(k, part, &n); k->blocks && n--;) {
+            const Statement *s = *part[n];
+            if (s->blocks != k->blocks || (s->position && s->position->count != s->out.tensor->count))
+                bug("%s is not cut as its kernel is", s->out.tensor->name);
+            verify_block(&s->out, *part[n]);
+            visit_loads(s->rhs, verify_block, *part[n]);
+        }
+    }
+}
+
+static void verify_whole_samples(const Access *access, void *statement)
+{
+    if (access->tensor->ragged && !takes_samples_in(statement))
+        bug("%s is read where a group may have fewer samples", access->tensor->name);
+}
+
+/* With a sample in each lane, every sum over samples is cleared once and added up once, and what is given is only taken in. */
+static void verify_lanes(const Pass *pass)
+{
+    int *cleared = NEW_ARRAY(int, pass->prog->ntensors), *added = NEW_ARRAY(int, pass->prog->ntensors);
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (Kernel *k = f->kernels; k; k = k->next) {
+            Statement **part[MAX_PARTS];
+            int n;
+            for (parts_of(k, part, &n); n--;) {
+                Statement *s = *part[n];
+                visit_loads(s->rhs, verify_whole_samples, s);
+                cleared[s->out.tensor->id] += f->per_call && s->out.tensor->sum && s->store == STORE_SET;
+                if (adds_up_lanes(s))
+                    added[s->rhs->access.tensor->id]++;
+            }
+        }
+    for (const Tensor *t = pass->prog->tensors; t; t = t->next)
+        if (t->sum && (cleared[t->id] != 1 || added[t->id] != 1))
+            bug("%s is cleared %d times and added up %d times", t->name, cleared[t->id], added[t->id]);
+}
+
+static void verify_pass(const Plan *plan, const Pass *pass)
+{
+    verify_lanes(pass);
+    for (const Function *f = pass->functions; f; f = f->next)
+        verify_blocks(f->kernels);
+    for (const Buffer *a = pass->buffers; a; a = a->next) {
+        int64_t room = a->prepared ? pass->prepared : plan->arena;
+        if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > room)
+            bug("%s lies outside the arena", a->tensor->name);
+        if (a->prepared && a->lasting && a->offset <= pass->mark && pass->mark < a->offset + a->size)
+            bug("%s lies where it is marked as prepared", a->tensor->name);
+        for (const Buffer *b = a->next; b; b = b->next)
+            if (a->prepared == b->prepared && a->begin <= b->end && b->begin <= a->end && a->offset < b->offset + b->size
+                && b->offset < a->offset + a->size)
+                bug("%s and %s overlap", a->tensor->name, b->tensor->name);
+    }
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (int i = 0; i < f->nparams; i++) {
+            if (pass->root[f->param[i]->id]->role == TENSOR_VALUE && !buffer_of(pass, f->param[i]))
+                bug("%s: %s has no buffer", f->name, f->param[i]->name);
+            /* Functions promise (restrict) that what they are given is apart. */
+            for (int k = 0; k < i; k++)
+                if (pass->root[f->param[i]->id] == pass->root[f->param[k]->id])
+                    bug("%s: %s and %s share memory", f->name, f->param[i]->name, f->param[k]->name);
+        }
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (const Kernel *k = f->kernels; k; k = k->next)
+            for (const Region *a = k->regions; a; a = a->next)
+                for (const Region *b = a->next; b; b = b->next) {
+                    bool apart = false;
+                    const Statement *s = statement_of(k);
+                    for (int i = 0; i < s->nindex; i++)
+                        apart |= a->begin[i] + a->count[i] <= b->begin[i] || b->begin[i] + b->count[i] <= a->begin[i];
+                    if (!apart)
+                        bug("%s: two regions overlap", f->name);
+                }
+}
+
+void verify_plan(const Plan *plan)
+{
+    for (const Weight *w = plan->net->weights; w; w = w->next) {
+        int64_t end = w->offset + w->array->floats;
+        bool behind = w->statistic && !plan->forward.prepared;
+        if (w->offset < (behind ? plan->floats : 0) || end > (w->statistic ? plan->all_floats : plan->floats))
+            bug("%s lies outside its part of the parameters", w->name);
+        for (const Weight *other = w->next; other; other = other->next)
+            if (w->offset < other->offset + other->array->floats && other->offset < end)
+                bug("%s and %s overlap", w->name, other->name);
+    }
+    verify_pass(plan, &plan->forward);
+    if (plan->training.prog)
+        verify_pass(plan, &plan->training);
+}
