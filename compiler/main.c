@@ -64,6 +64,14 @@ static bool ends_with(const Command *command, Dump stage)
     return command->dump == stage && !command->writes && !command->summary;
 }
 
+/* Is this stage to be printed? --dump=all prints each under its name. */
+static bool prints(const Command *command, Dump stage, const char *name)
+{
+    if (command->dump == DUMP_ALL)
+        printf("---- %s\n", name);
+    return command->dump == stage || command->dump == DUMP_ALL;
+}
+
 static void dump_progs(const Prog *forward, const Prog *training)
 {
     dump_prog(stdout, forward);
@@ -82,7 +90,7 @@ static int compile(const Command *command, const Source *source)
     if (!ast || error_count() > 0)
         return 1;
     verify_ast(ast);
-    if (command->dump == DUMP_AST)
+    if (prints(command, DUMP_AST, "ast"))
         dump_ast(stdout, ast);
     if (ends_with(command, DUMP_AST))
         return 0;
@@ -91,7 +99,7 @@ static int compile(const Command *command, const Source *source)
     if (!net || error_count() > 0)
         return 1;
     verify_net(net);
-    if (command->dump == DUMP_NET)
+    if (prints(command, DUMP_NET, "net"))
         dump_net(stdout, net);
     if (command->check || ends_with(command, DUMP_NET))
         return 0;
@@ -105,7 +113,7 @@ static int compile(const Command *command, const Source *source)
         fold(forward);
         verify_prog(forward);
     }
-    if (command->dump == DUMP_PROG)
+    if (prints(command, DUMP_PROG, "prog"))
         dump_progs(forward, training);
     if (ends_with(command, DUMP_PROG))
         return 0;
@@ -114,7 +122,7 @@ static int compile(const Command *command, const Source *source)
         differentiate(training);
         verify_prog(training);
     }
-    if (command->dump == DUMP_GRAD)
+    if (prints(command, DUMP_GRAD, "grad"))
         dump_progs(forward, training);
     if (ends_with(command, DUMP_GRAD))
         return 0;
@@ -124,7 +132,9 @@ static int compile(const Command *command, const Source *source)
     if (!plan || error_count() > 0)
         return 1;
     verify_plan(plan);
-    if (command->dump == DUMP_PLAN)
+    if (command->dump == DUMP_ALL || command->dump == DUMP_STEP)
+        dump_steps(stdout, plan, command->step);
+    if (prints(command, DUMP_PLAN, "plan"))
         dump_plan(stdout, plan);
     if (command->summary)
         print_summary(stdout, plan);

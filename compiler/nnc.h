@@ -78,18 +78,20 @@ typedef struct Options {
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     int blocks;              /* --blocks; 0: not given */
     bool inference;
+    bool traced;             /* --dump=STEP, --dump=all: each step of the schedule is kept as text */
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */
 } Options;
 
 typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;
 
-typedef enum Dump { DUMP_NONE, DUMP_AST, DUMP_NET, DUMP_PROG, DUMP_GRAD, DUMP_PLAN } Dump;
+typedef enum Dump { DUMP_NONE, DUMP_AST, DUMP_NET, DUMP_PROG, DUMP_GRAD, DUMP_PLAN, DUMP_ALL, DUMP_STEP } Dump;
 /* What the command line asks for: Options for the stages, the rest for main. */
 typedef struct Command {
     Options options;
     bool check, summary;
     Dump dump;
+    const char *step;              /* DUMP_STEP: its name */
     bool writes;                   /* FILE.c and FILE.h are wanted */
     const char *header_file;       /* FILE.h */
     const char *dependency_file;   /* -MD: where to; NULL: none */

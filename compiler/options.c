@@ -40,7 +40,10 @@ static const struct Option {
     {"--inference", NULL, OPT_INFERENCE, "forward pass only"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
     {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only with -o"},
-    {"--dump", "ast|net|prog|grad|plan", OPT_DUMP, "print a stage of the compiler; write files only with -o"},
+    {"--dump", "ast|net|prog|grad|plan|all", OPT_DUMP,
+     "print a stage of the compiler, all of them, or what a step of the schedule gives: layout,\n"
+     "                         samples, gather, sums, transpose, winograd, halo, phases, moves, functions, full, fuse,\n"
+     "                         windows, follow, together, blocks, tiles, names, place; write files only with -o"},
     {"-MD", NULL, OPT_MD, "also write FILE.nn.d, the dependencies as a rule for Make"},
     {"-MF", "FILE", OPT_MF, "write these dependencies to FILE"},
     {"-MT", "TARGET", OPT_MT, "the target of that rule"},
@@ -96,9 +99,10 @@ static const char *did_you_mean(const char *word, const char *const *candidates,
 /* Which of the words of "a|b|c" value is. */
 static int choice(const char *option, const char *value, const char *choices)
 {
-    const char *words[8];
+    enum { MOST_WORDS = 40 };
+    const char *words[MOST_WORDS];
     int n = 0;
-    for (const char *word = choices; n < 8; n++) {
+    for (const char *word = choices; n < MOST_WORDS; n++) {
         size_t length = strcspn(word, "|");
         words[n] = copy_text(word, length);
         if (strcmp(value, words[n]) == 0)
@@ -110,6 +114,19 @@ static int choice(const char *option, const char *value, const char *choices)
         word += length + 1;
     }
     fail("%s=%s: must be one of %s%s", option, value, choices, did_you_mean(value, words, n));
+}
+
+/* --dump: a stage, or a step of the schedule. */
+static void dump_value(const char *option, const char *value, Command *command)
+{
+    const char *stages = "ast|net|prog|grad|plan|all", *all = stages;
+    for (int i = 0; step_name(i); i++)
+        all = format("%s|%s", all, step_name(i));
+    int number = choice(option, value, all);
+    bool stage = number <= DUMP_ALL - DUMP_AST;
+    command->dump = stage ? (Dump)(DUMP_AST + number) : DUMP_STEP;
+    command->step = stage ? NULL : value;
+    command->options.traced = command->dump >= DUMP_ALL;
 }
 
 static void tile_value(const char *value, Options *o)
@@ -345,7 +362,7 @@ Command parse_options(int argc, char **argv)
             command.summary = true;
             break;
         case OPT_DUMP:
-            command.dump = (Dump)(DUMP_AST + choice(option->name, value, option->value));
+            dump_value(option->name, value, &command);
             break;
         case OPT_MD:
             dependencies = true;

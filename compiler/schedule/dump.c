@@ -1,4 +1,7 @@
-/* dump.c: a Plan as text, for --dump=plan. */
+/* dump.c: a Plan as text, for --dump=plan, and what each step of the schedule left behind, for --dump=STEP. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "schedule/schedule.h"
 
 static const char *unroll_name(Unroll unroll)
@@ -51,6 +54,12 @@ static void dump_kernel(FILE *f, const Kernel *k)
     }
 }
 
+/* Its name, once it has one. */
+static const char *function_text(const Function *f)
+{
+    return f->name ? f->name : format("%s%s", f->layer->name, f->backward ? ", backward" : "");
+}
+
 static void dump_pass(FILE *f, const char *name, const Pass *pass)
 {
     fprintf(f, "pass %s", name);
@@ -64,7 +73,7 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
         if (fn->phase && (fn == pass->functions || fn->phase != phase))
             fprintf(f, "  phase %d\n", fn->phase);
         phase = fn->phase;
-        fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", fn->name, unroll_name(fn->unroll), (long long)fn->macs,
+        fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", function_text(fn), unroll_name(fn->unroll), (long long)fn->macs,
                 fn->cycles, fn->why, fn->per_call ? ", once a call" : "",
                 fn->batched ? ", samples together" : "", fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
         for (const Kernel *k = fn->kernels; k; k = k->next)
@@ -85,4 +94,46 @@ void dump_plan(FILE *f, const Plan *plan)
     dump_pass(f, "forward", &plan->forward);
     if (plan->training.prog)
         dump_pass(f, "backward", &plan->training);
+}
+
+/* ---- Steps --------------------------------------------------------------------------------------------------- */
+
+static const char *pass_name(const Pass *pass)
+{
+    return pass->prog->training ? "backward" : "forward";
+}
+
+/* The statements as they lie in memory, or once there are functions those. */
+const char *pass_text(const Pass *pass)
+{
+    TextStream memory;
+    FILE *f = open_text(&memory);
+    if (pass->functions)
+        dump_pass(f, pass_name(pass), pass);
+    else
+        dump_prog(f, pass->prog);
+    close_text(&memory);
+    const char *copy = copy_text(memory.text, memory.length);
+    free(memory.text);
+    return copy;
+}
+
+static void dump_steps_of(FILE *f, const Pass *pass, const char *name)
+{
+    const char *before = "";
+    for (const Trace *t = pass->trace; t; t = t->next) {
+        if (!name || !strcmp(name, t->name)) {
+            bool same = !name && !strcmp(before, t->text);
+            fprintf(f, "---- %s, %s%s\n%s", t->name, pass_name(pass), same ? ": (unchanged)" : "", same ? "" : t->text);
+        }
+        before = t->text;
+    }
+}
+
+/* What the step of that name left behind; NULL: all steps. */
+void dump_steps(FILE *f, const Plan *plan, const char *name)
+{
+    dump_steps_of(f, &plan->forward, name);
+    if (plan->training.prog)
+        dump_steps_of(f, &plan->training, name);
 }

@@ -47,7 +47,7 @@ static void add_kernel_read(const Access *access, void *context)
         add_read(access, reads->params);
 }
 
-void collect_params(Function *f)
+static void collect_params(Function *f)
 {
     Params params = {.n = 0};
     Statement **part[MAX_PARTS];
@@ -102,7 +102,7 @@ static const char *keep_in_proportion(const Pass *pass, Function *f, Statement *
     return format("%s, so it is plain loops", too_large);
 }
 
-Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
+static Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end)
 {
     Function *f = NEW(Function);
     f->layer = begin->layer;
@@ -151,7 +151,7 @@ static void note_made(const Access *access, void *context)
 /* The gradients of a layer's weights come first and are a function of their own, unless they need what the rest of
  * its backward pass works out. `begin` and the result are links of the list: where the layer's statements begin,
  * where its gradients end. */
-Statement **gradients_first(Statement **begin, Statement *end)
+static Statement **gradients_first(Statement **begin, Statement *end)
 {
     Made made = {*begin, end, false};
     for (const Statement *s = *begin; s != end; s = s->next)
@@ -329,5 +329,42 @@ void find_layers_functions(Pass *pass, int nlayers)
         for (Kernel *k = f->per_call ? NULL : f->kernels; k; k = k->next)
             for (parts_of(k, part, &n); n--;)
                 note_hosted(pass, f, *part[n]);
+    }
+}
+
+/* ---- All of a pass ------------------------------------------------------------------------------------------- */
+
+/* A function for each layer and direction; the statements stand in the order of the phases. */
+void make_functions(const Plan *plan, Pass *pass)
+{
+    Function **last = &pass->functions;
+    for (Statement **link = &pass->prog->statements, *end; *link;) {
+        const Statement *first = *link;
+        for (end = *link; end && end->layer == first->layer && end->backward == first->backward
+                          && end->per_sample == first->per_sample && end->phase == first->phase;)
+            end = end->next;
+        Statement **middle = gradients_first(link, end), *parts[] = {*link, *middle, end};
+        for (int i = 0; i < 2; i++) {
+            Function *f = parts[i] == parts[i + 1] ? NULL : make_function(plan, pass, parts[i], parts[i + 1]);
+            if (!f)
+                continue;
+            *last = f;
+            last = &f->next;
+        }
+        while (*link != end)
+            link = &(*link)->next;
+    }
+}
+
+/* Once all nests are what they will be: their regions and tiles, and what the function takes. */
+void finish_functions(Pass *pass)
+{
+    for (Function *f = pass->functions; f; f = f->next) {
+        f->kernels = finish_kernels(f->kernels, f->unroll, pass->target);
+        f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target)
+                    : cycles_of_kernels(f->kernels) / (f->per_call ? 1 : samples_at_once(pass, f));
+        collect_params(f);
+        note_overruns(pass, f);
+        f->brief = is_brief(f, pass);
     }
 }

@@ -734,7 +734,6 @@ static bool try_following(Pass *pass, Function *into, Kernel *first, bool rows, 
 
 void fuse(Pass *pass)
 {
-    bool *marks = NEW_ARRAY(bool, 3 * pass->prog->ntensors);
     find_users(pass);
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels, *next; k; k = next) {
@@ -742,12 +741,21 @@ void fuse(Pass *pass)
             if (!f->per_call)
                 try_fusion(pass, f, k);
         }
+}
+
+void fuse_windows(Pass *pass)
+{
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels, *next; k; k = next) {
             next = k->next;
             if (!f->per_call)
                 try_window(pass, f, k);
         }
+}
+
+void fuse_rows(Pass *pass)
+{
+    bool *marks = NEW_ARRAY(bool, 3 * pass->prog->ntensors);
     for (Function *f = pass->functions; f; f = f->next)
         for (Kernel *k = f->kernels; k; k = k->next)
             if (!try_following(pass, f, k, true, marks))

@@ -32,7 +32,7 @@ static void redirect_loads(Expr *e, Tensor *const *copies)
         redirect_loads(e->arg[i], copies);
 }
 
-static Prog *copy_prog(const Prog *old)
+Prog *copy_prog(const Prog *old)
 {
     Prog *prog = NEW(Prog);
     *prog = *old;
@@ -198,7 +198,7 @@ static void move_answer(Prog *prog, int lanes)
 }
 
 /* Where a sum's operands lie far apart its loop comes first; the order of a maximum is its meaning. */
-static void order_sums(Statement *s)
+static void order_sum(Statement *s)
 {
     if (s->store != STORE_ADD)
         return;
@@ -239,9 +239,15 @@ static void order_sums(Statement *s)
     *s = fresh;
 }
 
+void order_sums(Prog *prog)
+{
+    for (Statement *s = prog->statements; s; s = s->next)
+        order_sum(s);
+}
+
 /* ---- Scatter to gather ---------------------------------------------------------------------------------------- */
 
-static void gather_all(Prog *prog)
+void gather_all(Prog *prog)
 {
     Statement **link = &prog->statements;
     while (*link) {
@@ -369,7 +375,7 @@ static bool has_halo(const Tensor *t)
     return false;
 }
 
-static void add_halos(Prog *prog, const Target *target)
+void add_halos(Prog *prog, const Target *target)
 {
     int n = prog->ntensors;
     Tensor **copies = NEW_ARRAY(Tensor *, n);
@@ -486,7 +492,7 @@ static void read_transposed(Prog *prog, Statement *s, int i, int last, const Tar
     last_tensor->next = NULL;
 }
 
-static void transpose_weights(Prog *prog, const Target *target)
+void transpose_weights(Prog *prog, const Target *target)
 {
     Statement **moves = NEW_ARRAY(Statement *, prog->ntensors); /* by tensor id: what makes its copy */
     Statement **maker = NEW_ARRAY(Statement *, prog->ntensors);
@@ -509,45 +515,17 @@ static void transpose_weights(Prog *prog, const Target *target)
     }
 }
 
-Prog *lay_out(const Prog *old, const Target *target, const Options *options)
+/* Gives every tensor its order and its padding to vectors of so many lanes, or only the weights. */
+void lay_out(Prog *prog, int lanes, bool values)
 {
-    const Unroll unroll = options->unroll;
-    Prog *prog = copy_prog(old);
-    if (unroll == UNROLL_NONE)
-        return prog;
-    if (target->lanes > 1) {
-        move_answer(prog, target->lanes);
-        for (Tensor *t = prog->tensors; t; t = t->next)
-            lay_out_tensor(t, target->lanes);
-        for (Statement *s = prog->statements; s; s = s->next) {
-            visit_statement(s, permute_access, NULL);
-            reorder(s);
-        }
-    }
-    gather_all(prog);
-    for (Statement *s = prog->statements; s; s = s->next)
-        order_sums(s);
-    if (target->lanes > 1)
-        transpose_weights(prog, target);
-    if (unroll == UNROLL_FULL) /* leaves out what falls outside anyway */
-        return prog;
-    use_winograd(prog, target, options);
-    add_halos(prog, target);
-    return prog;
-}
-
-Prog *lay_out_samples(const Prog *old, const Target *target, const Target *over)
-{
-    Prog *prog = copy_prog(old);
+    if (values)
+        move_answer(prog, lanes);
     for (Tensor *t = prog->tensors; t; t = t->next)
-        if (is_weight(t))
-            lay_out_tensor(t, target->lanes);
-    for (Statement *s = prog->statements; s; s = s->next)
+        if (values || is_weight(t))
+            lay_out_tensor(t, lanes);
+    for (Statement *s = prog->statements; s; s = s->next) {
         visit_statement(s, permute_access, NULL);
-    put_samples_in_lanes(prog, over->lanes);
-    gather_all(prog);
-    for (Statement *s = prog->statements; s; s = s->next)
-        order_sums(s);
-    add_halos(prog, over);
-    return prog;
+        if (values)
+            reorder(s);
+    }
 }

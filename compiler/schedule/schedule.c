@@ -1,68 +1,218 @@
-/* plan.c: Prog to Plan.
+/* schedule.c: Prog to Plan: the list of passes, and the choice between the widths of vectors.
  *
- * In: the statements of inference and of training. Out: for each of the two passes the functions that net.c
- * will have, one for each layer and direction, called in order for one sample after the other; in each
- * function the loop nests with their form, their regions and tiles; and an offset in the arena for every
- * buffer. How far a function is unrolled is decided here: as the option says, or under auto written out in
- * full where that is predicted to gain a quarter, while all that is stays in the instruction cache. */
+ * In: the statements of inference and of training. Out: for each of the two the functions that net.c will have, one for
+ * each layer and direction, called in order for one sample after the other; in each function the loop nests with their
+ * form, their regions and tiles; and an offset in the arena for every buffer.
+ *
+ * The one idea: a schedule is the list `steps`, applied in order to a Draft, with a verifier behind each step. The list is
+ * run for each width of vectors that the target has, and the schedule that is predicted to be fastest is kept. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "schedule/schedule.h"
 
-/* ---- Forms --------------------------------------------------------------------------------------------------- */
+/* ---- The steps ----------------------------------------------------------------------------------------------- */
 
-/* ---- Kernels --------------------------------------------------------------------------------------------------- */
-
-/* ---- Functions ------------------------------------------------------------------------------------------------------ */
-
-/* ---- Passes ------------------------------------------------------------------------------------------------------------ */
-
-/* ---- Vectors that reach behind a value ---------------------------------------------------------------------------- */
-
-/* The pass of a Prog that is laid out already. */
-static Pass make_pass(const Plan *plan, Prog *prog, const Target *target, int64_t samples, const Pass *forward)
+static bool moves_tensors(const Draft *d)
 {
-    order_phases(prog);
-    Pass pass = {.prog = prog, .target = target, .samples = samples, .batch = plan->net->batch,
+    return d->options->unroll != UNROLL_NONE;
+}
+
+static bool has_lanes(const Draft *d)
+{
+    return moves_tensors(d) && d->pass->target->lanes > 1;
+}
+
+static bool lanes_over_channels(const Draft *d)
+{
+    return has_lanes(d) && !d->pass->samples;
+}
+
+static bool one_sample(const Draft *d)
+{
+    return !d->pass->samples;
+}
+
+static bool lanes_over_samples(const Draft *d)
+{
+    return d->pass->samples;
+}
+
+/* Written-out code leaves out what falls outside anyway. */
+static bool has_loops(const Draft *d)
+{
+    return moves_tensors(d) && d->options->unroll != UNROLL_FULL;
+}
+
+static bool fewer_products(const Draft *d)
+{
+    return has_loops(d) && !d->pass->samples;
+}
+
+static void step_layout(Draft *d)
+{
+    lay_out(d->pass->prog, d->weights->lanes, !d->pass->samples);
+}
+
+static void step_samples(Draft *d)
+{
+    put_samples_in_lanes(d->pass->prog, d->pass->target->lanes);
+}
+
+static void step_gather(Draft *d)
+{
+    gather_all(d->pass->prog);
+}
+
+static void step_sums(Draft *d)
+{
+    order_sums(d->pass->prog);
+}
+
+static void step_transpose(Draft *d)
+{
+    transpose_weights(d->pass->prog, d->pass->target);
+}
+
+static void step_winograd(Draft *d)
+{
+    use_winograd(d->pass->prog, d->pass->target, d->options);
+}
+
+static void step_halo(Draft *d)
+{
+    add_halos(d->pass->prog, d->pass->target);
+}
+
+static void step_phases(Draft *d)
+{
+    order_phases(d->pass->prog);
+}
+
+static void step_moves(Draft *d)
+{
+    share_moves(d->pass);
+}
+
+static void step_functions(Draft *d)
+{
+    make_functions(d->plan, d->pass);
+}
+
+static void step_full(Draft *d)
+{
+    write_out_what_pays(d->pass);
+}
+
+static void step_fuse(Draft *d)
+{
+    fuse(d->pass);
+}
+
+static void step_windows(Draft *d)
+{
+    fuse_windows(d->pass);
+}
+
+static void step_follow(Draft *d)
+{
+    fuse_rows(d->pass);
+}
+
+static void step_together(Draft *d)
+{
+    take_samples_together(d->plan, d->pass);
+}
+
+static void step_blocks(Draft *d)
+{
+    run_in_blocks(d->pass, d->pass->target);
+}
+
+static void step_tiles(Draft *d)
+{
+    finish_functions(d->pass);
+}
+
+static void step_names(Draft *d)
+{
+    find_layers_functions(d->pass, d->plan->net->nlayers);
+    name_functions(d->plan, d->pass, d->forward);
+}
+
+static void step_place(Draft *d)
+{
+    place(d->pass, d->pass->target->lanes);
+}
+
+/* In their order; wanted NULL: always. What a step may rely on is what those before it have done. */
+static const struct Step {
+    const char *name;    /* of --dump=NAME */
+    bool (*wanted)(const Draft *);
+    void (*run)(Draft *);
+    void (*verify)(const Pass *);
+} steps[] = {
+    {"layout", has_lanes, step_layout, verify_statements},
+    {"samples", lanes_over_samples, step_samples, verify_statements},
+    {"gather", moves_tensors, step_gather, verify_statements},
+    {"sums", moves_tensors, step_sums, verify_statements},
+    {"transpose", lanes_over_channels, step_transpose, verify_statements},
+    {"winograd", fewer_products, step_winograd, verify_statements},
+    {"halo", has_loops, step_halo, verify_statements},
+    {"phases", NULL, step_phases, verify_statements},
+    {"moves", NULL, step_moves, verify_statements},
+    {"functions", NULL, step_functions, verify_lanes},
+    {"full", NULL, step_full, verify_nests},
+    {"fuse", NULL, step_fuse, verify_nests},
+    {"windows", NULL, step_windows, verify_nests},
+    {"follow", NULL, step_follow, verify_nests},
+    {"together", one_sample, step_together, verify_nests},
+    {"blocks", NULL, step_blocks, verify_blocks},
+    {"tiles", NULL, step_tiles, verify_regions},
+    {"names", NULL, step_names, NULL},
+    {"place", NULL, step_place, verify_places},
+};
+enum { NSTEPS = sizeof steps / sizeof *steps };
+
+const char *step_name(int number)
+{
+    return number < NSTEPS ? steps[number].name : NULL;
+}
+
+/* ---- Running them -------------------------------------------------------------------------------------------- */
+
+/* What a pass is after a step, as text; it is kept with the pass, since only that of the chosen schedule is printed. */
+static void note_step(Pass *pass, const char *name)
+{
+    Trace *trace = NEW(Trace), **end = &pass->trace;
+    trace->name = name;
+    trace->text = pass_text(pass);
+    while (*end)
+        end = &(*end)->next;
+    *end = trace;
+}
+
+/* The pass of a Prog with the given target's vectors; samples: how many lie in their lanes. */
+static Pass make_pass(const Plan *plan, const Prog *prog, const Target *target, int64_t samples, const Pass *forward)
+{
+    Pass pass = {.prog = copy_prog(prog), .target = target, .samples = samples, .batch = plan->net->batch,
                  .prepares = plan->options->inference};
-    share_moves(&pass);
-    Function **last = &pass.functions;
-    for (Statement **link = &prog->statements, *end; *link;) {
-        const Statement *first = *link;
-        for (end = *link; end && end->layer == first->layer && end->backward == first->backward
-                          && end->per_sample == first->per_sample && end->phase == first->phase;)
-            end = end->next;
-        Statement **middle = gradients_first(link, end), *parts[] = {*link, *middle, end};
-        for (int i = 0; i < 2; i++) {
-            Function *f = parts[i] == parts[i + 1] ? NULL : make_function(plan, &pass, parts[i], parts[i + 1]);
-            if (!f)
-                continue;
-            *last = f;
-            last = &f->next;
-        }
-        while (*link != end)
-            link = &(*link)->next;
+    Draft draft = {.plan = plan, .options = plan->options, .pass = &pass, .forward = forward, .weights = plan->target};
+    for (int i = 0; i < NSTEPS; i++) {
+        const struct Step *step = &steps[i];
+        if (step->wanted && !step->wanted(&draft))
+            continue;
+        step->run(&draft);
+        if (step->verify)
+            step->verify(&pass);
+        if (plan->options->traced)
+            note_step(&pass, step->name);
     }
-    write_out_what_pays(&pass);
-    fuse(&pass);
-    if (!pass.samples)
-        take_samples_together(plan, &pass);
-    run_in_blocks(&pass, target);
-    for (Function *f = pass.functions; f; f = f->next) {
-        f->kernels = finish_kernels(f->kernels, f->unroll, target);
-        f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, target)
-                                             : cycles_of_kernels(f->kernels) / (f->per_call ? 1 : samples_at_once(&pass, f));
-        collect_params(f);
-        note_overruns(&pass, f);
-        f->brief = is_brief(f, &pass);
-    }
-    find_layers_functions(&pass, plan->net->nlayers);
-    name_functions(plan, &pass, forward);
-    place(&pass, target->lanes);
     return pass;
 }
+
+/* ---- net_params ---------------------------------------------------------------------------------------------- */
 
 enum { LINE = 16 };      /* floats in a line of the cache */
 enum { FAR_GRADIENTS = 128 << 10 }; /* floats of all lanes' gradients beyond which training over samples isn't tried */
@@ -92,6 +242,8 @@ static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
     }
     return floats;
 }
+
+/* ---- The choice ---------------------------------------------------------------------------------------------- */
 
 static char *upper(const char *text)
 {
@@ -130,7 +282,7 @@ static double plan_forward(Plan *plan, const Prog *forward, int lanes)
 {
     const Target *target = plan->target = with_lanes(plan->target, lanes);
     plan->forward = plan->training = (Pass){0};
-    plan->forward = make_pass(plan, lay_out(forward, target, plan->options), target, 0, NULL);
+    plan->forward = make_pass(plan, forward, target, 0, NULL);
     return share_of(target) * cycles_of(&plan->forward, 1);
 }
 
@@ -139,7 +291,7 @@ static double plan_training(Plan *plan, const Prog *training)
 {
     const Target *target = plan->target;
     if (training)
-        plan->training = make_pass(plan, lay_out(training, target, plan->options), target, 0, &plan->forward);
+        plan->training = make_pass(plan, training, target, 0, &plan->forward);
     return share_of(target) * cycles_of(&plan->training, plan->net->batch);
 }
 
@@ -156,7 +308,7 @@ static double gradient_cycles(const Net *net, const Target *target)
 /* Training with a sample in each lane of the target's vectors. */
 static double plan_samples(Plan *plan, const Prog *training, const Target *target)
 {
-    plan->training = make_pass(plan, lay_out_samples(training, plan->target, target), target, target->lanes, &plan->forward);
+    plan->training = make_pass(plan, training, target, target->lanes, &plan->forward);
     return share_of(target) * cycles_of(&plan->training, plan->net->batch) + gradient_cycles(plan->net, target);
 }
 
@@ -233,4 +385,3 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     return plan;
 }
 
-/* ---- The dump and the verifier --------------------------------------------------------------------------------------------- */

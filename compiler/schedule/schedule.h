@@ -132,7 +132,23 @@ typedef struct Pass {    /* net_forward, or net_backward */
     int64_t prepared;    /* floats of net_params, in which weights and what is made of them share memory; 0: nothing is made */
     int64_t mark;        /* the float among them that says that it has been made */
     int64_t arena;       /* floats */
+    struct Trace *trace; /* what each step left behind, where that is asked for */
 } Pass;
+
+typedef struct Trace {
+    const char *name;    /* of the step */
+    const char *text;
+    struct Trace *next;
+} Trace;
+
+/* What a step of the schedule works on. */
+typedef struct Draft {
+    const struct Plan *plan;
+    const Options *options;
+    const Target *weights; /* whose vectors the weights are laid out for */
+    const Pass *forward; /* the pass planned before this one; NULL: none */
+    Pass *pass;
+} Draft;
 
 typedef struct Plan {
     const Net *net;
@@ -148,14 +164,23 @@ typedef struct Plan {
 /* ---- schedule.c: the passes, in order ------------------------------------------------------------------ */
 
 Plan *make_plan(const Net *, Prog *forward, Prog *training, const Options *);
+const char *step_name(int number);                         /* as --dump=NAME calls it; NULL behind the last */
 
 /* ---- dump.c: a Plan as text ---------------------------------------------------------------------------- */
 
 void dump_plan(FILE *, const Plan *);
+const char *pass_text(const Pass *);                       /* as it is so far */
+void dump_steps(FILE *, const Plan *, const char *name);   /* what that step left behind; NULL: each of them */
 
 /* ---- verify.c: what holds of every Plan ---------------------------------------------------------------- */
 
-void verify_plan(const Plan *);
+void verify_statements(const Pass *);                      /* behind each step that changes statements */
+void verify_nests(const Pass *);                           /* behind each that changes nests */
+void verify_lanes(const Pass *);                           /* sums over samples in lanes are cleared and added up once */
+void verify_blocks(const Pass *);
+void verify_regions(const Pass *);
+void verify_places(const Pass *);
+void verify_plan(const Plan *);                            /* net_params */
 
 /* ---- nest.c: questions about one loop nest ------------------------------------------------------------- */
 
@@ -185,9 +210,13 @@ int64_t vectors_of(const Kernel *k, int n);
 
 /* ---- layout.c: where the elements of a tensor lie ------------------------------------------------------ */
 
-Prog *lay_out(const Prog *, const Target *, const Options *); /* a copy, with every tensor's place in memory */
-/* The same with the samples in the lanes of `over`; weights lie as the first target has them. */
-Prog *lay_out_samples(const Prog *, const Target *, const Target *over);
+Prog *copy_prog(const Prog *);
+/* Gives every tensor its order and its padding to vectors of so many lanes; values false: only the weights. */
+void lay_out(Prog *, int lanes, bool values);
+void gather_all(Prog *);                                   /* gather.c, for each statement that scatters */
+void order_sums(Prog *);                                   /* what lies far apart is the outer loop of a sum */
+void transpose_weights(Prog *, const Target *);            /* once a call, where lanes would step through rows of them */
+void add_halos(Prog *, const Target *);                    /* zeros around values that are read beyond their edge */
 
 /* ---- halo.c: zeros around a value ---------------------------------------------------------------------- */
 
@@ -280,19 +309,16 @@ int tensors_read(const Statement *, Tensor ***);
 
 /* ---- functions.c: nests to functions ------------------------------------------------------------------- */
 
-void collect_params(Function *f);
-Function *make_function(const Plan *plan, const Pass *pass, Statement *begin, const Statement *end);
-/* The gradients of a layer's weights come first and are a function of their own, unless they need what the rest of
- * its backward pass works out. `begin` and the result are links of the list: where the layer's statements begin,
- * where its gradients end. */
-Statement **gradients_first(Statement **begin, Statement *end);
-void name_functions(const Plan *plan, Pass *pass, const Pass *forward);
-/* Which functions work for a layer. */
-void find_layers_functions(Pass *pass, int nlayers);
+void make_functions(const Plan *, Pass *);                 /* of the statements, in order */
+void finish_functions(Pass *);                             /* regions, tiles, cycles and parameters of what is final */
+void find_layers_functions(Pass *, int nlayers);           /* which functions work for a layer */
+void name_functions(const Plan *, Pass *, const Pass *forward);
 
 /* ---- fuse.c: what is done with a value runs where it is in a register ---------------------------------- */
 
-void fuse(Pass *);                                         /* runs what is done with a value where it is in a register */
+void fuse(Pass *);                                         /* pointwise statements, element by element */
+void fuse_windows(Pass *);                                 /* windows, where a tile holds whole ones */
+void fuse_rows(Pass *);                                    /* sums and maxima over rows, and what is worked out of them */
 
 /* ---- follow.c: sums and maxima over a row of a tile ---------------------------------------------------- */
 

@@ -156,6 +156,7 @@ void take_samples_together(const Plan *plan, Pass *pass)
                 follower->body = statement_over_samples(&samples, follower->body, nindex, output);
             }
             k->row += k->row >= 0;
+            k->regions = NULL; /* of fewer indices: finish_functions makes them anew */
         }
     }
 }

@@ -1,5 +1,50 @@
-/* verify.c: what holds of every Plan. A Plan that breaks it is our fault, and nnc aborts. */
+/* verify.c: what holds behind the steps of the schedule, and of every Plan. What breaks it is our fault: nnc aborts. */
 #include "schedule/schedule.h"
+
+/* ---- Statements in memory ------------------------------------------------------------------------------------ */
+
+static void verify_room(const Access *access, void *context)
+{
+    const Statement *s = context;
+    for (int d = 0; d < access->tensor->rank && !access->padded; d++) {
+        int64_t least, most, before = access->tensor->before[d];
+        affine_range(&access->at[d], s, &least, &most);
+        if (least < -before || most >= access->tensor->room[d] - before)
+            bug("%s: %s is accessed outside the room of its dimension %d", s->layer->name, access->tensor->name, d);
+    }
+}
+
+/* Nothing but what is marked as padded reaches beyond a tensor and the zeros around it. */
+void verify_statements(const Pass *pass)
+{
+    for (Statement *s = pass->prog->statements; s; s = s->next) {
+        verify_room(&s->out, s);
+        visit_loads(s->rhs, verify_room, s);
+    }
+}
+
+/* ---- Nests --------------------------------------------------------------------------------------------------- */
+
+/* Each nest has statements of one box, and a first value comes with a sum onto the same tensor. */
+void verify_nests(const Pass *pass)
+{
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (const Kernel *k = f->kernels; k; k = k->next) {
+            if (!k->first && !k->body)
+                bug("%s: a nest without statements", f->layer->name);
+            if (k->first && k->body && k->first->out.tensor != k->body->out.tensor)
+                bug("%s: the first value of %s is given to %s", f->layer->name, k->body->out.tensor->name,
+                    k->first->out.tensor->name);
+            if (k->first && k->first->store != STORE_SET)
+                bug("%s: %s begins with a sum", f->layer->name, k->first->out.tensor->name);
+            if (k->body && k->body->store == STORE_SET)
+                bug("%s: %s is set where it is summed up", f->layer->name, k->body->out.tensor->name);
+            if (k->nthen > MAX_THEN || (k->nthen && k->form == FORM_FILL))
+                bug("%s: %d statements run on %s in registers", f->layer->name, k->nthen, statement_of(k)->out.tensor->name);
+        }
+}
+
+/* ---- Blocks -------------------------------------------------------------------------------------------------- */
 
 static void verify_block(const Access *access, void *context)
 {
@@ -13,7 +58,7 @@ static void verify_block(const Access *access, void *context)
 }
 
 /* Kernels of one loop over blocks agree on how many there are, and stay inside what they touch. */
-static void verify_blocks(Kernel *kernels)
+static void verify_blocks_of(Kernel *kernels)
 {
     for (Kernel *k = kernels; k; k = k->next) {
         Statement **part[MAX_PARTS];
@@ -32,6 +77,14 @@ static void verify_blocks(Kernel *kernels)
     }
 }
 
+void verify_blocks(const Pass *pass)
+{
+    for (const Function *f = pass->functions; f; f = f->next)
+        verify_blocks_of(f->kernels);
+}
+
+/* ---- Samples in lanes ---------------------------------------------------------------------------------------- */
+
 static void verify_whole_samples(const Access *access, void *statement)
 {
     if (access->tensor->ragged && !takes_samples_in(statement))
@@ -39,7 +92,7 @@ static void verify_whole_samples(const Access *access, void *statement)
 }
 
 /* With a sample in each lane, every sum over samples is cleared once and added up once, and what is given is only taken in. */
-static void verify_lanes(const Pass *pass)
+void verify_lanes(const Pass *pass)
 {
     int *cleared = NEW_ARRAY(int, pass->prog->ntensors), *added = NEW_ARRAY(int, pass->prog->ntensors);
     for (const Function *f = pass->functions; f; f = f->next)
@@ -59,13 +112,53 @@ static void verify_lanes(const Pass *pass)
             bug("%s is cleared %d times and added up %d times", t->name, cleared[t->id], added[t->id]);
 }
 
-static void verify_pass(const Plan *plan, const Pass *pass)
+/* ---- Regions ------------------------------------------------------------------------------------------------- */
+
+static bool are_apart(const Region *a, const Region *b, int nindex)
 {
-    verify_lanes(pass);
+    for (int i = 0; i < nindex; i++)
+        if (a->begin[i] + a->count[i] <= b->begin[i] || b->begin[i] + b->count[i] <= a->begin[i])
+            return true;
+    return false;
+}
+
+/* The regions of a nest lie in its box and don't overlap. */
+void verify_regions(const Pass *pass)
+{
     for (const Function *f = pass->functions; f; f = f->next)
-        verify_blocks(f->kernels);
+        for (const Kernel *k = f->kernels; k; k = k->next)
+            for (const Region *a = k->regions; a; a = a->next) {
+                const Statement *s = statement_of(k);
+                for (int i = 0; i < s->nindex; i++)
+                    if (a->begin[i] < 0 || a->begin[i] + a->count[i] > s->extent[i])
+                        bug("%s: a region lies outside the box", f->layer->name);
+                for (const Region *b = a->next; b; b = b->next)
+                    if (!are_apart(a, b, s->nindex))
+                        bug("%s: two regions overlap", f->layer->name);
+            }
+}
+
+/* ---- Memory -------------------------------------------------------------------------------------------------- */
+
+/* Each value has a buffer, and a function's parameters are apart: so they promise (restrict). */
+static void verify_params(const Pass *pass)
+{
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (int i = 0; i < f->nparams; i++) {
+            const Tensor *root = pass->root[f->param[i]->id];
+            if (root->role == TENSOR_VALUE && !buffer_of(pass, f->param[i]))
+                bug("%s: %s has no buffer", f->name, f->param[i]->name);
+            for (int k = 0; k < i; k++)
+                if (root == pass->root[f->param[k]->id])
+                    bug("%s: %s and %s share memory", f->name, f->param[i]->name, f->param[k]->name);
+        }
+}
+
+/* Buffers that live at the same time don't overlap, and none leaves its room. */
+static void verify_buffers(const Pass *pass)
+{
     for (const Buffer *a = pass->buffers; a; a = a->next) {
-        int64_t room = a->prepared ? pass->prepared : plan->arena;
+        int64_t room = a->prepared ? pass->prepared : pass->arena;
         if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > room)
             bug("%s lies outside the arena", a->tensor->name);
         if (a->prepared && a->lasting && a->offset <= pass->mark && pass->mark < a->offset + a->size)
@@ -75,28 +168,17 @@ static void verify_pass(const Plan *plan, const Pass *pass)
                 && b->offset < a->offset + a->size)
                 bug("%s and %s overlap", a->tensor->name, b->tensor->name);
     }
-    for (const Function *f = pass->functions; f; f = f->next)
-        for (int i = 0; i < f->nparams; i++) {
-            if (pass->root[f->param[i]->id]->role == TENSOR_VALUE && !buffer_of(pass, f->param[i]))
-                bug("%s: %s has no buffer", f->name, f->param[i]->name);
-            /* Functions promise (restrict) that what they are given is apart. */
-            for (int k = 0; k < i; k++)
-                if (pass->root[f->param[i]->id] == pass->root[f->param[k]->id])
-                    bug("%s: %s and %s share memory", f->name, f->param[i]->name, f->param[k]->name);
-        }
-    for (const Function *f = pass->functions; f; f = f->next)
-        for (const Kernel *k = f->kernels; k; k = k->next)
-            for (const Region *a = k->regions; a; a = a->next)
-                for (const Region *b = a->next; b; b = b->next) {
-                    bool apart = false;
-                    const Statement *s = statement_of(k);
-                    for (int i = 0; i < s->nindex; i++)
-                        apart |= a->begin[i] + a->count[i] <= b->begin[i] || b->begin[i] + b->count[i] <= a->begin[i];
-                    if (!apart)
-                        bug("%s: two regions overlap", f->name);
-                }
 }
 
+void verify_places(const Pass *pass)
+{
+    verify_params(pass);
+    verify_buffers(pass);
+}
+
+/* ---- The Plan ------------------------------------------------------------------------------------------------ */
+
+/* Parameters and statistics lie in their parts of net_params and don't overlap. */
 void verify_plan(const Plan *plan)
 {
     for (const Weight *w = plan->net->weights; w; w = w->next) {
@@ -108,7 +190,4 @@ void verify_plan(const Plan *plan)
             if (w->offset < other->offset + other->array->floats && other->offset < end)
                 bug("%s and %s overlap", w->name, other->name);
     }
-    verify_pass(plan, &plan->forward);
-    if (plan->training.prog)
-        verify_pass(plan, &plan->training);
 }
