@@ -96,55 +96,67 @@ void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
 
 /* ---- The derivative of an expression ------------------------------------------------------------------- */
 
+/* One rule for each operation: the derivative of e, whose operands e->arg have the derivatives d and whose value can also
+ * be had as `value`. */
+#define RULE(op) static Expr *d_##op(const Expr *e, Expr *const d[4], Expr *value)
+#define ZERO(op) RULE(op) { (void)e, (void)d, (void)value; return constant(0); }
+
+ZERO(CONSTANT)
+ZERO(LOAD)
+ZERO(INDEX)
+ZERO(RANDOM)
+ZERO(MEAN)
+ZERO(SAMPLES)
+ZERO(AT_HAND)
+
+RULE(ADD) { (void)e, (void)value; return add(d[0], d[1]); }
+RULE(SUB) { (void)e, (void)value; return sub(d[0], d[1]); }
+RULE(MUL) { (void)value; return add(mul(d[0], e->arg[1]), mul(e->arg[0], d[1])); }
+RULE(DIV) { return divide(sub(d[0], mul(value, d[1])), e->arg[1]); } /* (a' - (a/b) b') / b */
+RULE(EXP) { (void)e; return mul(d[0], value); }
+RULE(LOG) { (void)value; return divide(d[0], e->arg[0]); }
+RULE(LOG1P) { (void)value; return divide(d[0], add(constant(1), e->arg[0])); }
+RULE(TANH) { (void)e; return mul(d[0], sub(constant(1), mul(value, value))); }
+RULE(SIGMOID) { (void)e; return mul(d[0], mul(value, sub(constant(1), value))); }
+RULE(SQRT) { (void)e; return divide(mul(d[0], constant(0.5)), value); }
+
+RULE(ERF) /* 2 / sqrt(pi) exp(-a^2) */
+{
+    (void)value;
+    Expr *a = e->arg[0];
+    return mul(d[0], mul(constant(1.12837916709551257), unary(OP_EXP, sub(constant(0), mul(a, a)))));
+}
+
+RULE(ABS)
+{
+    (void)value;
+    Expr *a = e->arg[0];
+    return mul(d[0], if_le(a, constant(0), if_eq(a, constant(0), constant(0), constant(-1)), constant(1)));
+}
+
+static Expr *d_selection(const Expr *e, Expr *const d[4])
+{
+    if (expr_is(d[2], 0) && expr_is(d[3], 0))
+        return d[2];
+    return (e->op == OP_IF_LE ? if_le : if_eq)(e->arg[0], e->arg[1], d[2], d[3]);
+}
+
+RULE(IF_LE) { (void)value; return d_selection(e, d); }
+RULE(IF_EQ) { (void)value; return d_selection(e, d); }
+
 /* d e / d u. Where e is the whole right side of `out = e`, out itself is the value of e. */
 static Expr *derivative(const Expr *e, const Access *u, const Statement *s)
 {
-    Expr *a = e->arg[0], *b = e->arg[1];
-    Expr *value = e == s->rhs && s->store == STORE_SET ? load(s->out) : (Expr *)e;
-    switch (e->op) {
-    case OP_LOAD:
+    if (e->op == OP_LOAD)
         return constant(access_equal(&e->access, u));
-    case OP_CONSTANT:
-    case OP_INDEX:
-    case OP_RANDOM:
-    case OP_MEAN:
-    case OP_SAMPLES:
-    case OP_AT_HAND:
-        return constant(0);
-    case OP_ADD:
-        return add(derivative(a, u, s), derivative(b, u, s));
-    case OP_SUB:
-        return sub(derivative(a, u, s), derivative(b, u, s));
-    case OP_MUL:
-        return add(mul(derivative(a, u, s), b), mul(a, derivative(b, u, s)));
-    case OP_DIV: /* (a' - (a/b) b') / b */
-        return divide(sub(derivative(a, u, s), mul(value, derivative(b, u, s))), b);
-    case OP_EXP:
-        return mul(derivative(a, u, s), value);
-    case OP_LOG:
-        return divide(derivative(a, u, s), a);
-    case OP_LOG1P:
-        return divide(derivative(a, u, s), add(constant(1), a));
-    case OP_TANH:
-        return mul(derivative(a, u, s), sub(constant(1), mul(value, value)));
-    case OP_SIGMOID:
-        return mul(derivative(a, u, s), mul(value, sub(constant(1), value)));
-    case OP_ERF: /* 2 / sqrt(pi) exp(-a^2) */
-        return mul(derivative(a, u, s), mul(constant(1.12837916709551257), unary(OP_EXP, sub(constant(0), mul(a, a)))));
-    case OP_SQRT:
-        return divide(mul(derivative(a, u, s), constant(0.5)), value);
-    case OP_ABS:
-        return mul(derivative(a, u, s),
-                   if_le(a, constant(0), if_eq(a, constant(0), constant(0), constant(-1)), constant(1)));
-    case OP_IF_LE:
-    case OP_IF_EQ: {
-        Expr *then = derivative(e->arg[2], u, s), *otherwise = derivative(e->arg[3], u, s);
-        if (expr_is(then, 0) && expr_is(otherwise, 0))
-            return then;
-        return (e->op == OP_IF_LE ? if_le : if_eq)(a, b, then, otherwise);
-    }
-    default:
-        bug("no derivative of op %d", (int)e->op);
+    Expr *d[4] = {NULL}, *value = e == s->rhs && s->store == STORE_SET ? load(s->out) : (Expr *)e;
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        d[i] = derivative(e->arg[i], u, s);
+    switch (e->op) {
+#define CASE(op, ...) case OP_##op: return d_##op(e, d, value);
+        OPS(CASE)
+#undef CASE
+    default: bug("there is no operation %d", (int)e->op);
     }
 }
 

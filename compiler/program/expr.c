@@ -6,27 +6,9 @@
 #include "program/program.h"
 
 const OpInfo op_info[NOPS] = {
-    [OP_CONSTANT] = {"constant", 0, ""},
-    [OP_LOAD] = {"load", 0, ""},
-    [OP_INDEX] = {"index", 0, ""},
-    [OP_RANDOM] = {"random", 0, ""},
-    [OP_MEAN] = {"mean", 0, "1/samples"},
-    [OP_SAMPLES] = {"samples", 0, "samples"},
-    [OP_AT_HAND] = {"at_hand", 0, "m"},
-    [OP_ADD] = {"add", 2, "(% + %)"},
-    [OP_SUB] = {"sub", 2, "(% - %)"},
-    [OP_MUL] = {"mul", 2, "% * %"},
-    [OP_DIV] = {"div", 2, "% / %"},
-    [OP_EXP] = {"exp", 1, "exp(%)"},
-    [OP_LOG] = {"log", 1, "log(%)"},
-    [OP_LOG1P] = {"log1p", 1, "log1p(%)"},
-    [OP_TANH] = {"tanh", 1, "tanh(%)"},
-    [OP_SIGMOID] = {"sigmoid", 1, "sigmoid(%)"},
-    [OP_ERF] = {"erf", 1, "erf(%)"},
-    [OP_SQRT] = {"sqrt", 1, "sqrt(%)"},
-    [OP_ABS] = {"abs", 1, "abs(%)"},
-    [OP_IF_LE] = {"if_le", 4, "(% <= % ? % : %)"},
-    [OP_IF_EQ] = {"if_eq", 4, "(% == % ? % : %)"},
+#define INFO(op, n, dump, c, cycles, bytes, each, value) [OP_##op] = {n, dump, c, cycles, bytes, each},
+    OPS(INFO)
+#undef INFO
 };
 
 /* ---- Expressions ---------------------------------------------------------------------------------- */

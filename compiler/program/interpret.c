@@ -49,6 +49,17 @@ static bool inside(const Expr *e, const Run *run)
     return true;
 }
 
+/* The value of an operation that has operands. */
+static double operation(Op op, const double v[4])
+{
+    switch (op) {
+#define CASE(op, n, dump, c, cycles, bytes, each, value) case OP_##op: return value;
+        OPS(CASE)
+#undef CASE
+    default: bug("there is no operation %d", (int)op);
+    }
+}
+
 static double evaluate(const Expr *e, const Run *run)
 {
     double v[4] = {0, 0, 0, 0};
@@ -63,21 +74,8 @@ static double evaluate(const Expr *e, const Run *run)
                              (uint64_t)(run->sample * run->prog->draws + value_of(&e->index, run)));
     case OP_MEAN: return run->mean;
     case OP_SAMPLES: return run->binding->n;
-    case OP_ADD: return v[0] + v[1];
-    case OP_SUB: return v[0] - v[1];
-    case OP_MUL: return v[0] * v[1];
-    case OP_DIV: return v[0] / v[1];
-    case OP_EXP: return exp(v[0]);
-    case OP_LOG: return log(v[0]);
-    case OP_LOG1P: return log1p(v[0]);
-    case OP_TANH: return tanh(v[0]);
-    case OP_SIGMOID: return 1 / (1 + exp(-v[0]));
-    case OP_ERF: return erf(v[0]);
-    case OP_SQRT: return sqrt(v[0]);
-    case OP_ABS: return fabs(v[0]);
-    case OP_IF_LE: return v[0] <= v[1] ? v[2] : v[3];
-    case OP_IF_EQ: return v[0] == v[1] ? v[2] : v[3];
-    default: bug("cannot evaluate op %d", e->op);
+    case OP_AT_HAND: bug("no Prog before the schedule has lanes over samples");
+    default: return operation(e->op, v);
     }
 }
 

@@ -3,6 +3,7 @@
 #define NNC_PROGRAM_PROGRAM_H
 
 #include "front/front.h"
+#include "program/ops.h"
 
 /* ---- Prog: loop statements ----------------------------------------------------------------------------- */
 
@@ -58,28 +59,6 @@ typedef struct Access {
     bool padded;         /* may fall outside the tensor: windows over padding and leftover rows */
 } Access;
 
-typedef enum Op {
-    OP_CONSTANT,         /* value */
-    OP_LOAD,             /* access */
-    OP_INDEX,            /* the number index, an affine form */
-    OP_RANDOM,           /* uniform number in [0,1), number index of the sample's draws */
-    OP_MEAN,             /* 1 / samples of the call; with class_weights 1 / sum of those of the call's targets */
-    OP_SAMPLES,          /* samples of the call */
-    OP_AT_HAND,          /* m, the samples that the lanes take at once: fewer than there are lanes at the end of a call */
-    OP_ADD, OP_SUB, OP_MUL, OP_DIV,
-    OP_EXP, OP_LOG, OP_LOG1P, OP_TANH, OP_SIGMOID, OP_ERF, OP_SQRT, OP_ABS,
-    OP_IF_LE,            /* a <= b ? c : d */
-    OP_IF_EQ,            /* a == b ? c : d */
-    NOPS
-} Op;
-
-typedef struct OpInfo {
-    const char *name;
-    int arity;
-    const char *text;    /* how a dump writes it, % for the operands in turn */
-} OpInfo;
-
-extern const OpInfo op_info[NOPS];
 typedef struct Expr {
     Op op;
     struct Expr *arg[4];

@@ -14,12 +14,6 @@
 
 enum { TERM_BYTES = 12, STATEMENT_BYTES = 9, MAXIMUM_BYTES = 36, POSITION_BYTES = 12, MEMSET_BYTES = 20 };
 
-static const int op_bytes[NOPS] = {
-    [OP_LOAD] = 4, [OP_ADD] = 4, [OP_SUB] = 4, [OP_MUL] = 4, [OP_ABS] = 4, [OP_DIV] = 20, [OP_IF_LE] = 18, [OP_IF_EQ] = 18,
-    [OP_EXP] = 180, [OP_TANH] = 180, [OP_SIGMOID] = 180, [OP_LOG] = 150, [OP_LOG1P] = 150, [OP_ERF] = 60,
-    [OP_SQRT] = 150, [OP_RANDOM] = 90, /* in each lane */
-};
-
 enum { UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 2000000 };
 static const double seconds_a_byte = 25e-6, cycles_a_point = 0.55;
 
@@ -35,7 +29,7 @@ enum { BRIEF_POINTS = 64, BRIEF_CYCLES = 128 };
 
 static int64_t expr_bytes(const Expr *e, int width)
 {
-    int64_t bytes = op_bytes[e->op] * (e->op == OP_SQRT || e->op == OP_RANDOM ? width : 1);
+    int64_t bytes = op_info[e->op].bytes * (op_info[e->op].bytes_each ? width : 1);
     for (int i = 0; i < op_info[e->op].arity; i++)
         bytes += expr_bytes(e->arg[i], width);
     return bytes;
@@ -112,7 +106,7 @@ double straight_cycles(const Kernel *kernels, int64_t terms, const Target *targe
         if (k->regions)
             vectors += k->cycles;
         else
-            scalars += (double)k->terms * (is_contraction(s) ? cycles_a_point : expr_cycles(s->rhs, 1));
+            scalars += (double)k->terms * (is_contraction(s) ? cycles_a_point : expr_cycles(s->rhs));
     }
     if (target->lanes == 1)
         return scalars * (terms > FEW_POINTS ? 1.5 : 1);

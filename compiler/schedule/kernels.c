@@ -50,7 +50,7 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         return finish_kernel(before, unroll, target);
     }
     if (!k->regions)
-        k->cycles = (double)k->terms * expr_cycles(k->body ? k->body->rhs : k->first->rhs, 1);
+        k->cycles = (double)k->terms * expr_cycles(k->body ? k->body->rhs : k->first->rhs);
     if (k->blocks) {
         k->terms *= k->blocks;
         k->cycles *= (double)k->blocks;

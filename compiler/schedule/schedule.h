@@ -265,7 +265,7 @@ double text_of_tiles(const Kernel *);                      /* bytes of C, roughl
 void choose_tiles(Kernel *, const Target *);               /* for each region; cycles INFINITY: none fits the window */
 bool follower_in_vectors(const Kernel *follower, int lane); /* may the maker's index lie in lanes? */
 bool in_vectors(const Statement *, int lane);              /* can that index lie in lanes? */
-double expr_cycles(const Expr *, int width);               /* a prediction */
+double expr_cycles(const Expr *);               /* a prediction */
 
 /* ---- kernels.c: statements to loop nests --------------------------------------------------------------- */
 

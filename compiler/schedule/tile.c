@@ -104,16 +104,11 @@ static int reduced_lane(const Kernel *k, const Region *box, int lanes)
 
 /* ---- What an expression costs ---------------------------------------------------------------------------------- */
 
-double expr_cycles(const Expr *e, int width)
+double expr_cycles(const Expr *e)
 {
-    static const double cycles[NOPS] = {
-        [OP_LOAD] = 0.5, [OP_ADD] = 0.5, [OP_SUB] = 0.5, [OP_MUL] = 0.5, [OP_DIV] = 4, [OP_EXP] = 12, [OP_LOG] = 16,
-        [OP_LOG1P] = 20, [OP_TANH] = 20, [OP_SIGMOID] = 16, [OP_ERF] = 20, [OP_SQRT] = 6, [OP_ABS] = 0.5, [OP_IF_LE] = 1.5, [OP_IF_EQ] = 1.5,
-        [OP_RANDOM] = 8,
-    };
-    double sum = cycles[e->op];
+    double sum = op_info[e->op].cycles;
     for (int i = 0; i < op_info[e->op].arity; i++)
-        sum += expr_cycles(e->arg[i], width);
+        sum += expr_cycles(e->arg[i]);
     return sum;
 }
 
@@ -160,15 +155,15 @@ static double distinct_loads(const Model *m, const Access *access, const Tile *t
 }
 
 /* A point of a sum or a maximum. */
-static double window_cycles(const Statement *s, int width)
+static double window_cycles(const Statement *s)
 {
-    return expr_cycles(s->rhs, width) + 0.5 + (s->store == STORE_MAX);
+    return expr_cycles(s->rhs) + 0.5 + (s->store == STORE_MAX);
 }
 
 /* A point of the kernel's windows, which is in a register: it is neither loaded nor stored. */
-static double held_window_cycles(const Kernel *k, int width)
+static double held_window_cycles(const Kernel *k)
 {
-    return window_cycles(k->window->body, width) - 1.5;
+    return window_cycles(k->window->body) - 1.5;
 }
 
 /* To gather a vector of numbers that lie apart, or to add up one, without much to overlap with; to compare all lanes of a row's
@@ -185,7 +180,7 @@ static void note_held(const Access *access, void *context)
 {
     Loads *held = context;
     if (held_in_registers(held->kernel, access->tensor))
-        held->cycles += expr_cycles(&(Expr){.op = OP_LOAD}, 1);
+        held->cycles += expr_cycles(&(Expr){.op = OP_LOAD});
 }
 
 /* What follows on a tile of so many vectors, or numbers, `row` of them in each row; whole: it is the only tile. */
@@ -201,7 +196,7 @@ static double followers_cycles(const Kernel *k, const Tile *tile, double vectors
         double places = 1, times = of_row ? vectors / row : vectors;
         for (int i = output_indices(statement_of(k)); i < s->nindex; i++)
             places *= (double)s->extent[i];
-        cycles += times * places * (expr_cycles(s->rhs, tile->width) - held.cycles + 0.5);
+        cycles += times * places * (expr_cycles(s->rhs) - held.cycles + 0.5);
         cycles += adds_to_memory(f) && !whole ? store_cycles : 0;
         if (across)
             cycles += (s->store == STORE_MAX ? compare_cycles : sum_cycles) * (adds_to_memory(f) ? 1 : vectors / row);
@@ -226,7 +221,7 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
         loads = distinct_loads(m, &m->s->rhs->arg[0]->access, tile, held)
                 + distinct_loads(m, &m->s->rhs->arg[1]->access, tile, held);
     } else {
-        arithmetic = accumulators * window_cycles(m->s, tile->width);
+        arithmetic = accumulators * window_cycles(m->s);
         loads = accumulators;
     }
     double ops = (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
@@ -241,9 +236,9 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     double loop = m->kernel->straight ? 0 : 1.5;
     double ends = 2 * accumulators * (double)tile->parts, then = tile->lane >= m->outputs ? lanes_cycles : 0;
     for (int n = 0; n < m->kernel->nthen; n++)
-        then += expr_cycles(m->kernel->then[n]->rhs, tile->width);
+        then += expr_cycles(m->kernel->then[n]->rhs);
     if (m->kernel->window)
-        then += held_window_cycles(m->kernel, tile->width);
+        then += held_window_cycles(m->kernel);
     bool whole = true;
     for (int i = 0; i < m->outputs; i++)
         whole &= held[i] * (i == tile->lane ? tile->width : 1) >= m->box->count[i];
@@ -422,9 +417,9 @@ static Tile transform_tile(const Kernel *k, const Region *box, const Target *tar
     double between = (double)(box->count[rows] * box->count[columns]);
     double operations = matrix_operations(s, 0) * (double)box->count[columns] + matrix_operations(s, 1) * (double)box->count[rows];
     for (int n = 0; n < k->nthen; n++)
-        then += expr_cycles(k->then[n]->rhs, tile.width);
+        then += expr_cycles(k->then[n]->rhs);
     if (k->window)
-        then += held_window_cycles(k, tile.width);
+        then += held_window_cycles(k);
     then += followers_cycles(k, &tile, out, 1, times == in * out) / out;
     tile.cycles = times / in / out * (0.5 * operations + 0.5 * in + 0.5 * between + out * (1 + then) + 4);
     return tile;
@@ -559,7 +554,7 @@ static void make_key(int64_t *key, const Model *m, int lane, bool main)
                                m->target->registers, m->target->rows, m->target->vectors, k->nthen};
     double then = 0;
     for (int n = 0; n < k->nthen; n++)
-        then += expr_cycles(k->then[n]->rhs, 1);
+        then += expr_cycles(k->then[n]->rhs);
     memcpy(key, numbers, sizeof numbers);
     key += sizeof numbers / sizeof *numbers;
     memcpy(key++, &then, sizeof then);
