@@ -149,11 +149,11 @@ static void blocks_value(const char *value, Options *o)
 static TargetName target_value(const char *value)
 {
     for (int i = 0; i < NTARGETS; i++)
-        if (strcmp(value, targets[i].name) == 0)
+        if (strcmp(value, machines[i].name) == 0)
             return (TargetName)i;
     const char *names[NTARGETS], *list = "";
     for (int i = 0; i < NTARGETS; i++) {
-        names[i] = targets[i].name;
+        names[i] = machines[i].name;
         list = format("%s%s%s", list, i > 0 ? "|" : "", names[i]);
     }
     fail("--target=%s: must be one of %s%s", value, list, did_you_mean(value, names, NTARGETS));

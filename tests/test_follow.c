@@ -131,7 +131,7 @@ static void check_pass(int i, const Pass *pass, const char *expected)
     char *list = format("%s", expected), *rest = NULL;
     for (char *word = strtok_r(list, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         if (!is_so(pass, word[0], word + 1)) {
-            fprintf(stderr, "\n`%s`, %s, %s: not so: %s; functions:", plans[i].text, targets[plans[i].target].name,
+            fprintf(stderr, "\n`%s`, %s, %s: not so: %s; functions:", plans[i].text, machines[plans[i].target].name,
                     expected == plans[i].training ? "training" : "inference", word);
             for (const Function *f = pass->functions; f; f = f->next)
                 fprintf(stderr, " %s%s", f->name, f->per_call ? " (once)" : "");

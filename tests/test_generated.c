@@ -411,7 +411,7 @@ __attribute__((format(printf, 3, 4))) static void report(const Case *c, const Bi
     va_list list;
     va_start(list, fmt);
     fprintf(stderr, "\n`%s` (--unroll=%s --target=%s --math=%s --lanes=%s%s, %s%s, n %d): ", c->text, unroll_names[c->options.unroll],
-            targets[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes], blocks_text(c), c->cc,
+            machines[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes], blocks_text(c), c->cc,
             c->whole ? ", whole numbers" : "", b ? b->n : 0);
     vfprintf(stderr, fmt, list);
     fprintf(stderr, "\n");
@@ -544,7 +544,7 @@ static generated build_of(const Case *c)
         flags = format("%s %s", flags, c->flags);
     return (generated){c->prefix, c->text,
                        format("--unroll=%s --target=%s --math=%s --lanes=%s%s%s -Wno-all", unroll_names[c->options.unroll],
-                              targets[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes],
+                              machines[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes],
                               blocks_text(c), c->options.inference ? " --inference" : ""),
                        flags, NULL};
 }
@@ -821,7 +821,7 @@ static void samples_in_lanes_of_vectors(void)
         cases[i] = (Case){.prefix = format("net%02d", i), .cc = compilers[(i + turn / 2 + first) % 2], .text = side_by_side[turn],
                           .options = {.unroll = i % 3 ? UNROLL_AUTO : UNROLL_TILE, .target = target, .lanes = LANES_SAMPLES}};
         CU_ASSERT_FATAL(understand(&cases[i]));
-        CU_ASSERT_EQUAL(samples_in_lanes(&cases[i]), targets[target].lanes);
+        CU_ASSERT_EQUAL(samples_in_lanes(&cases[i]), machines[target].lanes);
     }
     for (int i = 0; i < 2; i++)
         build_and_check("lanes", compilers[i], cases, count, check_groups);
@@ -855,7 +855,7 @@ static void choice_of_lanes(void)
         bool samples = samples_in_lanes(&c) > 0;
         CU_ASSERT_EQUAL(samples, choices[i].samples);
         if (samples != choices[i].samples)
-            fprintf(stderr, "\n`%s` for %s has its lanes over %s\n", c.text, targets[c.options.target].name, samples ? "samples" : "channels");
+            fprintf(stderr, "\n`%s` for %s has its lanes over %s\n", c.text, machines[c.options.target].name, samples ? "samples" : "channels");
     }
     free_all();
 }

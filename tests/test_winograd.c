@@ -128,7 +128,7 @@ static void same_numbers(void)
             Prog *prog = lower(net, training);
             if (training)
                 differentiate(prog);
-            Prog *laid_out = lay_out(prog, &targets[TARGET_SCALAR], &options);
+            Prog *laid_out = statements_after("halo", prog, &options);
             order_phases(laid_out);
             if (rewritten(laid_out, NULL) <= training)
                 fprintf(stderr, "\n`%s`, %s: taken %d times", networks[i], training ? "training" : "inference", rewritten(laid_out, NULL));
@@ -211,11 +211,11 @@ static void one_filter(void)
     Options options = {.math = MATH_DIRECT, .target = TARGET_AVX2, .unroll = UNROLL_TILE};
     const Net *net = network_of("input 8x10x9; batch 2; conv 16 k3 p1; conv 8 k3; loss mse", &options);
     CU_ASSERT_FATAL(net != NULL);
-    const Prog *direct = lay_out(lower(net, false), &targets[TARGET_AVX2], &options);
+    const Prog *direct = statements_after("halo", lower(net, false), &options);
     CU_ASSERT(rewritten(direct, NULL) == 0 && macs_of(direct) > 0);
     options.math = MATH_WINOGRAD;
     for (int i = 0; (options.filter = filter_option(i)); i++) {
-        const Prog *prog = lay_out(lower(net, false), &targets[TARGET_AVX2], &options);
+        const Prog *prog = statements_after("halo", lower(net, false), &options);
         CU_ASSERT(rewritten(prog, i ? "F(2x2,3x3)" : "F(4x4,3x3)") == 2 && rewritten(prog, NULL) == 2);
         CU_ASSERT_EQUAL(macs_of(prog), macs_of(direct));
     }
@@ -412,7 +412,7 @@ static void promise(void)
         Prog *training = lower(net, true);
         differentiate(training);
         int taken[2] = {0};
-        for (const Statement *s = lay_out(training, &targets[TARGET_AVX512], &options)->statements; s; s = s->next)
+        for (const Statement *s = statements_after("halo", training, &options)->statements; s; s = s->next)
             taken[s->backward] += s->method && !strcmp(s->method, "F(4x4,3x3)");
         for (int backward = 0; backward < 2; backward++)
             CU_ASSERT_EQUAL(taken[backward] > 0, cases[i].large[backward]);

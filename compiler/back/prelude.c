@@ -14,7 +14,7 @@ const char *kind_of(const Plan *plan, const Pass *pass)
 static void put_advice(FILE *f, const Target *target)
 {
     const bool wide = target->lanes > 8;
-    const char *flags = strchr(target->cflags, ' ');
+    const char *flags = strchr(target->machine->cflags, ' ');
     fprintf(f, "/* Where the C compiler may not use the vectors that this file is shaped for, it says so. NN_ANY_PROCESSOR silences it. */\n"
                "#if !defined(__OPTIMIZE__) || defined(NN_ANY_PROCESSOR)\n");
     if (target->lanes > 4)

@@ -142,8 +142,8 @@ void put_head(FILE *f, const Plan *plan)
     const char *tile = o->tile_rows ? format(" --tile=%dx%d", o->tile_rows, o->tile_vectors) : "";
     const char *blocks = o->blocks ? format(" --blocks=%d", o->blocks) : "";
     fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s.\n", comment_text(net->file), NNC_VERSION,
-            unrolls[o->unroll], plan->target->name, math, lanes[o->lanes], tile, blocks, o->inference ? " --inference" : "");
-    fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n", plan->target->cflags);
+            unrolls[o->unroll], plan->target->machine->name, math, lanes[o->lanes], tile, blocks, o->inference ? " --inference" : "");
+    fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n", plan->target->machine->cflags);
     if (plan->training.samples)
         fprintf(f, " * Training takes %lld samples at once, one in each lane of a vector.\n", (long long)plan->training.samples);
     fprintf(f, " *\n");

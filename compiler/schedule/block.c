@@ -24,10 +24,8 @@
 
 #include "schedule/schedule.h"
 
-/* The model of the caches: at what pace things come from the near one and from beyond it. Of buffers that are larger than
- * that cache, smaller ones are worth a little time. */
-enum { SECOND_CACHE = 512 << 10 };
-static const double near_bytes_a_cycle = 64, far_bytes_a_cycle = 32, worth_memory = 1.03;
+/* Of buffers that are larger than the second cache, smaller ones are worth a little time. */
+static const double worth_memory = 1.03;
 
 enum { MOST_MEMBERS = 12, MOST_PASSED = 12 };
 
@@ -529,9 +527,9 @@ static double bytes_whole(const Group *g, bool traffic)
 }
 
 /* The share of what is touched again, after so many other bytes, that has to come from beyond the near cache. */
-static double share_beyond(double bytes)
+static double share_beyond(double bytes, const Target *target)
 {
-    double share = log2(bytes / SECOND_CACHE) / 2 + 0.5;
+    double share = log2(bytes / (double)target->machine->second_cache) / 2 + 0.5;
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
@@ -540,9 +538,9 @@ static double share_beyond(double bytes)
 static double predict(const Group *g, int64_t blocks, double whole, double moved, const Target *target)
 {
     double n = (double)blocks, all = bytes_passed(g), block = all / n;
-    double far = 2 * all * share_beyond(0.75 * block + whole / 2) + block * share_beyond(block)
-                 + moved * (1 + (n - 1) * share_beyond(block + whole));
-    return n * block_cycles(g, blocks, target) + n * moved / near_bytes_a_cycle + far / far_bytes_a_cycle;
+    double far = 2 * all * share_beyond(0.75 * block + whole / 2, target) + block * share_beyond(block, target)
+                 + moved * (1 + (n - 1) * share_beyond(block + whole, target));
+    return n * block_cycles(g, blocks, target) + n * moved / target->machine->second_pace + far / target->machine->far_pace;
 }
 
 /* The most that divide all that is cut, up to a number of them. */
@@ -558,12 +556,12 @@ static int64_t most_blocks(const Group *g, int64_t limit)
 static int64_t choose_blocks(const Group *g, const Target *target)
 {
     int64_t extent = statement_of(g->member[0])->extent[g->cut[0]], best = 1;
-    if (target->blocks)
-        return most_blocks(g, target->blocks < extent ? target->blocks : extent);
+    if (target->options->blocks)
+        return most_blocks(g, target->options->blocks < extent ? target->options->blocks : extent);
     double least = INFINITY, whole = bytes_whole(g, false), moved = bytes_whole(g, true);
     for (int64_t blocks = 1; blocks <= extent; blocks++) {
         double cycles = divides(g, blocks) ? predict(g, blocks, whole, moved, target) : INFINITY;
-        bool large = bytes_passed(g) / (double)best > SECOND_CACHE;
+        bool large = bytes_passed(g) / (double)best > (double)target->machine->second_cache;
         if (cycles >= (large ? worth_memory : 1) * least)
             continue;
         best = blocks;

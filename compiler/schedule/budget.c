@@ -15,11 +15,10 @@
 enum { TERM_BYTES = 12, STATEMENT_BYTES = 9, MAXIMUM_BYTES = 36, POSITION_BYTES = 12, MEMSET_BYTES = 20 };
 
 enum { UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 2000000 };
-static const double seconds_a_byte = 25e-6, cycles_a_point = 0.55;
+static const double seconds_a_byte = 25e-6;
 
-/* auto writes out in full so many bytes of a pass at most, half of an instruction cache; without vectors more than a few
- * points only for a clear gain. Where each weight of very few serves a sample but once, samples are better taken together. */
-enum { ROOM_FOR_FULL = 16 << 10, FEW_POINTS = 100, FEW_WEIGHTS = 256 };
+/* Without vectors auto writes out more than a few points only for a clear gain. Where each weight of very few serves a sample but once, samples are better taken together. */
+enum { FEW_POINTS = 100, FEW_WEIGHTS = 256 };
 
 static const double least_gain = 1.25;
 
@@ -106,7 +105,7 @@ double straight_cycles(const Kernel *kernels, int64_t terms, const Target *targe
         if (k->regions)
             vectors += k->cycles;
         else
-            scalars += (double)k->terms * (is_contraction(s) ? cycles_a_point : expr_cycles(s->rhs));
+            scalars += (double)k->terms * (is_contraction(s) ? target->machine->scalar_cycles : expr_cycles(s->rhs));
     }
     if (target->lanes == 1)
         return scalars * (terms > FEW_POINTS ? 1.5 : 1);
@@ -157,21 +156,22 @@ static Candidate candidate_of(const Pass *pass, Function *f)
     return c;
 }
 
-static const char *reason_of(const Candidate *c, int64_t room)
+/* all: the room of all that is written out; room: what is left of it. */
+static const char *reason_of(const Candidate *c, int64_t all, int64_t room)
 {
     const char *cycles_of_both = format("tile %.0f, full %.0f", c->function->cycles, c->cycles);
     if (!c->pays)
         return format("%s: too little gained", cycles_of_both);
     if (c->may && c->bytes <= room)
         return cycles_of_both;
-    return format("%s, but %s", cycles_of_both, c->bytes > ROOM_FOR_FULL ? "too large" : c->may ? "others take the room"
+    return format("%s, but %s", cycles_of_both, c->bytes > all ? "too large" : c->may ? "others take the room"
                   : weights_used_once(c->function) ? "samples go together" : "loops do as well");
 }
 
-static void write_out(const Candidate *c, int64_t room)
+static void write_out(const Candidate *c, int64_t all, int64_t room)
 {
     Function *f = c->function;
-    f->why = reason_of(c, room);
+    f->why = reason_of(c, all, room);
     f->unroll = UNROLL_FULL;
     f->kernels = f->straight;
     f->straight = NULL;
@@ -181,7 +181,8 @@ static void write_out(const Candidate *c, int64_t room)
 
 void write_out_what_pays(const Pass *pass)
 {
-    int64_t room = ROOM_FOR_FULL;
+    const int64_t all = pass->target->machine->code_bytes;
+    int64_t room = all;
     int n = 0;
     for (Function *f = pass->functions; f; f = f->next)
         n += f->straight != NULL;
@@ -197,12 +198,12 @@ void write_out_what_pays(const Pass *pass)
                 best = c;
         if (!best)
             break;
-        write_out(best, room);
+        write_out(best, all, room);
         room -= best->bytes;
     }
     for (int i = 0; i < n; i++)
         if (candidates[i].function->straight)
-            candidates[i].function->why = reason_of(&candidates[i], room);
+            candidates[i].function->why = reason_of(&candidates[i], all, room);
 }
 
 void warn_if_unreasonable(const Plan *plan)
@@ -244,7 +245,7 @@ double samples_at_once(const Pass *pass, const Function *f)
     return pass->samples ? (double)batch / (double)((batch + samples - 1) / samples) : (double)samples;
 }
 
-double text_of(const Kernel *kernels)
+double c_bytes_of(const Kernel *kernels)
 {
     double bytes = 0;
     for (const Kernel *k = kernels; k; k = k->next)
@@ -254,7 +255,7 @@ double text_of(const Kernel *kernels)
 
 bool is_small(const Function *f, const Target *target)
 {
-    return f->terms / target->lanes * TERM_BYTES <= ROOM_FOR_FULL;
+    return f->terms / target->lanes * TERM_BYTES <= target->machine->code_bytes;
 }
 
 bool is_brief(const Function *f, const Pass *pass)

@@ -90,7 +90,7 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
 
 void dump_plan(FILE *f, const Plan *plan)
 {
-    fprintf(f, "plan for %s, %lld floats of parameters\n", plan->target->name, (long long)plan->floats);
+    fprintf(f, "plan for %s, %lld floats of parameters\n", plan->target->machine->name, (long long)plan->floats);
     dump_pass(f, "forward", &plan->forward);
     if (plan->training.prog)
         dump_pass(f, "backward", &plan->training);

@@ -87,7 +87,7 @@ static void collect_params(Function *f)
 static const char *keep_in_proportion(const Pass *pass, Function *f, Statement *begin, const Statement *end)
 {
     enum { MOST_TEXT = 110000 };
-    double bytes = text_of(f->kernels);
+    double bytes = c_bytes_of(f->kernels);
     if (bytes <= MOST_TEXT)
         return NULL;
     const char *too_large = format("written out it would be some %.0f kB of C", bytes / 1000);
@@ -95,7 +95,7 @@ static const char *keep_in_proportion(const Pass *pass, Function *f, Statement *
     for (Kernel *k = kernels; k; k = k->next)
         k->compact = true;
     f->kernels = finish_kernels(kernels, UNROLL_TILE, pass->target);
-    if (text_of(f->kernels) <= MOST_TEXT)
+    if (c_bytes_of(f->kernels) <= MOST_TEXT)
         return format("%s, so taps are loops", too_large);
     f->unroll = UNROLL_NONE;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), UNROLL_NONE, pass->target);

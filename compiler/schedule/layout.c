@@ -446,15 +446,13 @@ static Statement *transposition(Prog *prog, const Statement *reader, Tensor *wei
     return s;
 }
 
-enum { MANY_WEIGHTS = 64 << 10 }; /* floats: their copy would fill a second cache */
-
 /* Where each weight serves a sample once, as in a fully connected layer, and there are many, lanes may lie over what is summed up, and
  * along the rows of the weights as they are. `copied` is the statement that reads the copy which `move` makes once a call. 32 samples
  * of 1024 -> 1024 take 0.6 ms so, 10 ms with the copy; of 4096 -> 4096 14 and 441 ms. */
 static bool reads_in_place(const Prog *prog, const Statement *s, const Statement *copied, const Statement *move, const Target *target)
 {
     const Tensor *weight = move->rhs->access.tensor;
-    if (weight->count < MANY_WEIGHTS || box_volume(s) != weight->count)
+    if (weight->count < target->machine->second_cache / 2 / (int64_t)sizeof(float) || box_volume(s) != weight->count)
         return false;
     double calls = prog->training ? 1.0 / (double)prog->net->batch : 1;
     return predicted_cycles(NULL, s, target) <= predicted_cycles(NULL, copied, target) + calls * predicted_cycles(move, NULL, target);

@@ -78,10 +78,10 @@ void warn_of_lanes(const Prog *training, const Options *o)
         return;
     if (!training)
         warning_at(WARN_LANES, command_line, "--lanes=samples has no effect with --inference");
-    else if (targets[o->target].lanes == 1)
+    else if (machines[o->target].lanes == 1)
         warning_at(WARN_LANES, command_line,
                    "--lanes=samples has no effect with --target=%s, which has no vectors",
-                   targets[o->target].name);
+                   machines[o->target].name);
     else if (o->unroll == UNROLL_FULL || o->unroll == UNROLL_NONE)
         warning_at(WARN_LANES, command_line, "--lanes=samples has no effect with --unroll=%s",
                    o->unroll == UNROLL_FULL ? "full" : "none");

@@ -182,6 +182,14 @@ const char *step_name(int number)
 
 /* ---- Running them -------------------------------------------------------------------------------------------- */
 
+const Target *new_target(const Options *options)
+{
+    Target *target = NEW(Target);
+    const Machine *machine = &machines[options->target];
+    *target = (Target){machine, machine->lanes, options, no_tiles_chosen()};
+    return target;
+}
+
 /* What a pass is after a step, as text; it is kept with the pass, since only that of the chosen schedule is printed. */
 static void note_step(Pass *pass, const char *name)
 {
@@ -212,16 +220,33 @@ static Pass make_pass(const Plan *plan, const Prog *prog, const Target *target, 
     return pass;
 }
 
+Prog *statements_after(const char *name, const Prog *prog, const Options *options)
+{
+    Plan plan = {.net = prog->net, .options = options, .target = new_target(options)};
+    Pass pass = {.prog = copy_prog(prog), .target = plan.target};
+    Draft draft = {.plan = &plan, .options = options, .pass = &pass, .weights = plan.target};
+    for (int i = 0; i < NSTEPS; i++) {
+        if (!steps[i].wanted || steps[i].wanted(&draft))
+            steps[i].run(&draft);
+        if (!strcmp(steps[i].name, name))
+            break;
+    }
+    return pass.prog;
+}
+
 /* ---- net_params ---------------------------------------------------------------------------------------------- */
 
-enum { LINE = 16 };      /* floats in a line of the cache */
-enum { FAR_GRADIENTS = 128 << 10 }; /* floats of all lanes' gradients beyond which training over samples isn't tried */
+static int64_t floats_in_line(const Target *target)
+{
+    return target->machine->line / (int64_t)sizeof(float);
+}
 
 /* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say: the parameters,
  * or behind them the statistics. `floats` lie before them; the result says how many then. Where net_prepare makes something of
  * them, place.c has put them where they are loaded. */
 static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
 {
+    const int64_t line = floats_in_line(plan->target);
     for (Weight *w = plan->net->weights; w; w = w->next) {
         if (w->statistic != statistics)
             continue;
@@ -238,7 +263,7 @@ static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
         }
         w->array = t;
         w->offset = plan->forward.prepared ? buffer_of(&plan->forward, t)->offset : floats;
-        floats = (floats + t->floats + LINE - 1) / LINE * LINE;
+        floats = (floats + t->floats + line - 1) / line * line;
     }
     return floats;
 }
@@ -266,7 +291,7 @@ static double cycles_of(const Pass *pass, int64_t batch)
  * 12 % in training and 18 % in inference by 16. */
 static double share_of(const Target *target)
 {
-    return target->lanes > 8 ? 1.25 : 1;
+    return target->lanes == target->machine->lanes ? target->machine->width_cost : 1;
 }
 
 static const Target *with_lanes(const Target *target, int lanes)
@@ -299,10 +324,9 @@ static double plan_training(Plan *plan, const Prog *training)
  * lie beyond the nearest cache. */
 static double gradient_cycles(const Net *net, const Target *target)
 {
-    enum { NEAREST_CACHE = 32 << 10 };
-    static const double bytes_a_cycle = 32;
+    const Machine *core = target->machine;
     double bytes = sizeof(float) * (double)net->nparams;
-    return bytes * target->lanes > NEAREST_CACHE ? 2 * bytes / bytes_a_cycle : 0;
+    return bytes * target->lanes > (double)core->first_cache ? 2 * bytes / core->far_pace : 0;
 }
 
 /* Training with a sample in each lane of the target's vectors. */
@@ -317,7 +341,7 @@ static double plan_samples(Plan *plan, const Prog *training, const Target *targe
 static bool may_take_samples(const Plan *plan, const Prog *training)
 {
     const Options *o = plan->options;
-    bool near = plan->net->nparams * plan->target->lanes <= FAR_GRADIENTS || o->lanes == LANES_SAMPLES;
+    bool near = plan->net->nparams * plan->target->lanes * (int64_t)sizeof(float) <= plan->target->machine->second_cache || o->lanes == LANES_SAMPLES;
     if (o->math == MATH_WINOGRAD && o->lanes != LANES_SAMPLES)
         return false;
     return training && plan->target->lanes > 1 && (o->unroll == UNROLL_AUTO || o->unroll == UNROLL_TILE) && near
@@ -363,19 +387,13 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     Plan *plan = NEW(Plan);
     plan->net = net;
     plan->options = options;
-    Target *target = NEW(Target);
-    *target = targets[options->target];
-    target->rows = options->tile_rows;
-    target->vectors = options->tile_vectors;
-    target->blocks = options->blocks;
-    target->chosen = no_tiles_chosen();
-    plan->target = target;
+    plan->target = new_target(options);
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
     choose_lanes(plan, forward, training);
     plan->floats = layout_params(plan, false, 0);
     if (!plan->floats)
-        plan->floats = LINE;
+        plan->floats = floats_in_line(plan->target);
     plan->all_floats = layout_params(plan, true, plan->floats);
     if (plan->forward.prepared) /* they share their room with what is made of them */
         plan->floats = plan->all_floats = plan->forward.prepared;

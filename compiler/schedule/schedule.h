@@ -6,17 +6,43 @@
 
 /* ---- Plan: functions, tiles and buffers ---------------------------------------------------------------- */
 
-typedef struct Target {
-    const char *name;
+/* A core, as the predictions see it. Cycles are those of one core; a vector is one of all its lanes. */
+typedef struct Machine {
+    const char *name;    /* of --target */
+    const char *cflags;  /* the compile line that the head of net.c shows */
     int lanes;           /* floats in a vector; 1: no vectors */
     int registers;       /* that hold a vector */
-    const char *cflags;  /* the compile line that the head of net.c shows */
-    int rows, vectors;   /* --tile: the only tile to take where it fits; 0: the best one */
-    int blocks;          /* --blocks: the number of blocks to take where it fits; 0: the best one */
+    double width_cost;   /* cycles of a vector of all its lanes, in those of half as many: 1 where the units are as wide as the
+                          * vectors, 2 where they are half as wide. Of AVX-512 cores there are both kinds: 1.25 weighs them */
+    double products;     /* multiply-adds of vectors a cycle: data sheets, and tests/bench/peak.c */
+    double loads;        /* vectors loaded a cycle: data sheets */
+    double issue;        /* instructions a cycle, sustained: measured */
+    double load_share;   /* cycles that a load takes even where multiply-adds bound the loop: measured, C32 and C64 */
+    double latency;      /* cycles before a sum takes its next term: measured, with what the loop adds; data sheets say 4 */
+    double looks_ahead;  /* instructions that wait or run at once: data sheets say 224 to 512, fewer of one kind */
+    double loop_cycles;  /* what a round of a loop costs beside its body: measured */
+    double lanes_cycles; /* to gather a vector of numbers that lie apart, or to add up its lanes: measured */
+    double compare_cycles, sum_cycles; /* to compare all lanes of a row's vector, or to add them up, with what waits for
+                          * it: measured, softmax over 2 to 20 classes of a sample and 4 to 12 channels of a pixel */
+    double store_cycles; /* to add to what has just been stored: measured, the losses of the examples */
+    double scalar_cycles;/* of a multiply-add without vectors in straight-line code: measured */
+    int64_t first_cache, second_cache; /* bytes: data sheets; the second is what half of it may hold of one kind */
+    int64_t operand_bytes; /* that a block of a sum may touch: the first cache and a little of the second; measured */
+    double second_pace, far_pace; /* bytes a cycle from the second cache, and from beyond it: measured */
+    int64_t line;        /* bytes of a line of the caches */
+    int64_t code_bytes;  /* of machine code that a pass may write out: half of the instruction cache */
+} Machine;
+
+extern const Machine machines[NTARGETS];
+
+/* A machine as this compilation uses it. */
+typedef struct Target {
+    const Machine *machine;
+    int lanes;           /* floats in a vector: the machine's, or fewer */
+    const Options *options; /* --tile and --blocks, which ask for other tiles and blocks than the best */
     struct Chosen **chosen; /* tiles that tile.c has chosen in this compilation; NULL: they aren't kept */
 } Target;
 
-extern const Target targets[NTARGETS];
 typedef enum Form { /* what a statement looks like to the schedule */
     FORM_FILL,           /* out = constant */
     FORM_MOVE,           /* out = in */
@@ -164,6 +190,9 @@ typedef struct Plan {
 /* ---- schedule.c: the passes, in order ------------------------------------------------------------------ */
 
 Plan *make_plan(const Net *, Prog *forward, Prog *training, const Options *);
+const Target *new_target(const Options *);                 /* the one that the options name */
+/* The statements as the step of that name leaves them, one before `functions`. */
+Prog *statements_after(const char *name, const Prog *, const Options *);
 const char *step_name(int number);                         /* as --dump=NAME calls it; NULL behind the last */
 
 /* ---- dump.c: a Plan as text ---------------------------------------------------------------------------- */
@@ -292,7 +321,7 @@ void warn_if_unreasonable(const Plan *plan);
 /* How many samples a function takes at once that isn't given a chunk of them. */
 int64_t samples_of(const Pass *pass);
 double samples_at_once(const Pass *pass, const Function *f);
-double text_of(const Kernel *kernels);
+double c_bytes_of(const Kernel *kernels);
 
 /* ---- users.c: which functions touch a tensor ----------------------------------------------------------- */
 

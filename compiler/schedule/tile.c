@@ -16,14 +16,8 @@
 #include "schedule/schedule.h"
 
 enum { MOST_TAPS = 32, MOST_UNROLLED = 400, SMALL = 8, MOST_VECTORS = 8, MOST_FACTOR = 12, MOST_PARTS = 8 };
-static const double load_share = 0.08; /* of a cycle that each load takes even where multiplications bound the step */
-static const double latency_cycles = 5.5;   /* before a sum can take its next term; measured, and more than the 4 of the data sheets */
-enum { LOOKS_AHEAD = 200 }; /* instructions that wait or run at once */
-
 static const double batch_penalty = 1.5;    /* of tiles over several products of a batch: each has operands of its own, so that
                                              * nothing is shared, and they meet in the cache; 1.2 to 1.9 measured */
-
-enum { NEAR_CACHE = 48 * 1024 }; /* bytes of operands that a block may touch: L1 and a little of L2, measured */
 
 /* ---- Lanes ------------------------------------------------------------------------------------------------ */
 
@@ -166,11 +160,6 @@ static double held_window_cycles(const Kernel *k)
     return window_cycles(k->window->body) - 1.5;
 }
 
-/* To gather a vector of numbers that lie apart, or to add up one, without much to overlap with; to compare all lanes of a row's
- * vector or to add them up, such that what follows is predicted as it was measured, for softmax over 2 to 20 classes of a sample
- * and over 4 to 12 channels of a pixel; and to add to what has just been stored. */
-static const double lanes_cycles = 10, compare_cycles = 35, sum_cycles = 20, store_cycles = 8;
-
 typedef struct Loads {   /* of values that the tiles of a kernel hold: they cost nothing */
     const Kernel *kernel;
     double cycles;
@@ -184,7 +173,7 @@ static void note_held(const Access *access, void *context)
 }
 
 /* What follows on a tile of so many vectors, or numbers, `row` of them in each row; whole: it is the only tile. */
-static double followers_cycles(const Kernel *k, const Tile *tile, double vectors, double row, bool whole)
+static double followers_cycles(const Kernel *k, const Machine *core, const Tile *tile, double vectors, double row, bool whole)
 {
     double cycles = 0;
     for (const Kernel *f = k->followers; f; f = f->next) {
@@ -197,9 +186,9 @@ static double followers_cycles(const Kernel *k, const Tile *tile, double vectors
         for (int i = output_indices(statement_of(k)); i < s->nindex; i++)
             places *= (double)s->extent[i];
         cycles += times * places * (expr_cycles(s->rhs) - held.cycles + 0.5);
-        cycles += adds_to_memory(f) && !whole ? store_cycles : 0;
+        cycles += adds_to_memory(f) && !whole ? core->store_cycles : 0;
         if (across)
-            cycles += (s->store == STORE_MAX ? compare_cycles : sum_cycles) * (adds_to_memory(f) ? 1 : vectors / row);
+            cycles += (s->store == STORE_MAX ? core->compare_cycles : core->sum_cycles) * (adds_to_memory(f) ? 1 : vectors / row);
     }
     return cycles;
 }
@@ -215,9 +204,10 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
         if (tile->unrolled[i])
             unrolled *= (double)m->box->count[i];
     }
+    const Machine *core = m->target->machine;
     double arithmetic, loads;
     if (m->contraction) {
-        arithmetic = accumulators / 2;
+        arithmetic = accumulators / core->products;
         loads = distinct_loads(m, &m->s->rhs->arg[0]->access, tile, held)
                 + distinct_loads(m, &m->s->rhs->arg[1]->access, tile, held);
     } else {
@@ -225,16 +215,16 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
         loads = accumulators;
     }
     double ops = (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
-    double step = arithmetic > loads / 2 ? arithmetic : loads / 2;
-    step = step > ops / 4.5 ? step : ops / 4.5;
-    step += load_share * loads;
+    double step = arithmetic > loads / core->loads ? arithmetic : loads / core->loads;
+    step = step > ops / core->issue ? step : ops / core->issue;
+    step += core->load_share * loads;
     /* While one tile waits for its sums, the next ones begin, as far as the core looks ahead. */
-    double ahead = 1 + LOOKS_AHEAD / (steps * ops + 4 * accumulators * (double)tile->parts);
-    double latency = latency_cycles / (double)tile->parts / ahead;
+    double ahead = 1 + core->looks_ahead / (steps * ops + 4 * accumulators * (double)tile->parts);
+    double latency = core->latency / (double)tile->parts / ahead;
     if (m->s->store != STORE_SET && m->outputs < m->s->nindex && step < latency)
         step = latency;
-    double loop = m->kernel->straight ? 0 : 1.5;
-    double ends = 2 * accumulators * (double)tile->parts, then = tile->lane >= m->outputs ? lanes_cycles : 0;
+    double loop = m->kernel->straight ? 0 : core->loop_cycles;
+    double ends = 2 * accumulators * (double)tile->parts, then = tile->lane >= m->outputs ? core->lanes_cycles : 0;
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs);
     if (m->kernel->window)
@@ -243,10 +233,10 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     for (int i = 0; i < m->outputs; i++)
         whole &= held[i] * (i == tile->lane ? tile->width : 1) >= m->box->count[i];
     double row = m->kernel->row >= 0 ? (double)held[m->kernel->row] : 1;
-    double follow = followers_cycles(m->kernel, tile, accumulators, row, whole);
+    double follow = followers_cycles(m->kernel, core, tile, accumulators, row, whole);
     if (m->outputs == m->s->nindex) /* no sum: one after the other, nothing waits */
         return step + accumulators * (then + 0.5) + follow + loop;
-    return steps * step + ends / 2 + accumulators * then + follow + loop + latency_cycles / ahead;
+    return steps * step + ends / 2 + accumulators * then + follow + loop + core->latency / ahead;
 }
 
 /* All tiles of a region, whole ones and the rests along each index. */
@@ -341,10 +331,10 @@ static bool fits_registers(const Model *m, const Tile *tile)
         *(i == tile->lane ? &vectors : &rows) *= tile->factor[i];
     }
     if (!m->contraction)
-        return accumulators <= m->target->registers / 2;
-    if (shares_reads(m, tile) && 4 * accumulators > 3 * m->target->registers)
+        return accumulators <= m->target->machine->registers / 2;
+    if (shares_reads(m, tile) && 4 * accumulators > 3 * m->target->machine->registers)
         return false;
-    return accumulators + (rows > 1 ? vectors : 0) + (m->target->registers > 16 ? 2 : 1) <= m->target->registers;
+    return accumulators + (rows > 1 ? vectors : 0) + (m->target->machine->registers > 16 ? 2 : 1) <= m->target->machine->registers;
 }
 
 /* Is it the tile that --tile asks for? */
@@ -354,8 +344,8 @@ static bool is_wanted(const Model *m, const Tile *tile)
     for (int i = 0; i < m->outputs; i++)
         if (i != tile->lane)
             rows *= tile->factor[i];
-    return !m->target->rows || !m->contraction
-           || (rows == m->target->rows && (tile->lane < 0 || tile->factor[tile->lane] == m->target->vectors));
+    return !m->target->options->tile_rows || !m->contraction
+           || (rows == m->target->options->tile_rows && (tile->lane < 0 || tile->factor[tile->lane] == m->target->options->tile_vectors));
 }
 
 static bool holds_batch(const Model *m, const Tile *tile)
@@ -420,7 +410,7 @@ static Tile transform_tile(const Kernel *k, const Region *box, const Target *tar
         then += expr_cycles(k->then[n]->rhs);
     if (k->window)
         then += held_window_cycles(k);
-    then += followers_cycles(k, &tile, out, 1, times == in * out) / out;
+    then += followers_cycles(k, target->machine, &tile, out, 1, times == in * out) / out;
     tile.cycles = times / in / out * (0.5 * operations + 0.5 * in + 0.5 * between + out * (1 + then) + 4);
     return tile;
 }
@@ -489,7 +479,7 @@ static Tile best_tile_in(const Model *m, int lane, bool main)
                 for (int k = i + 1; k < m->outputs; k++) {
                     if (k == lane)
                         continue;
-                    for (int64_t g = least[k] + 1; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->registers; g++) {
+                    for (int64_t g = least[k] + 1; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->machine->registers; g++) {
                         tile.factor[k] = g;
                         consider(m, &best, &tile, main);
                     }
@@ -551,7 +541,7 @@ static void make_key(int64_t *key, const Model *m, int lane, bool main)
 {
     const Kernel *k = m->kernel;
     const int64_t numbers[] = {lane, main, k->straight, k->samples, k->row, m->outputs, m->s->nindex, m->target->lanes,
-                               m->target->registers, m->target->rows, m->target->vectors, k->nthen};
+                               m->target->machine->registers, m->target->options->tile_rows, m->target->options->tile_vectors, k->nthen};
     double then = 0;
     for (int n = 0; n < k->nthen; n++)
         then += expr_cycles(k->then[n]->rhs);
@@ -609,7 +599,7 @@ static void choose_block(const Model *m, Tile *tile)
     for (int k = 0; k < m->outputs; k++)
         if (!is_batch(m->s, k))
             tiles *= (m->box->count[k] + tile->factor[k] - 1) / tile->factor[k];
-    int64_t count = m->box->count[i], block = NEAR_CACHE / (bytes + 1);
+    int64_t count = m->box->count[i], block = m->target->machine->operand_bytes / (bytes + 1);
     if (tiles < 3 || block >= count)
         return;
     block = block < 1 ? 1 : block;
@@ -645,7 +635,7 @@ void choose_tiles(Kernel *k, const Target *target)
             continue;
         }
         if (takes_samples_in(s) || adds_up_lanes(s)) {
-            r->tile.cycles = lanes_cycles * (double)region_volume(r, s) / target->lanes;
+            r->tile.cycles = target->machine->lanes_cycles * (double)region_volume(r, s) / target->lanes;
             k->cycles += r->tile.cycles;
             continue;
         }

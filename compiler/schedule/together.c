@@ -14,7 +14,7 @@
 
 /* What samples pass on is kept for all that go together. While the weights stay in a near cache, more samples than eight
  * were not faster (measured with 4, 8, 16 and 32); where they come from farther away each time, 32 were, by 4 to 10 %. */
-enum { NEAR_SAMPLES = 8, FAR_SAMPLES = 32, FAR_WEIGHTS = 64 << 10 };
+enum { NEAR_SAMPLES = 8, FAR_SAMPLES = 32 };
 
 typedef struct Samples {
     Tensor **view;       /* by tensor id */
@@ -127,9 +127,10 @@ static bool can_batch(const Function *f)
 void take_samples_together(const Plan *plan, Pass *pass)
 {
     Samples samples = {.view = NEW_ARRAY(Tensor *, pass->prog->ntensors)};
+    const int64_t far = pass->target->machine->second_cache / 2 / (int64_t)sizeof(float); /* half of it is other data */
     samples.count = NEAR_SAMPLES;
     for (const Function *f = pass->functions; f; f = f->next)
-        if (weights_used_once(f) >= FAR_WEIGHTS)
+        if (weights_used_once(f) >= far)
             samples.count = FAR_SAMPLES;
     if (samples.count > plan->net->batch)
         samples.count = plan->net->batch;
