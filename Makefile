@@ -3,6 +3,7 @@
 # make test      installs what is missing, builds, runs all tests
 # make bench     measures speed, beside PyTorch where there is one (NETS="N1 N4" ROUNDS=5 TARGET=avx2 SECONDS=0.15)
 # make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
+# make measure   prints what the compiler assumes of a core (compiler/schedule/machine.c), measured on this one
 # make golden    rewrites the expectation files under tests/golden and tests/bugs (look at the diff!)
 # make install   PREFIX=/usr/local, DESTDIR=
 # make clean
@@ -39,7 +40,7 @@ RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all demo test bare bench bench-save golden install clean need-demo need-test need-bench FORCE
+.PHONY: all demo test bare bench bench-save measure golden install clean need-demo need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/nnc $(BUILD)/libnn.a
@@ -119,6 +120,14 @@ $(BUILD)/bench/bench: tests/bench/bench.c $(BUILD)/flags
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -o $@ $< -lm
+
+measure: $(BUILD)/bench/measure
+	$(Q)$(BUILD)/bench/measure
+
+$(BUILD)/bench/measure: tests/bench/measure.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 $(if $(filter x86_64 i%86,$(shell uname -m)),-march=native) -o $@ $<
 
 golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden
