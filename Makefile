@@ -26,7 +26,7 @@ COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)
 RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
 TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Itests -I$(BUILD)/tests -MMD -MP
 
-COMPILER := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard compiler/*.c compiler/layer/*.c)))
+COMPILER := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard compiler/*.c compiler/*/*.c)))
 GRAMMAR  := $(BUILD)/grammar/nnc.tab.o $(BUILD)/grammar/nnc.lex.o
 RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
