@@ -1,8 +1,8 @@
 /* test_structure.c: compiler/ keeps to its structure: see structure.sh, which says what that is. */
-#include "process.h"
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
+#include <stdlib.h>
 
 static void structure(void)
 {

@@ -1,8 +1,8 @@
 /* kernel.c: prints one function of net.c from its kernels.
  *
- * There is one way to print a loop nest; the modes differ in what becomes of each index:
+ * A nest without tiles, as all are under none, becomes nodes, and these C: back/loops.h. Here nests with tiles are
+ * lowered and printed in one go; the modes differ in what becomes of each index:
  *
- *     none    every index is a loop, and a test leaves out the points that fall outside
  *     tile    regions without tests; in the largest one outputs are unrolled into named registers, one index
  *             lies in the lanes of a vector, and the kernel's taps are written out
  *     full    every index is a number: the tiles of tile one after the other, each a block of its own; where nothing
@@ -14,38 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "back/back.h"
+#include "back/loops.h"
 
 enum { WIDTH = 116, TERMS_A_SUM = 64, TERMS_A_PART = 256, MOST_SHARED = 64 };
-
-/* ---- Text ------------------------------------------------------------------------------------------- */
-
-typedef struct Text {
-    char *data;
-    size_t length, room;
-} Text;
-
-static void put(Text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static void put(Text *t, const char *fmt, ...)
-{
-    for (;;) {
-        va_list ap;
-        va_start(ap, fmt);
-        int n = vsnprintf(t->data ? t->data + t->length : NULL, t->room - t->length, fmt, ap);
-        va_end(ap);
-        if (n < 0)
-            bug("vsnprintf failed");
-        if ((size_t)n < t->room - t->length) {
-            t->length += (size_t)n;
-            return;
-        }
-        t->room = 2 * (t->length + (size_t)n) + 4096;
-        t->data = realloc(t->data, t->room);
-        if (!t->data)
-            fail("out of memory");
-    }
-}
 
 /* ---- The state of printing one function ---------------------------------------------------------------- */
 
@@ -55,8 +26,7 @@ typedef struct Writer {
     const Function *function;
     const char *kind;    /* of the vectors, behind their names: "", "16" */
     Text body, term;     /* statements so far; one term of a sum */
-    bool *used, used_rng, used_mean, used_samples; /* by number of the parameter: occurs in this part */
-    bool *ever, ever_rng, ever_mean, ever_samples; /* in some part before */
+    Named named, ever;   /* in this part, and in some part before */
     Text calls;          /* of the parts so far */
     int parts;
     int64_t terms;       /* in this part */
@@ -67,7 +37,8 @@ typedef struct Writer {
         Access access;
         int number;
     } early[16];
-    int nearly, loads;
+    int nearly;
+    Numbering numbering;
 
     const Statement *s;  /* the statement at hand, and what its indices are: */
     bool fixed[MAX_INDEX]; /* a number, not a loop */
@@ -89,11 +60,6 @@ typedef struct Writer {
     int nshared, depth;
     bool sharing;
 } Writer;
-
-static void indent(Text *t, int depth)
-{
-    put(t, "%*s", 4 * depth, "");
-}
 
 /* ---- Expressions --------------------------------------------------------------------------------------------- */
 
@@ -138,7 +104,7 @@ static void mark_used(Writer *w, const Tensor *tensor)
 {
     for (int i = 0; i < w->function->nparams; i++)
         if (w->function->param[i] == tensor)
-            w->used[i] = true;
+            w->named.param[i] = true;
 }
 
 static void put_access(Writer *w, Text *t, const Access *access)
@@ -402,17 +368,17 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
         }
         break;
     case OP_RANDOM:
-        w->used_rng = true;
+        w->named.rng = true;
         put(t, "nn_uniform_at(rng, (uint64_t)(");
         put_affine(w, t, &e->index);
         put(t, "))");
         break;
     case OP_MEAN:
-        w->used_mean = true;
+        w->named.mean = true;
         put(t, "mean");
         break;
     case OP_SAMPLES:
-        w->used_samples = true;
+        w->named.samples = true;
         put(t, "samples");
         break;
     case OP_AT_HAND:
@@ -466,11 +432,11 @@ static void put_early(Writer *w, const Expr *e, int depth, bool in_branch)
         if (access_equal(&w->early[i].access, &e->access))
             return;
     indent(&w->body, depth);
-    put(&w->body, "const %s v%d = ", e->access.tensor->is_int ? "int" : "float", ++w->loads);
+    put(&w->body, "const %s v%d = ", e->access.tensor->is_int ? "int" : "float", ++w->numbering.operands);
     put_access(w, &w->body, &e->access);
     put(&w->body, ";\n");
     w->early[w->nearly].access = e->access;
-    w->early[w->nearly++].number = w->loads;
+    w->early[w->nearly++].number = w->numbering.operands;
 }
 
 /* ---- Points -------------------------------------------------------------------------------------------------------- */
@@ -542,28 +508,28 @@ static void put_params(Writer *w, FILE *f, const char *head, bool only_used)
     const Function *function = w->function;
     int column = (int)strlen(head);
     for (int i = 0; i < function->nparams; i++)
-        if ((!only_used || w->used[i]) && column + (int)strlen(param_text(function, i)) > MOST_COLUMNS)
+        if ((!only_used || w->named.param[i]) && column + (int)strlen(param_text(function, i)) > MOST_COLUMNS)
             column = MARGIN;
     fprintf(f, "%s", head);
     if (column != (int)strlen(head))
         fprintf(f, "\n%*s", column, "");
     for (int i = 0; i < function->nparams; i++) {
-        if (only_used && !w->used[i])
+        if (only_used && !w->named.param[i])
             continue;
         if (*separator)
             fprintf(f, ",\n%*s", column, "");
         fprintf(f, "%s", param_text(function, i));
         separator = ",";
     }
-    if (only_used ? w->used_rng : function->uses_random) {
+    if (only_used ? w->named.rng : function->uses_random) {
         fprintf(f, "%s%suint64_t rng", separator, *separator ? " " : "");
         separator = ",";
     }
-    if (only_used ? w->used_mean : function->uses_mean) {
+    if (only_used ? w->named.mean : function->uses_mean) {
         fprintf(f, "%s%sfloat mean", separator, *separator ? " " : "");
         separator = ",";
     }
-    if (only_used ? w->used_samples : function->uses_samples) {
+    if (only_used ? w->named.samples : function->uses_samples) {
         fprintf(f, "%s%sfloat samples", separator, *separator ? " " : "");
         separator = ",";
     }
@@ -579,19 +545,19 @@ static void put_used_arguments(Writer *w, Text *t)
 {
     const char *separator = "";
     for (int i = 0; i < w->function->nparams; i++)
-        if (w->used[i]) {
+        if (w->named.param[i]) {
             put(t, "%s%s", separator, c_name(w->function->param[i]->name));
             separator = ", ";
         }
-    if (w->used_rng) {
+    if (w->named.rng) {
         put(t, "%srng", separator);
         separator = ", ";
     }
-    if (w->used_mean) {
+    if (w->named.mean) {
         put(t, "%smean", separator);
         separator = ", ";
     }
-    if (w->used_samples)
+    if (w->named.samples)
         put(t, "%ssamples", separator);
 }
 
@@ -607,30 +573,18 @@ static void end_part(Writer *w)
     put_used_arguments(w, &w->calls);
     put(&w->calls, ");\n");
     for (int i = 0; i < w->function->nparams; i++) {
-        w->ever[i] |= w->used[i];
-        w->used[i] = false;
+        w->ever.param[i] |= w->named.param[i];
+        w->named.param[i] = false;
     }
-    w->ever_rng |= w->used_rng;
-    w->ever_mean |= w->used_mean;
-    w->ever_samples |= w->used_samples;
-    w->used_rng = w->used_mean = w->used_samples = false;
+    w->ever.rng |= w->named.rng;
+    w->ever.mean |= w->named.mean;
+    w->ever.samples |= w->named.samples;
+    w->named.rng = w->named.mean = w->named.samples = false;
     w->body.length = 0;
     w->terms = 0;
 }
 
 /* ---- full ---------------------------------------------------------------------------------------------------------------- */
-
-static void put_zero(Writer *w, const Access *out)
-{
-    mark_used(w, out->tensor);
-    indent(&w->body, w->level);
-    put(&w->body, "memset(%s, 0, %lld * sizeof(float));\n", c_name(out->tensor->name), (long long)out->tensor->floats);
-}
-
-static bool is_zero_fill(const Kernel *k)
-{
-    return !k->body && !k->nthen && expr_is(k->first->rhs, 0) && covers_tensor(k->first, &k->first->out);
-}
 
 static char *access_text(Writer *w, const Access *access)
 {
@@ -772,10 +726,6 @@ static void full_max(Writer *w, const Kernel *k)
 static void emit_full(Writer *w, const Kernel *k)
 {
     const Statement *s = k->body ? k->body : k->first;
-    if (is_zero_fill(k)) {
-        put_zero(w, &k->first->out);
-        return;
-    }
     at_statement(w, s);
     for (int i = 0; i < s->nindex; i++)
         w->fixed[i] = true;
@@ -801,7 +751,7 @@ static void emit_full(Writer *w, const Kernel *k)
     } while (next_point(w, 0, indices));
 }
 
-/* ---- none and tile: loop nests ---------------------------------------------------------------------------------- */
+/* ---- tile: loop nests ---------------------------------------------------------------------------------- */
 
 /* One nest: a box, the outputs held in registers, the taps written out, one index in lanes. */
 typedef struct Nest {
@@ -810,7 +760,6 @@ typedef struct Nest {
     Tile tile;
     int64_t partial;     /* of the last vector along the lane only so many count; 0: all */
     int64_t whole;       /* samples that a tile takes; this nest does those left over. 0: it does not */
-    bool guarded;        /* tests each access that may fall outside */
 } Nest;
 
 static bool is_vector(const Nest *nest)
@@ -862,54 +811,6 @@ static void open_loop(Writer *w, const Nest *nest, int i, int *depth)
     put(&w->body, "%s\n", step == 1 ? "++)" : format(" += %lld)", (long long)step));
 }
 
-/* The conditions under which the accesses of a statement lie inside, those that are known after loop `level`
- * of `order`; as C text, or NULL. */
-typedef struct Guard {
-    Writer *w;
-    int level;
-    const char *text;
-} Guard;
-
-static void add_guard(const Access *access, void *context)
-{
-    Guard *guard = context;
-    Writer *w = guard->w;
-    for (int d = 0; access->padded && d < access->tensor->rank; d++) {
-        const Affine *a = &access->at[d];
-        int64_t least, most, size = access->tensor->dim[d];
-        affine_range(a, w->s, &least, &most);
-        int last = -1;
-        for (int i = 0; i < w->s->nindex; i++)
-            if (a->coefficient[i])
-                last = i;
-        if (last != guard->level || (least >= 0 && most < size))
-            continue;
-        w->term.length = 0;
-        put_affine(w, &w->term, a);
-        const char *at = format("%s", w->term.data), *test = "";
-        w->term.length = 0;
-        if (least < 0)
-            test = format("%s >= 0", at);
-        if (most >= size)
-            test = format("%s%s%s < %lld", test, *test ? " && " : "", at, (long long)size);
-        if (!guard->text)
-            guard->text = test;
-        else if (!strstr(guard->text, test))
-            guard->text = format("%s && %s", guard->text, test);
-    }
-}
-
-static void put_guard(Writer *w, int level, int *depth)
-{
-    Guard guard = {w, level, NULL};
-    add_guard(&w->s->out, &guard);
-    visit_loads(w->s->rhs, add_guard, &guard);
-    if (guard.text) {
-        indent(&w->body, (*depth)++);
-        put(&w->body, "if (%s)\n", guard.text);
-    }
-}
-
 /* Does the last loop or test printed need braces? Puts them on its line. */
 static void open_brace(Writer *w, int depth, int floor)
 {
@@ -926,36 +827,6 @@ static void close_brace(Writer *w, int depth)
 {
     indent(&w->body, depth);
     put(&w->body, "}\n");
-}
-
-/* out = rhs or out op= rhs at each point, one after the other. */
-static void emit_direct(Writer *w, const Nest *nest)
-{
-    const Kernel *k = nest->kernel;
-    const Statement *s = statement_of(k);
-    int depth = w->level;
-    at_statement(w, s);
-    if (nest->guarded)
-        put_guard(w, -1, &depth);
-    for (int i = 0; i < s->nindex; i++) {
-        open_loop(w, nest, i, &depth);
-        if (nest->guarded)
-            put_guard(w, i, &depth);
-    }
-    bool early = reads_in_branch(s->rhs, false);
-    if (early) {
-        open_brace(w, depth, w->level);
-        depth += depth == w->level;
-        put_early(w, s->rhs, depth, false);
-    }
-    indent(&w->body, depth);
-    put_access(w, &w->body, &s->out);
-    put(&w->body, "%s", k->body ? " += " : " = ");
-    put_expr(w, &w->body, s->rhs, ANY, false);
-    put(&w->body, ";\n");
-    w->nearly = 0;
-    if (early)
-        close_brace(w, depth - 1);
 }
 
 /* ---- The outputs of a tile --------------------------------------------------------------------------------------- */
@@ -1310,15 +1181,9 @@ static void put_reduction(Writer *w, const Nest *nest, Output *o, int depth)
     const Tile *tile = &nest->tile;
     int outputs = output_indices(s), inner = depth;
     int64_t points = outputs_held(nest);
-    if (nest->guarded)
-        for (int i = -1; i < outputs; i++)
-            put_guard(w, i, &inner);
     for (int i = outputs; i < s->nindex; i++) {
-        if (!tile->unrolled[i] && i != tile->parted) {
+        if (!tile->unrolled[i] && i != tile->parted)
             open_loop(w, nest, i, &inner);
-            if (nest->guarded)
-                put_guard(w, i, &inner);
-        }
         if (tile->unrolled[i])
             points *= nest->count[i];
     }
@@ -1761,7 +1626,7 @@ static void open_outputs(Writer *w, const Nest *nest, int *depth)
 {
     const Kernel *k = nest->kernel;
     int outputs = output_indices(w->s), lane = nest->tile.lane;
-    bool lane_first = k->body && is_contraction(k->body) && lane >= 0 && lane < outputs && !nest->guarded;
+    bool lane_first = k->body && is_contraction(k->body) && lane >= 0 && lane < outputs;
     if (nest->tile.blocked >= 0) {
         int i = nest->tile.blocked;
         const char *name = w->s->index_name[i];
@@ -2077,15 +1942,11 @@ static void emit_nest(Writer *w, const Nest *nest)
         emit_sum_of_lanes(w, nest);
         return;
     }
-    if (nest->guarded && (!k->body || !gathers(s) || (output_indices(s) == s->nindex && !k->first && s->store == STORE_ADD))) {
-        emit_direct(w, nest);
-        return;
-    }
     if (!k->body) {
         emit_pointwise(w, nest);
         return;
     }
-    if (!nest->guarded && is_transform(s)) {
+    if (is_transform(s)) {
         emit_transform(w, nest);
         return;
     }
@@ -2238,18 +2099,13 @@ static void emit_empty_region(Writer *w, const Kernel *k, const Region *r)
 static void emit_loops(Writer *w, const Kernel *k)
 {
     const Statement *s = statement_of(k);
-    if (is_zero_fill(k) && k->samples < 0) {
-        put_zero(w, &k->first->out);
-        return;
-    }
-    Nest nest = {.kernel = k, .tile = no_tile(), .guarded = true};
+    Nest nest = {.kernel = k, .tile = no_tile()};
     for (int i = 0; i < s->nindex; i++)
         nest.count[i] = s->extent[i];
     if (!k->regions) {
         emit_nest(w, &nest);
         return;
     }
-    nest.guarded = false;
     for (const Region *r = k->regions; r; r = r->next) {
         if (r->empty) {
             emit_empty_region(w, k, r);
@@ -2268,13 +2124,25 @@ static void emit_loops(Writer *w, const Kernel *k)
     }
 }
 
+static void emit_plain(Writer *w, const Kernel *k)
+{
+    const Node *nodes = lower_kernel(k, &w->numbering);
+    verify_loops(w->function, k, nodes);
+    Printer printer = {.out = &w->body, .function = w->function, .named = &w->named, .tables = w->tables,
+                       .uses = w->uses, .index[BLOCK] = "block"};
+    print_nodes(&printer, nodes, w->level);
+}
+
 /* The kernels of one loop over blocks are one behind the other. */
 static void emit_in_blocks(Writer *w, const Kernel *k)
 {
     if (k->blocks && !k->joins)
         put(&w->body, "    for (int block = 0; block < %lld; block++) {\n", (long long)k->blocks);
     w->level = k->blocks ? 2 : 1;
-    emit_loops(w, k);
+    if (is_plain(k, w->function->unroll))
+        emit_plain(w, k);
+    else
+        emit_loops(w, k);
     w->level = 1;
     if (k->blocks && !(k->next && k->next->joins))
         close_brace(w, 1);
@@ -2286,22 +2154,22 @@ static void put_unused(Writer *w)
 {
     const Function *f = w->function;
     for (int i = 0; i < f->nparams; i++)
-        if (!w->used[i] && !w->ever[i])
+        if (!w->named.param[i] && !w->ever.param[i])
             fprintf(w->file, "    (void)%s;\n", c_name(f->param[i]->name));
-    if (f->uses_random && !w->used_rng && !w->ever_rng)
+    if (f->uses_random && !w->named.rng && !w->ever.rng)
         fprintf(w->file, "    (void)rng;\n");
-    if (f->uses_mean && !w->used_mean && !w->ever_mean)
+    if (f->uses_mean && !w->named.mean && !w->ever.mean)
         fprintf(w->file, "    (void)mean;\n");
-    if (f->uses_samples && !w->used_samples && !w->ever_samples)
+    if (f->uses_samples && !w->named.samples && !w->ever.samples)
         fprintf(w->file, "    (void)samples;\n");
 }
 
 void emit_function(FILE *file, const Plan *plan, const Function *f, const char *kind, bool *tables, Uses *uses)
 {
-    Writer w = {.file = file, .plan = plan, .function = f, .kind = kind, .level = 1, .used = NEW_ARRAY(bool, f->nparams + 1),
-                .ever = NEW_ARRAY(bool, f->nparams + 1), .tables = tables, .uses = uses};
+    Writer w = {.file = file, .plan = plan, .function = f, .kind = kind, .level = 1, .named.param = NEW_ARRAY(bool, f->nparams + 1),
+                .ever.param = NEW_ARRAY(bool, f->nparams + 1), .tables = tables, .uses = uses};
     for (const Kernel *k = f->kernels; k; k = k->next)
-        if (f->unroll == UNROLL_FULL && !k->regions)
+        if (f->unroll == UNROLL_FULL && !k->regions && !is_plain(k, f->unroll))
             emit_full(&w, k);
         else
             emit_in_blocks(&w, k);

@@ -115,17 +115,17 @@ static void execute(const Statement *s, Run *run)
     }
 }
 
-/* The samples of the call, or what the weights of their targets sum to. */
-static double divisor_of_mean(const Net *net, const Binding *b)
+/* 1 / the samples of the call, or 1 / what the weights of their targets sum to. */
+double mean_of(const Net *net, const Binding *b)
 {
     if (!net->class_weights)
-        return b->n;
+        return 1 / (double)b->n;
     double sum = 0;
     for (int64_t i = 0; i < b->n * net->targets; i++) {
         bool is_class = b->t[i] >= 0 && b->t[i] < (double)net->loss_in->shape.c;
         sum += is_class ? net->class_weights[(int64_t)b->t[i]] : NAN;
     }
-    return sum;
+    return 1 / sum;
 }
 
 void interpret(const Prog *prog, Binding *b)
@@ -133,7 +133,7 @@ void interpret(const Prog *prog, Binding *b)
     Run run = {.prog = prog, .binding = b, .memory = NEW_ARRAY(double *, prog->ntensors)};
     b->loss = 0;
     if (prog->training)
-        run.mean = 1 / divisor_of_mean(prog->net, b);
+        run.mean = mean_of(prog->net, b);
     for (const Weight *w = prog->backward ? prog->net->weights : NULL; w; w = w->next)
         memset(b->gradients[w->id], 0, (size_t)w->count * sizeof(double));
     for (const Tensor *t = prog->tensors; t; t = t->next) {

@@ -249,5 +249,6 @@ typedef struct Binding {  /* what a run reads and writes; all in double, samples
 } Binding;
 
 void interpret(const Prog *, Binding *);
+double mean_of(const Net *, const Binding *);               /* OP_MEAN of the call */
 
 #endif

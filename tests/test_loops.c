@@ -1,0 +1,266 @@
+/* test_loops.c: what lower makes of nests, executed and counted without a C compiler.
+ *
+ * run_loops executes a plan's nodes in its layout and arena, in double precision; interpret executes the
+ * Prog. Over random networks the two must agree to the rounding of sums in another order, and where all
+ * numbers are small and whole, to the bit: outputs, loss, gradients and statistics. verify_loops runs before
+ * each. What is drawn follows from SEED. */
+#include "cases.h"
+#include "back/loops.h"
+#include "networks.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDED 1e-7          /* of what rounding to float explains: sums of doubles in another order */
+
+enum { NETWORKS = 500 };      /* random ones, and as many of whole numbers */
+
+/* ---- Against interpret ------------------------------------------------------------------------------ */
+
+static Plan *plan_of(const Case *c)
+{
+    Options *options = NEW(Options);
+    *options = c->options;
+    options->prefix = "net";
+    Prog *forward = lower(c->net, false), *training = NULL;
+    if (options->inference)
+        fold(forward);
+    else {
+        training = lower(c->net, true);
+        differentiate(training);
+    }
+    Plan *plan = make_plan(c->net, forward, training, options);
+    verify_plan(plan);
+    return plan;
+}
+
+/* What the nodes answer; as in `answer`, statistics stand in the place of their gradients. */
+static Binding run(const Case *c, const Plan *plan, const Binding *b)
+{
+    Binding result = *b;
+    const Net *net = c->net;
+    result.y = NEW_ARRAY(double, b->n * shape_count(net->out->shape));
+    result.weights = NEW_ARRAY(double *, net->nweights);
+    result.gradients = NEW_ARRAY(double *, net->nweights);
+    for (const Weight *w = net->weights; w; w = w->next) {
+        result.weights[w->id] = NEW_ARRAY(double, w->count);
+        result.gradients[w->id] = NEW_ARRAY(double, w->count);
+        memcpy(result.weights[w->id], b->weights[w->id], (size_t)w->count * sizeof(double));
+    }
+    if (plan->training.prog)
+        run_loops(plan, &plan->training, &result);
+    double loss = result.loss;
+    run_loops(plan, &plan->forward, &result);
+    result.loss = loss;
+    for (const Weight *w = net->weights; w; w = w->next)
+        if (w->statistic && plan->training.prog)
+            memcpy(result.gradients[w->id], result.weights[w->id], (size_t)w->count * sizeof(double));
+    return result;
+}
+
+/* Inference alone has no gradients to compare. */
+static Binding expected(const Case *c, const Binding *b)
+{
+    Binding right = *b;
+    if (c->options.inference) {
+        right.gradients = NEW_ARRAY(double *, c->net->nweights);
+        for (const Weight *w = c->net->weights; w; w = w->next)
+            right.gradients[w->id] = NEW_ARRAY(double, w->count);
+        interpret(c->forward, &right);
+    } else
+        answer(c, &right);
+    return right;
+}
+
+static const char *first_difference(const Case *c)
+{
+    Binding b = draw_numbers(c, between(1, (int)c->net->batch));
+    if (c->whole)
+        b = draw_numbers(c, 1 << between(0, power_of_two(c->net->batch)));
+    const Plan *plan = plan_of(c);
+    Binding right = expected(c, &b), result = run(c, plan, &b);
+    return difference(c, &right, &result, ROUNDED);
+}
+
+static void check_networks(bool whole)
+{
+    int failures = 0;
+    warning_option("error"); /* windows that cover nothing but padding give -inf */
+    warning_option("no-unused");
+    for (int i = 0; i < NETWORKS; i++) {
+        Case c = {.whole = whole, .options = {.unroll = UNROLL_NONE, .inference = i % 4 == 3,
+                                              .target = i % 2 ? TARGET_SCALAR : TARGET_GENERIC}};
+        do
+            draw_chain(&c);
+        while (!c.net || (whole && !is_exact(&c)));
+        const char *what = first_difference(&c);
+        if (what && failures++ < 5)
+            fprintf(stderr, "\n`%s` (--target=%s%s%s): %s\n", c.text, machines[c.options.target].name,
+                    c.options.inference ? " --inference" : "", whole ? ", whole numbers" : "", what);
+        free_all();
+    }
+    warning_reset();
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
+static void random_networks(void)
+{
+    draw_from(test_seed());
+    check_networks(false);
+}
+
+static void whole_numbers(void)
+{
+    draw_from(test_seed() + 1);
+    check_networks(true);
+}
+
+/* ---- Among tiles ----------------------------------------------------------------------------------------- */
+
+static int plain_in_blocks(const Pass *pass)
+{
+    int n = 0;
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (const Kernel *k = f->kernels; k; k = k->next)
+            n += k->blocks && is_plain(k, f->unroll);
+    return n;
+}
+
+/* Zeros in a loop over blocks: lower once refused every nest that is in one. */
+static void in_blocks(void)
+{
+    Case c = {.text = "input 21x2x3; conv 21 k1; adaptiveavgpool 4x6", .options = {.unroll = UNROLL_TILE}};
+    CU_ASSERT_FATAL(understand(&c));
+    const Plan *plan = plan_of(&c);
+    CU_ASSERT(plain_in_blocks(&plan->forward) > 0);
+    FILE *nowhere = fopen("/dev/null", "w");
+    CU_ASSERT_FATAL(nowhere != NULL);
+    emit_source(nowhere, plan, "net.h");
+    fclose(nowhere);
+    free_all();
+}
+
+/* ---- verify_loops ----------------------------------------------------------------------------------- */
+
+/* The first node of a kind, from n on and inside. */
+static Node *find_node(Node *n, NodeKind kind)
+{
+    for (; n; n = n->next) {
+        Node *found = n->kind == kind ? n : find_node(n->body, kind);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+static Case plain_case(const char *text)
+{
+    Case c = {.text = text, .options = {.unroll = UNROLL_NONE, .target = TARGET_SCALAR}};
+    CU_ASSERT_FATAL(understand(&c));
+    return c;
+}
+
+static void widen(Node *n)       { find_node(n, NODE_LOOP)->to++; }
+static void never(Node *n)       { find_node(n, NODE_LOOP)->to = 0; }
+static void every_second(Node *n) { find_node(n, NODE_LOOP)->step = 2; }
+static void untested(Node *n)    { find_node(n, NODE_WHEN)->tests = NULL; }
+static void half_tested(Node *n) { find_node(n, NODE_WHEN)->tests = find_node(n, NODE_WHEN)->tests->next; }
+static void undefined(Node *n)   { find_node(n, NODE_LET)->reg = NEW(Register); }
+static void no_value(Node *n)    { find_node(n, NODE_LET)->value = NULL; }
+static void one_place(Node *n)   { find_node(n, NODE_STORE)->place.at[0] = affine(0); }
+
+/* Runs the verifier in a process of its own, which it ends: did it? */
+static bool refuses(const Function *f, const Node *nodes)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(1);
+        verify_loops(f, f->kernels, nodes);
+        _exit(0);
+    }
+    bool ended = child > 0 && waitpid(child, &status, 0) == child;
+    return ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+/* Each of these makes wrong loops out of those of a convolution with padding. */
+static void wrong_loops(void)
+{
+    static void (*const spoil[])(Node *) = {widen,     never,    every_second, untested, half_tested,
+                                            undefined, no_value, one_place};
+    Case c = plain_case("input 1x4x4; conv 2 k3 p1");
+    const Function *f = plan_of(&c)->forward.functions;
+    CU_ASSERT(!refuses(f, lower_kernel(f->kernels, &(Numbering){0, 0})));
+    for (size_t i = 0; i < sizeof spoil / sizeof *spoil; i++) {
+        Node *nodes = lower_kernel(f->kernels, &(Numbering){0, 0});
+        spoil[i](nodes);
+        if (!refuses(f, nodes)) {
+            fprintf(stderr, "\nverify_loops does not see fault %d\n", (int)i);
+            CU_FAIL("a fault goes unseen");
+        }
+    }
+    free_all();
+}
+
+/* ---- Counts ----------------------------------------------------------------------------------------- */
+
+/* What the first function of a network's forward pass does. */
+static Counts counts_of(const char *text)
+{
+    Case c = plain_case(text);
+    const Kernel *k = plan_of(&c)->forward.functions->kernels;
+    CU_ASSERT_PTR_NULL(k->next);
+    return count_loops(lower_kernel(k, &(Numbering){0, 0}));
+}
+
+/* out[o] = bias[o], then += w[o, i] * in[i], for o<6 i<4. */
+static void counts_of_fc(void)
+{
+    Counts n = counts_of("input 4; fc 6");
+    CU_ASSERT_EQUAL(n.madds, 24);
+    CU_ASSERT_EQUAL(n.flops, 48);
+    CU_ASSERT_EQUAL(n.loads, 6 + 2 * 24);
+    CU_ASSERT_EQUAL(n.stores, 6);
+    CU_ASSERT_EQUAL(n.functions, 0);
+    CU_ASSERT_EQUAL(n.trips, 6 + 6 * 4);
+    CU_ASSERT_EQUAL(n.bytes, 4 * (6 + 6 * 4 + 4 + 6));
+    free_all();
+}
+
+/* Along each axis 2 + 3 + 3 + 2 = 10 pairs of position and tap lie inside, so 100 for each of 2 channels.
+ * The test of y and ky stands in the loop over ky, that of x and kx in the one over kx, which so begins 2 *
+ * 10 * 4 times. */
+static void counts_of_conv(void)
+{
+    Counts n = counts_of("input 1x4x4; conv 2 k3 p1");
+    CU_ASSERT_EQUAL(n.madds, 200);
+    CU_ASSERT_EQUAL(n.flops, 400);
+    CU_ASSERT_EQUAL(n.loads, 2 * 16 + 2 * 200);
+    CU_ASSERT_EQUAL(n.stores, 2 * 16);
+    CU_ASSERT_EQUAL(n.trips, 2 + 2 * 4 + 2 * 16 + 2 * 16 * 3 + 2 * 10 * 4 * 3);
+    CU_ASSERT_EQUAL(n.bytes, 4 * (2 + 2 * 9 + 16 + 2 * 16));
+    free_all();
+}
+
+/* ---- The suite -------------------------------------------------------------------------------------- */
+
+void add_loops_suite(void)
+{
+    static CU_TestInfo tests[] = {
+        {"random networks: run_loops and interpret agree", random_networks},
+        {"whole numbers: to the bit", whole_numbers},
+        {"nests without tiles in a loop over blocks", in_blocks},
+        {"wrong loops are found", wrong_loops},
+        {"counts of a fully connected layer", counts_of_fc},
+        {"counts of a convolution with padding", counts_of_conv},
+        CU_TEST_INFO_NULL,
+    };
+    add_suite("loops", networks_start, networks_end, tests);
+}
