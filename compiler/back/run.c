@@ -146,7 +146,7 @@ static int64_t place_in_params(const Weight *w, int64_t i)
 static double *buffer_at(const Run *run, const Tensor *tensor)
 {
     const Buffer *b = buffer_of(run->pass, tensor);
-    double *base = run->arena + (b->prepared ? run->pass->arena - run->pass->prepared : 0);
+    double *base = b->prepared ? run->params : run->arena; /* what is prepared takes the place of weights */
     return base + b->offset + (b->whole_batch ? run->sample * b->tensor->floats : 0);
 }
 
