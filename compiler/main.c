@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Dependencies for Make ----------------------------------------------------------------------------- */
+/* ---- Dependencies for Make ------------------------------------------------------------------- */
 
 /* A file name as Make reads it, escaped as gcc does: white space gets a backslash (and the backslashes
  * before it are doubled), '#' a backslash, '$' a second one. */
@@ -50,7 +50,7 @@ static void print_dependencies(FILE *file, const Command *command)
     fputc('\n', file);
 }
 
-/* ---- The stages ------------------------------------------------------------------------------------------ */
+/* ---- The stages ------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path)
 {

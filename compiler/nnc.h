@@ -26,7 +26,7 @@
 #define NORETURN
 #endif
 
-/* ---- Places in the text -------------------------------------------------------------------------------- */
+/* ---- Places in the text ---------------------------------------------------------------------- */
 
 /* Where something stands in the user's text: line and column from 1, the column in bytes. line 0: it
  * stands on the command line. */
@@ -62,18 +62,26 @@ typedef enum Warning { /* -W names in diag.c */
     NWARNINGS
 } Warning;
 
-/* ---- What the command line asks for -------------------------------------------------------------------- */
+/* ---- What the command line asks for ---------------------------------------------------------- */
 
 typedef enum Unroll { UNROLL_AUTO, UNROLL_FULL, UNROLL_TILE, UNROLL_NONE } Unroll;
 typedef enum Math { MATH_AUTO, MATH_DIRECT, MATH_WINOGRAD } Math;
 typedef enum Lanes { LANES_AUTO, LANES_CHANNELS, LANES_SAMPLES } Lanes;
-typedef enum TargetName { TARGET_GENERIC, TARGET_SCALAR, TARGET_AVX2, TARGET_AVX512, TARGET_NEON, NTARGETS } TargetName;
+typedef enum TargetName {
+    TARGET_GENERIC,
+    TARGET_SCALAR,
+    TARGET_AVX2,
+    TARGET_AVX512,
+    TARGET_NEON,
+    NTARGETS
+} TargetName;
 typedef struct Options {
     const char *input_file, *output_file, *prefix;
     Unroll unroll;
     TargetName target;
     Math math;
-    const char *filter;      /* MATH_WINOGRAD: the only one to use, by filter_option; NULL: the fastest that fits */
+    /* MATH_WINOGRAD: the only one to use, by filter_option; NULL: the fastest that fits */
+    const char *filter;
     Lanes lanes;
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     int blocks;              /* --blocks; 0: not given */
@@ -85,7 +93,16 @@ typedef struct Options {
 
 typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;
 
-typedef enum Dump { DUMP_NONE, DUMP_AST, DUMP_NET, DUMP_PROG, DUMP_GRAD, DUMP_PLAN, DUMP_ALL, DUMP_STEP } Dump;
+typedef enum Dump {
+    DUMP_NONE,
+    DUMP_AST,
+    DUMP_NET,
+    DUMP_PROG,
+    DUMP_GRAD,
+    DUMP_PLAN,
+    DUMP_ALL,
+    DUMP_STEP
+} Dump;
 /* What the command line asks for: Options for the stages, the rest for main. */
 typedef struct Command {
     Options options;

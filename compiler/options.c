@@ -13,8 +13,26 @@
 #include <strings.h>
 
 typedef enum OptionId {
-    OPT_OUTPUT, OPT_PREFIX, OPT_INPUT, OPT_BATCH, OPT_UNROLL, OPT_TARGET, OPT_MATH, OPT_LANES, OPT_TILE, OPT_BLOCKS, OPT_INFERENCE,
-    OPT_CHECK, OPT_SUMMARY, OPT_DUMP, OPT_MD, OPT_MF, OPT_MT, OPT_COLOR, OPT_HELP, OPT_VERSION
+    OPT_OUTPUT,
+    OPT_PREFIX,
+    OPT_INPUT,
+    OPT_BATCH,
+    OPT_UNROLL,
+    OPT_TARGET,
+    OPT_MATH,
+    OPT_LANES,
+    OPT_TILE,
+    OPT_BLOCKS,
+    OPT_INFERENCE,
+    OPT_CHECK,
+    OPT_SUMMARY,
+    OPT_DUMP,
+    OPT_MD,
+    OPT_MF,
+    OPT_MT,
+    OPT_COLOR,
+    OPT_HELP,
+    OPT_VERSION
 } OptionId;
 
 static const struct Option {
@@ -27,7 +45,8 @@ static const struct Option {
     {"--prefix", "NAME", OPT_PREFIX, "another C prefix: NAME_forward, NAME_BATCH"},
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
     {"--batch", "N", OPT_BATCH, "the maximum number of samples in a call, as the statement `batch`"},
-    {"--unroll", "auto|full|tile|none", OPT_UNROLL, "how much straight-line code to generate (default: auto)"},
+    {"--unroll", "auto|full|tile|none", OPT_UNROLL,
+     "how much straight-line code to generate (default: auto)"},
     {"--target", "generic|scalar|avx2|avx512|neon", OPT_TARGET,
      "vectors of 8 floats for any machine, plain C99, or vectors of one machine (default: generic)"},
     {"--math", "auto|direct|winograd|F4x4,3x3|F2x2,3x3", OPT_MATH,
@@ -42,8 +61,10 @@ static const struct Option {
     {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only with -o"},
     {"--dump", "ast|net|prog|grad|plan|all", OPT_DUMP,
      "print a stage of the compiler, all of them, or what a step of the schedule gives: layout,\n"
-     "                         samples, gather, sums, transpose, winograd, halo, phases, moves, functions, full, fuse,\n"
-     "                         windows, follow, together, blocks, tiles, names, place; write files only with -o"},
+     "                         samples, gather, sums, transpose, winograd, halo, phases, moves, functions, "
+     "full, fuse,\n"
+     "                         windows, follow, together, blocks, tiles, names, place; write files only with "
+     "-o"},
     {"-MD", NULL, OPT_MD, "also write FILE.nn.d, the dependencies as a rule for Make"},
     {"-MF", "FILE", OPT_MF, "write these dependencies to FILE"},
     {"-MT", "TARGET", OPT_MT, "the target of that rule"},
@@ -53,7 +74,7 @@ static const struct Option {
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
 
-/* ---- --help and --version ---------------------------------------------------------------------------------- */
+/* ---- --help and --version -------------------------------------------------------------------- */
 
 static void print_help(void)
 {
@@ -68,7 +89,8 @@ static void print_help(void)
          "Options:");
     for (int i = 0; i < NOPTIONS; i++) {
         const struct Option *o = &options[i];
-        const char *name = !o->value ? o->name : format("%s%s%s", o->name, o->name[1] == '-' ? "=" : " ", o->value);
+        const char *name =
+            !o->value ? o->name : format("%s%s%s", o->name, o->name[1] == '-' ? "=" : " ", o->value);
         if (strlen(name) > 22)
             printf("  %s\n  %-22s %s\n", name, "", o->help);
         else
@@ -88,7 +110,7 @@ static void print_help(void)
     puts("\nExit status: 0 done, 1 errors in the network, 2 usage or environment.");
 }
 
-/* ---- Values ---------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static const char *did_you_mean(const char *word, const char *const *candidates, int n)
 {
@@ -179,10 +201,11 @@ static void warning_value(const char *name)
     if (warning_option(name))
         return;
     const char *near = closest_warning(name);
-    fail("unknown warning -W%s; %s", name, near ? format("did you mean -W%s?", near) : "nnc --help lists them");
+    fail("unknown warning -W%s; %s", name,
+         near ? format("did you mean -W%s?", near) : "nnc --help lists them");
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 /* The file name without its folder and its suffix. */
 static const char *stem_of(const char *path)
@@ -217,7 +240,8 @@ static void complete_names(Command *command, bool has_output)
     if (has_output) {
         size_t length = strlen(o->output_file);
         if (length < 3 || strcmp(o->output_file + length - 2, ".c") != 0 || o->output_file[length - 3] == '/')
-            fail("-o %s: the name of the output must end in .c (FILE.h is written beside it)", o->output_file);
+            fail("-o %s: the name of the output must end in .c (FILE.h is written beside it)",
+                 o->output_file);
     } else if (from_stdin && command->writes) {
         fail("a network from standard input needs -o FILE.c");
     } else {
@@ -228,9 +252,11 @@ static void complete_names(Command *command, bool has_output)
     const char *stem = stem_of(o->output_file);
     for (const char *p = stem; *p && command->writes; p++)
         if (iscntrl((unsigned char)*p) || *p == '"' || *p == '\\')
-            fail("%s: this name cannot be used in the output's #include; choose another with -o", o->output_file);
+            fail("%s: this name cannot be used in the output's #include; choose another with -o",
+                 o->output_file);
     if (o->prefix && !is_identifier(o->prefix))
-        fail("--prefix=%s: a prefix must consist of letters, digits and '_', and not begin with a digit", o->prefix);
+        fail("--prefix=%s: a prefix must consist of letters, digits and '_', and not begin with a digit",
+             o->prefix);
     if (!o->prefix)
         o->prefix = prefix_of(stem);
     if (strcasecmp(o->prefix, "nn") == 0)
@@ -248,7 +274,7 @@ static void complete_names(Command *command, bool has_output)
     }
 }
 
-/* ---- The command line ---------------------------------------------------------------------------------------- */
+/* ---- The command line ------------------------------------------------------------------------ */
 
 /* Finds the option that argv[*i] is, and its value; moves *i past a value that stands apart. */
 static const struct Option *find_option(int argc, char **argv, int *i, const char **value)

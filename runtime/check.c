@@ -1,6 +1,7 @@
 /* check.c: what is done when a generated function is called wrongly.
  *
- * In a file of its own, so that a program that defines nn_misused itself gets neither this one nor stdio out of libnn.a. */
+ * In a file of its own, so that a program that defines nn_misused itself gets neither this one nor stdio
+ * out of libnn.a. */
 #include "nn.h"
 
 #if !defined(__STDC_HOSTED__) || __STDC_HOSTED__

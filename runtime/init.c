@@ -1,12 +1,13 @@
 /* init.c: the weights before the first step.
  *
- * In: the table of tensors of a generated network, and a seed. Out: all of its params, each tensor drawn uniformly
- * from its own [low, high), everything between and behind the tensors 0. The generator has put the bounds of
- * PyTorch's default initialisation into the table (for convolutions and fully connected layers +-1/sqrt(fan in)).
+ * In: the table of tensors of a generated network, and a seed. Out: all of its params, each tensor drawn
+ * uniformly from its own [low, high), everything between and behind the tensors 0. The generator has put
+ * the bounds of PyTorch's default initialisation into the table (for convolutions and fully connected
+ * layers +-1/sqrt(fan in)).
  *
- * Tensor after tensor takes the next count numbers of the stream, constants too, so a weight depends only on the
- * seed and its number. low + (high - low) u is computed in double, where the product is exact for bounds whose
- * difference is a float: the result is then the same with and without fused multiplication. */
+ * Tensor after tensor takes the next count numbers of the stream, constants too, so a weight depends only
+ * on the seed and its number. low + (high - low) u is computed in double, where the product is exact for
+ * bounds whose difference is a float: the result is then the same with and without fused multiplication. */
 #define NN_COMPUTES
 #include "nn.h"
 

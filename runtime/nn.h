@@ -20,15 +20,18 @@ extern "C" {
 #endif
 
 #define NN_VERSION "0.2.0-dev"
-#define NN_VERSION_NUMBER 200   /* 10000 major + 100 minor + patch; a version ending in -dev is before that one */
+/* 10000 major + 100 minor + patch; a version ending in -dev is before that one. */
+#define NN_VERSION_NUMBER 200
 
-/* What this file, libnn.a and generated code must agree on. It is raised when one of them wouldn't work with older ones of
- * the others. Each net.h checks it against this file's when it is compiled, and each net.c refers to a name that holds it,
- * so that a libnn.a of another interface is an error of the linker: undefined reference to nn_interface_2. */
+/* What this file, libnn.a and generated code must agree on. It is raised when one of them wouldn't work
+ * with older ones of the others. Each net.h checks it against this file's when it is compiled, and each
+ * net.c refers to a name that holds it, so that a libnn.a of another interface is an error of the linker:
+ * undefined reference to nn_interface_2. */
 #define NN_INTERFACE 2
 extern const int nn_interface_2;
 
-/* Alignment of a type to a cache line, where the compiler can say it. NN_ALIGNMENT: its bytes, 1 where it can't. */
+/* Alignment of a type to a cache line, where the compiler can say it. NN_ALIGNMENT: its bytes, 1 where it
+ * can't. */
 #if defined(__GNUC__)
 #define NN_ALIGNED __attribute__((aligned(64)))
 #define NN_ALIGNMENT 64
@@ -42,13 +45,15 @@ extern const int nn_interface_2;
 
 /* ---- Checks ----------------------------------------------------------------------------------
  *
- * The public functions of a generated net.c begin by looking at what they are called with: NN_CHECK(condition, message) for
- * pointers that must not be NULL, alignment, and the number of samples. Where the condition is false, nn_misused prints the
- * function and the message to stderr and calls abort, as assert does. Compiled with -DNDEBUG, net.c has no checks.
+ * The public functions of a generated net.c begin by looking at what they are called with:
+ * NN_CHECK(condition, message) for pointers that must not be NULL, alignment, and the number of samples.
+ * Where the condition is false, nn_misused prints the function and the message to stderr and calls abort,
+ * as assert does. Compiled with -DNDEBUG, net.c has no checks.
  *
- * A handler of your own: define a function nn_misused in your program, and the linker takes it in the place of libnn.a's; or
- * have NN_CHECK defined before net.c includes this file (-include my_checks.h). nn_misused must not return. libnn.a's needs stdio
- * and abort; built with -ffreestanding, it stops without them, in an endless loop. */
+ * A handler of your own: define a function nn_misused in your program, and the linker takes it in the
+ * place of libnn.a's; or have NN_CHECK defined before net.c includes this file (-include my_checks.h).
+ * nn_misused must not return. libnn.a's needs stdio and abort; built with -ffreestanding, it stops without
+ * them, in an endless loop. */
 #ifdef __GNUC__
 __attribute__((noreturn, cold))
 #endif
@@ -65,16 +70,16 @@ void nn_misused(const char *function, const char *message);
 /* Does the pointer point to memory for that type, as far as can be seen? */
 #define NN_CHECK_MEMORY(pointer, type) \
     NN_CHECK((pointer) != NULL && (uintptr_t)(pointer) % NN_ALIGNMENT == 0, \
-             #pointer " is NULL or not aligned to 64 bytes, as memory from malloc may be: make it a static variable, " \
-             "or take aligned_alloc(64, sizeof(" #type "))")
+             #pointer " is NULL or not aligned to 64 bytes, as memory from malloc may be: make it a static " \
+             "variable, or take aligned_alloc(64, sizeof(" #type "))")
 
 /* ---- Optimizers ------------------------------------------------------------------------------
  *
- * Arithmetic and defaults are those of PyTorch's torch.optim.SGD, Adagrad, RMSprop, Adam and AdamW;
- * each field has the name that PyTorch gives the argument. Make one with a constructor below, then
- * change fields at will, also between steps (a schedule sets lr), except that nn_state_size must stay the
- * same from the first step on. dampening, alpha, beta1 and beta2 count to seven decimals: 0.999f acts as
- * 0.999 does in PyTorch, where these are doubles. eps below FLT_MIN acts as FLT_MIN, so 0 / 0 does not arise. */
+ * Arithmetic and defaults are those of PyTorch's torch.optim.SGD, Adagrad, RMSprop, Adam and AdamW; each
+ * field has the name that PyTorch gives the argument. Make one with a constructor below, then change
+ * fields at will, also between steps (a schedule sets lr), except that nn_state_size must stay the same
+ * from the first step on. dampening, alpha, beta1 and beta2 count to seven decimals: 0.999f acts as 0.999
+ * does in PyTorch, where these are doubles. eps below FLT_MIN acts as FLT_MIN, so 0 / 0 does not arise. */
 
 typedef enum nn_method { NN_SGD, NN_ADAGRAD, NN_RMSPROP, NN_ADAM } nn_method;
 
@@ -154,17 +159,19 @@ typedef struct nn_tensor {
     size_t      offset;        /* its first float in net_params */
     size_t      count;         /* product of shape */
     float       low, high;     /* initialised uniformly in [low, high); the constant low if equal */
-    /* How it lies there. Its elements in PyTorch's order (row-major over shape) are numbered by up to four axes, the last one
-     * fastest, whose product is count; most often they are shape, but an fc behind CxHxW has the axes O, C, H, W. A step
-     * along axis d is stride[d] floats. What is between the elements is padding, always 0. axis[0] 0: row-major. */
+    /* How it lies there. Its elements in PyTorch's order (row-major over shape) are numbered by up to four
+     * axes, the last one fastest, whose product is count; most often they are shape, but an fc behind
+     * CxHxW has the axes O, C, H, W. A step along axis d is stride[d] floats. What is between the elements
+     * is padding, always 0. axis[0] 0: row-major. */
     int         axis[NN_MAX_DIMS];
     size_t      stride[NN_MAX_DIMS];
-    size_t      mark;          /* params are prepared once the bits of their float number mark - 1 are NN_PREPARED; 0: they never are */
+    /* params are prepared once the bits of their float number mark - 1 are NN_PREPARED; 0: they never are */
+    size_t      mark;
 } nn_tensor;
 
-/* A network compiled with --inference may have net_prepare, which works out of the weights, in their place, what net_forward reads.
- * What was loaded is gone then. These bits in net_params say that it has been done: a NaN that no calculation gives, since a weight
- * may have been loaded in their place. */
+/* A network compiled with --inference may have net_prepare, which works out of the weights, in their
+ * place, what net_forward reads. What was loaded is gone then. These bits in net_params say that it has
+ * been done: a NaN that no calculation gives, since a weight may have been loaded in their place. */
 enum { NN_PREPARED = 0x7fca6e6e };
 
 typedef struct nn_model {
@@ -180,46 +187,49 @@ typedef struct nn_model {
     size_t      work_bytes;           /* sizeof(net_work) */
     int                ntensors;
     const nn_tensor   *tensors;
-    /* The functions of net.h, which says what they take and what they refuse: n samples, 1 <= n <= batch, x of n x input floats, y
-     * of n x output, t of n x targets ints or floats; params and gradients of params_bytes, work of work_bytes, aligned to 64
-     * bytes (aligned_alloc(64, model->params_bytes): both are multiples of 64). */
+    /* The functions of net.h, which says what they take and what they refuse: n samples, 1 <= n <= batch,
+     * x of n x input floats, y of n x output, t of n x targets ints or floats; params and gradients of
+     * params_bytes, work of work_bytes, aligned to 64 bytes (aligned_alloc(64, model->params_bytes): both
+     * are multiples of 64). */
     void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
                                       /* NULL under --inference */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
-    void  (*prepare)(void *params);   /* net_prepare, which nn_init and nn_load call; NULL where there is nothing to prepare */
+    /* net_prepare, which nn_init and nn_load call; NULL where there is nothing to prepare */
+    void  (*prepare)(void *params);
     const int *runtime;                         /* &nn_interface_2: see NN_INTERFACE */
 } nn_model;
 
-/* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a gradient. */
+/* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a
+ * gradient. */
 size_t nn_place(const nn_tensor *tensor, size_t k);
 
 /* The tensor of that name, or NULL. */
 const nn_tensor *nn_find(const nn_model *model, const char *name);
 
-/* Copy a whole tensor (count floats in PyTorch's order) out of params or a gradient, and into params. 0, or NN_EPREPARED where
- * params are prepared: then nn_get gives NaN, and nn_set changes nothing. */
+/* Copy a whole tensor (count floats in PyTorch's order) out of params or a gradient, and into params. 0,
+ * or NN_EPREPARED where params are prepared: then nn_get gives NaN, and nn_set changes nothing. */
 int nn_get(const nn_tensor *tensor, const void *params, float *to);
 int nn_set(const nn_tensor *tensor, void *params, const float *from);
 
 /* Are these weights prepared for net_forward, so that the tensors are no longer there? */
 int nn_is_prepared(const nn_tensor *tensor, const void *params);
 
-/* Fills params (model->params_bytes, aligned to 64 bytes) with PyTorch's default initialisation: padding 0, each tensor drawn
- * from its own [low, high). The same seed gives the same weights on every machine. */
+/* Fills params (model->params_bytes, aligned to 64 bytes) with PyTorch's default initialisation: padding
+ * 0, each tensor drawn from its own [low, high). The same seed gives the same weights on every machine. */
 void nn_init(const nn_model *model, void *params, uint64_t seed);
 
 /* ---- Weight files ----------------------------------------------------------------------------
  *
- * safetensors, F32, names and shapes as PyTorch's. Both return 0, or an error code that nn_error
- * describes together with the file and the tensor. nn_save writes a new file beside path (.nn_save-XXXXXXXX,
- * which stays only where the process is killed) and renames it, so path is the old file or the whole new one;
- * permissions stay, a symbolic link stays one, and what is no ordinary file (a device, a pipe) is refused, by
- * nn_load too. nn_load checks the whole file (all of the format's rules; each tensor of the model present with
- * its shape and dtype F32; unknown names are an error, but for PyTorch's NAME.num_batches_tracked, which is left
- * out of account) before it writes the first weight: a bad file changes nothing. While it runs, nn_load needs
- * memory for the file's header and data. nn_save refuses what is prepared (NN_EPREPARED): save from a build
- * without --inference. */
+ * safetensors, F32, names and shapes as PyTorch's. Both return 0, or an error code that nn_error describes
+ * together with the file and the tensor. nn_save writes a new file beside path (.nn_save-XXXXXXXX, which
+ * stays only where the process is killed) and renames it, so path is the old file or the whole new one;
+ * permissions stay, a symbolic link stays one, and what is no ordinary file (a device, a pipe) is refused,
+ * by nn_load too. nn_load checks the whole file (all of the format's rules; each tensor of the model
+ * present with its shape and dtype F32; unknown names are an error, but for PyTorch's
+ * NAME.num_batches_tracked, which is left out of account) before it writes the first weight: a bad file
+ * changes nothing. While it runs, nn_load needs memory for the file's header and data. nn_save refuses
+ * what is prepared (NN_EPREPARED): save from a build without --inference. */
 
 enum { NN_OK = 0, NN_EIO = 1, NN_EFORMAT = 2, NN_EMODEL = 3, NN_ENOMEM = 4, NN_EPREPARED = 5 };
 
@@ -238,33 +248,36 @@ const char *nn_error(int error);
 
 #endif
 
-/* ---- For the files that compute ----------------------------------------------------------------
+/* ---- For the files that compute --------------------------------------------------------------
  *
- * Generated code and the runtime define NN_COMPUTES before they include this file. They rest on what a float is: sums are
- * made in the order in which they are written, each result is rounded to a float, and NaN and infinity are numbers that
- * tests find. Some flags let the compiler assume otherwise, and then exp, tanh and others are wrong by up to 14 %. Here
- * their effect is taken back as far as that can be done from within a file; what is left is an error. These flags may stay
- * on for the rest of a program. */
+ * Generated code and the runtime define NN_COMPUTES before they include this file. They rest on what a
+ * float is: sums are made in the order in which they are written, each result is rounded to a float, and
+ * NaN and infinity are numbers that tests find. Some flags let the compiler assume otherwise, and then
+ * exp, tanh and others are wrong by up to 14 %. Here their effect is taken back as far as that can be done
+ * from within a file; what is left is an error. These flags may stay on for the rest of a program. */
 #if defined(NN_COMPUTES)
 #include <float.h>
 
 #if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ > 0
-#error "nnc: NaN and infinity are needed here. Compile this file without -ffast-math, -Ofast and -ffinite-math-only, or \
-with -fno-finite-math-only behind them"
+#error "nnc: NaN and infinity are needed here. Compile this file without -ffast-math, -Ofast and \
+-ffinite-math-only, or with -fno-finite-math-only behind them"
 #elif (defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2) \
     || (defined(__i386__) && defined(__GNUC__) && !defined(__SSE_MATH__) && !defined(__SSE2_MATH__)) \
     || (defined(__i386__) && defined(__GNUC__) && !defined(__clang__) && FLT_EVAL_METHOD != 0)
-#error "nnc: the x87 keeps more bits than a float has, which makes the numbers wrong. Compile with -msse2 -mfpmath=sse"
+#error "nnc: the x87 keeps more bits than a float has, which makes the numbers wrong. Compile with \
+-msse2 -mfpmath=sse"
 #elif defined(__clang__) && __clang_major__ < 11 && defined(__FAST_MATH__)
-#error "nnc: sums must be made in the order in which they are written. Compile this file without -ffast-math and -Ofast"
+#error "nnc: sums must be made in the order in which they are written. Compile this file without \
+-ffast-math and -Ofast"
 #endif
 
 #if defined(__clang__) && __clang_major__ >= 11
 #pragma clang fp reassociate(off)
 #elif defined(__GNUC__) && !defined(__clang__) && (__GNUC__ < 12 || defined(__ASSOCIATIVE_MATH__) \
     || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__))
-/* Before version 12 gcc doesn't tell which of these flags are on. Where none is, the pragma changes nothing. */
-#pragma GCC optimize("no-unsafe-math-optimizations", "no-associative-math", "no-reciprocal-math", "signed-zeros", \
-                     "no-finite-math-only")
+/* Before version 12 gcc doesn't tell which of these flags are on. Where none is, the pragma changes
+ * nothing. */
+#pragma GCC optimize("no-unsafe-math-optimizations", "no-associative-math", "no-reciprocal-math", \
+                     "signed-zeros", "no-finite-math-only")
 #endif
 #endif

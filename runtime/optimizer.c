@@ -1,19 +1,20 @@
 /* optimizer.c: one step of SGD, Adagrad, RMSprop, Adam or AdamW.
  *
  * In: n weights, their n gradients, and the state that the method keeps from step to step. Out: the same
- * weights and state, one step further. The arithmetic, down to the order of the float operations, is that of
- * torch.optim (PyTorch 1.13, torch/optim/NAME.py, function _single_tensor_NAME).
+ * weights and state, one step further. The arithmetic, down to the order of the float operations, is that
+ * of torch.optim (PyTorch 1.13, torch/optim/NAME.py, function _single_tensor_NAME).
  *
- * The one idea: what is the same for the whole step (bias corrections, decays, signs) is computed once in double
- * precision and rounded to float factors; then a single loop without branches runs over the arrays. An
- * option that is a factor stays one and takes its neutral value when it is off (weight_decay 0, sign 1). Only an
- * option that adds an array has a loop of its own.
+ * The one idea: what is the same for the whole step (bias corrections, decays, signs) is computed once in
+ * double precision and rounded to float factors; then a single loop without branches runs over the arrays.
+ * An option that is a factor stays one and takes its neutral value when it is off (weight_decay 0, sign
+ * 1). Only an option that adds an array has a loop of its own.
  *
  * Layout of the state: NN_STATE_HEAD floats, the first 8 bytes of which hold the number of steps done
  * (uint64_t); then one array of n floats for each moment, in the order of the functions' parameters.
  *
- * The loops are compiled for several widths of vectors where the system can choose among them when the program is
- * loaded. The Makefile lets no compiler fuse a multiplication with an addition, so each gives the same bits.
+ * The loops are compiled for several widths of vectors where the system can choose among them when the
+ * program is loaded. The Makefile lets no compiler fuse a multiplication with an addition, so each gives
+ * the same bits.
  *
  * A weight of 0 with gradient 0 stays 0 under every method: d, all moments and the numerator are 0, and
  * the denominator is at least FLT_MIN. Hence the padding between tensors stays 0. */
@@ -89,8 +90,9 @@ size_t nn_state_size(const nn_optimizer *o, size_t n)
     return arrays == 0 ? 0 : NN_STATE_HEAD + arrays * n;
 }
 
-/* The decimal of seven places that a decay constant was written as. 0.999f is 0.99900001, so that 1 - 0.999f is
- * off by 1.3e-5 of itself from the 0.001 that PyTorch, whose constants are doubles, computes with. */
+/* The decimal of seven places that a decay constant was written as. 0.999f is 0.99900001, so that 1 -
+ * 0.999f is off by 1.3e-5 of itself from the 0.001 that PyTorch, whose constants are doubles, computes
+ * with. */
 static double decimal(float decay)
 {
     return floor(decay * 1e7 + 0.5) / 1e7;
@@ -126,10 +128,11 @@ WIDTHS static void sgd(const nn_optimizer *o, float *restrict w, const float *re
 }
 
 /* b is the momentum buffer; the step is b, or d + momentum b under Nesterov. */
-WIDTHS static void sgd_momentum(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
-                                float *restrict b, size_t n)
+WIDTHS static void sgd_momentum(const nn_optimizer *o, uint64_t step, float *restrict w,
+                                const float *restrict g, float *restrict b, size_t n)
 {
-    const float lr = o->lr, sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay, momentum = o->momentum;
+    const float lr = o->lr, sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay,
+                momentum = o->momentum;
     const float take = step == 1 ? 1.0f : (float)(1 - decimal(o->dampening));
     const float of_d = o->nesterov ? 1.0f : 0.0f, of_b = o->nesterov ? momentum : 1.0f;
 
@@ -156,12 +159,14 @@ WIDTHS static void adagrad(const nn_optimizer *o, uint64_t step, float *restrict
     }
 }
 
-/* square and mean: running averages of d*d and, if centered, of d; b: the momentum buffer. The variance square -
- * mean*mean can round to less than 0 when d hardly changes; it counts as 0 then, where PyTorch gets NaN. */
-WIDTHS static void rmsprop(const nn_optimizer *o, float *restrict w, const float *restrict g, float *restrict square,
-                           float *restrict mean, float *restrict b, size_t n)
+/* square and mean: running averages of d*d and, if centered, of d; b: the momentum buffer. The variance
+ * square - mean*mean can round to less than 0 when d hardly changes; it counts as 0 then, where PyTorch
+ * gets NaN. */
+WIDTHS static void rmsprop(const nn_optimizer *o, float *restrict w, const float *restrict g,
+                           float *restrict square, float *restrict mean, float *restrict b, size_t n)
 {
-    const float lr = o->lr, sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay, momentum = o->momentum;
+    const float lr = o->lr, sign = o->maximize ? -1.0f : 1.0f, decay = o->weight_decay,
+                momentum = o->momentum;
     const float keep = o->alpha, take = (float)(1 - decimal(o->alpha)), eps = positive(o->eps);
 
     if (!o->centered && momentum == 0) {
@@ -198,8 +203,8 @@ WIDTHS static void rmsprop(const nn_optimizer *o, float *restrict w, const float
 }
 
 /* m, v: first and second moment; most: the largest v so far (AMSGrad). Kingma and Ba 2015, with the bias
- * corrections 1 - beta^step folded into the learning rate and the root. Decoupled weight decay (Loshchilov and
- * Hutter 2019) shrinks the weight and leaves the gradient alone. */
+ * corrections 1 - beta^step folded into the learning rate and the root. Decoupled weight decay (Loshchilov
+ * and Hutter 2019) shrinks the weight and leaves the gradient alone. */
 WIDTHS static void adam(const nn_optimizer *o, uint64_t step, float *restrict w, const float *restrict g,
                         float *restrict m, float *restrict v, float *restrict most, size_t n)
 {

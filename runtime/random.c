@@ -1,8 +1,8 @@
 /* random.c: random numbers from a stream of 64 bits of state.
  *
- * In: a stream *rng, which is any number that the caller chose as seed. Out: the next numbers, with *rng moved on.
- * The generator is splitmix64, nn_bits_at in nn.h; a stream moves on by adding NN_GAMMA, so nn_bits called k times
- * gives the same numbers as nn_bits_at(rng, 0 .. k-1). */
+ * In: a stream *rng, which is any number that the caller chose as seed. Out: the next numbers, with *rng
+ * moved on. The generator is splitmix64, nn_bits_at in nn.h; a stream moves on by adding NN_GAMMA, so
+ * nn_bits called k times gives the same numbers as nn_bits_at(rng, 0 .. k-1). */
 #define NN_COMPUTES
 #include "nn.h"
 
@@ -32,8 +32,8 @@ float nn_normal(uint64_t *rng)
     return radius * cosf(angle);
 }
 
-/* Inside out: sample i enters at a random place among the first i + 1. The place is the upper half of a product of
- * 32 bits with i + 1 (Lemire 2019, without the rejection): its bias is below n / 2^32. */
+/* Inside out: sample i enters at a random place among the first i + 1. The place is the upper half of a
+ * product of 32 bits with i + 1 (Lemire 2019, without the rejection): its bias is below n / 2^32. */
 void nn_shuffle(uint64_t *rng, int *order, int n)
 {
     for (int i = 0; i < n; i++) {

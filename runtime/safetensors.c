@@ -3,14 +3,15 @@
  * In and out: the params of a generated network, described by its nn_model, and a file:
  *
  *     8 bytes   N, the header's length, little-endian, at most 100,000,000
- *     N bytes   JSON: {"NAME": {"dtype": "F32", "shape": [16,3], "data_offsets": [BEGIN,END]}, ...}, and perhaps
- *               "__metadata__", which maps strings to strings; padded with spaces
+ *     N bytes   JSON: {"NAME": {"dtype": "F32", "shape": [16,3], "data_offsets": [BEGIN,END]}, ...}, and
+ *               perhaps "__metadata__", which maps strings to strings; padded with spaces
  *     the rest  the tensors, little-endian and row-major; BEGIN and END count from here
  *
- * (https://github.com/huggingface/safetensors, README, "Format".) The one idea is that nothing in a file is
- * believed. The header may be damaged or hostile, so its text is read by a parser for exactly this schema, without
- * recursion; every product is checked; memory is asked for in proportion to the bytes that are really there. Only
- * a file that has passed all of this, and whose data has been read to its end, touches the params.
+ * (https://github.com/huggingface/safetensors, README, "Format".) The one idea is that nothing in a file
+ * is believed. The header may be damaged or hostile, so its text is read by a parser for exactly this
+ * schema, without recursion; every product is checked; memory is asked for in proportion to the bytes that
+ * are really there. Only a file that has passed all of this, and whose data has been read to its end,
+ * touches the params.
  *
  * Functions that check return 1, or 0 after they have left a message with fail; so they chain with &&. */
 #if defined(__unix__) || defined(__APPLE__)
@@ -241,9 +242,10 @@ typedef struct header {
     list entries;
 } header;
 
-static const struct { const char *name; unsigned size; } dtypes[] = {
-    {"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U64", 8},
-    {"U32", 4}, {"U16", 2}, {"U8", 1}, {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"C64", 8},
+static const struct { const char *name; unsigned size;
+} dtypes[] = {
+    {"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4},     {"I16", 2},     {"I8", 1},
+    {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"C64", 8},
 };
 enum { F32 = 0, NDTYPES = sizeof dtypes / sizeof dtypes[0] };
 
@@ -518,9 +520,10 @@ static int tensor(header *h, entry *e)
     if (e->begin > e->end || e->end > h->data)
         return fail(NN_EFORMAT, h->path, "%.*s lies at bytes %llu to %llu of %llu", SHOWN(e->name),
                     (unsigned long long)e->begin, (unsigned long long)e->end, (unsigned long long)h->data);
-    if (e->count > UINT64_MAX / dtypes[e->dtype].size || e->count * dtypes[e->dtype].size != e->end - e->begin)
-        return fail(NN_EFORMAT, h->path, "%.*s, shape [%s], dtype %s, does not take %llu bytes", SHOWN(e->name),
-                    shape_text(text, sizeof text, e->ndim, e->shape), dtypes[e->dtype].name,
+    if (e->count > UINT64_MAX / dtypes[e->dtype].size
+        || e->count * dtypes[e->dtype].size != e->end - e->begin)
+        return fail(NN_EFORMAT, h->path, "%.*s, shape [%s], dtype %s, does not take %llu bytes",
+                    SHOWN(e->name), shape_text(text, sizeof text, e->ndim, e->shape), dtypes[e->dtype].name,
                     (unsigned long long)(e->end - e->begin));
     return 1;
 }
@@ -580,8 +583,9 @@ static int check_tiling(header *h)
         qsort(h->entries.items, h->entries.count, sizeof *e, by_offset);
     for (size_t i = 0; i < h->entries.count; i++, e++) {
         if (e->begin != covered)
-            return fail(NN_EFORMAT, h->path, "%.*s begins at byte %llu, but the tensors before it end at %llu",
-                        SHOWN(e->name), (unsigned long long)e->begin, (unsigned long long)covered);
+            return fail(NN_EFORMAT, h->path,
+                        "%.*s begins at byte %llu, but the tensors before it end at %llu", SHOWN(e->name),
+                        (unsigned long long)e->begin, (unsigned long long)covered);
         covered = e->end;
     }
     return covered == h->data || fail(NN_EFORMAT, h->path, "%llu bytes behind the last tensor",
@@ -591,7 +595,8 @@ static int check_tiling(header *h)
 /* Sets e->tensor; NULL where the model may do without e. */
 static int match(const header *h, entry *e, const nn_model *model)
 {
-    static const char ignored[] = ".num_batches_tracked"; /* PyTorch's batchnorm counts; nothing here needs it */
+    /* PyTorch's batchnorm counts; nothing here needs it */
+    static const char ignored[] = ".num_batches_tracked";
     const size_t length = sizeof ignored - 1;
     uint64_t wanted[NN_MAX_DIMS] = {0};
     char text[2][128];
@@ -600,18 +605,19 @@ static int match(const header *h, entry *e, const nn_model *model)
     while (t < model->ntensors && !is(e->name, model->tensors[t].name))
         t++;
     if (t == model->ntensors)
-        return (e->name.length > length && memcmp(e->name.at + e->name.length - length, ignored, length) == 0) ||
-               fail(NN_EMODEL, h->path, "%.*s is in the file, but not in the network", SHOWN(e->name));
+        return (e->name.length > length && memcmp(e->name.at + e->name.length - length, ignored, length) == 0)
+            || fail(NN_EMODEL, h->path, "%.*s is in the file, but not in the network", SHOWN(e->name));
     e->tensor = &model->tensors[t];
     for (int d = 0; d < e->tensor->ndim; d++)
         wanted[d] = (uint64_t)e->tensor->shape[d];
     if (e->ndim != e->tensor->ndim || memcmp(e->shape, wanted, sizeof wanted) != 0)
-        return fail(NN_EMODEL, h->path, "%.*s has shape [%s] in the file, [%s] in the network", SHOWN(e->name),
-                    shape_text(text[0], sizeof text[0], e->ndim, e->shape),
+        return fail(NN_EMODEL, h->path, "%.*s has shape [%s] in the file, [%s] in the network",
+                    SHOWN(e->name), shape_text(text[0], sizeof text[0], e->ndim, e->shape),
                     shape_text(text[1], sizeof text[1], e->tensor->ndim, wanted));
-    return e->dtype == F32 ||
-           fail_with(NN_EMODEL, h->path, "convert it to F32 and save it again (in PyTorch: tensor.float())",
-                     "%.*s has dtype %s in the file, F32 in the network", SHOWN(e->name), dtypes[e->dtype].name);
+    return e->dtype == F32
+        || fail_with(NN_EMODEL, h->path, "convert it to F32 and save it again (in PyTorch: tensor.float())",
+                     "%.*s has dtype %s in the file, F32 in the network", SHOWN(e->name),
+                     dtypes[e->dtype].name);
 }
 
 /* Each tensor of the file must be one of the model, and the other way round. */
@@ -724,13 +730,15 @@ int nn_load(const nn_model *model, void *params, const char *path)
     fclose(file);
     ok = data != NULL;
     if (ok && model->prepare != NULL)
-        memset(params, 0, model->params_bytes); /* loaded, not prepared; and what was made of others is no padding */
+        /* loaded, not prepared; and what was made of others is no padding */
+        memset(params, 0, model->params_bytes);
     e = h.entries.items;
     for (size_t i = 0; ok && i < h.entries.count; i++, e++) {
         const unsigned char *from = data + e->begin;
 
         for (size_t k = 0; e->tensor != NULL && k < e->count; k++, from += 4) {
-            uint32_t bits = from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+            uint32_t bits =
+                from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
             memcpy((float *)params + nn_place(e->tensor, k), &bits, sizeof bits);
         }
     }
@@ -750,8 +758,8 @@ static void write_length(FILE *file, uint64_t length)
         putc((int)(length >> i & 255), file);
 }
 
-/* The header's length is known when it has been written; its place is filled then. Its text is a multiple of 8
- * bytes, so the data is aligned for readers that map the file. */
+/* The header's length is known when it has been written; its place is filled then. Its text is a multiple
+ * of 8 bytes, so the data is aligned for readers that map the file. */
 static int write_header(const nn_model *model, FILE *file)
 {
     unsigned long long begin = 0;
@@ -802,7 +810,8 @@ static int write_data(const nn_model *model, const float *params, FILE *file)
 /* A file that is written under another name, and then takes its place. */
 typedef struct output {
     const char *path;
-    char *place, *temporary;   /* behind symbolic links; the other name, in the same folder. NULL: not there */
+    /* behind symbolic links; the other name, in the same folder. NULL: not there */
+    char *place, *temporary;
     FILE *file;
 } output;
 
@@ -987,8 +996,9 @@ static int write_output(output *o, const nn_model *model, const void *params)
 /* Are the tensors there? */
 static int check_loaded(const nn_model *model, const void *params, const char *path)
 {
-    return model->ntensors == 0 || !nn_is_prepared(&model->tensors[0], params) ||
-           fail(NN_EPREPARED, path, "cannot save: these weights are prepared for net_forward (batchnorm folded into them, "
+    return model->ntensors == 0 || !nn_is_prepared(&model->tensors[0], params)
+        || fail(NN_EPREPARED, path,
+                "cannot save: these weights are prepared for net_forward (batchnorm folded into them, "
                 "for example), and what was loaded is gone");
 }
 

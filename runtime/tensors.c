@@ -1,7 +1,8 @@
 /* tensors.c: where the elements of a weight lie in net_params, and copying whole tensors in and out.
  *
- * A generated network keeps its weights as its code reads them: channels out innermost, padded to whole vectors. Files and
- * programs see PyTorch's order; here the two meet. What net_prepare has made of them has no such order: it can't be copied. */
+ * A generated network keeps its weights as its code reads them: channels out innermost, padded to whole
+ * vectors. Files and programs see PyTorch's order; here the two meet. What net_prepare has made of them
+ * has no such order: it can't be copied. */
 #define NN_COMPUTES
 #include "nn.h"
 

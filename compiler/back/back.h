@@ -4,58 +4,68 @@
 
 #include "schedule/schedule.h"
 
-/* ---- emit.c: net.c ------------------------------------------------------------------------------------- */
+/* ---- emit.c: net.c --------------------------------------------------------------------------- */
 
 void emit_source(FILE *, const Plan *, const char *header_name);
 
-/* ---- header.c: net.h ----------------------------------------------------------------------------------- */
+/* ---- header.c: net.h ------------------------------------------------------------------------- */
 
 void emit_header(FILE *, const Plan *);
 /* net_backward writes to the weights it is given where it keeps statistics. */
 const char *const_of_params(const Pass *pass, const Plan *plan);
 const char *backward_const(const Plan *plan);
 
-/* ---- report.c: the head of net.c ----------------------------------------------------------------------- */
+/* ---- report.c: the head of net.c ------------------------------------------------------------- */
 
 const char *how_function(const Function *f);
 void put_head(FILE *f, const Plan *plan);
 
-/* ---- kernel.c: functions ------------------------------------------------------------------------------- */
+/* ---- kernel.c: functions --------------------------------------------------------------------- */
 
 typedef struct Uses {    /* what the printed functions call by name */
     bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes, each, sum, greatest;
     unsigned scalar_math, vector_math;
 } Uses;
 
-/* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name, and its uses. kind stands
- * behind the names of what vectors are and what is done with them. */
+/* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name, and its
+ * uses. kind stands behind the names of what vectors are and what is done with them. */
 void emit_function(FILE *, const Plan *, const Function *, const char *kind, bool *tables, Uses *);
 
-/* ---- prelude.c: what the functions call by name -------------------------------------------------------- */
+/* ---- prelude.c: what the functions call by name ---------------------------------------------- */
 
-/* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. calls: some function may not be
- * inlined. */
+/* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. calls:
+ * some function may not be inlined. */
 const char *kind_of(const Plan *, const Pass *);            /* behind the names of its vectors: "16", or "" */
 void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2], bool calls);
 
-/* ---- lines.c: text on its way into C ------------------------------------------------------------------- */
+/* ---- lines.c: text on its way into C --------------------------------------------------------- */
 
 /* Text from outside, made harmless inside a C comment. */
 const char *comment_text(const char *text);
-const char *dims_text(int rank, const int64_t *dim, const char *before, const char *between, const char *after);
+const char *dims_text(int rank, const int64_t *dim, const char *before, const char *between,
+                      const char *after);
 /* The lines of what was printed to memory. Frees it. */
 void put_lines(FILE *f, TextStream *memory);
 
-/* ---- math.c: exp, tanh, sigmoid, log, log1p, erf and sqrt for net.c ------------------------------------ */
+/* ---- math.c: exp, tanh, sigmoid, log, log1p, erf and sqrt for net.c -------------------------- */
 
-enum { MATH_EXP = 1, MATH_TANH = 2, MATH_SIGMOID = 4, MATH_LOG = 8, MATH_LOG1P = 16, MATH_ERF = 32, MATH_SQRT = 64 };
+enum {
+    MATH_EXP = 1,
+    MATH_TANH = 2,
+    MATH_SIGMOID = 4,
+    MATH_LOG = 8,
+    MATH_LOG1P = 16,
+    MATH_ERF = 32,
+    MATH_SQRT = 64
+};
 
-/* Prints those of exp_f, tanh_f, ... (on float) that are in scalar_set and those of exp_v, tanh_v, ... (on `vec`, a
- * vector of `lanes` floats; macros that evaluate x once) that are in vector_set, with what they need; nothing for 0.
- * Before them stand math.h, stdint.h, string.h and the typedef of vec. kind stands behind vec and each name: exp_v16. */
+/* Prints those of exp_f, tanh_f, ... (on float) that are in scalar_set and those of exp_v, tanh_v, ... (on
+ * `vec`, a vector of `lanes` floats; macros that evaluate x once) that are in vector_set, with what they
+ * need; nothing for 0. Before them stand math.h, stdint.h, string.h and the typedef of vec. kind stands
+ * behind vec and each name: exp_v16. */
 void emit_math(FILE *, int lanes, const char *kind, unsigned scalar_set, unsigned vector_set);
 
-/* ---- summary.c: --summary ------------------------------------------------------------------------------ */
+/* ---- summary.c: --summary -------------------------------------------------------------------- */
 
 void print_summary(FILE *, const Plan *);
 

@@ -9,7 +9,7 @@
 
 #include "back/back.h"
 
-/* ---- The layers' functions ---------------------------------------------------------------------------------- */
+/* ---- The layers' functions ------------------------------------------------------------------- */
 
 static void put_constant(FILE *f, const Tensor *tensor)
 {
@@ -20,7 +20,8 @@ static void put_constant(FILE *f, const Tensor *tensor)
     fprintf(f, "\n};\n\n");
 }
 
-/* The constants that the functions of a pass read by name; both passes have the same ones by the same names. */
+/* The constants that the functions of a pass read by name; both passes have the same ones by the same
+ * names. */
 static void put_constants(FILE *f, const Plan *plan, const bool *forward, const bool *training)
 {
     for (const Tensor *t = plan->forward.prog->tensors; t; t = t->next)
@@ -35,7 +36,7 @@ static void put_constants(FILE *f, const Plan *plan, const bool *forward, const 
     }
 }
 
-/* ---- What the functions call by name ------------------------------------------------------------------------- */
+/* ---- What the functions call by name --------------------------------------------------------- */
 
 /* Is the statement one of the function's? */
 /* A pass's statements by the tensor that they write, each list in their order. */
@@ -49,7 +50,8 @@ typedef struct Writers {
 
 static Writers find_writers(const Prog *prog)
 {
-    Writers writers = {NEW_ARRAY(struct Writer *, prog->ntensors), NEW_ARRAY(struct Writer *, prog->ntensors)};
+    Writers writers = {NEW_ARRAY(struct Writer *, prog->ntensors),
+                       NEW_ARRAY(struct Writer *, prog->ntensors)};
     int number = 0;
     for (const Statement *s = prog->statements; s; s = s->next) {
         struct Writer *w = NEW(struct Writer), **last = &writers.last[s->out.tensor->id];
@@ -63,10 +65,12 @@ static Writers find_writers(const Prog *prog)
 /* Is it what a part of the function does? */
 static bool does(const Function *fn, const Statement *part, const Statement *s)
 {
-    return part->layer == s->layer && part->backward == s->backward && s->per_sample != fn->per_call && s->phase == fn->phase;
+    return part->layer == s->layer && part->backward == s->backward && s->per_sample != fn->per_call
+        && s->phase == fn->phase;
 }
 
-/* The statements that the function does, in their order, as they were before they were put into its kernels. */
+/* The statements that the function does, in their order, as they were before they were put into its
+ * kernels. */
 static void put_statements(FILE *f, const Writers *writers, const Function *fn)
 {
     Statement **part[MAX_PARTS];
@@ -76,7 +80,8 @@ static void put_statements(FILE *f, const Writers *writers, const Function *fn)
         for (Kernel *k = fn->kernels; k; k = k->next)
             for (parts_of(k, part, &n); n--;)
                 for (const struct Writer *w = writers->first[(*part[n])->out.tensor->id]; w; w = w->next)
-                    if (w->number > last && (!next || w->number < next->number) && does(fn, *part[n], w->statement))
+                    if (w->number > last && (!next || w->number < next->number)
+                        && does(fn, *part[n], w->statement))
                         next = w;
         if (!next)
             return;
@@ -95,17 +100,19 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         const Layer *layer = fn->layer;
         const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
                                     layer->out ? shape_text(layer->out->shape) : "a number");
-        fprintf(f, "/* %s%s\n * %s: %s, %lld point%s\n *\n", comment_text(layer->text), fn->backward ? ", backward" : "", shapes,
-                how_function(fn), (long long)fn->terms, fn->terms == 1 ? "" : "s");
+        fprintf(f, "/* %s%s\n * %s: %s, %lld point%s\n *\n", comment_text(layer->text),
+                fn->backward ? ", backward" : "", shapes, how_function(fn), (long long)fn->terms,
+                fn->terms == 1 ? "" : "s");
         put_statements(f, &writers, fn);
         fprintf(f, " */\n");
         emit_function(f, plan, fn, kind_of(plan, pass), tables, uses);
     }
 }
 
-/* ---- net_forward, net_backward --------------------------------------------------------------------------------- */
+/* ---- net_forward, net_backward --------------------------------------------------------------- */
 
-/* One loop over the samples of a call, or over chunks of them: its functions are those from begin on, up to but not end. */
+/* One loop over the samples of a call, or over chunks of them: its functions are those from begin on, up
+ * to but not end. */
 typedef struct Loop {
     const Plan *plan;
     const Pass *pass;
@@ -124,8 +131,9 @@ static const char *all_samples(const Loop *loop, const Tensor *root)
     return root->role == TENSOR_INPUT ? "x" : root->role == TENSOR_OUTPUT ? "y" : "t";
 }
 
-/* What a function is called with. Buffers are void pointers and fit every parameter; of the others those that
- * the callee sees with other dimensions need a cast. A function that takes a chunk of samples gets the first. */
+/* What a function is called with. Buffers are void pointers and fit every parameter; of the others those
+ * that the callee sees with other dimensions need a cast. A function that takes a chunk of samples gets
+ * the first. */
 static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
 {
     const Tensor *tensor = fn->param[i], *root = loop->pass->root[tensor->id];
@@ -145,7 +153,8 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
     case TENSOR_INPUT:
     case TENSOR_TARGET:
         if (!flat)
-            fprintf(f, "(const %s (*)%s)", type, dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
+            fprintf(f, "(const %s (*)%s)", type,
+                    dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
         fprintf(f, "%s", fn->batched ? all_samples(loop, root) : c_name(root->name));
         break;
     case TENSOR_LOSS:
@@ -233,20 +242,22 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
     const int in = 4 * depth + 4;
     fprintf(f, "%*sfor (int s = 0; s < %s; s++) {\n", 4 * depth, "", loop->chunks ? "m" : "n");
     if (group_touches_role(pass, begin, end, TENSOR_INPUT))
-        fprintf(f, "%*sconst float *const input = %s + (size_t)s * %s_INPUT;\n", in, "", all_samples(loop, pass->prog->x), P);
+        fprintf(f, "%*sconst float *const input = %s + (size_t)s * %s_INPUT;\n", in, "",
+                all_samples(loop, pass->prog->x), P);
     if (group_touches_role(pass, begin, end, TENSOR_OUTPUT))
         fprintf(f, "%*svoid *const %s = %s + (size_t)s * %s_OUTPUT;\n", in, "", c_name(pass->prog->y->name),
                 all_samples(loop, pass->prog->y), P);
     if (group_touches_role(pass, begin, end, TENSOR_TARGET))
-        fprintf(f, "%*sconst %s *const target = %s + (size_t)s * %s_TARGETS;\n", in, "", loop->plan->net->int_targets ? "int" : "float",
-                all_samples(loop, pass->prog->t), P);
+        fprintf(f, "%*sconst %s *const target = %s + (size_t)s * %s_TARGETS;\n", in, "",
+                loop->plan->net->int_targets ? "int" : "float", all_samples(loop, pass->prog->t), P);
     const char *number = loop->chunks ? "(first + s)" : "s";
     if (group_draws(begin, end))
-        fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number, (long long)pass->prog->draws);
+        fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number,
+                (long long)pass->prog->draws);
     for (const Buffer *b = pass->buffers; b; b = b->next)
         if ((b->samples > 1 || b->whole_batch) && group_touches(pass, begin, end, b->tensor))
-            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", c_name(b->tensor->name), c_name(b->tensor->name),
-                    b->whole_batch ? number : "s", (long long)b->tensor->floats);
+            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", c_name(b->tensor->name),
+                    c_name(b->tensor->name), b->whole_batch ? number : "s", (long long)b->tensor->floats);
     for (const Function *fn = begin; fn != end; fn = fn->next)
         put_call(f, loop, fn, depth + 1);
     fprintf(f, "%*s}\n", 4 * depth, "");
@@ -258,11 +269,13 @@ static void open_chunks(FILE *f, const Loop *loop)
     const Pass *pass = loop->pass;
     const char *P = loop->plan->PREFIX, *type = loop->plan->net->int_targets ? "int" : "float";
     fprintf(f, "    for (int first = 0; first < n; first += %lld) {\n", (long long)pass->chunk);
-    fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->chunk, (long long)pass->chunk);
+    fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->chunk,
+            (long long)pass->chunk);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
         fprintf(f, "        const float *const all_input = x + (size_t)first * %s_INPUT;\n", P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_OUTPUT))
-        fprintf(f, "        float *const all_%s = y + (size_t)first * %s_OUTPUT;\n", c_name(pass->prog->y->name), P);
+        fprintf(f, "        float *const all_%s = y + (size_t)first * %s_OUTPUT;\n",
+                c_name(pass->prog->y->name), P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
         fprintf(f, "        const %s *const all_target = t + (size_t)first * %s_TARGETS;\n", type, P);
 }
@@ -277,11 +290,13 @@ static void put_group_loop(FILE *f, const Loop *loop)
         m |= fn->uses_at_hand;
     fprintf(f, "    for (int first = 0; first < n; first += %lld) {\n", (long long)pass->samples);
     if (m)
-        fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->samples, (long long)pass->samples);
+        fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->samples,
+                (long long)pass->samples);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
         fprintf(f, "        const float *const input = x + (size_t)first * %s_INPUT;\n", P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
-        fprintf(f, "        const %s *const target = t + (size_t)first * %s_TARGETS;\n", loop->plan->net->int_targets ? "int" : "float", P);
+        fprintf(f, "        const %s *const target = t + (size_t)first * %s_TARGETS;\n",
+                loop->plan->net->int_targets ? "int" : "float", P);
     for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
         put_call(f, loop, fn, 2);
     fprintf(f, "    }\n");
@@ -338,14 +353,15 @@ static bool touched_once(const Pass *pass, const Buffer *b)
     return false;
 }
 
-/* What lies in net_params. In net_forward that is only read, which is const: ISO C makes no pointer to const rows out of one to const
- * void, so that the calls cast it. */
+/* What lies in net_params. In net_forward that is only read, which is const: ISO C makes no pointer to
+ * const rows out of one to const void, so that the calls cast it. */
 static void name_prepared(FILE *f, const Pass *pass, bool forward)
 {
     for (const Buffer *b = pass->buffers; b; b = b->next)
         if (b->prepared && (forward ? b->lasting : touched_once(pass, b)))
-            fprintf(f, "    %s *const %s = p->weights + %lld;   /* %s */\n", forward ? "const float" : "void", c_name(b->tensor->name),
-                    (long long)b->offset, dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
+            fprintf(f, "    %s *const %s = p->weights + %lld;   /* %s */\n", forward ? "const float" : "void",
+                    c_name(b->tensor->name), (long long)b->offset,
+                    dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
 /* At the head of a public function: is it called rightly? */
@@ -355,10 +371,14 @@ static void put_checks(FILE *f, const Plan *plan, bool training)
     long long least = training ? least_samples(plan->training.prog) : 1, batch = plan->net->batch;
     fprintf(f, "    NN_CHECK_MEMORY(p, %s_params);\n    NN_CHECK_MEMORY(w, %s_work);\n", p, p);
     if (training)
-        fprintf(f, "    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs memory of its own\");\n", p);
+        fprintf(f,
+                "    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs "
+                "memory of its own\");\n",
+                p);
     const char *why = least > 1 ? ": batchnorm takes the variance of n numbers, and one has none"
                                 : ": make several calls, or compile with a larger batch";
-    fprintf(f, "    NN_CHECK(n >= %lld && n <= %s_BATCH, \"n must be from %lld to %s_BATCH, %lld%s\");\n", least, P, least, P, batch, why);
+    fprintf(f, "    NN_CHECK(n >= %lld && n <= %s_BATCH, \"n must be from %lld to %s_BATCH, %lld%s\");\n",
+            least, P, least, P, batch, why);
     const char *other = training ? "t" : "y";
     fprintf(f, "    NN_CHECK(x != NULL && %s != NULL, \"x or %s is NULL\");\n", other, other);
 }
@@ -368,10 +388,16 @@ static void put_prepare(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
     const Pass *pass = &plan->forward;
-    fprintf(f, "static int %s_is_prepared(const %s_params *p)\n{\n    uint32_t mark;\n    memcpy(&mark, p->weights + %lld, sizeof mark);\n"
-               "    return mark == NN_PREPARED;\n}\n\n", p, p, (long long)pass->mark);
-    fprintf(f, "void %s_prepare(%s_params *p)\n{\n    const uint32_t mark = NN_PREPARED;\n    NN_CHECK_MEMORY(p, %s_params);\n"
-               "    if (%s_is_prepared(p))\n        return;\n", p, p, p, p);
+    fprintf(f,
+            "static int %s_is_prepared(const %s_params *p)\n{\n    uint32_t mark;\n    memcpy(&mark, "
+            "p->weights + %lld, sizeof mark);\n"
+            "    return mark == NN_PREPARED;\n}\n\n",
+            p, p, (long long)pass->mark);
+    fprintf(f,
+            "void %s_prepare(%s_params *p)\n{\n    const uint32_t mark = NN_PREPARED;\n    "
+            "NN_CHECK_MEMORY(p, %s_params);\n"
+            "    if (%s_is_prepared(p))\n        return;\n",
+            p, p, p, p);
     name_prepared(f, pass, false);
     Loop loop = {plan, pass, pass->functions, NULL, false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
@@ -383,8 +409,10 @@ static void put_prepare(FILE *f, const Plan *plan)
 /* Weights as they were loaded mean nothing to net_forward; and no answer is better than a wrong one. */
 static void use_prepared(FILE *f, const Plan *plan)
 {
-    fprintf(f, "    if (!%s_is_prepared(p)) {\n"
-               "        for (size_t i = 0; i < (size_t)n * %s_OUTPUT; i++)\n            y[i] = NAN;\n        return;\n    }\n",
+    fprintf(f,
+            "    if (!%s_is_prepared(p)) {\n"
+            "        for (size_t i = 0; i < (size_t)n * %s_OUTPUT; i++)\n            y[i] = NAN;\n        "
+            "return;\n    }\n",
             plan->prefix, plan->PREFIX);
     name_prepared(f, &plan->forward, true);
 }
@@ -397,10 +425,11 @@ static void put_buffers(FILE *f, const Pass *pass)
         if (b->prepared)
             continue;
         if (b->samples > 1 || b->whole_batch)
-            fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name), (long long)b->offset,
-                    (long long)b->samples, dims);
+            fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name),
+                    (long long)b->offset, (long long)b->samples, dims);
         else
-            fprintf(f, "    void *const %s = w->arena + %lld;   /* %s */\n", c_name(t->name), (long long)b->offset, dims);
+            fprintf(f, "    void *const %s = w->arena + %lld;   /* %s */\n", c_name(t->name),
+                    (long long)b->offset, dims);
     }
 }
 
@@ -419,7 +448,8 @@ static void put_forward(FILE *f, const Plan *plan)
     const char *p = plan->prefix;
     if (plan->forward.prepared)
         put_prepare(f, plan);
-    fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, p, p);
+    fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, p,
+            p);
     put_checks(f, plan, false);
     if (plan->forward.prepared)
         use_prepared(f, plan);
@@ -455,7 +485,12 @@ static void put_mean(FILE *f, const Net *net)
     int64_t classes = net->loss_in->shape.c;
     fprintf(f, "    static const float class_weight[%lld] = {", (long long)classes);
     for (int64_t c = 0; c < classes; c++)
-        fprintf(f, "%s%s", c % 10 ? ", " : c ? ",\n        " : classes > 10 ? "\n        " : "", c_float(net->class_weights[c]));
+        fprintf(f, "%s%s",
+                c % 10         ? ", "
+                : c            ? ",\n        "
+                : classes > 10 ? "\n        "
+                               : "",
+                c_float(net->class_weights[c]));
     fprintf(f, "};\n    double weights = 0;\n    for (size_t i = 0; i < (size_t)n * %lld; i++)\n"
                "        weights += t[i] >= 0 && t[i] < %lld ? class_weight[t[i]] : NAN;\n"
                "    const float mean = (float)(1 / weights);\n", (long long)net->targets, (long long)classes);
@@ -465,8 +500,10 @@ static void put_backward(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix;
     const Pass *pass = &plan->training;
-    fprintf(f, "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params *g)\n{\n", p,
-            backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
+    fprintf(f,
+            "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params "
+            "*g)\n{\n",
+            p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
     put_checks(f, plan, true);
     put_buffers(f, pass);
     if (uses_mean(pass))
@@ -482,7 +519,7 @@ static void put_backward(FILE *f, const Plan *plan)
     fprintf(f, "    return loss;\n}\n\n");
 }
 
-/* ---- net_init, net_model --------------------------------------------------------------------------------------------- */
+/* ---- net_init, net_model --------------------------------------------------------------------- */
 
 static void put_model(FILE *f, const Plan *plan)
 {
@@ -491,34 +528,50 @@ static void put_model(FILE *f, const Plan *plan)
     if (net->weights) {
         fprintf(f, "static const nn_tensor %s_tensors[] = {\n", p);
         for (const Weight *w = net->weights; w; w = w->next)
-            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}, %s},\n", w->name, w->rank, dims_text(w->rank, w->dim, "", ", ", ""),
-                    (long long)w->offset, (long long)w->count, c_float(w->low), c_float(w->high),
-                    dims_text(4, w->axis, "", ", ", ""), dims_text(4, w->stride, "", ", ", ""),
+            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}, %s},\n", w->name, w->rank,
+                    dims_text(w->rank, w->dim, "", ", ", ""), (long long)w->offset, (long long)w->count,
+                    c_float(w->low), c_float(w->high), dims_text(4, w->axis, "", ", ", ""),
+                    dims_text(4, w->stride, "", ", ", ""),
                     plan->forward.prepared ? format("%lld", (long long)plan->forward.mark + 1) : "0");
         fprintf(f, "};\n\n");
     }
-    fprintf(f, "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
-               "    %s_forward(params, work, n, x, y);\n}\n\n", p, p);
+    fprintf(
+        f,
+        "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
+        "    %s_forward(params, work, n, x, y);\n}\n\n",
+        p, p);
     if (plan->training.prog)
-        fprintf(f, "static float %s_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)\n"
-                   "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
-                   "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = rng;\n}\n\n", p, p, p, p);
+        fprintf(f,
+                "static float %s_model_backward(void *params, void *work, int n, const float *x, const void "
+                "*t, void *gradients)\n"
+                "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
+                "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = "
+                "rng;\n}\n\n",
+                p, p, p, p);
     if (plan->forward.prepared)
         fprintf(f, "static void %s_model_prepare(void *params)\n{\n    %s_prepare(params);\n}\n\n", p, p);
     fprintf(f, "const nn_model %s_model = {\n    .name = \"%s\",\n", p, p);
-    fprintf(f, "    .input_shape = {%lld, %lld, %lld},\n", (long long)net->input.c, (long long)net->input.h, (long long)net->input.w);
-    fprintf(f, "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s_TARGETS,\n    .int_targets = %d,\n", P, P, P,
-            net->int_targets);
+    fprintf(f, "    .input_shape = {%lld, %lld, %lld},\n", (long long)net->input.c, (long long)net->input.h,
+            (long long)net->input.w);
+    fprintf(f,
+            "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s_TARGETS,\n    .int_targets "
+            "= %d,\n",
+            P, P, P, net->int_targets);
     fprintf(f, "    .batch = %s_BATCH,\n    .params = %s_PARAMS,\n    .floats = %s_FLOATS,\n", P, P, P);
     fprintf(f, "    .params_bytes = sizeof(%s_params),\n    .work_bytes = sizeof(%s_work),\n", p, p);
     fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights,
             net->weights ? format("%s_tensors", p) : "NULL");
     bool trains = plan->training.prog;
-    fprintf(f, "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .prepare = %s,\n"
-               "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than this file */\n};\n\n", p,
-            trains ? format("%s_model_backward", p) : "NULL", trains ? format("%s_model_set_rng", p) : "NULL",
+    fprintf(f,
+            "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .prepare = %s,\n"
+            "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than "
+            "this file */\n};\n\n",
+            p, trains ? format("%s_model_backward", p) : "NULL",
+            trains ? format("%s_model_set_rng", p) : "NULL",
             plan->forward.prepared ? format("%s_model_prepare", p) : "NULL", NNC_INTERFACE);
-    fprintf(f, "void %s_init(%s_params *p, uint64_t seed)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n    nn_init(&%s_model, p, seed);\n}\n",
+    fprintf(f,
+            "void %s_init(%s_params *p, uint64_t seed)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n    "
+            "nn_init(&%s_model, p, seed);\n}\n",
             p, p, p, p);
 }
 
@@ -532,7 +585,8 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     put_functions(functions, plan, &plan->forward, forward, &uses[0]);
     if (plan->training.prog) {
         training = NEW_ARRAY(bool, plan->training.prog->ntensors);
-        put_functions(functions, plan, &plan->training, training, &uses[*kind_of(plan, &plan->training) != 0]);
+        put_functions(functions, plan, &plan->training, training,
+                      &uses[*kind_of(plan, &plan->training) != 0]);
     }
     put_forward(functions, plan);
     if (plan->training.prog)

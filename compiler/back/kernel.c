@@ -1,15 +1,15 @@
 /* kernel.c: prints one function of net.c from its kernels.
  *
- * A nest without tiles, as all are under none, becomes nodes, and these C: back/loops.h. Here nests with tiles are
- * lowered and printed in one go; the modes differ in what becomes of each index:
+ * A nest without tiles, as all are under none, becomes nodes, and these C: back/loops.h. Here nests with
+ * tiles are lowered and printed in one go; the modes differ in what becomes of each index:
  *
  *     tile    regions without tests; in the largest one outputs are unrolled into named registers, one index
  *             lies in the lanes of a vector, and the kernel's taps are written out
- *     full    every index is a number: the tiles of tile one after the other, each a block of its own; where nothing
- *             lies in lanes, one statement for each output, one term for each point inside
+ *     full    every index is a number: the tiles of tile one after the other, each a block of its own; where
+ *             nothing lies in lanes, one statement for each output, one term for each point inside
  *
- * Tensors are parameters with their real dimensions, in full plain pointers with constant offsets. A function
- * that full makes too long for the C compiler to digest quickly is cut into parts. */
+ * Tensors are parameters with their real dimensions, in full plain pointers with constant offsets. A
+ * function that full makes too long for the C compiler to digest quickly is cut into parts. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 
 enum { WIDTH = 116, TERMS_A_SUM = 64, TERMS_A_PART = 256, MOST_SHARED = 64 };
 
-/* ---- The state of printing one function ---------------------------------------------------------------- */
+/* ---- The state of printing one function ------------------------------------------------------ */
 
 typedef struct Writer {
     FILE *file;
@@ -61,7 +61,7 @@ typedef struct Writer {
     bool sharing;
 } Writer;
 
-/* ---- Expressions --------------------------------------------------------------------------------------------- */
+/* ---- Expressions ----------------------------------------------------------------------------- */
 
 static void put_affine(Writer *w, Text *t, const Affine *a)
 {
@@ -345,7 +345,8 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
             w->uses->lanes = true;
             int64_t step = e->index.coefficient[w->lane];
             if (!w->fixed[w->lane]) /* offset[] is in the constant already */
-                put(t, "(LANES%s * %lld.0f + (float)(%lld * %s + ", w->kind, (long long)step, (long long)step, w->s->index_name[w->lane]);
+                put(t, "(LANES%s * %lld.0f + (float)(%lld * %s + ", w->kind, (long long)step, (long long)step,
+                    w->s->index_name[w->lane]);
             else if (is_fixed(w, &first)) {
                 const char *times = step == 1 ? "" : format(" * %lld.0f", (long long)step);
                 int64_t at = fixed_value(w, &first);
@@ -406,10 +407,10 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
     put(t, "%s", parenthesis ? ")" : "");
 }
 
-/* ---- Early loads ------------------------------------------------------------------------------------
+/* ---- Early loads -----------------------------------------------------------------------------
  *
- * In a loop, what a conditional expression reads in only one of its branches is read before it: gcc 12 -O3 makes
- * masked vector loads of such branches, and for AVX and some lengths it makes wrong ones. */
+ * In a loop, what a conditional expression reads in only one of its branches is read before it: gcc 12 -O3
+ * makes masked vector loads of such branches, and for AVX and some lengths it makes wrong ones. */
 
 static bool reads_in_branch(const Expr *e, bool in_branch)
 {
@@ -439,7 +440,7 @@ static void put_early(Writer *w, const Expr *e, int depth, bool in_branch)
     w->early[w->nearly++].number = w->numbering.operands;
 }
 
-/* ---- Points -------------------------------------------------------------------------------------------------------- */
+/* ---- Points ---------------------------------------------------------------------------------- */
 
 static void at_statement(Writer *w, const Statement *s)
 {
@@ -483,24 +484,31 @@ static bool next_point(Writer *w, int begin, int end)
     return false;
 }
 
-/* ---- Parameters and parts ----------------------------------------------------------------------------------------------- */
+/* ---- Parameters and parts -------------------------------------------------------------------- */
 
 /* As the C of a parameter has it. */
 static const char *param_text(const Function *function, int i)
 {
     const Tensor *tensor = function->param[i];
-    const char *type = format("%s%s", function->param_written[i] ? "" : "const ", tensor->is_int ? "int" : "float");
+    const char *type =
+        format("%s%s", function->param_written[i] ? "" : "const ", tensor->is_int ? "int" : "float");
     if (function->unroll == UNROLL_FULL)
         return format("%s *%s%s", type, function->brief ? "" : "restrict ", c_name(tensor->name));
     /* Where vectors may reach behind the last row the compiler isn't told where that is. */
-    const char *outer = tensor->overrun ? "" : format("%lld", (long long)(tensor->rank ? tensor->room[0] : 1));
-    char *text = format("%s %s[%s%s]", type, c_name(tensor->name), function->brief ? "" : *outer ? "restrict " : "restrict", outer);
+    const char *outer =
+        tensor->overrun ? "" : format("%lld", (long long)(tensor->rank ? tensor->room[0] : 1));
+    char *text = format("%s %s[%s%s]", type, c_name(tensor->name),
+                        function->brief ? ""
+                        : *outer        ? "restrict "
+                                        : "restrict",
+                        outer);
     for (int d = 1; d < tensor->rank; d++)
         text = format("%s[%lld]", text, (long long)tensor->room[d]);
     return text;
 }
 
-/* Behind the head of the function: one below the other, or all in the next lines where the longest doesn't fit there. */
+/* Behind the head of the function: one below the other, or all in the next lines where the longest doesn't
+ * fit there. */
 static void put_params(Writer *w, FILE *f, const char *head, bool only_used)
 {
     enum { MOST_COLUMNS = 129, MARGIN = 8 };
@@ -584,7 +592,7 @@ static void end_part(Writer *w)
     w->terms = 0;
 }
 
-/* ---- full ---------------------------------------------------------------------------------------------------------------- */
+/* ---- full ------------------------------------------------------------------------------------ */
 
 static char *access_text(Writer *w, const Access *access)
 {
@@ -606,11 +614,12 @@ static void put_term(Writer *w, size_t *line, const char *joint)
     w->term.length = 0;
 }
 
-/* A sum of which a class label picks the term: tests one after the other, since a C compiler may take very long
- * over a sum of as many conditional terms. */
+/* A sum of which a class label picks the term: tests one after the other, since a C compiler may take very
+ * long over a sum of as many conditional terms. */
 static bool picks_by_label(const Expr *e)
 {
-    return e->op == OP_IF_EQ && e->arg[0]->op == OP_LOAD && e->arg[0]->access.tensor->is_int && expr_is(e->arg[3], 0);
+    return e->op == OP_IF_EQ && e->arg[0]->op == OP_LOAD && e->arg[0]->access.tensor->is_int
+        && expr_is(e->arg[3], 0);
 }
 
 static void full_pick(Writer *w, const Kernel *k)
@@ -705,7 +714,8 @@ static void full_max(Writer *w, const Kernel *k)
             w->term.length = 0;
             put_expr(w, &w->term, s->rhs, ANY, false);
             if (!candidates++)
-                put(&w->body, "    float best = %s%s;\n", w->term.data, at ? format(", at = %lld.0f", (long long)number) : "");
+                put(&w->body, "    float best = %s%s;\n", w->term.data,
+                    at ? format(", at = %lld.0f", (long long)number) : "");
             else {
                 put(&w->body, "    %s = %s;\n", candidates == 2 ? "float v" : "v", w->term.data);
                 if (at)
@@ -751,7 +761,7 @@ static void emit_full(Writer *w, const Kernel *k)
     } while (next_point(w, 0, indices));
 }
 
-/* ---- tile: loop nests ---------------------------------------------------------------------------------- */
+/* ---- tile: loop nests ------------------------------------------------------------------------ */
 
 /* One nest: a box, the outputs held in registers, the taps written out, one index in lanes. */
 typedef struct Nest {
@@ -780,9 +790,11 @@ static void open_loop(Writer *w, const Nest *nest, int i, int *depth)
     if (i == nest->kernel->samples) {
         indent(&w->body, (*depth)++);
         if (nest->whole)
-            put(&w->body, "for (int %s = m - m %% %lld; %s < m; %s++)\n", name, (long long)nest->whole, name, name);
+            put(&w->body, "for (int %s = m - m %% %lld; %s < m; %s++)\n", name, (long long)nest->whole, name,
+                name);
         else if (step > 1)
-            put(&w->body, "for (int %s = 0; %s + %lld <= m; %s += %lld)\n", name, name, (long long)step, name, (long long)step);
+            put(&w->body, "for (int %s = 0; %s + %lld <= m; %s += %lld)\n", name, name, (long long)step, name,
+                (long long)step);
         else
             put(&w->body, "for (int %s = 0; %s < m; %s++)\n", name, name, name);
         return;
@@ -829,7 +841,7 @@ static void close_brace(Writer *w, int depth)
     put(&w->body, "}\n");
 }
 
-/* ---- The outputs of a tile --------------------------------------------------------------------------------------- */
+/* ---- The outputs of a tile ------------------------------------------------------------------- */
 
 /* Where each loop of outputs stands, and which of the tile's outputs is at hand. */
 typedef struct Output {
@@ -862,7 +874,8 @@ static void first_output(Writer *w, const Nest *nest, Output *o)
     move_to(w, nest, o);
 }
 
-/* The next of the outputs that differ in the indices `along`; the last is followed by the first, and false. */
+/* The next of the outputs that differ in the indices `along`; the last is followed by the first, and
+ * false. */
 static bool next_along(Writer *w, const Nest *nest, const bool *along, Output *o)
 {
     bool more = false;
@@ -892,10 +905,12 @@ static int64_t outputs_held(const Nest *nest)
 
 static const char *register_name(const Nest *nest, const Output *o, int64_t part)
 {
-    int64_t vectors = nest->tile.lane >= 0 ? nest->tile.factor[nest->tile.lane] : 1, held = outputs_held(nest);
+    int64_t vectors = nest->tile.lane >= 0 ? nest->tile.factor[nest->tile.lane] : 1,
+            held = outputs_held(nest);
     const Statement *s = statement_of(nest->kernel);
     if (is_transform(s)) /* row and column */
-        return format("s%lld%lld", (long long)o->at[matrix_index(s, 0, true)], (long long)o->at[matrix_index(s, 1, true)]);
+        return format("s%lld%lld", (long long)o->at[matrix_index(s, 0, true)],
+                      (long long)o->at[matrix_index(s, 1, true)]);
     bool maximum = s->store == STORE_MAX;
     const char *name = held == 1 ? maximum ? "best" : "sum" : maximum ? "best" : "s";
     if (held > 1 && vectors > 1 && vectors < held)
@@ -913,7 +928,7 @@ static const char *maximum_suffix(const char *name)
     return strstr(name, "best") + strlen("best");
 }
 
-/* ---- Loads and stores of vectors ---------------------------------------------------------------------------------- */
+/* ---- Loads and stores of vectors ------------------------------------------------------------- */
 
 /* Does a vector that is stored whole at the end of a row write only into that row's padding? */
 static bool ends_in_padding(const Writer *w, const Access *access)
@@ -938,7 +953,8 @@ static void put_store(Writer *w, const Nest *nest, const Access *access, const c
         put(t, " = %s;\n", value);
         return;
     }
-    bool whole = !w->partial || ends_in_padding(w, access), zeros = w->partial && access->tensor->role != TENSOR_VALUE;
+    bool whole = !w->partial || ends_in_padding(w, access),
+         zeros = w->partial && access->tensor->role != TENSOR_VALUE;
     int lane = w->lane;
     w->lane = -1;
     if (whole)
@@ -976,7 +992,7 @@ static char *expr_text(Writer *w, const Expr *e, bool vector)
     return operand_text(w, e, vector, ANY);
 }
 
-/* ---- Loads that several outputs share -------------------------------------------------------------------------------- */
+/* ---- Loads that several outputs share -------------------------------------------------------- */
 
 static void share_load(const Access *access, void *context)
 {
@@ -998,7 +1014,7 @@ static void share_load(const Access *access, void *context)
     w->shared[w->nshared++].name = name;
 }
 
-/* ---- Accumulation ------------------------------------------------------------------------------------------------------ */
+/* ---- Accumulation ---------------------------------------------------------------------------- */
 
 static void put_first_value(Writer *w, const Nest *nest, const char *name, int64_t part, int depth)
 {
@@ -1008,7 +1024,8 @@ static void put_first_value(Writer *w, const Nest *nest, const char *name, int64
     if (k->first && !vector && !part)
         put_early(w, k->first->rhs, depth, false);
     const char *value;
-    bool zero = part || (k->first && expr_is(k->first->rhs, 0)) || (is_across(nest) && k->body->store == STORE_ADD);
+    bool zero =
+        part || (k->first && expr_is(k->first->rhs, 0)) || (is_across(nest) && k->body->store == STORE_ADD);
     if (zero)
         value = vector ? "{0}" : "0.0f";
     else if (k->body->store == STORE_MAX)
@@ -1034,7 +1051,8 @@ static const char *number_of_point(Writer *w, bool vector)
 }
 
 /* `to` becomes a where value is greater than best. */
-static void put_greater(Writer *w, const char *to, const char *value, const char *best, const char *a, bool vector)
+static void put_greater(Writer *w, const char *to, const char *value, const char *best, const char *a,
+                        bool vector)
 {
     if (vector)
         put(&w->body, "%s = SELECT%s(GREATER(%s, %s), %s, %s);\n", to, w->kind, value, best, a, to);
@@ -1056,7 +1074,8 @@ static const char *lanes_to_compare(Writer *w, const char *value)
     if (!w->partial)
         return value;
     w->uses->select = w->uses->lanes = w->uses->all = true;
-    return format("SELECT%s(LANES%s < %lld.0f, %s, ALL%s(-INFINITY))", w->kind, w->kind, (long long)w->partial, value, w->kind);
+    return format("SELECT%s(LANES%s < %lld.0f, %s, ALL%s(-INFINITY))", w->kind, w->kind,
+                  (long long)w->partial, value, w->kind);
 }
 
 /* One accumulation at the point at hand. */
@@ -1087,7 +1106,8 @@ static void put_accumulation(Writer *w, const Nest *nest, const char *name, int 
     put(t, "v%s = %s;\n", suffix, is_across(nest) ? lanes_to_compare(w, value) : value);
     if (s->position) {
         indent(t, depth);
-        put_greater(w, format("at%s", suffix), format("v%s", suffix), name, number_of_point(w, vector), vector);
+        put_greater(w, format("at%s", suffix), format("v%s", suffix), name, number_of_point(w, vector),
+                    vector);
     }
     indent(t, depth);
     put_greater(w, name, format("v%s", suffix), name, format("v%s", suffix), vector);
@@ -1116,7 +1136,8 @@ static void put_taps(Writer *w, const Nest *nest, Output *o, int depth, bool par
     for (int i = outputs; i < s->nindex; i++)
         if (tile->unrolled[i])
             taps *= nest->count[i];
-    bool blocks = outputs_held(nest) > 1 && s->store == STORE_ADD && (taps > 1 || (parts && looped && tile->parts > 1));
+    bool blocks =
+        outputs_held(nest) > 1 && s->store == STORE_ADD && (taps > 1 || (parts && looped && tile->parts > 1));
     for (bool more = true; more;) {
         for (int64_t part = 0; part < (parts && looped ? tile->parts : 1); part++) {
             if (looped)
@@ -1128,7 +1149,8 @@ static void put_taps(Writer *w, const Nest *nest, Output *o, int depth, bool par
             }
             first_output(w, nest, o);
             do
-                put_accumulation(w, nest, register_name(nest, o, looped ? part : part_at(w, nest)), depth + blocks);
+                put_accumulation(w, nest, register_name(nest, o, looped ? part : part_at(w, nest)),
+                                 depth + blocks);
             while (next_output(w, nest, o));
             if (blocks)
                 close_brace(w, depth);
@@ -1188,7 +1210,8 @@ static void put_reduction(Writer *w, const Nest *nest, Output *o, int depth)
             points *= nest->count[i];
     }
     bool loop = tile->parted >= 0 && !tile->unrolled[tile->parted];
-    bool many = points > 1 || s->store == STORE_MAX || loop || (!is_vector(nest) && reads_in_branch(s->rhs, false));
+    bool many =
+        points > 1 || s->store == STORE_MAX || loop || (!is_vector(nest) && reads_in_branch(s->rhs, false));
     bool braces = inner > depth && many;
     if (braces)
         open_brace(w, inner, depth);
@@ -1252,7 +1275,8 @@ static const char *put_across(Writer *w, const Nest *flat, const Output *o, cons
     }
     *(maximum ? &w->uses->greatest : &w->uses->sum) = true;
     indent(&w->body, depth);
-    put(&w->body, "const float %s = %s%s%s(%s);\n", name, first, maximum ? "GREATEST" : "SUM", w->kind, lanes);
+    put(&w->body, "const float %s = %s%s%s(%s);\n", name, first, maximum ? "GREATEST" : "SUM", w->kind,
+        lanes);
     return name;
 }
 
@@ -1294,10 +1318,10 @@ static void put_results(Writer *w, const Nest *nest, const char *name, int depth
     }
 }
 
-/* ---- Windows on a tile -----------------------------------------------------------------------------------------------
+/* ---- Windows on a tile -----------------------------------------------------------------------
  *
- * The outputs of a tile are in registers; each window takes its own out of them. Its indices go with those of the tile,
- * which count `step` times as fast. */
+ * The outputs of a tile are in registers; each window takes its own out of them. Its indices go with those
+ * of the tile, which count `step` times as fast. */
 
 /* The window's statement, whose loops are the tile's. */
 static Statement *in_loops_of(const Kernel *k)
@@ -1330,7 +1354,8 @@ static const Access *looked_at(const Statement *window)
 }
 
 /* One point of a window, after the first. */
-static void put_window_point(Writer *w, const char *result, const char *point, const char *where, bool vector, int depth)
+static void put_window_point(Writer *w, const char *result, const char *point, const char *where, bool vector,
+                             int depth)
 {
     bool maximum = w->s->store == STORE_MAX;
     hold(w, looked_at(w->s), point);
@@ -1356,7 +1381,8 @@ static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Out
     const Kernel *k = inner->kernel;
     bool vector = is_vector(nest), maximum = w->s->store == STORE_MAX;
     const char *type = type_name(w, vector), *number = strpbrk(register_name(inner, o, 0), "0123456789");
-    const char *result = format("%s%s", maximum ? "most" : "total", number ? number : ""), *where = format("where%s", number ? number : "");
+    const char *result = format("%s%s", maximum ? "most" : "total", number ? number : ""),
+               *where = format("where%s", number ? number : "");
     int outputs = output_indices(w->s);
     for (int i = outputs; i < w->s->nindex; i++) {
         w->fixed[i] = true;
@@ -1383,7 +1409,8 @@ static void put_window(Writer *w, const Nest *nest, const Nest *inner, const Out
     }
 }
 
-/* Windows of a tile. index: only those that end, along that index of the tile, in the output at hand; -1: all. */
+/* Windows of a tile. index: only those that end, along that index of the tile, in the output at hand; -1:
+ * all. */
 static void put_windows(Writer *w, const Nest *nest, const Output *outer, int index, int depth)
 {
     const Kernel *k = nest->kernel;
@@ -1412,12 +1439,13 @@ static void put_windows(Writer *w, const Nest *nest, const Output *outer, int in
     memcpy(w->offset, before.offset, sizeof w->offset);
 }
 
-/* ---- Followers -------------------------------------------------------------------------------------------------------
+/* ---- Followers -------------------------------------------------------------------------------
  *
- * What follows on all that a tile holds (follow.c): for one row after the other its elements and its numbers, each in a register
- * of its own; in the end what is added to memory, which takes from all rows. */
+ * What follows on all that a tile holds (follow.c): for one row after the other its elements and its
+ * numbers, each in a register of its own; in the end what is added to memory, which takes from all rows. */
 
-/* A follower's value for the output at hand: its number among the rows, and along the row where it is one of several there. */
+/* A follower's value for the output at hand: its number among the rows, and along the row where it is one
+ * of several there. */
 static const char *follower_name(const Nest *nest, const Kernel *follower, const Output *o)
 {
     const Kernel *k = nest->kernel;
@@ -1446,8 +1474,8 @@ static void hold_output(Writer *w, const Nest *nest, const Output *o, const Kern
 }
 
 /* A follower's expression for the output at hand. */
-static const char *follower_text(Writer *w, const Nest *nest, const Kernel *f, const Statement *s, const Output *o, bool vector,
-                                 int depth)
+static const char *follower_text(Writer *w, const Nest *nest, const Kernel *f, const Statement *s,
+                                 const Output *o, bool vector, int depth)
 {
     const Statement *maker = w->s;
     hold_output(w, nest, o, f);
@@ -1471,13 +1499,15 @@ static void put_follower_store(Writer *w, const Nest *nest, const Statement *s, 
     put(&w->body, " = %s;\n", value);
 }
 
-/* The sum or the maximum of the row at hand. Where lanes lie along it, their vectors first, then of these one number. */
+/* The sum or the maximum of the row at hand. Where lanes lie along it, their vectors first, then of these
+ * one number. */
 static void put_row_number(Writer *w, const Nest *nest, const Kernel *f, Output *o, int depth)
 {
     const Statement *s = f->body;
     const int row = nest->kernel->row;
     const int64_t count = nest->tile.factor[row];
-    bool maximum = s->store == STORE_MAX, across = w->lane == row, vector = across || (w->lane >= 0 && depends_on(&s->out, w->lane));
+    bool maximum = s->store == STORE_MAX, across = w->lane == row,
+         vector = across || (w->lane >= 0 && depends_on(&s->out, w->lane));
     const char *name = follower_name(nest, f, o), *all = across ? format("all_%s", name) : name, *first = "";
     w->uses->greater |= maximum;
     w->uses->select |= maximum && vector && count > 1;
@@ -1494,7 +1524,8 @@ static void put_row_number(Writer *w, const Nest *nest, const Kernel *f, Output 
         }
         indent(&w->body, depth);
         if (!o->at[row])
-            put(&w->body, "%s%s %s = %s%s;\n", count == 1 ? "const " : "", type, all, across ? "" : first, value);
+            put(&w->body, "%s%s %s = %s%s;\n", count == 1 ? "const " : "", type, all, across ? "" : first,
+                value);
         else if (!maximum)
             put(&w->body, "%s += %s;\n", all, value);
         else {
@@ -1509,7 +1540,8 @@ static void put_row_number(Writer *w, const Nest *nest, const Kernel *f, Output 
     if (across) {
         *(maximum ? &w->uses->greatest : &w->uses->sum) = true;
         indent(&w->body, depth);
-        put(&w->body, "const float %s = %s%s%s(%s);\n", name, first, maximum ? "GREATEST" : "SUM", w->kind, all);
+        put(&w->body, "const float %s = %s%s%s(%s);\n", name, first, maximum ? "GREATEST" : "SUM", w->kind,
+            all);
     }
     if (!f->dropped[0])
         put_follower_store(w, nest, s, name, depth);
@@ -1567,7 +1599,8 @@ static void put_row(Writer *w, const Nest *nest, Output *o, int depth)
 static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Output *o, int depth)
 {
     const Statement *s = f->body, *maker = w->s;
-    bool vector = w->lane >= 0 && depends_on(&s->out, w->lane), across = w->lane >= 0 && !vector && varies(w, s->rhs);
+    bool vector = w->lane >= 0 && depends_on(&s->out, w->lane),
+         across = w->lane >= 0 && !vector && varies(w, s->rhs);
     const char *type = type_name(w, vector || across);
     bool places[MAX_INDEX], terms[MAX_INDEX];
     for (int i = 0; i < MAX_INDEX; i++) {
@@ -1576,7 +1609,8 @@ static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Outp
     }
     first_output(w, nest, o);
     for (int64_t sums = 0, more = true; more; sums++) {
-        const char *name = format("%s%lld", c_name(s->out.tensor->name), (long long)sums), *begin = format("%s %s =", type, name);
+        const char *name = format("%s%lld", c_name(s->out.tensor->name), (long long)sums),
+                   *begin = format("%s %s =", type, name);
         do {
             hold_output(w, nest, o, NULL);
             w->s = s;
@@ -1589,7 +1623,8 @@ static void put_sum_to_memory(Writer *w, const Nest *nest, const Kernel *f, Outp
         w->s = s;
         indent(&w->body, depth);
         if (vector) /* what is in memory comes last: the next tile waits for it */
-            put_store(w, nest, &s->out, format("%s + %s", expr_text(w, &(Expr){.op = OP_LOAD, .access = s->out}, true), name));
+            put_store(w, nest, &s->out,
+                      format("%s + %s", expr_text(w, &(Expr){.op = OP_LOAD, .access = s->out}, true), name));
         else {
             w->uses->sum |= across;
             put_access(w, &w->body, &s->out);
@@ -1631,8 +1666,8 @@ static void open_outputs(Writer *w, const Nest *nest, int *depth)
         int i = nest->tile.blocked;
         const char *name = w->s->index_name[i];
         indent(&w->body, (*depth)++);
-        put(&w->body, "for (int %s0 = %lld; %s0 < %lld; %s0 += %lld)\n", name, (long long)nest->begin[i], name,
-            (long long)(nest->begin[i] + nest->count[i]), name, (long long)nest->tile.block);
+        put(&w->body, "for (int %s0 = %lld; %s0 < %lld; %s0 += %lld)\n", name, (long long)nest->begin[i],
+            name, (long long)(nest->begin[i] + nest->count[i]), name, (long long)nest->tile.block);
     }
     for (int i = 0; i < outputs && lane_first; i++)
         if (i != lane && is_batch(k->body, i))
@@ -1685,11 +1720,12 @@ static void emit_pointwise(Writer *w, const Nest *nest)
         close_brace(w, depth - 1);
 }
 
-/* ---- Transforms --------------------------------------------------------------------------------------------------------
+/* ---- Transforms ------------------------------------------------------------------------------
  *
- * out[i, j] = first + the sum over k, l of P[i, k] Q[j, l] in[k, l], all of it in registers: what is read, then columns by
- * P, then rows by Q. The matrices become sums of vectors in which nothing is multiplied by one or added that is zero, and
- * two rows, or columns, of the same numbers with other signs share what they have in common. */
+ * out[i, j] = first + the sum over k, l of P[i, k] Q[j, l] in[k, l], all of it in registers: what is read,
+ * then columns by P, then rows by Q. The matrices become sums of vectors in which nothing is multiplied by
+ * one or added that is zero, and two rows, or columns, of the same numbers with other signs share what
+ * they have in common. */
 
 enum { MOST_ENTRIES = 16 };
 
@@ -1712,12 +1748,14 @@ static Sums sums_of(const Nest *nest, int matrix)
         bug("a matrix of %d x %d", sums.rows, sums.columns);
     for (int row = 0; row < sums.rows; row++)
         for (int column = 0; column < sums.columns; column++)
-            sums.entry[row][column] = m->tensor->data[at.constant + at.coefficient[to] * (nest->begin[to] + row)
-                                                      + at.coefficient[from] * (nest->begin[from] + column)];
+            sums.entry[row][column] =
+                m->tensor->data[at.constant + at.coefficient[to] * (nest->begin[to] + row)
+                                + at.coefficient[from] * (nest->begin[from] + column)];
     return sums;
 }
 
-/* One sum of the row's products, terms without a minus first; of those with `sign` times what other says, if given. */
+/* One sum of the row's products, terms without a minus first; of those with `sign` times what other says,
+ * if given. */
 static const char *sum_text(const Sums *s, const double *entry)
 {
     const char *text = "";
@@ -1744,11 +1782,15 @@ static const char *sum_text(const Sums *s, const double *entry)
 static const char *put_value(Writer *w, const Nest *nest, const char *name, const char *text, int depth)
 {
     indent(&w->body, depth);
-    put(&w->body, "const %s %s = %s;\n", type_name(w, is_vector(nest)), name, *text ? text : is_vector(nest) ? "{0}" : "0.0f");
+    put(&w->body, "const %s %s = %s;\n", type_name(w, is_vector(nest)), name,
+        *text             ? text
+        : is_vector(nest) ? "{0}"
+                          : "0.0f");
     return name;
 }
 
-/* Two columns whose entries are alike but for their signs: their sum and their difference are columns instead. */
+/* Two columns whose entries are alike but for their signs: their sum and their difference are columns
+ * instead. */
 static void share_columns(Writer *w, const Nest *nest, Sums *s, const char *suffix, int depth)
 {
     for (int a = 0, columns = s->columns; a < columns; a++)
@@ -1764,8 +1806,9 @@ static void share_columns(Writer *w, const Nest *nest, Sums *s, const char *suff
                 continue;
             for (int sign = 0; sign < 2; sign++) {
                 int c = s->columns++;
-                s->in[c] = put_value(w, nest, format("%s%s", sign ? "minus" : "plus", format("%d%s", a, suffix)),
-                                     format("%s %c %s", s->in[a], sign ? '-' : '+', s->in[b]), depth);
+                s->in[c] =
+                    put_value(w, nest, format("%s%s", sign ? "minus" : "plus", format("%d%s", a, suffix)),
+                              format("%s %c %s", s->in[a], sign ? '-' : '+', s->in[b]), depth);
                 for (int r = 0; r < s->rows; r++)
                     s->entry[r][c] = s->entry[r][a] == (sign ? -1 : 1) * s->entry[r][b] ? s->entry[r][a] : 0;
             }
@@ -1829,7 +1872,8 @@ static void emit_transform(Writer *w, const Nest *nest)
         for (int c = 0; c < columns.columns; c++) {
             w->offset[from[0]] = nest->begin[from[0]] + c;
             w->offset[from[1]] = nest->begin[from[1]] + l;
-            columns.in[c] = put_value(w, nest, format("in%d%d", c, l), expr_text(w, s->rhs->arg[1], is_vector(nest)), depth);
+            columns.in[c] = put_value(w, nest, format("in%d%d", c, l),
+                                      expr_text(w, s->rhs->arg[1], is_vector(nest)), depth);
         }
         put_sums(w, nest, &columns, format("%d", l), depth);
         for (int i = 0; i < columns.rows; i++)
@@ -1847,7 +1891,8 @@ static void emit_transform(Writer *w, const Nest *nest)
             Expr old = {.op = OP_LOAD, .access = s->out};
             const Expr *first = k->first ? k->first->rhs : &old;
             if (!expr_is(first, 0))
-                value = format("%s%s%s", expr_text(w, first, is_vector(nest)), *value == '-' ? " - " : " + ", value + (*value == '-'));
+                value = format("%s%s%s", expr_text(w, first, is_vector(nest)), *value == '-' ? " - " : " + ",
+                               value + (*value == '-'));
             put_results(w, nest, put_value(w, nest, name, value, depth), depth);
         }
         if (k->window)
@@ -1858,7 +1903,7 @@ static void emit_transform(Writer *w, const Nest *nest)
     close_brace(w, depth - 1);
 }
 
-/* ---- Between samples and lanes -------------------------------------------------------------------------------------- */
+/* ---- Between samples and lanes --------------------------------------------------------------- */
 
 /* Loops over all outputs, but for the last if that is the lane. */
 static void open_elements(Writer *w, const Nest *nest, bool but_last, int *depth)
@@ -2008,8 +2053,8 @@ static void emit_nest(Writer *w, const Nest *nest)
     close_brace(w, depth - 1);
 }
 
-/* Under full each tile of a nest is a block of straight-line code, in which what is loaded lives no longer than it is
- * needed. */
+/* Under full each tile of a nest is a block of straight-line code, in which what is loaded lives no longer
+ * than it is needed. */
 static void emit_written_out(Writer *w, Nest nest)
 {
     const Statement *s = statement_of(nest.kernel);
@@ -2017,7 +2062,8 @@ static void emit_written_out(Writer *w, Nest nest)
     if (w->terms >= TERMS_A_PART)
         end_part(w);
     for (int i = 0; i < outputs; i++) {
-        int64_t step = nest.tile.factor[i] * (i == nest.tile.lane ? nest.tile.width : 1), end = nest.begin[i] + nest.count[i];
+        int64_t step = nest.tile.factor[i] * (i == nest.tile.lane ? nest.tile.width : 1),
+                end = nest.begin[i] + nest.count[i];
         if (nest.count[i] <= step)
             continue;
         for (nest.count[i] = step; nest.begin[i] < end; nest.begin[i] += step)
@@ -2077,7 +2123,8 @@ static void emit_empty_region(Writer *w, const Kernel *k, const Region *r)
     first.nindex = output_indices(s);
     first.store = STORE_SET;
     first.rhs = s->store == STORE_MAX ? constant(-INFINITY) : k->first ? k->first->rhs : NULL;
-    Kernel fill = {.first = &first, .nthen = k->nthen, .followers = k->followers, .row = k->row, .samples = k->samples};
+    Kernel fill = {
+        .first = &first, .nthen = k->nthen, .followers = k->followers, .row = k->row, .samples = k->samples};
     memcpy(fill.then, k->then, sizeof fill.then);
     memcpy(fill.dropped, k->dropped, sizeof fill.dropped);
     Nest nest = {.kernel = &fill, .tile = no_tile()};
@@ -2148,7 +2195,7 @@ static void emit_in_blocks(Writer *w, const Kernel *k)
         close_brace(w, 1);
 }
 
-/* ---- The function --------------------------------------------------------------------------------------------------------------------- */
+/* ---- The function ---------------------------------------------------------------------------- */
 
 static void put_unused(Writer *w)
 {
@@ -2164,10 +2211,18 @@ static void put_unused(Writer *w)
         fprintf(w->file, "    (void)samples;\n");
 }
 
-void emit_function(FILE *file, const Plan *plan, const Function *f, const char *kind, bool *tables, Uses *uses)
+void emit_function(FILE *file, const Plan *plan, const Function *f, const char *kind, bool *tables,
+                   Uses *uses)
 {
-    Writer w = {.file = file, .plan = plan, .function = f, .kind = kind, .level = 1, .named.param = NEW_ARRAY(bool, f->nparams + 1),
-                .ever.param = NEW_ARRAY(bool, f->nparams + 1), .tables = tables, .uses = uses};
+    Writer w = {.file = file,
+                .plan = plan,
+                .function = f,
+                .kind = kind,
+                .level = 1,
+                .named.param = NEW_ARRAY(bool, f->nparams + 1),
+                .ever.param = NEW_ARRAY(bool, f->nparams + 1),
+                .tables = tables,
+                .uses = uses};
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (f->unroll == UNROLL_FULL && !k->regions && !is_plain(k, f->unroll))
             emit_full(&w, k);

@@ -15,23 +15,27 @@ const char *comment_text(const char *text)
     return copy;
 }
 
-const char *dims_text(int rank, const int64_t *dim, const char *before, const char *between, const char *after)
+const char *dims_text(int rank, const int64_t *dim, const char *before, const char *between,
+                      const char *after)
 {
     char *text = format("%s", "");
     for (int i = 0; i < rank; i++)
-        text = format("%s%s%lld%s", text, i ? between : before, (long long)dim[i], i == rank - 1 ? after : "");
+        text =
+            format("%s%s%lld%s", text, i ? between : before, (long long)dim[i], i == rank - 1 ? after : "");
     return text;
 }
 
-/* ---- Long lines -------------------------------------------------------------------------------------------------------- */
+/* ---- Long lines ------------------------------------------------------------------------------ */
 
 enum { COLUMNS = 130, LEAST_PIECE = 16, NO_BREAK = 1 << 30 };
 
 /* How little a line should end before c, with so many parentheses open there; a bracket counts as three. */
 static int cost_of_break(const char *c, int open)
 {
-    static const struct { const char *text; int cost; } operators[] = {
-        {"for ", -1}, {"? ", 0}, {": ", 0}, {"+ ", 1}, {"- ", 1}, {"<= ", 2}, {"== ", 2}, {"* ", 3}, {"/ ", 3},
+    static const struct { const char *text; int cost;
+    } operators[] = {
+        {"for ", -1}, {"? ", 0},  {": ", 0}, {"+ ", 1}, {"- ", 1},
+        {"<= ", 2},   {"== ", 2}, {"* ", 3}, {"/ ", 3},
     };
     if (c[-1] == ' ' && c[-2] == ',')
         return 4 * open;

@@ -20,7 +20,7 @@
 
 #include "back/back.h"
 
-/* ---- Nodes and terms -------------------------------------------------------------------------------- */
+/* ---- Nodes and terms ------------------------------------------------------------------------- */
 
 typedef struct Register {
     const char *name;    /* "sum", "v1" */
@@ -80,7 +80,7 @@ typedef struct Node {
     struct Node *body, *next;
 } Node;
 
-/* ---- lower.c: nests to nodes ------------------------------------------------------------------------ */
+/* ---- lower.c: nests to nodes ----------------------------------------------------------------- */
 
 /* What is numbered through all nests of a function. */
 typedef struct Numbering {
@@ -90,11 +90,11 @@ typedef struct Numbering {
 bool is_plain(const Kernel *, Unroll);       /* has it no tiles? Then lower makes its loops */
 Node *lower_kernel(const Kernel *, Numbering *);
 
-/* ---- verify_loops.c: what must hold of the nodes of a nest ------------------------------------------ */
+/* ---- verify_loops.c: what must hold of the nodes of a nest ----------------------------------- */
 
 void verify_loops(const Function *, const Kernel *, const Node *);
 
-/* ---- print.c: nodes to C ---------------------------------------------------------------------------- */
+/* ---- print.c: nodes to C --------------------------------------------------------------------- */
 
 typedef struct Text {
     char *data;
@@ -121,11 +121,11 @@ typedef struct Printer {
 
 void print_nodes(Printer *, const Node *, int depth);
 
-/* ---- run.c: executes the nodes of a pass ------------------------------------------------------------ */
+/* ---- run.c: executes the nodes of a pass ----------------------------------------------------- */
 
 void run_loops(const Plan *, const Pass *, Binding *);
 
-/* ---- count.c: what the nodes of a nest do ----------------------------------------------------------- */
+/* ---- count.c: what the nodes of a nest do ---------------------------------------------------- */
 
 typedef struct Counts {
     double loads, stores;/* of memory */

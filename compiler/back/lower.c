@@ -56,7 +56,7 @@ static Register *new_register(Lowering *l, const char *name, bool is_int, bool c
     return reg;
 }
 
-/* ---- Terms ------------------------------------------------------------------------------------------ */
+/* ---- Terms ----------------------------------------------------------------------------------- */
 
 /* Indices of one value, which is 0, have no loop. */
 static Affine in_loops(const Lowering *l, Affine a)
@@ -147,7 +147,7 @@ static const Term *lower_expr(const Lowering *l, const Expr *e, bool is_int)
     return new_term(value);
 }
 
-/* ---- Operands of branches --------------------------------------------------------------------------- */
+/* ---- Operands of branches -------------------------------------------------------------------- */
 
 static void read_operands_in(Lowering *l, const Expr *e, bool in_branch)
 {
@@ -173,7 +173,7 @@ static const Term *lower_with_operands(Lowering *l, const Expr *e)
     return value;
 }
 
-/* ---- Loops and tests -------------------------------------------------------------------------------- */
+/* ---- Loops and tests ------------------------------------------------------------------------- */
 
 static void open_loop(Lowering *l, int i)
 {
@@ -226,7 +226,7 @@ static void open_tests(Lowering *l, int level)
         append_around(l, (Node){.kind = NODE_WHEN, .tests = tests.first});
 }
 
-/* ---- Nests ------------------------------------------------------------------------------------------ */
+/* ---- Nests ----------------------------------------------------------------------------------- */
 
 /* out = rhs or out += rhs at each point, one after the other. */
 static void lower_points(Lowering *l, bool adds)

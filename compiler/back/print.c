@@ -8,7 +8,7 @@
 
 #include "back/loops.h"
 
-/* ---- Text ------------------------------------------------------------------------------------------- */
+/* ---- Text ------------------------------------------------------------------------------------ */
 
 void put(Text *t, const char *fmt, ...)
 {
@@ -35,7 +35,7 @@ void indent(Text *t, int depth)
     put(t, "%*s", 4 * depth, "");
 }
 
-/* ---- Terms ------------------------------------------------------------------------------------------ */
+/* ---- Terms ----------------------------------------------------------------------------------- */
 
 /* block first, then the indices in the order of their loops; returns how many terms there are. */
 static int put_affine(Printer *p, const Affine *a)
@@ -183,7 +183,7 @@ static void put_term(Printer *p, const Term *v, int binds)
     put(p->out, "%s", parenthesis ? ")" : "");
 }
 
-/* ---- Nodes ------------------------------------------------------------------------------------------ */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static void put_block(Printer *p, const Node *n, int depth)
 {

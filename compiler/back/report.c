@@ -4,7 +4,7 @@
 
 #include "back/back.h"
 
-/* ---- The head of net.c -------------------------------------------------------------------------------- */
+/* ---- The head of net.c ----------------------------------------------------------------------- */
 
 /* The loss, if it does the layer's work in training: that of a softmax, which it takes the logits of. */
 static const Layer *absorbed_by(const Net *net, const Layer *layer)
@@ -18,13 +18,15 @@ static const char *tile_text(const Statement *s, const Tile *tile)
     for (int i = 0; i < output_indices(s); i++)
         if (i != tile->lane && tile->factor[i] > 1)
             text = format("%s %lld%s", text, (long long)tile->factor[i], s->index_name[i]);
-    return tile->lane >= 0 ? format("%s %lldx%d%s", text, (long long)tile->factor[tile->lane], tile->width, s->index_name[tile->lane])
+    return tile->lane >= 0 ? format("%s %lldx%d%s", text, (long long)tile->factor[tile->lane], tile->width,
+                                    s->index_name[tile->lane])
                            : text;
 }
 
 static const char *full_text(int64_t bytes)
 {
-    return bytes < 1000 ? format("full, %lld bytes", (long long)bytes) : format("full, %.1f kB", (double)bytes / 1000);
+    return bytes < 1000 ? format("full, %lld bytes", (long long)bytes)
+                        : format("full, %.1f kB", (double)bytes / 1000);
 }
 
 const char *how_function(const Function *f)
@@ -38,12 +40,14 @@ const char *how_function(const Function *f)
             const char *tile = tile_text(k->body, &k->regions->tile);
             const char *blocks = k->blocks ? format(", %lld blocks", (long long)k->blocks) : "";
             const char *taps = k->compact ? ", taps as loops" : "";
-            return k->body->method ? format("%s, %s%s", k->body->method, tile, blocks) : format("%s%s%s", tile, blocks, taps);
+            return k->body->method ? format("%s, %s%s", k->body->method, tile, blocks)
+                                   : format("%s%s%s", tile, blocks, taps);
         }
     return "tile";
 }
 
-/* The functions of a layer and direction, those in full as one, or the one that takes its value out of a register. */
+/* The functions of a layer and direction, those in full as one, or the one that takes its value out of a
+ * register. */
 static const char *how(const Pass *pass, const Layer *layer, bool backward)
 {
     const char *text = NULL, *last = "";
@@ -59,7 +63,8 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
     if (full)
         text = text ? format("%s; %s", full_text(full), text) : full_text(full);
     const Layer *loss = pass->prog && pass->prog->training ? absorbed_by(pass->prog->net, layer) : NULL;
-    const Function *host = text || !pass->functions ? NULL : pass->host[2 * (loss ? loss : layer)->id + backward];
+    const Function *host =
+        text || !pass->functions ? NULL : pass->host[2 * (loss ? loss : layer)->id + backward];
     if (text || host)
         return text ? text : format("in %s", host->name);
     for (const Folded *fold = pass->prog ? pass->prog->folded : NULL; fold; fold = fold->next)
@@ -73,7 +78,8 @@ static int max_width(int width, const char *text)
     return (int)strlen(text) > width ? (int)strlen(text) : width;
 }
 
-/* The table of layers has a column for each of these: TRAINING, which is its forward pass, where that is not like FORWARD. */
+/* The table of layers has a column for each of these: TRAINING, which is its forward pass, where that is
+ * not like FORWARD. */
 enum { FORWARD, TRAINING, BACKWARD, NPASSES };
 
 typedef struct Column {
@@ -87,7 +93,8 @@ static const char *how_in(const Plan *plan, const Layer *layer, int pass)
     return how(pass == FORWARD ? &plan->forward : &plan->training, layer, pass == BACKWARD);
 }
 
-/* Has the layer another form in training than in inference? That it runs in a function of another name is none. */
+/* Has the layer another form in training than in inference? That it runs in a function of another name is
+ * none. */
 static bool trains_otherwise(const Plan *plan, const Layer *layer)
 {
     const char *forward = how_in(plan, layer, FORWARD), *training = how_in(plan, layer, TRAINING);
@@ -141,11 +148,14 @@ void put_head(FILE *f, const Plan *plan)
     const char *math = o->filter ? format(" --math=%s", o->filter) : maths[o->math];
     const char *tile = o->tile_rows ? format(" --tile=%dx%d", o->tile_rows, o->tile_vectors) : "";
     const char *blocks = o->blocks ? format(" --blocks=%d", o->blocks) : "";
-    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s.\n", comment_text(net->file), NNC_VERSION,
-            unrolls[o->unroll], plan->target->machine->name, math, lanes[o->lanes], tile, blocks, o->inference ? " --inference" : "");
-    fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n", plan->target->machine->cflags);
+    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s.\n",
+            comment_text(net->file), NNC_VERSION, unrolls[o->unroll], plan->target->machine->name, math,
+            lanes[o->lanes], tile, blocks, o->inference ? " --inference" : "");
+    fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n",
+            plan->target->machine->cflags);
     if (plan->training.samples)
-        fprintf(f, " * Training takes %lld samples at once, one in each lane of a vector.\n", (long long)plan->training.samples);
+        fprintf(f, " * Training takes %lld samples at once, one in each lane of a vector.\n",
+                (long long)plan->training.samples);
     fprintf(f, " *\n");
     put_layers(f, plan);
     fprintf(f, " */\n");

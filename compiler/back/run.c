@@ -23,7 +23,7 @@ typedef struct Run {
     int64_t index[MAX_TERMS];
 } Run;
 
-/* ---- Nodes ------------------------------------------------------------------------------------------ */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static int64_t affine_value(const Run *run, const Affine *a)
 {
@@ -130,7 +130,7 @@ static void run_nodes(Run *run, const Node *n)
         run_node(run, n);
 }
 
-/* ---- Memory ----------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Where element i of a weight, in PyTorch's order, lies among the parameters. */
 static int64_t place_in_params(const Weight *w, int64_t i)
@@ -186,7 +186,7 @@ static double *array_of(int64_t count, double value)
     return array;
 }
 
-/* ---- Functions -------------------------------------------------------------------------------------- */
+/* ---- Functions ------------------------------------------------------------------------------- */
 
 typedef struct Code {    /* the nodes of a function */
     const Function *function;

@@ -12,7 +12,8 @@ void print_summary(FILE *f, const Plan *plan)
         width = (int)strlen(layer->name) > width ? (int)strlen(layer->name) : width;
     width = width > 40 ? 40 : width;
     fprintf(f, "%-*s %-12s %12s %14s %12s\n", width, "layer", "output", "parameters", "MACs", "bytes");
-    fprintf(f, "%-*s %-12s %12s %14s %12lld\n", width, "input", shape_text(net->input), "", "", 4 * (long long)shape_count(net->input));
+    fprintf(f, "%-*s %-12s %12s %14s %12lld\n", width, "input", shape_text(net->input), "", "",
+            4 * (long long)shape_count(net->input));
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
         int64_t params = parameters_of(layer), macs = 0, bytes = 4 * shape_count(layer->out->shape);
         for (const Function *fn = plan->forward.functions; fn; fn = fn->next)
@@ -20,11 +21,11 @@ void print_summary(FILE *f, const Plan *plan)
                 macs += fn->macs;
         total_macs += macs;
         total_bytes += bytes;
-        fprintf(f, "%-*s %-12s %12lld %14lld %12lld\n", width, layer->name, shape_text(layer->out->shape), (long long)params,
-                (long long)macs, (long long)bytes);
+        fprintf(f, "%-*s %-12s %12lld %14lld %12lld\n", width, layer->name, shape_text(layer->out->shape),
+                (long long)params, (long long)macs, (long long)bytes);
     }
-    fprintf(f, "%-*s %-12s %12lld %14lld %12lld\n", width, "total", "", (long long)net->nparams, (long long)total_macs,
-            (long long)total_bytes);
+    fprintf(f, "%-*s %-12s %12lld %14lld %12lld\n", width, "total", "", (long long)net->nparams,
+            (long long)total_macs, (long long)total_bytes);
     fprintf(f, "\nloss %s; batch %lld\n", net->loss->kind->name, (long long)net->batch);
     int64_t frozen = 0;
     for (const Weight *w = net->weights; w; w = w->next)

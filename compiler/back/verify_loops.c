@@ -22,7 +22,7 @@ typedef struct Check {
     bool tested;         /* some store is behind a test */
 } Check;
 
-/* ---- Places ----------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 static int64_t last_value(const Node *loop)
 {
@@ -78,7 +78,7 @@ static void check_place(const Check *c, const Access *place, bool written)
     }
 }
 
-/* ---- Registers -------------------------------------------------------------------------------------- */
+/* ---- Registers ------------------------------------------------------------------------------- */
 
 static int find_register(const Check *c, const Register *reg)
 {
@@ -120,7 +120,7 @@ static void check_term(Check *c, const Term *v)
         check_term(c, v->arg[k]);
 }
 
-/* ---- Stores ----------------------------------------------------------------------------------------- */
+/* ---- Stores ---------------------------------------------------------------------------------- */
 
 /* The loop around that steps by the least, of those that step by more than `than`. */
 static int64_t next_step(const Check *c, const Affine *at, int64_t than, int64_t *reach)
@@ -175,7 +175,7 @@ static void check_store(Check *c, const Node *n)
     c->stored[1] += n->place.tensor == s->position ? times : 0;
 }
 
-/* ---- Nodes ------------------------------------------------------------------------------------------ */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static void check_nodes(Check *c, const Node *n)
 {

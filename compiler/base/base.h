@@ -4,7 +4,7 @@
 
 #include "nnc.h"
 
-/* ---- voice.c: the stream of messages, and the two voices that end nnc ---------------------------------- */
+/* ---- voice.c: the stream of messages, and the two voices that end nnc ------------------------ */
 
 void voice_start(FILE *, Color);                              /* NULL: stderr */
 void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
@@ -17,7 +17,7 @@ size_t before_character(const char *s, size_t at);
 void print_safely(FILE *file, const char *s, size_t length);
 void paint(const char *code);
 
-/* ---- memory.c: the arena ------------------------------------------------------------------------------- */
+/* ---- memory.c: the arena --------------------------------------------------------------------- */
 
 #define NEW(type) ((type *)allocate(1, sizeof(type)))
 #define NEW_ARRAY(type, n) ((type *)allocate((size_t)(n), sizeof(type)))
@@ -35,24 +35,27 @@ void free_all(void);
 FILE *open_text(TextStream *);
 void close_text(TextStream *);                             /* exits 2 when something of it was lost */
 
-/* ---- diag.c: the three voices for errors --------------------------------------------------------------- */
+/* ---- diag.c: the three voices for errors ----------------------------------------------------- */
 
 /* Starts a compilation: where messages go, and whose text they quote. */
 void diag_start(FILE *out, const Source *source, Color color);
-bool warning_option(const char *name);                     /* "unroll", "no-unroll", "error", ...; false: unknown */
+/* "unroll", "no-unroll", "error", ...; false: unknown */
+bool warning_option(const char *name);
 void warning_reset(void);
 const char *warning_names(void);                           /* for --help */
 const char *closest_warning(const char *name);             /* or NULL */
 void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
 void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
 void help_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* the same: what to write instead */
-void diag_inside(const Use *);                                   /* messages from now on are about the text inside; NULL: none */
+/* messages from now on are about the text inside; NULL: none */
+void diag_inside(const Use *);
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
-bool errors_are_shown(void);                                     /* false: there are so many that the next is not */
+/* false: there are so many that the next is not */
+bool errors_are_shown(void);
 const char *closest(const char *word, const char *const *candidates, int n); /* "did you mean"; or NULL */
 
-/* ---- files.c: reading a network, writing whole files or none ------------------------------------------- */
+/* ---- files.c: reading a network, writing whole files or none --------------------------------- */
 
 void start_files(void);                                    /* before anything is opened */
 Source *read_source(const char *path);                     /* "-": standard input */
@@ -61,14 +64,15 @@ void install_outputs(void);                                /* all of them, or no
 void finish_stdout(void);                                  /* exits 2 if what was printed did not arrive */
 bool same_file(const char *a, const char *b);
 
-/* ---- map.c: what was noted under a text ---------------------------------------------------------------- */
+/* ---- map.c: what was noted under a text ------------------------------------------------------ */
 
 typedef struct Map Map;
 Map *new_map(void);
 void *map_find(const Map *, const char *key);              /* NULL: nothing */
-void map_set(Map *, const char *key, void *value);         /* key stays the caller's; the first of equal keys is found */
+/* key stays the caller's; the first of equal keys is found */
+void map_set(Map *, const char *key, void *value);
 
-/* ---- text.c: names and numbers ------------------------------------------------------------------------- */
+/* ---- text.c: names and numbers --------------------------------------------------------------- */
 
 bool is_identifier(const char *);
 const char *c_name(const char *);                          /* "conv1.weight" as an identifier */

@@ -54,13 +54,14 @@ static int errors, printed;
 
 static bool last_was_hidden;     /* the message before was not shown: nor are its notes */
 
-static Loc last_place;           /* of the message before: a note at the same place need not repeat the line */
+/* of the message before: a note at the same place need not repeat the line */
+static Loc last_place;
 
 static const Use *inside;        /* what messages are about */
 
 static const Use *pending;       /* of the message before: to be said once its own notes are */
 
-/* ---- Starting, and the -W options ------------------------------------------------------------------ */
+/* ---- Starting, and the -W options ------------------------------------------------------------ */
 
 /* Starts a compilation: where messages go (NULL: stderr), and whose text they quote (NULL: none yet). */
 void diag_start(FILE *file, const Source *source, Color color)
@@ -119,7 +120,7 @@ const char *closest_warning(const char *name)
     return closest(name, names, 2 * NWARNINGS + 2);
 }
 
-/* ---- The line and the caret ------------------------------------------------------------------------ */
+/* ---- The line and the caret ------------------------------------------------------------------ */
 
 /* Prints the line that loc stands in, or the window of it around loc, and a caret line below. */
 static void print_line(Loc loc)
@@ -160,7 +161,11 @@ static void print_line(Loc loc)
     for (size_t i = from, bytes; i < until && i < mark_end; i += bytes) {
         int columns = show_character(line + i, until - i, shown, &bytes);
         for (int k = 0; k < columns; k++)
-            fputc(shown[0] == '\t' && i < mark ? '\t' : i < mark ? ' ' : i == mark && k == 0 ? '^' : '~', message_file());
+            fputc(shown[0] == '\t' && i < mark ? '\t'
+                  : i < mark                   ? ' '
+                  : i == mark && k == 0        ? '^'
+                                               : '~',
+                  message_file());
     }
     if (mark == until)
         fputc('^', message_file());
@@ -168,7 +173,8 @@ static void print_line(Loc loc)
     fputc('\n', message_file());
 }
 
-static void print_message(Loc loc, const char *voice, const char *color, const char *message, const char *suffix)
+static void print_message(Loc loc, const char *voice, const char *color, const char *message,
+                          const char *suffix)
 {
     paint("1");
     if (loc.line > 0 && text) {
@@ -192,13 +198,14 @@ static void print_message(Loc loc, const char *voice, const char *color, const c
     print_safely(message_file(), message, length);
     paint("0");
     fprintf(message_file(), "%s\n", suffix);
-    bool shown = loc.line == last_place.line && loc.column == last_place.column && loc.length == last_place.length;
+    bool shown =
+        loc.line == last_place.line && loc.column == last_place.column && loc.length == last_place.length;
     if (loc.line > 0 && text && !(shown && strcmp(voice, "note") == 0) && strcmp(voice, "help") != 0)
         print_line(loc);
     last_place = loc;
 }
 
-/* ---- The first voice: the user's text is wrong -------------------------------------------------------- */
+/* ---- The first voice: the user's text is wrong ----------------------------------------------- */
 
 /* Counts an error, and shows it unless there have been too many. */
 static void report_error(Loc loc, const char *message, const char *suffix)
@@ -287,7 +294,7 @@ bool errors_are_shown(void)
     return printed < MAX_ERRORS;
 }
 
-/* ---- Did you mean ------------------------------------------------------------------------------------- */
+/* ---- Did you mean ---------------------------------------------------------------------------- */
 
 enum { MAX_WORD = 40 };
 
@@ -311,7 +318,8 @@ static int edits(const char *a, const char *b)
             int ai = tolower((unsigned char)a[i - 1]), bj = tolower((unsigned char)b[j - 1]);
             int best = least_of(d[i - 1][j] + 1, d[i][j - 1] + 1);
             best = least_of(best, d[i - 1][j - 1] + (ai != bj));
-            if (i > 1 && j > 1 && ai == tolower((unsigned char)b[j - 2]) && bj == tolower((unsigned char)a[i - 2]))
+            if (i > 1 && j > 1 && ai == tolower((unsigned char)b[j - 2])
+                && bj == tolower((unsigned char)a[i - 2]))
                 best = least_of(best, d[i - 2][j - 2] + 1);
             d[i][j] = best;
         }

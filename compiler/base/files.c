@@ -33,7 +33,7 @@ typedef struct Output {
 static Output outputs[MAX_OUTPUTS];
 static volatile sig_atomic_t noutputs;
 
-/* ---- Starting and ending ------------------------------------------------------------------------------------- */
+/* ---- Starting and ending --------------------------------------------------------------------- */
 
 /* Signals that end the process. */
 static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGABRT};
@@ -100,7 +100,7 @@ void finish_stdout(void)
     }
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------ */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* Reads a whole file, or standard input for "-", without its byte order mark. Exits 2 when that can't be. */
 Source *read_source(const char *path)
@@ -146,7 +146,7 @@ Source *read_source(const char *path)
     return source;
 }
 
-/* ---- Names --------------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 /* A name in the same folder as path. */
 static char *beside(const char *path, const char *name)
@@ -188,7 +188,7 @@ bool same_file(const char *a, const char *b)
                                one_inode(beside(a, "."), beside(b, ".")));
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------------ */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Opens a file that will take path's place when install_outputs is called; exits 2 when that can't be. */
 FILE *open_output(const char *path)
@@ -250,7 +250,8 @@ void install_outputs(void)
         errno = 0;
         bool bad = ferror(outputs[i].file) != 0;
         if (fclose(outputs[i].file) != 0 || bad)
-            fail("cannot write %s: %s", outputs[i].path, errno ? strerror(errno) : "the file is not complete");
+            fail("cannot write %s: %s", outputs[i].path,
+                 errno ? strerror(errno) : "the file is not complete");
     }
     hold_signals();
     for (int i = 0; i < noutputs; i++) {

@@ -47,7 +47,8 @@ static Block *new_block(size_t size)
     block->size = size;
 #ifdef MADV_HUGEPAGE
     enum { PAGE = 4096 }; /* a fault for each small page took a fifth of the time */
-    uintptr_t begin = ((uintptr_t)block + PAGE - 1) / PAGE * PAGE, end = ((uintptr_t)block + sizeof(Block) + size) / PAGE * PAGE;
+    uintptr_t begin = ((uintptr_t)block + PAGE - 1) / PAGE * PAGE,
+              end = ((uintptr_t)block + sizeof(Block) + size) / PAGE * PAGE;
     if (begin < end)
         madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 #endif
@@ -91,7 +92,8 @@ char *vformat(const char *fmt, va_list list)
         fail("out of memory");
     if (length < 0)
         bug("format: vsnprintf refuses \"%s\"", fmt);
-    char *text = (size_t)length < sizeof brief ? copy_text(brief, (size_t)length) : NEW_ARRAY(char, (size_t)length + 1);
+    char *text = (size_t)length < sizeof brief ? copy_text(brief, (size_t)length)
+                                               : NEW_ARRAY(char, (size_t)length + 1);
     if ((size_t)length >= sizeof brief)
         vsnprintf(text, (size_t)length + 1, fmt, again);
     va_end(again);

@@ -3,8 +3,8 @@
  *     fail   the environment failed (a file, memory): exits 2
  *     bug    we are wrong: aborts
  *
- * Control bytes, broken UTF-8 and characters that turn the direction of writing are shown by number. Nothing here takes
- * memory: it may run when there is none. */
+ * Control bytes, broken UTF-8 and characters that turn the direction of writing are shown by number.
+ * Nothing here takes memory: it may run when there is none. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ void voice_start(FILE *file, Color color)
     colored = wants_color(color, message_file());
 }
 
-/* ---- Printing text that may hold anything ---------------------------------------------------------- */
+/* ---- Printing text that may hold anything ---------------------------------------------------- */
 
 /* How many bytes the character at s has and which it is; 1 and -1 where it isn't UTF-8. */
 static size_t decode(const char *s, size_t left, long *code)
@@ -107,7 +107,7 @@ void paint(const char *code)
         fprintf(message_file(), "\033[%sm", code);
 }
 
-/* ---- The two voices -------------------------------------------------------------------------------------- */
+/* ---- The two voices -------------------------------------------------------------------------- */
 
 /* These may run when the arena is out of memory, so they take none. */
 static void PRINTF_LIKE(3, 0) say(const char *voice, const char *color, const char *fmt, va_list list,

@@ -43,7 +43,7 @@ static void append(Reading *r, const char *text)
         r->corrected = NULL;
 }
 
-/* ---- Values ------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 /* The part of a token's text from `begin` on. */
 typedef struct Text {
@@ -84,9 +84,11 @@ static int read_sizes(const Param *param, Text value, const char *what, int64_t 
         for (; isdigit((unsigned char)*c); c++)
             number = number > MOST_ELEMENTS ? number : 10 * number + (*c - '0');
         if (c == first || (*c && *c != 'x')) {
-            error_at(value.loc, most == 1 ? "%s must be a whole number, not '%s'"
-                                : most == 2 ? "%s must be a whole number or a pair such as 3x5, not '%s'"
-                                : "%s must be whole numbers such as 3x32x32 or 784, not '%s'", what, value.text);
+            error_at(value.loc,
+                     most == 1   ? "%s must be a whole number, not '%s'"
+                     : most == 2 ? "%s must be a whole number or a pair such as 3x5, not '%s'"
+                                 : "%s must be whole numbers such as 3x32x32 or 784, not '%s'",
+                     what, value.text);
             return 0;
         }
         if (n == most) {
@@ -166,7 +168,7 @@ static const char *describe(const Kind *kind, const Param *param)
     return format("the %.*s of %s", length, param->help, kind->name);
 }
 
-/* ---- What it should have been ----------------------------------------------------------------------- */
+/* ---- What it should have been ---------------------------------------------------------------- */
 
 /* The value as that parameter takes it; NULL: nobody knows. */
 static const char *our_value(const Param *param, const char *text)
@@ -191,7 +193,8 @@ static const char *our_value(const Param *param, const char *text)
     const Word *word = find_word(WORD_VALUE, text, NULL);
     if (word && word->ours && isdigit((unsigned char)*word->ours) && !strcmp(param->name, "p"))
         return word->ours;
-    const char *digits = param->type == PARAM_PAIR || param->type == PARAM_SIZE ? "0123456789x" : "0123456789";
+    const char *digits =
+        param->type == PARAM_PAIR || param->type == PARAM_SIZE ? "0123456789x" : "0123456789";
     return *text && strspn(text, digits) == strlen(text) ? text : NULL;
 }
 
@@ -330,7 +333,7 @@ static bool read_value(const Kind *kind, const Param *param, const AstArg *given
     bug("%s cannot be read", what);
 }
 
-/* ---- Which parameter ------------------------------------------------------------------------------ */
+/* ---- Which parameter ------------------------------------------------------------------------- */
 
 static const Param *named(const Kind *kind, const char *name, size_t length)
 {
@@ -530,7 +533,8 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
     return NULL;
 }
 
-static const Param freeze_param = {"freeze", PARAM_FLAG, false, "false", 0, 1, NULL, "keeps the weights as they are"};
+static const Param freeze_param = {"freeze", PARAM_FLAG, false, "false",
+                                   0,        1,          NULL,  "keeps the weights as they are"};
 
 /* Of no kind in particular. */
 static bool is_freeze(const Kind *kind, const AstArg *given)
@@ -549,7 +553,8 @@ static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *
         return;
     }
     if (arg->n >= (int)param->most) {
-        error_at(given->loc, "%s takes at most %d label%s", kind->name, (int)param->most, param->most > 1 ? "s" : "");
+        error_at(given->loc, "%s takes at most %d label%s", kind->name, (int)param->most,
+                 param->most > 1 ? "s" : "");
         lost(r, given->loc);
         return;
     }

@@ -3,11 +3,12 @@
  *     before:   block pair(c) { conv $c k3; relu }     after:   conv 8 k3; relu       (conv1, relu1 of pair1)
  *               repeat 2 { pair(8) }                            conv 8 k3; relu       (conv1, relu1 of pair2)
  *
- * In: the Ast. Out: statements one behind the other, as resolve wants them, each with its arguments put in, with the
- * scope that its labels have and with the place where its block is used, so that messages can show both.
+ * In: the Ast. Out: statements one behind the other, as resolve wants them, each with its arguments put
+ * in, with the scope that its labels have and with the place where its block is used, so that messages can
+ * show both.
  *
- * A block sees nothing but its arguments: no label, and no other block's arguments. So it means the same wherever it is
- * used, and a recursion shows as a block that stands in its own chain of uses. */
+ * A block sees nothing but its arguments: no label, and no other block's arguments. So it means the same
+ * wherever it is used, and a recursion shows as a block that stands in its own chain of uses. */
 #include <ctype.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ typedef struct Expansion {
     bool too_many;
 } Expansion;
 
-/* ---- The text of a statement ------------------------------------------------------------------------- */
+/* ---- The text of a statement ----------------------------------------------------------------- */
 
 static const char **lines_of(const Source *source)
 {
@@ -68,7 +69,7 @@ static const char *text_at(const Expansion *e, Loc loc)
     return text;
 }
 
-/* ---- Arguments ------------------------------------------------------------------------------------------- */
+/* ---- Arguments ------------------------------------------------------------------------------- */
 
 static size_t word_length(const char *text)
 {
@@ -169,7 +170,7 @@ static const AstStatement *fill_statement(const Place *place, const AstStatement
     return good ? copy : NULL;
 }
 
-/* ---- Blocks ------------------------------------------------------------------------------------------------ */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 static const Block *find_block(const Expansion *e, const char *name)
 {
@@ -237,7 +238,7 @@ static void unknown_block(const Expansion *e, const Token *name)
         error_at(name->loc, "there is no block '%s'", name->text);
 }
 
-/* ---- Writing out --------------------------------------------------------------------------------------------- */
+/* ---- Writing out ----------------------------------------------------------------------------- */
 
 static Written *add_written(Expansion *e)
 {
@@ -254,8 +255,10 @@ static Written *add_written(Expansion *e)
 static bool is_too_large(Expansion *e, Loc loc)
 {
     if (!e->too_many && ++e->steps > MOST_WRITTEN) {
-        error_at(loc, "the network is too large: with repeats and blocks written out it has more than %d statements",
-                 MOST_WRITTEN);
+        error_at(
+            loc,
+            "the network is too large: with repeats and blocks written out it has more than %d statements",
+            MOST_WRITTEN);
         e->too_many = true;
     }
     return e->too_many;
@@ -287,7 +290,9 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
     for (const Use *use = place->use; use; use = use->up)
         depth++;
     if (depth == DEEPEST) {
-        error_at(call->loc, "blocks stand in one another at most %d deep: write what this one holds in its place", DEEPEST);
+        error_at(call->loc,
+                 "blocks stand in one another at most %d deep: write what this one holds in its place",
+                 DEEPEST);
         return;
     }
     const char *name = take_name(place->scope, &call->label, block->name, "block", call->loc);
@@ -300,7 +305,8 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
     expand_statements(e, definition->body, &inner);
     diag_inside(place->use);
     if (call->label.text)
-        *add_written(e) = (Written){.statement = call, .origin = call, .scope = place->scope, .use = place->use, .end_of_call = true};
+        *add_written(e) = (Written){
+            .statement = call, .origin = call, .scope = place->scope, .use = place->use, .end_of_call = true};
 }
 
 static void expand_repeat(Expansion *e, const AstStatement *s, const Place *place)
@@ -362,11 +368,13 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
         return;
     e->bytes += strlen(text);
     if (e->bytes > MOST_BYTES && !e->too_many) {
-        error_at(s->loc, "the network is too large: written out it has more than %d MB of text", MOST_BYTES >> 20);
+        error_at(s->loc, "the network is too large: written out it has more than %d MB of text",
+                 MOST_BYTES >> 20);
         e->too_many = true;
         return;
     }
-    *add_written(e) = (Written){.statement = filled, .origin = s, .text = text, .scope = place->scope, .use = place->use};
+    *add_written(e) =
+        (Written){.statement = filled, .origin = s, .text = text, .scope = place->scope, .use = place->use};
 }
 
 static void expand_statements(Expansion *e, const AstStatement *s, const Place *place)

@@ -1,13 +1,14 @@
 /* front.h: text to Ast to Net.
  *
- * Ast is what was written; Net is layers with shapes, names and checked arguments, in an order in which each stands behind
- * those that it reads. What is wrong with a network is reported here, at its place; later stages may rely on a Net. */
+ * Ast is what was written; Net is layers with shapes, names and checked arguments, in an order in which
+ * each stands behind those that it reads. What is wrong with a network is reported here, at its place;
+ * later stages may rely on a Net. */
 #ifndef NNC_FRONT_FRONT_H
 #define NNC_FRONT_FRONT_H
 
 #include "base/base.h"
 
-/* ---- Ast: what was written ----------------------------------------------------------------------------- */
+/* ---- Ast: what was written ------------------------------------------------------------------- */
 
 typedef struct Token {
     const char *text;    /* "16", "3x32x32", "1e-5", "reflect": what it means is the kind's affair */
@@ -47,7 +48,7 @@ typedef struct Ast {
     AstStatement *statements;
 } Ast;
 
-/* ---- Kinds: the table of what a statement may be ------------------------------------------------------- */
+/* ---- Kinds: the table of what a statement may be --------------------------------------------- */
 
 typedef struct Kind Kind;
 typedef struct Layer Layer;
@@ -92,7 +93,8 @@ typedef enum Role {
     ROLE_SETTING,        /* input, batch: says something of the network, computes nothing */
     ROLE_LAYER,
     ROLE_STRUCTURE,      /* repeat, block: gone once expand has written the network out */
-    ROLE_FLOW,           /* from, freeze: computes nothing, but what follows starts from elsewhere, or what came learns not */
+    /* from, freeze: computes nothing, but what follows starts from elsewhere, or what came learns not */
+    ROLE_FLOW,
     ROLE_LOSS_STATEMENT, /* `loss`: its first word names the kind that does the work */
     ROLE_LOSS
 } Role;
@@ -111,8 +113,9 @@ struct Kind {
     void (*lower)(Prog *, const Layer *);
     /* Its own adjoint, where that is better than what the rules give; NULL: the rules. */
     void (*gradient)(Prog *, const Layer *);
-    /* Layers: out is the greatest of some of in. And: a function of single elements that never falls, and doesn't rise where it
-     * gives the same for two: it may follow on a maximum as well as go before it (commute.c). */
+    /* Layers: out is the greatest of some of in. And: a function of single elements that never falls, and
+     * doesn't rise where it gives the same for two: it may follow on a maximum as well as go before it
+     * (commute.c). */
     bool greatest, rises;
     /* Losses: the kind whose input this one takes directly when it stands last ("softmax"). */
     const char *absorbs;
@@ -123,7 +126,7 @@ struct Kind {
 extern const Kind *const kinds[];
 extern const int nkinds;
 
-/* ---- Net: layers with shapes --------------------------------------------------------------------------- */
+/* ---- Net: layers with shapes ----------------------------------------------------------------- */
 
 /* The shape of one sample. A flat value has rank 1 and lies in c; h and w are then 1. */
 typedef struct Shape {
@@ -146,7 +149,8 @@ typedef struct Weight {
     int64_t count;
     double low, high;    /* PyTorch's default initialisation: uniform in [low, high) */
     bool frozen;         /* does not learn: its gradient stays 0 */
-    bool statistic;      /* no parameter, but what training keeps of the data: lies behind the first NET_FLOATS floats */
+    /* no parameter, but what training keeps of the data: lies behind the first NET_FLOATS floats */
+    bool statistic;
     /* Where it lies in net_params, set by plan: its axes in PyTorch's order, each with its stride. */
     int64_t offset, axis[4], stride[4];
     const Tensor *array; /* the tensor as it lies there */
@@ -161,7 +165,8 @@ struct Layer {
     const Use *use;      /* of the block that it stands in; NULL: none */
     const char *text;    /* the statement as written, one line, with arguments put in */
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
-    const Token *label;  /* with which it begins a branch, a block, a repeat or the network; NULL: it does not */
+    /* with which it begins a branch, a block, a repeat or the network; NULL: it does not */
+    const Token *label;
     Arg freeze;          /* freeze=true, which every layer with weights takes */
     int64_t least_samples; /* that training needs in a call; 0: any number will do */
     Value *in, *out;
@@ -192,13 +197,13 @@ struct Net {
     int64_t nparams;
 };
 
-/* ---- parse.c: text to Ast, with ../../grammar ---------------------------------------------------------- */
+/* ---- parse.c: text to Ast, with ../../grammar ------------------------------------------------ */
 
 Ast *parse(const Source *);                                /* NULL after errors */
 void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
 
-/* ---- expand.c: repeats written out, blocks in the place of their calls --------------------------------- */
+/* ---- expand.c: repeats written out, blocks in the place of their calls ----------------------- */
 
 typedef struct Scope Scope;
 typedef struct Written { /* a statement of the network */
@@ -213,7 +218,7 @@ typedef struct Written { /* a statement of the network */
 
 Written *expand(const Ast *, const Scope *, int *count);   /* what there is after errors, too */
 
-/* ---- names.c: what layers and labels are called -------------------------------------------------------- */
+/* ---- names.c: what layers and labels are called ---------------------------------------------- */
 
 typedef struct Names Names;                                /* all names of a network */
 struct Scope {           /* where a label can be seen */
@@ -226,13 +231,14 @@ struct Scope {           /* where a label can be seen */
 
 Names *new_names(void);
 Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated);
-/* The next name for a label, or where its text is NULL for a word: "conv2". NULL after an error: it is taken. */
+/* The next name for a label, or where its text is NULL for a word: "conv2". NULL after an error: it is
+ * taken. */
 const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
 void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
 void warn_of_labels(const Names *);                        /* that are never used */
 
-/* ---- words.c: what other tools call things ------------------------------------------------------------- */
+/* ---- words.c: what other tools call things --------------------------------------------------- */
 
 typedef enum WordUse { WORD_KIND, WORD_LOSS, WORD_ARGUMENT, WORD_VALUE } WordUse;
 typedef struct Word {
@@ -245,19 +251,20 @@ typedef struct Word {
 extern const Word foreign_words[];
 extern const int nforeign_words;
 const Kind *find_kind(const char *name);                   /* NULL: none */
-const Word *find_word(WordUse, const char *text, const Word *after); /* the next row behind that; NULL: none */
+/* the next row behind that; NULL: none */
+const Word *find_word(WordUse, const char *text, const Word *after);
 bool same_word(const char *, const char *);                /* but for upper and lower case and '_' */
 const Kind *kind_meant(const char *word, bool loss);       /* by another spelling or tool; or NULL */
 bool is_statement(const Kind *kind);
 /* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. */
 const Kind *unknown_kind(const Token *name, bool loss);
 
-/* ---- arguments.c: a statement read by the table of its kind -------------------------------------------- */
+/* ---- arguments.c: a statement read by the table of its kind ---------------------------------- */
 
 /* False after errors. Then *corrected is the statement as it should be, if that is known; else NULL. */
 bool read_arguments(const AstStatement *, const Kind *, Layer *, const char **corrected);
 
-/* ---- shapes.c: for the shape functions of kinds -------------------------------------------------------- */
+/* ---- shapes.c: for the shape functions of kinds ---------------------------------------------- */
 
 enum { MOST_ELEMENTS = 0x7fffffff };                       /* of a tensor: so that an int counts them */
 typedef struct Window { /* a window's geometry; [0] is height, [1] width */
@@ -273,7 +280,8 @@ Shape image_shape(int64_t c, int64_t h, int64_t w);
 const Arg *arg_of(const Layer *, const char *param);
 bool same_shapes(const Value *, const Value *);
 bool same_shape(Net *, Layer *);                           /* out is as in: a whole shape function */
-bool pool_shape(Net *, Layer *);                           /* out has the channels of in and a window's h and w */
+/* out has the channels of in and a window's h and w */
+bool pool_shape(Net *, Layer *);
 bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
 int64_t parameters_of(const Layer *);                       /* that are learnt */
 bool add_statistic(Net *, Layer *, const char *name, double start, int rank, const int64_t *dim);
@@ -285,7 +293,7 @@ void say_where_from(const Value *);                        /* a note: which laye
 bool slide_window(const Layer *, int64_t *h, int64_t *w);
 Window window_of(const Layer *);                           /* after shape */
 
-/* ---- resolve.c: Ast to Net ----------------------------------------------------------------------------- */
+/* ---- resolve.c: Ast to Net ------------------------------------------------------------------- */
 
 Net *resolve(const Ast *, const Options *);                /* NULL after errors */
 void dump_net(FILE *, const Net *);

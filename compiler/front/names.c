@@ -1,8 +1,9 @@
 /* names.c: what layers and labels are called.
  *
- * A layer is called by its label, or by its kind and its number among that kind. A label names a tensor too: the
- * output of the layer that it stands before, or what is current where it stands alone. No two names of a network may
- * be one, nor may they become one in C, where a dot is an underscore: `a_b.c` and `a.b_c`.
+ * A layer is called by its label, or by its kind and its number among that kind. A label names a tensor
+ * too: the output of the layer that it stands before, or what is current where it stands alone. No two
+ * names of a network may be one, nor may they become one in C, where a dot is an underscore: `a_b.c` and
+ * `a.b_c`.
  *
  * A scope is a stretch of the network in which a label can be seen. All names lie in one hash table. */
 #include <string.h>
@@ -14,13 +15,15 @@ enum { LONGEST = 200 }; /* C compilers take longer names, but what is added to t
 
 typedef struct Name Name;
 struct Name {
-    const char *key;     /* "conv1": a name that is taken, as C has it; "@3 x": label x of scope 3; "#a.conv": a counter */
+    /* "conv1": a name that is taken, as C has it; "@3 x": label x of scope 3; "#a.conv": a counter */
+    const char *key;
     const char *name;    /* as the user writes it */
     Loc loc;
     const char *what;    /* "layer", "label" */
     Value *value;        /* of a label */
     const Scope *scope;
-    Name *place;         /* of a label: the entry "%3:7" of its place in the text, shared by all rounds of a repeat */
+    /* of a label: the entry "%3:7" of its place in the text, shared by all rounds of a repeat */
+    Name *place;
     int count;           /* of a counter: so far; of a place: how often its label is read */
     bool names_weights;  /* of a place: which is a use, too */
     Name *same_hash, *next;
@@ -76,7 +79,7 @@ Scope *new_scope(Names *names, const Scope *outer, const char *prefix, bool repe
     return scope;
 }
 
-/* ---- Names ---------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static int next_number(const Scope *scope, const char *word)
 {
@@ -107,12 +110,16 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
 {
     Names *names = scope->names;
     int number = *word ? next_number(scope, word) : 0; /* labelled ones count, too */
-    const char *own = !label->text ? format("%s%d", word, number)
-                      : scope->repeated ? format("%s%d", label->text, next_number(scope, label->text)) : label->text;
+    const char *own = !label->text    ? format("%s%d", word, number)
+                    : scope->repeated ? format("%s%d", label->text, next_number(scope, label->text))
+                                      : label->text;
     const char *full = format("%s%s", scope->prefix, own);
     if (strlen(full) > LONGEST) {
-        error_at(label->text ? label->loc : loc, *scope->prefix ? "the name of this %s has %zu characters, with those of the blocks around "
-                 "it: the most is %d" : "the name of this %s has %zu characters: the most is %d", what, strlen(full), LONGEST);
+        error_at(label->text ? label->loc : loc,
+                 *scope->prefix ? "the name of this %s has %zu characters, with those of the blocks around "
+                                  "it: the most is %d"
+                                : "the name of this %s has %zu characters: the most is %d",
+                 what, strlen(full), LONGEST);
         return NULL;
     }
     const Name *taken = label->text ? seen_from(scope, label->text) : NULL;
@@ -125,7 +132,8 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
         name->what = what;
         return full;
     }
-    if (strcmp(taken->name, full) && strcmp(c_name(taken->name), full) && !strcmp(c_name(taken->name), c_name(full)))
+    if (strcmp(taken->name, full) && strcmp(c_name(taken->name), full)
+        && !strcmp(c_name(taken->name), c_name(full)))
         error_at(label->text ? label->loc : loc,
                  "'%s' and '%s' have the same name in C: give one of them another label", full, taken->name);
     else if (label->text)
@@ -137,7 +145,7 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
     return NULL;
 }
 
-/* ---- Labels ---------------------------------------------------------------------------------------------- */
+/* ---- Labels ---------------------------------------------------------------------------------- */
 
 void set_label(const Scope *scope, const Token *label, const char *what, Value *value, Loc loc)
 {
@@ -196,7 +204,8 @@ static void unknown_label(const Scope *scope, const Token *label)
     const char *near = closest(label->text, visible, n);
     const Name *layer = find(names, c_name(format("%s%s", scope->prefix, label->text)));
     if (layer) {
-        error_at(label->loc, "%s has no label: write one before it, as in 'x: conv 16 k3', and name that", label->text);
+        error_at(label->loc, "%s has no label: write one before it, as in 'x: conv 16 k3', and name that",
+                 label->text);
         note_at(layer->loc, "%s is this %s", label->text, layer->what);
     } else if (hidden) {
         error_at(label->loc, "the label '%s' is not visible here", label->text);

@@ -26,7 +26,7 @@ enum {
     LONGEST_TOKEN = 1000
 };
 
-/* ---- Places and tokens, for the scanner --------------------------------------------------------------- */
+/* ---- Places and tokens, for the scanner ------------------------------------------------------ */
 
 /* The place of the next length bytes; moves past them. */
 void scan_place(Parse *parse, Loc *loc, int length)
@@ -52,7 +52,8 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
 {
     if (length > LONGEST_TOKEN) {
         parse->reported = true;
-        error_at((Loc){loc->line, loc->column, 1}, "this word has %d characters: the most is %d", length, LONGEST_TOKEN);
+        error_at((Loc){loc->line, loc->column, 1}, "this word has %d characters: the most is %d", length,
+                 LONGEST_TOKEN);
         return YYEOF;
     }
     Token token = {copy_text(text, (size_t)length), *loc};
@@ -133,7 +134,7 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
     return place.length;
 }
 
-/* ---- Syntax errors ---------------------------------------------------------------------------------------- */
+/* ---- Syntax errors --------------------------------------------------------------------------- */
 
 /* How a message calls a token. */
 static const char *token_text(int type, const Token *token)
@@ -177,7 +178,9 @@ void syntax_error(Parse *parse, Loc loc)
                  "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
                  kind_meant(parse->list_of.text, false)->name);
     else if (parse->in_list || found == ')')
-        error_at(loc, "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s", found_text);
+        error_at(loc,
+                 "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s",
+                 found_text);
     else if (before == ')')
         error_at(loc, "expected ';' or a new line after ')', found %s", found_text);
     else if (starts_statement(before) || before == ':')
@@ -196,14 +199,15 @@ void syntax_error(Parse *parse, Loc loc)
         error_at(loc, "arguments are separated by spaces; ',' only separates the values of one argument, "
                       "as in 'mean=0.5,0.4,0.3'");
     else if (found == '=')
-        error_at(loc, "expected the name of an argument before '=', as in 'bias=false', found %s", before_text);
+        error_at(loc, "expected the name of an argument before '=', as in 'bias=false', found %s",
+                 before_text);
     else if (found == ARROW)
         error_at(loc, "'->' stands between input and output channels, as in '3->16'");
     else
         bug("syntax_error: %s behind %s is no error", found_text, before_text);
 }
 
-/* ---- Builders, for the grammar ------------------------------------------------------------------------------ */
+/* ---- Builders, for the grammar --------------------------------------------------------------- */
 
 /* From the first byte of one place to the last of another on the same line. */
 static Loc span(Loc from, Loc to)
@@ -291,7 +295,9 @@ AstStatement *new_ast_statement(Token kind, ArgList args, ValueList list, Statem
     statement->nlist = list.values.count;
     statement->braced = body.given;
     statement->body = body.first;
-    statement->loc = list.given ? span(kind.loc, list.close) : args.last ? span(kind.loc, args.last->loc) : kind.loc;
+    statement->loc = list.given ? span(kind.loc, list.close)
+                   : args.last  ? span(kind.loc, args.last->loc)
+                                : kind.loc;
     check_spaces(statement);
     return statement;
 }
@@ -318,7 +324,7 @@ StatementList add_statement(StatementList list, AstStatement *statement)
     return list;
 }
 
-/* ---- The stage ---------------------------------------------------------------------------------------------- */
+/* ---- The stage ------------------------------------------------------------------------------- */
 
 /* A NUL byte means that this is no text, so one error will do. (And flex is slow at them.) */
 static bool check_text(const Source *source)
@@ -344,7 +350,13 @@ Ast *parse(const Source *source)
         return NULL;
     Ast *ast = NEW(Ast);
     ast->source = source;
-    Parse state = {.source = source, .ast = ast, .line = 1, .column = 1, .ended = true, .before = END, .found = END,
+    Parse state = {.source = source,
+                   .ast = ast,
+                   .line = 1,
+                   .column = 1,
+                   .ended = true,
+                   .before = END,
+                   .found = END,
                    .found_token = {.text = ""}};
 
     void *scanner;
@@ -378,7 +390,8 @@ static void dump_statements(FILE *file, const AstStatement *s, int in)
         if (s->listed)
             fprintf(file, "%*s    (", in, "");
         for (int i = 0; i < s->nlist; i++)
-            fprintf(file, "%s%d:%d %s", i > 0 ? ", " : "", s->list[i].loc.line, s->list[i].loc.column, s->list[i].text);
+            fprintf(file, "%s%d:%d %s", i > 0 ? ", " : "", s->list[i].loc.line, s->list[i].loc.column,
+                    s->list[i].text);
         if (s->listed)
             fprintf(file, ")\n");
         if (s->braced) {
@@ -395,7 +408,7 @@ void dump_ast(FILE *file, const Ast *ast)
     dump_statements(file, ast->statements, 0);
 }
 
-/* ---- The verifier --------------------------------------------------------------------------------------------- */
+/* ---- The verifier ---------------------------------------------------------------------------- */
 
 /* A cursor over the text: verifying goes forward only, so finding lines costs one walk in all. */
 typedef struct Cursor {
@@ -421,7 +434,8 @@ static void verify_token(Cursor *cursor, const Token *token)
         cursor->line++;
     }
     size_t at = cursor->offset + (size_t)token->loc.column - 1;
-    if (at > source->length || source->length - at < length || memcmp(source->text + at, token->text, length) != 0)
+    if (at > source->length || source->length - at < length
+        || memcmp(source->text + at, token->text, length) != 0)
         bug("verify_ast: '%.40s' is not what stands at its place", token->text);
 }
 
@@ -452,10 +466,12 @@ static void verify_statements(Cursor *cursor, const AstStatement *s)
                 bug("verify_ast: an argument of '%.40s' does not end with its last value", s->kind.text);
         }
         if ((s->nlist && !s->listed) || (s->body && !s->braced))
-            bug("verify_ast: '%.40s' has a list without parentheses, or statements without braces", s->kind.text);
+            bug("verify_ast: '%.40s' has a list without parentheses, or statements without braces",
+                s->kind.text);
         for (int i = 0; i < s->nlist; i++)
             verify_token(cursor, &s->list[i]);
-        if (s->loc.column != s->kind.loc.column || (!s->listed && s->loc.column + s->loc.length != last.column + last.length))
+        if (s->loc.column != s->kind.loc.column
+            || (!s->listed && s->loc.column + s->loc.length != last.column + last.length))
             bug("verify_ast: '%.40s' does not reach from its kind to its last argument", s->kind.text);
         verify_statements(cursor, s->body);
     }

@@ -1,11 +1,12 @@
 /* resolve.c: Ast to Net.
  *
- * In: statements as written. Out: layers in an order in which each comes behind those that it reads, each with its kind, its checked arguments, its name, the
- * shape that comes in and the shape that goes out, its weights. Whatever is wrong with a network is found here
- * and reported at its place in the text; later stages may rely on a Net being right.
+ * In: statements as written. Out: layers in an order in which each comes behind those that it reads, each
+ * with its kind, its checked arguments, its name, the shape that comes in and the shape that goes out, its
+ * weights. Whatever is wrong with a network is found here and reported at its place in the text; later
+ * stages may rely on a Net being right.
  *
- * First every statement's kind and arguments are read, so that all mistyped ones are reported at once; then
- * shapes are followed from the input on, up to the first error, since nothing behind it has a shape. */
+ * First every statement's kind and arguments are read, so that all mistyped ones are reported at once;
+ * then shapes are followed from the input on, up to the first error, since nothing behind it has a shape. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 
 #include "front/front.h"
 
-/* ---- Statements to layers ---------------------------------------------------------------------------- */
+/* ---- Statements to layers -------------------------------------------------------------------- */
 
 /* Were block's arguments put into it? Then nobody can write it otherwise in its place. */
 static bool is_filled(const AstStatement *origin)
@@ -93,7 +94,7 @@ static Layer *read_option(Net *net, const char *kind_name, const char *text)
     return layer;
 }
 
-/* ---- The network ---------------------------------------------------------------------------------------------- */
+/* ---- The network ----------------------------------------------------------------------------- */
 
 static Value *new_value(Net *net, Layer *producer)
 {
@@ -169,11 +170,15 @@ static bool follow(Net *net, const Written *written)
         if (!find_inputs(written->scope, layer) || !layer->kind->shape(net, layer))
             return false;
     }
-    if (label->text && !is_layer && !written->end_of_call && !take_name(written->scope, label, "", "label", label->loc))
+    if (label->text && !is_layer && !written->end_of_call
+        && !take_name(written->scope, label, "", "label", label->loc))
         return false;
     if (label->text)
-        set_label(written->scope, label, is_layer ? "layer" : written->end_of_call ? "block" : "label", net->out,
-                  is_layer ? layer->loc : label->loc);
+        set_label(written->scope, label,
+                  is_layer               ? "layer"
+                  : written->end_of_call ? "block"
+                                         : "label",
+                  net->out, is_layer ? layer->loc : label->loc);
     return true;
 }
 
@@ -201,9 +206,11 @@ static void warn_of_unused(const Net *net)
     for (int i = 0; i < n; i++)
         if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
             diag_inside(layers[i]->use);
-            warning_at(WARN_UNUSED, layers[i]->loc,
-                       "the output of %s is never used: it is not computed, and layers that lead only to it do not "
-                       "learn", layers[i]->name);
+            warning_at(
+                WARN_UNUSED, layers[i]->loc,
+                "the output of %s is never used: it is not computed, and layers that lead only to it do not "
+                "learn",
+                layers[i]->name);
         }
     diag_inside(NULL);
 }
@@ -277,10 +284,12 @@ static bool follow_loss(Net *net, Layer *loss)
             return false;
     }
     bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, last->kind->name);
-    if (loss->kind->absorbs && !absorbs && (!strcmp(last->kind->name, "softmax") || !strcmp(last->kind->name, "sigmoid")))
-        warning_at(WARN_LOSS, loss->loc,
-                   "%s expects logits or a %s before it, but %s gives probabilities, which it takes for logits",
-                   loss->kind->name, loss->kind->absorbs, last->name);
+    if (loss->kind->absorbs && !absorbs
+        && (!strcmp(last->kind->name, "softmax") || !strcmp(last->kind->name, "sigmoid")))
+        warning_at(
+            WARN_LOSS, loss->loc,
+            "%s expects logits or a %s before it, but %s gives probabilities, which it takes for logits",
+            loss->kind->name, loss->kind->absorbs, last->name);
     net->loss = loss;
     loss->id = net->nlayers;
     net->loss_in = loss->in = absorbs ? last->in : net->out;
@@ -302,8 +311,10 @@ static bool failed_before(const Written *written, const AstStatement **failed, i
     return false;
 }
 
-/* Reads the kinds and arguments of all statements. Those that compute something stay in written; gives their number. */
-static int read_statements(Written *written, int count, const Scope *scope, Layer *settings[3], bool *misplaced)
+/* Reads the kinds and arguments of all statements. Those that compute something stay in written; gives
+ * their number. */
+static int read_statements(Written *written, int count, const Scope *scope, Layer *settings[3],
+                           bool *misplaced)
 {
     Layer **input = &settings[0], **batch = &settings[1], **loss = &settings[2];
     const AstStatement **failed = NEW_ARRAY(const AstStatement *, count + 1);
@@ -416,7 +427,7 @@ Net *resolve(const Ast *ast, const Options *options)
     return follow_loss(net, loss) ? net : NULL;
 }
 
-/* ---- The dump and the verifier ------------------------------------------------------------------------------------- */
+/* ---- The dump and the verifier --------------------------------------------------------------- */
 
 static const char *value_name(const Value *value)
 {
@@ -429,8 +440,8 @@ void dump_net(FILE *f, const Net *net)
     fprintf(f, "net %s\n  input %s, batch %lld, %lld parameters\n", net->file, shape_text(net->input),
             (long long)net->batch, (long long)net->nparams);
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        fprintf(f, "  %-12s %s -> %s   # %s", layer->name, shape_text(layer->in->shape), shape_text(layer->out->shape),
-                layer->text);
+        fprintf(f, "  %-12s %s -> %s   # %s", layer->name, shape_text(layer->in->shape),
+                shape_text(layer->out->shape), layer->text);
         if (layer->nmore || layer->in != before) /* no chain here */
             fprintf(f, "   <- %s", value_name(layer->in));
         for (int i = 0; i < layer->nmore; i++)
@@ -442,7 +453,10 @@ void dump_net(FILE *f, const Net *net)
             fprintf(f, "      %s [", w->name);
             for (int k = 0; k < w->rank; k++)
                 fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
-            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high, w->statistic ? ", a statistic" : w->frozen ? ", frozen" : "");
+            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high,
+                    w->statistic ? ", a statistic"
+                    : w->frozen  ? ", frozen"
+                                 : "");
         }
     }
     fprintf(f, "  loss %s of %s, %lld %s target%s\n", net->loss->kind->name,

@@ -1,14 +1,14 @@
 /* shapes.c: sizes, weights and windows, for the shape functions of the kinds.
  *
- * In: a layer with checked arguments and its input's shape. Out: the shape of its output, its weights, or an error at
- * its place in the text. */
+ * In: a layer with checked arguments and its input's shape. Out: the shape of its output, its weights, or
+ * an error at its place in the text. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "front/front.h"
 
-/* ---- Shapes ------------------------------------------------------------------------------------ */
+/* ---- Shapes ---------------------------------------------------------------------------------- */
 
 /* Products stop at 2^62 instead of overflowing; every limit lies far below. */
 int64_t product(int64_t a, int64_t b)
@@ -38,7 +38,7 @@ const char *shape_text(Shape s)
                        : format("%lldx%lldx%lld", (long long)s.c, (long long)s.h, (long long)s.w);
 }
 
-/* ---- What the kinds' shape functions use --------------------------------------------------------- */
+/* ---- What the kinds' shape functions use ----------------------------------------------------- */
 
 static const Arg *find_arg(const Layer *layer, const char *name)
 {
@@ -156,7 +156,8 @@ int64_t parameters_of(const Layer *layer)
 static Window arguments_of_window(const Layer *layer)
 {
     Window w = {.in = {layer->in->shape.h, layer->in->shape.w}};
-    const Arg *k = arg_of(layer, "k"), *s = find_arg(layer, "s"), *p = find_arg(layer, "p"), *d = find_arg(layer, "d");
+    const Arg *k = arg_of(layer, "k"), *s = find_arg(layer, "s"), *p = find_arg(layer, "p"),
+              *d = find_arg(layer, "d");
     for (int axis = 0; axis < 2; axis++) {
         w.kernel[axis] = k->i[axis];
         w.stride[axis] = s && s->n ? s->i[axis] : w.kernel[axis];

@@ -2,10 +2,11 @@
  *
  * In: a word that no kind, argument, loss or value of nnc is. Out: the row of the table that knows it.
  *
- * The one idea: a word that another tool has means what it means there, however near it is to one of nnc's (`ce` is
- * crossentropy, not bce; `deconv` is no conv). So this table is asked before "did you mean" looks for similar
- * words. Upper and lower case are the same here and '_' does not count: the row "maxpool2d" stands for MaxPool2d,
- * max_pool2d and MAXPOOL2D. The test of words goes through all rows: what they name must exist. */
+ * The one idea: a word that another tool has means what it means there, however near it is to one of nnc's
+ * (`ce` is crossentropy, not bce; `deconv` is no conv). So this table is asked before "did you mean" looks
+ * for similar words. Upper and lower case are the same here and '_' does not count: the row "maxpool2d"
+ * stands for MaxPool2d, max_pool2d and MAXPOOL2D. The test of words goes through all rows: what they name
+ * must exist. */
 #include <ctype.h>
 #include <string.h>
 
@@ -82,7 +83,8 @@ const Word foreign_words[] = {
     {WORD_KIND, "upsampling2d", "upsample", NULL},
     {WORD_KIND, "upsampling", "upsample", NULL},
     {WORD_KIND, "upsamplingnearest2d", "upsample", NULL},
-    {WORD_KIND, "upsamplingbilinear2d", NULL, "write 'upsample 2 mode=bilinear', which has align_corners=False"},
+    {WORD_KIND, "upsamplingbilinear2d", NULL,
+     "write 'upsample 2 mode=bilinear', which has align_corners=False"},
     {WORD_KIND, "interpolate", "upsample", NULL},
     {WORD_KIND, "resize", "upsample", NULL},
     {WORD_KIND, "pixelshuffle", NULL, NOT_YET},
@@ -93,7 +95,8 @@ const Word foreign_words[] = {
     {WORD_KIND, "zeropadding2d", NULL, ON_CONV},
     {WORD_KIND, "pad", NULL, ON_CONV},
     {WORD_KIND, "reflectionpad2d", NULL, "write it with the convolution, as in 'conv 16 k3 p1 pad=reflect'"},
-    {WORD_KIND, "replicationpad2d", NULL, "write it with the convolution, as in 'conv 16 k3 p1 pad=replicate'"},
+    {WORD_KIND, "replicationpad2d", NULL,
+     "write it with the convolution, as in 'conv 16 k3 p1 pad=replicate'"},
     {WORD_KIND, "circularpad2d", NULL, "write it with the convolution, as in 'conv 16 k3 p1 pad=circular'"},
 
     /* Activations. */
@@ -248,7 +251,8 @@ const Word foreign_words[] = {
     {WORD_LOSS, "gaussiannllloss", NULL, NOT_YET},
     {WORD_LOSS, "none", NULL, NOT_YET},
 
-    /* Arguments: ours is the parameter of the kind's table, in capitals one without a name; "": leave it out. */
+    /* Arguments: ours is the parameter of the kind's table, in capitals one without a name; "": leave it
+     * out. */
     {WORD_ARGUMENT, "kernel", "k", NULL},
     {WORD_ARGUMENT, "kernelsize", "k", NULL},
     {WORD_ARGUMENT, "kernelshape", "k", NULL},
@@ -319,7 +323,8 @@ const Word foreign_words[] = {
     {WORD_ARGUMENT, "classweights", "weights", NULL},
     {WORD_ARGUMENT, "approximate", NULL, "write 'gelu tanh=true' for the approximation by tanh"},
     {WORD_ARGUMENT, "activation", NULL, "write it as a statement of its own, as in 'conv 16 k3; relu'"},
-    {WORD_ARGUMENT, "batchnormalize", NULL, "write it as a statement of its own, as in 'conv 16 k3; batchnorm'"},
+    {WORD_ARGUMENT, "batchnormalize", NULL,
+     "write it as a statement of its own, as in 'conv 16 k3; batchnorm'"},
     {WORD_ARGUMENT, "name", NULL, "write a label before the statement, as in 'stem: conv 16 k3'"},
     {WORD_ARGUMENT, "trainable", NULL, "write freeze=true for weights that do not learn"},
     {WORD_ARGUMENT, "requiresgrad", NULL, "write freeze=true for weights that do not learn"},
@@ -394,7 +399,7 @@ const Kind *find_kind(const char *name)
     return NULL;
 }
 
-/* ---- Which kind is meant --------------------------------------------------------------------------------- */
+/* ---- Which kind is meant --------------------------------------------------------------------- */
 
 bool is_statement(const Kind *kind)
 {

@@ -1,8 +1,8 @@
 /* adaptiveavgpool: AdaptiveAvgPool2d. Of n rows that become m, row o is the mean of rows floor(o n / m) to
  * ceil((o + 1) n / m) - 1; columns likewise, and one after the other.
  *
- * With g the greatest common divisor of n and m the same windows come again after every m / g outputs and n / g
- * inputs, so there are m / g statements, and only one where n is a multiple of m. */
+ * With g the greatest common divisor of n and m the same windows come again after every m / g outputs and
+ * n / g inputs, so there are m / g statements, and only one where n is a multiple of m. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -85,6 +85,7 @@ const Kind kind_adaptiveavgpool = {
     .params = params,
     .shape = shape,
     .lower = lower_adaptiveavgpool,
-    .examples = "input 2x6x4; adaptiveavgpool 3x2|input 2x7x5; adaptiveavgpool 3|input 1x4x9; adaptiveavgpool 4x6|"
-                "input 2x3x2; adaptiveavgpool 5x3|input 3x4x5; adaptiveavgpool 1|input 1x3x4; adaptiveavgpool 3x4",
+    .examples =
+        "input 2x6x4; adaptiveavgpool 3x2|input 2x7x5; adaptiveavgpool 3|input 1x4x9; adaptiveavgpool 4x6|"
+        "input 2x3x2; adaptiveavgpool 5x3|input 3x4x5; adaptiveavgpool 1|input 1x3x4; adaptiveavgpool 3x4",
 };

@@ -37,7 +37,8 @@ static void lower_avgpool(Prog *prog, const Layer *layer)
     s = new_statement(prog);
     here = element(s, sum);
     Affine ky = index_of(s, "ky", w.kernel[0]), kx = index_of(s, "kx", w.kernel[1]);
-    Access tap = access_at(in, here.at[0], window_at(&w, 0, here.at[1], ky), window_at(&w, 1, here.at[2], kx));
+    Access tap =
+        access_at(in, here.at[0], window_at(&w, 0, here.at[1], ky), window_at(&w, 1, here.at[2], kx));
     double share = whole ? 1.0 / ((double)w.kernel[0] * (double)w.kernel[1]) : 1;
     store(prog, s, STORE_ADD, here, mul(load(padded(tap)), constant(share)));
 
@@ -58,6 +59,8 @@ const Kind kind_avgpool = {
     .params = params,
     .shape = pool_shape,
     .lower = lower_avgpool,
-    .examples = "input 2x6x5; avgpool 2|input 2x5x7; avgpool k3x2 s2 p1|input 2x5x7; avgpool k3x2 s2 p1 countpad=false|"
-                "input 1x5x5; avgpool 3 s1 p1 countpad=false|input 1x3x4; avgpool k3x4|input 2x5x5; avgpool 2 s3",
+    .examples =
+        "input 2x6x5; avgpool 2|input 2x5x7; avgpool k3x2 s2 p1|input 2x5x7; avgpool k3x2 s2 p1 "
+        "countpad=false|"
+        "input 1x5x5; avgpool 3 s1 p1 countpad=false|input 1x3x4; avgpool k3x4|input 2x5x5; avgpool 2 s3",
 };

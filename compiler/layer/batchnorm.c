@@ -4,14 +4,16 @@
  *
  * In training mean and variance are those of the batch, and the running ones move towards them,
  *
- *     running_mean = (1 - momentum) running_mean + momentum mean         running_var likewise, with the variance over count - 1
+ *     running_mean = (1 - momentum) running_mean + momentum mean
+ *     running_var likewise, with the variance over count - 1
  *
- * with count = samples x positions; in inference the running ones are taken (BatchNorm1d, BatchNorm2d). The variance is
- * summed up in two parts, around each sample's own mean and of these around the batch's, so that no digits are lost where
- * the mean is far from 0 and each sample is gone through while it is near. Means are taken of distances: those within a sample
- * from the element in its middle, the batch's from a first, rounded one (`around`). So a channel that is the same number
- * everywhere has exactly that mean, and n, the gradient of its weight and what a relu behind makes of it are exactly 0,
- * as in PyTorch: what rounding leaves instead, an optimizer like Adam makes whole steps of. With d = d_out
+ * with count = samples x positions; in inference the running ones are taken (BatchNorm1d, BatchNorm2d).
+ * The variance is summed up in two parts, around each sample's own mean and of these around the batch's,
+ * so that no digits are lost where the mean is far from 0 and each sample is gone through while it is
+ * near. Means are taken of distances: those within a sample from the element in its middle, the batch's
+ * from a first, rounded one (`around`). So a channel that is the same number everywhere has exactly that
+ * mean, and n, the gradient of its weight and what a relu behind makes of it are exactly 0, as in PyTorch:
+ * what rounding leaves instead, an optimizer like Adam makes whole steps of. With d = d_out
  *
  *     d_in = weight scale (d - mean of d - n (mean of d n)) */
 #include "layer/layer.h"
@@ -27,7 +29,8 @@ enum { WEIGHT, BIAS, RUNNING_MEAN, RUNNING_VAR };
 static bool shape(Net *net, Layer *layer)
 {
     int64_t channels = layer->in->shape.c;
-    layer->least_samples = layer->in->shape.h * layer->in->shape.w == 1 ? 2 : 1; /* one number has no variance */
+    /* one number has no variance */
+    layer->least_samples = layer->in->shape.h * layer->in->shape.w == 1 ? 2 : 1;
     if (net->batch * layer->in->shape.h * layer->in->shape.w == 1 && !net->inference)
         warning_at(WARN_BATCH, layer->loc,
                    "%s has only one value per channel with a batch of 1: training needs a larger batch",
@@ -35,7 +38,8 @@ static bool shape(Net *net, Layer *layer)
     const Arg *momentum = arg_of(layer, "momentum");
     if (momentum->list[0] > 0.5 && !net->inference) {
         warning_at(WARN_MOMENTUM, momentum->loc,
-                   "momentum is the weight of the newest batch in the running statistics, as in PyTorch; Keras means the "
+                   "momentum is the weight of the newest batch in the running statistics, as in PyTorch; "
+                   "Keras means the "
                    "opposite");
         help_at(momentum->loc, "write `momentum=%g` for what Keras calls %g", 1 - momentum->list[0],
                 momentum->list[0]);
@@ -60,7 +64,7 @@ static Expr *count(const Layer *layer)
     return mul(samples_value(), constant(positions(layer)));
 }
 
-/* ---- Accesses ----------------------------------------------------------------------------------------------- */
+/* ---- Accesses -------------------------------------------------------------------------------- */
 
 static Expr *at(Tensor *tensor, Affine c)
 {
@@ -88,7 +92,7 @@ static Expr *centred(Prog *prog, Access in)
     return sub(load(in), part(prog, "mean", in.at[0]));
 }
 
-/* ---- Sums and what is worked out once a call --------------------------------------------------------------------- */
+/* ---- Sums and what is worked out once a call ------------------------------------------------- */
 
 static Tensor *zeros(Prog *prog, Tensor *tensor, int64_t channels)
 {
@@ -98,7 +102,8 @@ static Tensor *zeros(Prog *prog, Tensor *tensor, int64_t channels)
 }
 
 /* part[c] += term, over the samples and their positions. */
-static void sum_over_batch(Prog *prog, const Layer *layer, const char *name, Expr *(*term)(Prog *, const Layer *, Access in))
+static void sum_over_batch(Prog *prog, const Layer *layer, const char *name,
+                           Expr *(*term)(Prog *, const Layer *, Access in))
 {
     int64_t channels = layer->in->shape.c;
     Tensor *sum = zeros(prog, shared_part_of(prog, name, 1, &channels), channels);
@@ -115,12 +120,13 @@ static void once(Prog *prog, const Layer *layer, Tensor *to, Expr *(*value)(Prog
     store(prog, s, STORE_SET, access_at(to, c), value(prog, layer, c));
 }
 
-static void new_part_once(Prog *prog, const Layer *layer, const char *name, Expr *(*value)(Prog *, const Layer *, Affine c))
+static void new_part_once(Prog *prog, const Layer *layer, const char *name,
+                          Expr *(*value)(Prog *, const Layer *, Affine c))
 {
     once(prog, layer, shared_part_of(prog, name, 1, &layer->in->shape.c), value);
 }
 
-/* ---- The statistics of the batch ----------------------------------------------------------------------------------- */
+/* ---- The statistics of the batch ------------------------------------------------------------- */
 
 static Expr *element_of(Prog *prog, const Layer *layer, Access in)
 {
@@ -164,7 +170,8 @@ static Expr *variance(Prog *prog, const Layer *layer, Affine c)
 
 static Expr *scale(Prog *prog, const Layer *layer, Affine c)
 {
-    return divide(constant(1), unary(OP_SQRT, add(variance(prog, layer, c), constant(arg_of(layer, "eps")->list[0]))));
+    return divide(constant(1),
+                  unary(OP_SQRT, add(variance(prog, layer, c), constant(arg_of(layer, "eps")->list[0]))));
 }
 
 static Expr *slope(Prog *prog, const Layer *layer, Affine c)
@@ -182,7 +189,8 @@ static Expr *middle(const Layer *layer, Tensor *in, Affine c)
 static void sum_samples(Prog *prog, const Layer *layer)
 {
     int64_t channels = layer->in->shape.c;
-    Tensor *total = part_of(prog, "sample_sum", 1, &channels), *own = part_of(prog, "sample_mean", 1, &channels);
+    Tensor *total = part_of(prog, "sample_sum", 1, &channels),
+           *own = part_of(prog, "sample_mean", 1, &channels);
     zeros(prog, total, channels);
     Statement *s = new_statement(prog);
     Access in = each_element(prog, s, layer);
@@ -201,7 +209,8 @@ static void sum_samples(Prog *prog, const Layer *layer)
     zeros(prog, shared_part_of(prog, "squares", 1, &channels), channels);
     s = new_statement(prog);
     in = each_element(prog, s, layer);
-    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), in.at[0]), squared(sub(load(in), at(own, in.at[0]))));
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), in.at[0]),
+          squared(sub(load(in), at(own, in.at[0]))));
 }
 
 /* And of squares between samples, once there is something to measure them from. */
@@ -211,19 +220,22 @@ static void add_squares_between(Prog *prog, const Layer *layer)
     Statement *s = new_statement(prog);
     Affine c = index_of(s, "c", channels);
     Expr *from = sub(part(prog, "sample_mean", c), part(prog, "around", c));
-    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), c), mul(squared(from), constant(positions(layer))));
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), c),
+          mul(squared(from), constant(positions(layer))));
 
     zeros(prog, shared_part_of(prog, "drift", 1, &channels), channels);
     s = new_statement(prog);
     c = index_of(s, "c", channels);
-    store(prog, s, STORE_ADD, access_at(find_part(prog, "drift"), c), sub(part(prog, "sample_mean", c), part(prog, "around", c)));
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "drift"), c),
+          sub(part(prog, "sample_mean", c), part(prog, "around", c)));
 }
 
 /* A running statistic moves towards the batch's. */
 static Expr *moved(Prog *prog, const Layer *layer, int statistic, Expr *of_batch, Affine c)
 {
     double momentum = arg_of(layer, "momentum")->list[0];
-    return add(mul(weight(prog, layer, statistic, c), constant(1 - momentum)), mul(of_batch, constant(momentum)));
+    return add(mul(weight(prog, layer, statistic, c), constant(1 - momentum)),
+               mul(of_batch, constant(momentum)));
 }
 
 static Expr *next_mean(Prog *prog, const Layer *layer, Affine c)
@@ -272,17 +284,19 @@ static void measure_batch(Prog *prog, const Layer *layer)
     new_part_once(prog, layer, "slope", slope);
 }
 
-/* ---- Forward ------------------------------------------------------------------------------------------------------ */
+/* ---- Forward --------------------------------------------------------------------------------- */
 
 static Expr *running_slope(Prog *prog, const Layer *layer, Affine c)
 {
-    Expr *spread = unary(OP_SQRT, add(weight(prog, layer, RUNNING_VAR, c), constant(arg_of(layer, "eps")->list[0])));
+    Expr *spread =
+        unary(OP_SQRT, add(weight(prog, layer, RUNNING_VAR, c), constant(arg_of(layer, "eps")->list[0])));
     return divide(weight(prog, layer, WEIGHT, c), spread);
 }
 
 static Expr *running_shift(Prog *prog, const Layer *layer, Affine c)
 {
-    return sub(weight(prog, layer, BIAS, c), mul(weight(prog, layer, RUNNING_MEAN, c), part(prog, "slope", c)));
+    return sub(weight(prog, layer, BIAS, c),
+               mul(weight(prog, layer, RUNNING_MEAN, c), part(prog, "slope", c)));
 }
 
 static Expr *around_batch(Prog *prog, const Layer *layer, Access in)
@@ -310,7 +324,7 @@ static void lower_batchnorm(Prog *prog, const Layer *layer)
           prog->training ? around_batch(prog, layer, in) : around_running(prog, layer, in));
 }
 
-/* ---- Backward ------------------------------------------------------------------------------------------------------ */
+/* ---- Backward -------------------------------------------------------------------------------- */
 
 static Expr *adjoint(Prog *prog, const Layer *layer, Access in)
 {
@@ -348,26 +362,31 @@ static void gradient(Prog *prog, const Layer *layer)
     for (int i = WEIGHT; i <= BIAS; i++) {
         Statement *s = new_statement(prog);
         Affine c = index_of(s, "c", layer->in->shape.c);
-        add_to_adjoint(prog, s, access_at(weight_tensor(prog, layer->weight[i]), c), part(prog, i == BIAS ? "d_sum" : "d_weight", c));
+        add_to_adjoint(prog, s, access_at(weight_tensor(prog, layer->weight[i]), c),
+                       part(prog, i == BIAS ? "d_sum" : "d_weight", c));
     }
     new_part_once(prog, layer, "tilt", tilt);
     new_part_once(prog, layer, "shift", shift);
     Statement *s = new_statement(prog);
     Access in = each_element(prog, s, layer);
     Affine c = in.at[0];
-    add_to_adjoint(prog, s, in, add(add(mul(adjoint(prog, layer, in), part(prog, "slope", c)),
-                                        mul(centred(prog, in), part(prog, "tilt", c))), part(prog, "shift", c)));
+    add_to_adjoint(prog, s, in,
+                   add(add(mul(adjoint(prog, layer, in), part(prog, "slope", c)),
+                           mul(centred(prog, in), part(prog, "tilt", c))),
+                       part(prog, "shift", c)));
 }
 
 const Kind kind_batchnorm = {
     .name = "batchnorm",
     .role = ROLE_LAYER,
     .syntax = "batchnorm [eps=1e-5] [momentum=0.1]",
-    .help = "each channel to mean 0 and deviation 1 over the batch, then a weight and a bias each (BatchNorm1d, BatchNorm2d)",
+    .help = "each channel to mean 0 and deviation 1 over the batch, then a weight and a bias each "
+            "(BatchNorm1d, BatchNorm2d)",
     .params = params,
     .shape = shape,
     .lower = lower_batchnorm,
     .gradient = gradient,
-    .examples = "input 3x4x5; batchnorm|input 7; batchnorm|input 8x2x3; batchnorm eps=0.01 momentum=0.3|input 5x1x1; batchnorm|"
+    .examples = "input 3x4x5; batchnorm|input 7; batchnorm|input 8x2x3; batchnorm eps=0.01 "
+                "momentum=0.3|input 5x1x1; batchnorm|"
                 "input 1x3x3; batchnorm momentum=1",
 };

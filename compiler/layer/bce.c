@@ -3,8 +3,8 @@
  *     (1 - t) z + (1 + (p - 1) t) (max(-z, 0) + log(1 + exp(-|z|)))
  *     d_z = ((1 + (p - 1) t) sigmoid(z) - p t) / count
  *
- * with p the posweight, which without it is 1. After sigmoid it takes sigmoid's input and so is BCELoss without its
- * overflow. */
+ * with p the posweight, which without it is 1. After sigmoid it takes sigmoid's input and so is BCELoss
+ * without its overflow. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -17,8 +17,10 @@ static bool shape(Net *net, Layer *layer)
     const Arg *weight = arg_of(layer, "posweight");
     int64_t channels = layer->in->shape.c;
     if (weight->n != 1 && weight->n != channels) {
-        error_at(weight->loc, "the argument 'posweight' has %d numbers, but the input has %lld channel%s: "
-                 "give one number, or one for each", weight->n, (long long)channels, channels == 1 ? "" : "s");
+        error_at(weight->loc,
+                 "the argument 'posweight' has %d numbers, but the input has %lld channel%s: "
+                 "give one number, or one for each",
+                 weight->n, (long long)channels, channels == 1 ? "" : "s");
         return false;
     }
     net->targets = shape_count(layer->in->shape);
@@ -31,14 +33,17 @@ static Expr *posweight(Prog *prog, const Layer *layer, Affine channel)
     int64_t n = weight->n;
     if (n == 1)
         return constant(weight->list[0]);
-    Tensor *table = prog->backward ? find_part(prog, "posweight") : constant_tensor(prog, "posweight", 1, &n, weight->list);
+    Tensor *table = prog->backward ? find_part(prog, "posweight")
+                                   : constant_tensor(prog, "posweight", 1, &n, weight->list);
     return load(access_at(table, channel));
 }
 
 /* 1 + (p - 1) t */
 static Expr *weight_of(Expr *p, Expr *t)
 {
-    return expr_is(p, 1) ? p : add(constant(1), mul(p->op == OP_CONSTANT ? constant(p->value - 1) : sub(p, constant(1)), t));
+    return expr_is(p, 1)
+             ? p
+             : add(constant(1), mul(p->op == OP_CONSTANT ? constant(p->value - 1) : sub(p, constant(1)), t));
 }
 
 static void lower_bce(Prog *prog, const Layer *layer)
@@ -60,8 +65,9 @@ static void gradient(Prog *prog, const Layer *layer)
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
     Expr *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, in.at[0]);
-    add_to_adjoint(prog, s, in,
-                   mul(sub(mul(weight_of(p, t), unary(OP_SIGMOID, load(in))), mul(p, t)), share_of_mean(prog)));
+    add_to_adjoint(
+        prog, s, in,
+        mul(sub(mul(weight_of(p, t), unary(OP_SIGMOID, load(in))), mul(p, t)), share_of_mean(prog)));
 }
 
 const Kind kind_bce = {
@@ -74,6 +80,8 @@ const Kind kind_bce = {
     .lower = lower_bce,
     .gradient = gradient,
     .absorbs = "sigmoid",
-    .examples = "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce|"
-                "input 5; loss bce posweight=2|input 3x2x3; sigmoid; loss bce posweight=0.5,3,1|input 1; loss bce posweight=0",
+    .examples =
+        "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce|"
+        "input 5; loss bce posweight=2|input 3x2x3; sigmoid; loss bce posweight=0.5,3,1|input 1; loss bce "
+        "posweight=0",
 };

@@ -51,6 +51,7 @@ const Kind kind_concat = {
     .params = params,
     .shape = shape,
     .lower = lower_concat,
-    .examples = "input 2x3x4; x: tanh; conv 3 k1; concat x|input 5; x:; sigmoid; y: tanh; fc 3; concat y x|input 3; x: tanh; concat x x|"
+    .examples = "input 2x3x4; x: tanh; conv 3 k1; concat x|input 5; x:; sigmoid; y: tanh; fc 3; concat y "
+                "x|input 3; x: tanh; concat x x|"
                 "input 1x2x3; x: conv 8 k3 p1; y: conv 8 k1; from x; relu; concat y x; conv 2 k1",
 };

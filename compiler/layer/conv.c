@@ -1,9 +1,11 @@
 /* conv: Conv2d.
  *
- *     out[o, y, x] = bias[o] + sum over c, ky, kx of weight[o, c, ky, kx] in[c, y s + ky d - p, x s + kx d - p]
+ *     out[o, y, x] = bias[o] + sum over c, ky, kx of
+ *                    weight[o, c, ky, kx] in[c, y s + ky d - p, x s + kx d - p]
  *
- * with c over the channels of o's group. Zero padding is said by the accesses that fall outside; every other
- * padding is a tensor of its own, filled by moves of rectangles, so that its gradient needs nothing special. */
+ * with c over the channels of o's group. Zero padding is said by the accesses that fall outside; every
+ * other padding is a tensor of its own, filled by moves of rectangles, so that its gradient needs nothing
+ * special. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -14,7 +16,8 @@ static const Param params[] = {
     {"d", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "dilation"},
     {"g", PARAM_INT, false, "1", 1, MOST_ELEMENTS, NULL, "number of groups"},
     {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds a bias"},
-    {"pad", PARAM_CHOICE, false, "zeros", 0, 0, "zeros|reflect|replicate|circular", "what lies in the padding"},
+    {"pad", PARAM_CHOICE, false, "zeros", 0, 0, "zeros|reflect|replicate|circular",
+     "what lies in the padding"},
     {0},
 };
 
@@ -59,7 +62,8 @@ static bool shape(Net *net, Layer *layer)
            && (!arg_of(layer, "bias")->i[0] || add_weight(net, layer, "bias", shape_count(kernel), 1, dim));
 }
 
-/* A piece of one side of the padded input: where it begins there, how long it is, where its values come from. */
+/* A piece of one side of the padded input: where it begins there, how long it is, where its values come
+ * from. */
 typedef struct Piece {
     int64_t begin, length, from, step;
 } Piece;
@@ -106,8 +110,9 @@ static Tensor *pad_input(Prog *prog, Tensor *in, int mode, Window *w)
             Statement *s = new_statement(prog);
             Affine c = index_of(s, "c", dim[0]), y = index_of(s, "y", row->length),
                    x = index_of(s, "x", column->length);
-            store(prog, s, STORE_SET, access_at(out, c, along(y, row->begin, 1), along(x, column->begin, 1)),
-                  load(access_at(in, c, along(y, row->from, row->step), along(x, column->from, column->step))));
+            store(
+                prog, s, STORE_SET, access_at(out, c, along(y, row->begin, 1), along(x, column->begin, 1)),
+                load(access_at(in, c, along(y, row->from, row->step), along(x, column->from, column->step))));
         }
     return out;
 }
@@ -151,8 +156,10 @@ const Kind kind_conv = {
     .params = params,
     .shape = shape,
     .lower = lower_conv,
-    .examples = "input 3x5x4; conv 4 k3|input 2x7x5; conv 2->3 k3x2 s2x3 p1x2 d1x2|input 4x5x5; conv 6 k3 g2 p1 bias=false|"
-                "input 3x4x5; conv 3 k3 g3 s2 p1|input 1x5x5; conv 1->1 k2 s2 p1|input 2x4x5; conv 2 k3 p3x4 pad=reflect|"
+    .examples = "input 3x5x4; conv 4 k3|input 2x7x5; conv 2->3 k3x2 s2x3 p1x2 d1x2|input 4x5x5; conv 6 k3 g2 "
+                "p1 bias=false|"
+                "input 3x4x5; conv 3 k3 g3 s2 p1|input 1x5x5; conv 1->1 k2 s2 p1|input 2x4x5; conv 2 k3 p3x4 "
+                "pad=reflect|"
                 "input 2x2x3; conv 2 k3 p4 pad=replicate|input 2x3x4; conv 2 k2x3 p3x4 s2 pad=circular|"
                 "input 1x2x2; conv 2 k3 p5 s2|input 2x6x6; conv 2 k1 s3|input 1x1x1; conv 1 k1",
 };

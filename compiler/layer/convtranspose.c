@@ -19,7 +19,8 @@ static const Param params[] = {
 /* The size of the output along one axis; 0 after an error. */
 static int64_t output_size(const Layer *layer, int axis)
 {
-    const Arg *k = arg_of(layer, "k"), *s = arg_of(layer, "s"), *p = arg_of(layer, "p"), *o = arg_of(layer, "o");
+    const Arg *k = arg_of(layer, "k"), *s = arg_of(layer, "s"), *p = arg_of(layer, "p"),
+              *o = arg_of(layer, "o");
     const char *side = axis ? "width" : "height";
     int64_t in = axis ? layer->in->shape.w : layer->in->shape.h;
     if (o->i[axis] >= s->i[axis]) {
@@ -86,7 +87,8 @@ static void lower_convtranspose(Prog *prog, const Layer *layer)
     Affine ky = index_of(s, "ky", w.kernel[0]), kx = index_of(s, "kx", w.kernel[1]);
     Affine c = in_group(g, in->dim[0] / groups, index_of(s, "c", in->dim[0] / groups));
     Access tap = access_at(out, in_group(g, of_group, o), window_at(&w, 0, y, ky), window_at(&w, 1, x, kx));
-    store(prog, s, STORE_ADD, padded(tap), mul(load(access_at(weight, c, o, ky, kx)), load(access_at(in, c, y, x))));
+    store(prog, s, STORE_ADD, padded(tap),
+          mul(load(access_at(weight, c, o, ky, kx)), load(access_at(in, c, y, x))));
 }
 
 const Kind kind_convtranspose = {
@@ -97,8 +99,11 @@ const Kind kind_convtranspose = {
     .params = params,
     .shape = shape,
     .lower = lower_convtranspose,
-    .examples = "input 3x3x4; convtranspose 2 k3|input 2x3x2; convtranspose 2->3 k2 s2|input 2x3x4; convtranspose 3 k3x2 s2x3 p1 o1x2|"
-                "input 4x3x3; convtranspose 6 k3 s2 p1 o1 g2 bias=false|input 3x2x3; convtranspose 3 k2x3 s3 g3 bias=false|"
-                "input 2x1x5; convtranspose 1 k1x4 s1x2 p0x1|input 1x1x1; convtranspose 1 k1|input 2x2x2; convtranspose 2 k1 s3 o2|"
+    .examples = "input 3x3x4; convtranspose 2 k3|input 2x3x2; convtranspose 2->3 k2 s2|input 2x3x4; "
+                "convtranspose 3 k3x2 s2x3 p1 o1x2|"
+                "input 4x3x3; convtranspose 6 k3 s2 p1 o1 g2 bias=false|input 3x2x3; convtranspose 3 k2x3 s3 "
+                "g3 bias=false|"
+                "input 2x1x5; convtranspose 1 k1x4 s1x2 p0x1|input 1x1x1; convtranspose 1 k1|input 2x2x2; "
+                "convtranspose 2 k1 s3 o2|"
                 "input 1x4x3; convtranspose 2 k3 p2 bias=false|input 2x1x3; convtranspose 2 k1 p0x1",
 };

@@ -1,15 +1,18 @@
 /* crossentropy: CrossEntropyLoss from logits and class labels, the mean over samples (and positions).
  *
- *     nll = log(sum over c of exp(in[c] - max)) + (max - in[target])       d_in[c] = (softmax(in)[c] - (c == target)) / count
+ *     nll = log(sum over c of exp(in[c] - max)) + (max - in[target])
+ *     d_in[c] = (softmax(in)[c] - (c == target)) / count
  *
  * With weights and smoothing each class has a share of the target, which need not sum to 1,
  *
- *     q[c] = weight[c] ((1 - smooth) (c == target) + smooth / C)         nll = sum over c of q[c] (log(...) + (max - in[c]))
+ *     q[c] = weight[c] ((1 - smooth) (c == target) + smooth / C)
+ *     nll = sum over c of q[c] (log(...) + (max - in[c]))
  *
- * d_in[c] = (softmax(in)[c] sum of q - q[c]) / count, and count is the sum of the targets' weights, not their number.
+ * d_in[c] = (softmax(in)[c] sum of q - q[c]) / count, and count is the sum of the targets' weights, not
+ * their number.
  *
- * After softmax it takes softmax's input, where p - t is exact and nothing overflows. A label that names no
- * class makes the loss NaN. */
+ * After softmax it takes softmax's input, where p - t is exact and nothing overflows. A label that names
+ * no class makes the loss NaN. */
 #include <math.h>
 
 #include "layer/layer.h"
@@ -58,7 +61,8 @@ static Expr *weight(Prog *prog, const Layer *layer, Affine c)
     int64_t n = weights->n;
     if (!n)
         return constant(1);
-    Tensor *table = prog->backward ? find_part(prog, "weights") : constant_tensor(prog, "weights", 1, &n, weights->list);
+    Tensor *table =
+        prog->backward ? find_part(prog, "weights") : constant_tensor(prog, "weights", 1, &n, weights->list);
     return load(access_at(table, c));
 }
 
@@ -75,8 +79,10 @@ static Expr *share_of(Prog *prog, const Layer *layer, Access each, Expr *factor)
 /* The value, or NaN where the label names no class. */
 static Expr *check_label(Prog *prog, const Layer *layer, Access position, Expr *value)
 {
-    return if_le(constant(0), label(prog, position),
-                 if_le(label(prog, position), constant((double)(layer->in->shape.c - 1)), value, constant(NAN)), constant(NAN));
+    return if_le(
+        constant(0), label(prog, position),
+        if_le(label(prog, position), constant((double)(layer->in->shape.c - 1)), value, constant(NAN)),
+        constant(NAN));
 }
 
 static void lower_crossentropy(Prog *prog, const Layer *layer)
@@ -86,7 +92,8 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     Tensor *power = part_of(prog, "exp", in->rank, in->dim);
     Tensor *sum = part_of(prog, "sum", in->rank - 1, in->dim + 1);
     /* Of many positions the logarithm is a statement of its own, which labels don't keep out of vectors. */
-    Tensor *whole = is_plain(layer) && in->rank == 1 ? NULL : part_of(prog, "whole", in->rank - 1, in->dim + 1);
+    Tensor *whole =
+        is_plain(layer) && in->rank == 1 ? NULL : part_of(prog, "whole", in->rank - 1, in->dim + 1);
     Tensor *nll = part_of(prog, "nll", in->rank - 1, in->dim + 1);
 
     Statement *s = new_statement(prog);
@@ -95,7 +102,8 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
 
     s = new_statement(prog);
     each = element(s, in);
-    store(prog, s, STORE_SET, same_place(each, power), unary(OP_EXP, sub(load(each), load(without_channel(each, max)))));
+    store(prog, s, STORE_SET, same_place(each, power),
+          unary(OP_EXP, sub(load(each), load(without_channel(each, max)))));
 
     s = new_statement(prog);
     store(prog, s, STORE_SET, element(s, sum), constant(0));
@@ -112,12 +120,14 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     if (whole) {
         s = new_statement(prog);
         here = element(s, nll);
-        store(prog, s, STORE_SET, here, check_label(prog, layer, here, is_plain(layer) ? load(same_place(here, whole)) : constant(0)));
+        store(prog, s, STORE_SET, here,
+              check_label(prog, layer, here, is_plain(layer) ? load(same_place(here, whole)) : constant(0)));
     }
 
     s = new_statement(prog);
     each = element(s, in);
-    Expr *below = sub(load(without_channel(each, max)), load(each)); /* max + log loses the digits of a small log */
+    /* max + log loses the digits of a small log */
+    Expr *below = sub(load(without_channel(each, max)), load(each));
     store(prog, s, STORE_ADD, without_channel(each, nll),
           is_plain(layer) ? if_target(prog, each, below, constant(0))
                           : share_of(prog, layer, each, add(load(without_channel(each, whole)), below)));
@@ -153,7 +163,8 @@ static void gradient(Prog *prog, const Layer *layer)
     Expr *p = divide(load(same_place(each, power)), load(without_channel(each, sum)));
     if (total)
         p = mul(p, load(without_channel(each, total)));
-    Expr *q = is_plain(layer) ? if_target(prog, each, constant(1), constant(0)) : share_of(prog, layer, each, constant(1));
+    Expr *q = is_plain(layer) ? if_target(prog, each, constant(1), constant(0))
+                              : share_of(prog, layer, each, constant(1));
     add_to_adjoint(prog, s, each, mul(sub(p, q), share_of_mean(prog)));
 }
 
@@ -167,7 +178,9 @@ const Kind kind_crossentropy = {
     .lower = lower_crossentropy,
     .gradient = gradient,
     .absorbs = "softmax",
-    .examples = "input 5; loss crossentropy|input 5; softmax|input 3x2x4; loss crossentropy|input 3x2x4; softmax|input 1; softmax|"
+    .examples = "input 5; loss crossentropy|input 5; softmax|input 3x2x4; loss crossentropy|input 3x2x4; "
+                "softmax|input 1; softmax|"
                 "input 5; loss crossentropy smooth=0.1|input 3x2x3; loss crossentropy weights=1,0.5,3|"
-                "input 3; softmax; loss crossentropy smooth=0.3 weights=0.5,2,1|input 2x3x2; loss crossentropy smooth=1 weights=1,4",
+                "input 3; softmax; loss crossentropy smooth=0.3 weights=0.5,2,1|input 2x3x2; loss "
+                "crossentropy smooth=1 weights=1,4",
 };

@@ -17,8 +17,8 @@ static void lower_dropout(Prog *prog, const Layer *layer)
         Affine number = position_of(in);
         number.constant += prog->draws;
         prog->draws += in.tensor->count;
-        value = if_le(constant(p), random_value(number), mul(value, constant(p < 1 ? 1 / (1 - (double)p) : 0)),
-                      constant(0));
+        value = if_le(constant(p), random_value(number),
+                      mul(value, constant(p < 1 ? 1 / (1 - (double)p) : 0)), constant(0));
     }
     store(prog, s, STORE_SET, same_place(in, tensor_of(prog, layer->out)), value);
 }
@@ -31,5 +31,6 @@ const Kind kind_dropout = {
     .params = params,
     .shape = same_shape,
     .lower = lower_dropout,
-    .examples = "input 2x3x4; tanh; dropout|input 9; tanh; dropout 0.1|input 5; tanh; dropout 0|input 5; tanh; dropout 1",
+    .examples = "input 2x3x4; tanh; dropout|input 9; tanh; dropout 0.1|input 5; tanh; dropout 0|input 5; "
+                "tanh; dropout 1",
 };

@@ -1,7 +1,7 @@
 /* elu: x above 0, alpha (exp(x) - 1) below (ELU).
  *
- * Near 0 that difference would lose its digits, so it is written tanh(x/2) (exp(x) + 1). The gradient below 0 is
- * alpha exp(x) = out + alpha. */
+ * Near 0 that difference would lose its digits, so it is written tanh(x/2) (exp(x) + 1). The gradient
+ * below 0 is alpha exp(x) = out + alpha. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -27,7 +27,8 @@ static void gradient(Prog *prog, const Layer *layer)
     Access out = element(s, tensor_of(prog, layer->out)), in = same_place(out, tensor_of(prog, layer->in));
     Access sign = alpha >= 0 ? out : in; /* so that the input need not be kept */
     Expr *d_out = adjoint_at(prog, out);
-    add_to_adjoint(prog, s, in, if_le(load(sign), constant(0), mul(d_out, add(load(out), constant(alpha))), d_out));
+    add_to_adjoint(prog, s, in,
+                   if_le(load(sign), constant(0), mul(d_out, add(load(out), constant(alpha))), d_out));
 }
 
 const Kind kind_elu = {

@@ -24,8 +24,8 @@ static bool shape(Net *net, Layer *layer)
            && (!arg_of(layer, "bias")->i[0] || add_weight(net, layer, "bias", in, 1, dim));
 }
 
-/* What a layer reads when those before it only flatten: the C, H and W of the value stay apart, and the weights'
- * i with them, so that no flat copy is made. */
+/* What a layer reads when those before it only flatten: the C, H and W of the value stay apart, and the
+ * weights' i with them, so that no flat copy is made. */
 static const Value *unflattened(const Value *value)
 {
     while (value->producer && !strcmp(value->producer->kind->name, "flatten"))
@@ -48,7 +48,8 @@ static void lower_fc(Prog *prog, const Layer *layer)
 
     s = new_statement(prog);
     o = index_of(s, "o", out->dim[0]);
-    Access each = in->rank > 1 ? element(s, in) : access_at(in, index_of(s, "i", in->dim[0])), w = {.tensor = weight, .at = {o}};
+    Access each = in->rank > 1 ? element(s, in) : access_at(in, index_of(s, "i", in->dim[0])),
+           w = {.tensor = weight, .at = {o}};
     for (int d = 0; d < in->rank; d++)
         w.at[d + 1] = each.at[d];
     store(prog, s, STORE_ADD, access_at(out, o), mul(load(w), load(each)));

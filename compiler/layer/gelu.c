@@ -2,7 +2,8 @@
  *
  *     x (1 + erf(x / sqrt 2)) / 2
  *
- * or its approximation x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), here written x sigmoid(2 u). */
+ * or its approximation x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), here written x
+ * sigmoid(2 u). */
 #include <math.h>
 
 #include "layer/layer.h"
@@ -63,5 +64,6 @@ const Kind kind_gelu = {
     .shape = same_shape,
     .lower = lower_gelu,
     .gradient = gradient,
-    .examples = "input 2x3x4; gelu|input 9; gelu tanh=true|input 3x5x3; gelu tanh=true|input 5; gelu tanh=false",
+    .examples =
+        "input 2x3x4; gelu|input 9; gelu tanh=true|input 3x5x3; gelu tanh=true|input 5; gelu tanh=false",
 };

@@ -38,8 +38,9 @@ static void gradient(Prog *prog, const Layer *layer)
     Access in = element(s, tensor_of(prog, layer->in));
     Expr *difference = sub(load(in), load(same_place(in, prog->t)));
     Expr *most = constant(delta), *least = constant(-delta);
-    add_to_adjoint(prog, s, in,
-                   mul(if_le(difference, least, least, if_le(most, difference, most, difference)), share_of_mean(prog)));
+    add_to_adjoint(
+        prog, s, in,
+        mul(if_le(difference, least, least, if_le(most, difference, most, difference)), share_of_mean(prog)));
 }
 
 const Kind kind_huber = {

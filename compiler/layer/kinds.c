@@ -1,12 +1,13 @@
-/* kinds.c: the table of kinds. The parser's user, the documentation, "did you mean" and the tests of gradients
- * and of generated C all walk it; a new kind is its file in layer/ and its line here. */
+/* kinds.c: the table of kinds. The parser's user, the documentation, "did you mean" and the tests of
+ * gradients and of generated C all walk it; a new kind is its file in layer/ and its line here. */
 #include <string.h>
 
 #include "layer/layer.h"
 
 #define KINDS(row) \
     row(input) row(batch) \
-    row(conv) row(convtranspose) row(fc) row(maxpool) row(avgpool) row(adaptiveavgpool) row(globalavgpool) row(upsample) \
+    row(conv) row(convtranspose) row(fc) row(maxpool) row(avgpool) row(adaptiveavgpool) row(globalavgpool) \
+    row(upsample) \
     row(relu) row(relu6) row(leakyrelu) row(elu) row(gelu) row(silu) row(softplus) \
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
     row(batchnorm) row(layernorm) row(groupnorm) \

@@ -34,5 +34,6 @@ const Kind kind_mse = {
     .shape = shape,
     .lower = lower_mse,
     .gradient = gradient,
-    .examples = "input 5; tanh|input 3x2x4; tanh; loss mse|input 4; softmax; loss mse|input 4; sigmoid; loss mse",
+    .examples =
+        "input 5; tanh|input 3x2x4; tanh; loss mse|input 4; softmax; loss mse|input 4; sigmoid; loss mse",
 };

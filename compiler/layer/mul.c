@@ -1,5 +1,5 @@
-/* mul: the product with a named tensor. One of the two may be C or Cx1x1 against CxHxW: then each channel has one
- * factor (a gate, as squeeze-and-excite has them). */
+/* mul: the product with a named tensor. One of the two may be C or Cx1x1 against CxHxW: then each channel
+ * has one factor (a gate, as squeeze-and-excite has them). */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -45,7 +45,8 @@ static void lower_mul(Prog *prog, const Layer *layer)
     Statement *s = new_statement(prog);
     Access out = element(s, tensor_of(prog, layer->out));
     store(prog, s, STORE_SET, out,
-          mul(load(factor(out, tensor_of(prog, layer->in))), load(factor(out, tensor_of(prog, layer->more[0])))));
+          mul(load(factor(out, tensor_of(prog, layer->in))),
+              load(factor(out, tensor_of(prog, layer->more[0])))));
 }
 
 const Kind kind_mul = {
@@ -56,8 +57,10 @@ const Kind kind_mul = {
     .params = params,
     .shape = shape,
     .lower = lower_mul,
-    .examples = "input 2x3x4; x: tanh; conv 2 k1; mul x|input 5; x: tanh; fc 5; sigmoid; mul x|input 3; x: tanh; mul x|"
-                "input 3x4x2; x: conv 3 k1; globalavgpool; fc 3; sigmoid; mul x; relu|input 8x2x2; x: conv 8 k1; avgpool 2; tanh; g:; "
+    .examples = "input 2x3x4; x: tanh; conv 2 k1; mul x|input 5; x: tanh; fc 5; sigmoid; mul x|input 3; x: "
+                "tanh; mul x|"
+                "input 3x4x2; x: conv 3 k1; globalavgpool; fc 3; sigmoid; mul x; relu|input 8x2x2; x: conv 8 "
+                "k1; avgpool 2; tanh; g:; "
                 "from x; tanh; mul g|input 4; g: tanh; fc 4; mul g|input 2x1x1; x: tanh; flatten; mul x|"
                 "input 2x1x1; y: tanh; flatten; x:; from y; mul x",
 };

@@ -30,7 +30,8 @@ static bool shape(Net *net, Layer *layer)
 static Expr *number(Prog *prog, const Arg *arg, const char *name, Affine channel)
 {
     int64_t n = arg->n;
-    return n == 1 ? constant(arg->list[0]) : load(access_at(constant_tensor(prog, name, 1, &n, arg->list), channel));
+    return n == 1 ? constant(arg->list[0])
+                  : load(access_at(constant_tensor(prog, name, 1, &n, arg->list), channel));
 }
 
 static void lower_normalize(Prog *prog, const Layer *layer)
@@ -50,6 +51,7 @@ const Kind kind_normalize = {
     .params = params,
     .shape = shape,
     .lower = lower_normalize,
-    .examples = "input 3x2x4; normalize mean=0.49,0.48,0.45 std=0.2,0.25,0.3|input 4; normalize mean=0.1307 std=0.3081|"
+    .examples = "input 3x2x4; normalize mean=0.49,0.48,0.45 std=0.2,0.25,0.3|input 4; normalize mean=0.1307 "
+                "std=0.3081|"
                 "input 2x2x2; normalize mean=0 std=2,4|input 3; normalize mean=1,2,3 std=1",
 };

@@ -2,9 +2,10 @@
  *
  *     n = (in - mean) scale        scale = 1 / sqrt(variance + eps)        out = n weight + bias
  *
- * The variance divides by the number of elements. layernorm has one group, and a weight for each element; groupnorm
- * has one for each channel (LayerNorm over the whole sample, GroupNorm). Sums run over the positions of each
- * channel first, which can be done in vectors and loses fewer digits. With d = d_out weight
+ * The variance divides by the number of elements. layernorm has one group, and a weight for each element;
+ * groupnorm has one for each channel (LayerNorm over the whole sample, GroupNorm). Sums run over the
+ * positions of each channel first, which can be done in vectors and loses fewer digits. With d = d_out
+ * weight
  *
  *     d_in = scale (d - mean of d - n (mean of d n)) */
 #include "layer/layer.h"
@@ -90,7 +91,8 @@ static Expr *normal(Prog *prog, const Place *place)
 
 static Expr *weighted_adjoint(Prog *prog, const Layer *layer, const Place *place)
 {
-    return mul(adjoint_at(prog, same_place(place->in, tensor_of(prog, layer->out))), load(weight_at(prog, layer, 0, place)));
+    return mul(adjoint_at(prog, same_place(place->in, tensor_of(prog, layer->out))),
+               load(weight_at(prog, layer, 0, place)));
 }
 
 /* What is averaged over a group. */
@@ -146,13 +148,15 @@ static void lower_norm(Prog *prog, const Layer *layer)
     Tensor *scale = part_of(prog, "scale", 1, &groups);
     Statement *s = new_statement(prog);
     Access here = access_at(scale, index_of(s, "g", groups));
-    Expr *variance = add(load(same_place(here, find_part(prog, "variance"))), constant(arg_of(layer, "eps")->list[0]));
+    Expr *variance =
+        add(load(same_place(here, find_part(prog, "variance"))), constant(arg_of(layer, "eps")->list[0]));
     store(prog, s, STORE_SET, here, divide(constant(1), unary(OP_SQRT, variance)));
 
     s = new_statement(prog);
     Place place = each_place(prog, s, layer);
     store(prog, s, STORE_SET, same_place(place.in, tensor_of(prog, layer->out)),
-          add(mul(normal(prog, &place), load(weight_at(prog, layer, 0, &place))), load(weight_at(prog, layer, 1, &place))));
+          add(mul(normal(prog, &place), load(weight_at(prog, layer, 0, &place))),
+              load(weight_at(prog, layer, 1, &place))));
 }
 
 static void gradient(Prog *prog, const Layer *layer)
@@ -161,7 +165,8 @@ static void gradient(Prog *prog, const Layer *layer)
         Statement *s = new_statement(prog);
         Place place = each_place(prog, s, layer);
         Expr *d_out = adjoint_at(prog, same_place(place.in, tensor_of(prog, layer->out)));
-        add_to_adjoint(prog, s, weight_at(prog, layer, i, &place), i ? d_out : mul(d_out, normal(prog, &place)));
+        add_to_adjoint(prog, s, weight_at(prog, layer, i, &place),
+                       i ? d_out : mul(d_out, normal(prog, &place)));
     }
     average(prog, layer, "d_mean", weighted_adjoint);
     average(prog, layer, "d_normal", adjoint_by_normal);
@@ -188,10 +193,12 @@ const Kind kind_groupnorm = {
     .name = "groupnorm",
     .role = ROLE_LAYER,
     .syntax = "groupnorm G [eps=1e-5]",
-    .help = "G groups of channels, each to mean 0 and deviation 1, then a weight and a bias for each channel (GroupNorm)",
+    .help = "G groups of channels, each to mean 0 and deviation 1, then a weight and a bias for each channel "
+            "(GroupNorm)",
     .params = groupnorm_params,
     .shape = groupnorm_shape,
     .lower = lower_norm,
     .gradient = gradient,
-    .examples = "input 4x3x5; groupnorm 2|input 3x4x3; groupnorm 3 eps=1e-3|input 6x2x2; groupnorm 1|input 9; groupnorm 3|input 8x1x1; groupnorm 2",
+    .examples = "input 4x3x5; groupnorm 2|input 3x4x3; groupnorm 3 eps=1e-3|input 6x2x2; groupnorm 1|input "
+                "9; groupnorm 3|input 8x1x1; groupnorm 2",
 };

@@ -1,4 +1,5 @@
-/* relu6: the greater of x and 0, but at most 6. Its gradient asks the output, so that the input need not be kept. */
+/* relu6: the greater of x and 0, but at most 6. Its gradient asks the output, so that the input need not
+ * be kept. */
 #include "layer/layer.h"
 
 static const Param params[] = {{0}};

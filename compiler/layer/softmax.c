@@ -20,7 +20,8 @@ static void lower_softmax(Prog *prog, const Layer *layer)
 
     s = new_statement(prog);
     each = element(s, in);
-    store(prog, s, STORE_SET, same_place(each, power), unary(OP_EXP, sub(load(each), load(without_channel(each, max)))));
+    store(prog, s, STORE_SET, same_place(each, power),
+          unary(OP_EXP, sub(load(each), load(without_channel(each, max)))));
 
     s = new_statement(prog);
     store(prog, s, STORE_SET, element(s, sum), constant(0));
@@ -61,5 +62,6 @@ const Kind kind_softmax = {
     .shape = same_shape,
     .lower = lower_softmax,
     .gradient = gradient,
-    .examples = "input 5; softmax; loss mse|input 3x2x4; softmax; loss mse|input 1; softmax; fc 2|input 1x2x2; softmax; loss mse",
+    .examples = "input 5; softmax; loss mse|input 3x2x4; softmax; loss mse|input 1; softmax; fc 2|input "
+                "1x2x2; softmax; loss mse",
 };

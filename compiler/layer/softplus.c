@@ -1,4 +1,5 @@
-/* softplus: log(1 + exp(x)), which above 20 is x to the last digit of a float (Softplus). Its derivative is sigmoid(x). */
+/* softplus: log(1 + exp(x)), which above 20 is x to the last digit of a float (Softplus). Its derivative
+ * is sigmoid(x). */
 #include "layer/layer.h"
 
 static const Param params[] = {{0}};
@@ -18,8 +19,9 @@ static void gradient(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
-    add_to_adjoint(prog, s, in,
-                   mul(adjoint_at(prog, same_place(in, tensor_of(prog, layer->out))), unary(OP_SIGMOID, load(in))));
+    add_to_adjoint(
+        prog, s, in,
+        mul(adjoint_at(prog, same_place(in, tensor_of(prog, layer->out))), unary(OP_SIGMOID, load(in))));
 }
 
 const Kind kind_softplus = {

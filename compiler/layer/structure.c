@@ -1,4 +1,5 @@
-/* repeat, block: how statements are put together; expand.c writes them out, so that no layer comes from them. */
+/* repeat, block: how statements are put together; expand.c writes them out, so that no layer comes from
+ * them. */
 #include "layer/layer.h"
 
 static const Param params[] = {{0}};

@@ -1,9 +1,9 @@
 /* upsample: Upsample by a whole factor, align_corners=False.
  *
- * nearest: every pixel N times. bilinear: each row and then each column on its own; of the N outputs between the
- * centres of in[y] and in[y + 1], with half = N / 2 rounded down,
+ * nearest: every pixel N times. bilinear: each row and then each column on its own; of the N outputs
+ * between the centres of in[y] and in[y + 1], with half = N / 2 rounded down,
  *
- *     out[N y + half + i] = (1 - share[i]) in[y] + share[i] in[y + 1]        share[i] = (half + i + 1/2) / N - 1/2
+ *     out[N y + half + i] = (1 - share[i]) in[y] + share[i] in[y + 1]   share[i] = (half + i + 1/2) / N - 1/2
  *
  * and those before the first and behind the last centre are as the pixel at the edge. */
 #include "layer/layer.h"
@@ -54,12 +54,14 @@ static Access at_line(Statement *s, Tensor *out, int axis, Affine line)
 }
 
 /* `count` lines of out from `begin` on are as line `from` of in. */
-static void repeat_line(Prog *prog, Tensor *in, int64_t from, Tensor *out, int64_t begin, int64_t count, int axis)
+static void repeat_line(Prog *prog, Tensor *in, int64_t from, Tensor *out, int64_t begin, int64_t count,
+                        int axis)
 {
     if (!count)
         return;
     Statement *s = new_statement(prog);
-    Access to = at_line(s, out, axis, affine_add(affine(begin), index_of(s, "i", count))), source = same_place(to, in);
+    Access to = at_line(s, out, axis, affine_add(affine(begin), index_of(s, "i", count))),
+           source = same_place(to, in);
     source.at[axis] = affine(from);
     store(prog, s, STORE_SET, to, load(source));
 }
@@ -75,7 +77,8 @@ static void stretch(Prog *prog, Tensor *in, Tensor *out, int axis)
         Tensor *table = constant_tensor(prog, axis == 1 ? "share_y" : "share_x", 1, &factor, share);
         Statement *s = new_statement(prog);
         Affine line = index_of(s, axis == 1 ? "y" : "x", lines - 1), i = index_of(s, "i", factor);
-        Access to = at_line(s, out, axis, affine_add(affine_add(affine_scale(line, factor), i), affine(half)));
+        Access to =
+            at_line(s, out, axis, affine_add(affine_add(affine_scale(line, factor), i), affine(half)));
         Access here = same_place(to, in), next = here;
         here.at[axis] = line;
         next.at[axis] = affine_add(line, affine(1));
@@ -111,5 +114,6 @@ const Kind kind_upsample = {
     .lower = lower_upsample,
     .examples = "input 2x3x4; upsample 2|input 1x2x3; upsample 3x2|input 2x3x3; upsample 2 mode=bilinear|"
                 "input 1x3x2; upsample 3 mode=bilinear|input 2x1x4; upsample 4x1 mode=bilinear|"
-                "input 1x2x5; upsample 1x5 mode=bilinear|input 3x1x1; upsample 2 mode=bilinear|input 2x3x2; upsample 1 mode=bilinear",
+                "input 1x2x5; upsample 1x5 mode=bilinear|input 3x1x1; upsample 2 mode=bilinear|input 2x3x2; "
+                "upsample 1 mode=bilinear",
 };

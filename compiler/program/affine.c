@@ -1,13 +1,13 @@
 /* affine.c: affine forms of indices, and accesses to tensors by them.
  *
- * An access is one affine form for each dimension of its tensor. What is asked of them is asked here: their range over a
- * box, their sum, whether two are the same, and where in memory they lead. */
+ * An access is one affine form for each dimension of its tensor. What is asked of them is asked here:
+ * their range over a box, their sum, whether two are the same, and where in memory they lead. */
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include "program/program.h"
 
-/* ---- Affine forms and accesses ------------------------------------------------------------------ */
+/* ---- Affine forms and accesses --------------------------------------------------------------- */
 
 Affine affine(int64_t value)
 {

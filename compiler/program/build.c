@@ -1,13 +1,13 @@
 /* build.c: tensors and statements, for those who write a Prog.
  *
- * A statement is made by new_statement, gets its indices by index_of, and is completed by store (which appends it) or
- * complete (which does not). */
+ * A statement is made by new_statement, gets its indices by index_of, and is completed by store (which
+ * appends it) or complete (which does not). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "program/program.h"
 
-/* ---- Tensors ---------------------------------------------------------------------------------------- */
+/* ---- Tensors --------------------------------------------------------------------------------- */
 
 /* Two names that would be one name in C may not stand in one Prog. */
 static bool same_in_c(const char *a, const char *b)
@@ -26,7 +26,8 @@ static unsigned hash_in_c(const char *name)
     return hash % NAME_BUCKETS;
 }
 
-Tensor *new_tensor(Prog *prog, TensorRole role, const char *name, bool per_sample, int rank, const int64_t *dim)
+Tensor *new_tensor(Prog *prog, TensorRole role, const char *name, bool per_sample, int rank,
+                   const int64_t *dim)
 {
     Tensor **bucket = &prog->names[hash_in_c(name)];
     for (Tensor *other = *bucket; other; other = other->same_hash)
@@ -121,12 +122,13 @@ Tensor *find_part(Prog *prog, const char *part)
 
 Tensor *constant_tensor(Prog *prog, const char *part, int rank, const int64_t *dim, const double *data)
 {
-    Tensor *tensor = new_tensor(prog, TENSOR_CONSTANT, format("%s.%s", prog->layer->name, part), false, rank, dim);
+    Tensor *tensor =
+        new_tensor(prog, TENSOR_CONSTANT, format("%s.%s", prog->layer->name, part), false, rank, dim);
     tensor->data = data;
     return tensor;
 }
 
-/* ---- Statements ---------------------------------------------------------------------------------------- */
+/* ---- Statements ------------------------------------------------------------------------------ */
 
 Statement *new_statement(Prog *prog)
 {
@@ -227,7 +229,8 @@ void add_to_loss(Prog *prog, Statement *s, Expr *term)
     Tensor *total = part_of(prog, "total", 0, NULL);
     store(prog, new_statement(prog), STORE_SET, access_at(total), constant(0));
     store(prog, s, STORE_ADD, access_at(total), term);
-    store(prog, new_statement(prog), STORE_ADD, access_at(prog->loss), mul(load(access_at(total)), share_of_mean(prog)));
+    store(prog, new_statement(prog), STORE_ADD, access_at(prog->loss),
+          mul(load(access_at(total)), share_of_mean(prog)));
 }
 
 Statement **insert_statement(Statement **link, Statement *s)

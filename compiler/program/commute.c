@@ -1,20 +1,22 @@
 /* commute.c: a function that never falls, behind a maximum instead of before it.
  *
- * The greatest of relu(x) is relu of the greatest x. So where nobody but a maximum reads what such a layer gives, the maximum
- * is taken first, and the layer does its work on what is left, a quarter of it behind windows of 2x2:
+ * The greatest of relu(x) is relu of the greatest x. So where nobody but a maximum reads what such a layer
+ * gives, the maximum is taken first, and the layer does its work on what is left, a quarter of it behind
+ * windows of 2x2:
  *
  *     before:   relu1.out[c, y, x] = relu(conv1.out[c, y, x])                              for c<8 y<28 x<28
- *               maxpool1.out[c, y, x] max= relu1.out[c, 2y + ky, 2x + kx]                  for c<8 y<14 x<14 ky<2 kx<2
+ *               maxpool1.out[c, y, x] max= relu1.out[c, 2y + ky, 2x + kx]         for c<8 y<14 x<14 ky<2 kx<2
  *
- *     after:    maxpool1.out[c, y, x] max= conv1.out[c, 2y + ky, 2x + kx]                  for c<8 y<14 x<14 ky<2 kx<2
+ *     after:    maxpool1.out[c, y, x] max= conv1.out[c, 2y + ky, 2x + kx]         for c<8 y<14 x<14 ky<2 kx<2
  *               relu1.out[c, y, x] = relu(maxpool1.out[c, y, x])                           for c<8 y<14 x<14
  *
- * More is won in training: the backward pass asks neither what the convolution gave nor what relu made of it, so the windows
- * run on the convolution's outputs in registers (window.c), and these are never stored. Values and gradients are the same
- * ones: where relu makes two equal, so that the first of them would be taken and not the greater one, its slope is 0.
+ * More is won in training: the backward pass asks neither what the convolution gave nor what relu made of
+ * it, so the windows run on the convolution's outputs in registers (window.c), and these are never stored.
+ * Values and gradients are the same ones: where relu makes two equal, so that the first of them would be
+ * taken and not the greater one, its slope is 0.
  *
- * The net stays as it was written: a statement belongs to the layer that says it, and work_of gives for a layer the copy whose
- * in and out are what it works on. */
+ * The net stays as it was written: a statement belongs to the layer that says it, and work_of gives for a
+ * layer the copy whose in and out are what it works on. */
 #include <string.h>
 
 #include "program/program.h"
@@ -33,7 +35,8 @@ static const Layer *only_reader(const Net *net, const Value *value)
     return readers == 1 ? found : NULL;
 }
 
-/* A window that lies in the padding with all its taps gives -inf, and relu would make 0 of that: dilated ones may. */
+/* A window that lies in the padding with all its taps gives -inf, and relu would make 0 of that: dilated
+ * ones may. */
 static bool has_empty_windows(const Layer *maximum)
 {
     Window w = window_of(maximum);
@@ -43,7 +46,8 @@ static bool has_empty_windows(const Layer *maximum)
 static const Layer *maximum_behind(const Net *net, const Layer *layer)
 {
     const Layer *reader = layer->kind->rises ? only_reader(net, layer->out) : NULL;
-    return reader && reader->kind->greatest && reader->in == layer->out && !has_empty_windows(reader) ? reader : NULL;
+    return reader && reader->kind->greatest && reader->in == layer->out && !has_empty_windows(reader) ? reader
+                                                                                                      : NULL;
 }
 
 bool follows_maximum(const Net *net, const Layer *layer)

@@ -1,7 +1,7 @@
 /* differentiate.c: reverse mode over loop statements.
  *
- * In: a training Prog that ends in the loss. Out: the same Prog with the adjoint statements behind it, so that
- * each weight has its gradient. The statements are taken last to first; one of them,
+ * In: a training Prog that ends in the loss. Out: the same Prog with the adjoint statements behind it, so
+ * that each weight has its gradient. The statements are taken last to first; one of them,
  *
  *     out[F] (=, +=) f(u[G], v[H], ...)     gives     d_u[G] += d_out[F] * df/du,  d_v[H] += d_out[F] * df/dv
  *
@@ -9,13 +9,12 @@
  * Points of the box that fall outside a tensor are left out of the adjoint just as they were forward.
  *     out[F] max= u[G]     gives     d_u[G] += (position[F] == number of this point) ? d_out[F] : 0
  *
- * A first contribution that covers its whole adjoint sets it; before any other first one it is set to zero.
- * Gradients of weights need neither: they are zero when net_backward begins. Only tensors that depend on a
- * weight are followed, and what nobody reads in the end is removed.
- */
+ * A first contribution that covers its whole adjoint sets it; before any other first one it is set to
+ * zero. Gradients of weights need neither: they are zero when net_backward begins. Only tensors that
+ * depend on a weight are followed, and what nobody reads in the end is removed. / */
 #include "program/program.h"
 
-/* ---- Which tensors depend on a weight ------------------------------------------------------------- */
+/* ---- Which tensors depend on a weight -------------------------------------------------------- */
 
 static void note_active(const Access *access, void *active)
 {
@@ -28,7 +27,7 @@ static void mark_active(Prog *prog)
         visit_loads(s->rhs, note_active, &s->out.tensor->active);
 }
 
-/* ---- Adjoints ---------------------------------------------------------------------------------------- */
+/* ---- Adjoints -------------------------------------------------------------------------------- */
 
 static Tensor *make_adjoint(Prog *prog, Tensor *of)
 {
@@ -72,7 +71,8 @@ static bool always_inside(const Statement *s, const Expr *rhs)
     return bounds.inside;
 }
 
-/* One contribution to the adjoint of the element `of`; s holds the indices. Dropped where no weight depends. */
+/* One contribution to the adjoint of the element `of`; s holds the indices. Dropped where no weight
+ * depends. */
 void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
 {
     Tensor *tensor = of.tensor;
@@ -94,10 +94,10 @@ void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
     store(prog, s, how, same_place(of, tensor->adjoint), rhs);
 }
 
-/* ---- The derivative of an expression ------------------------------------------------------------------- */
+/* ---- The derivative of an expression --------------------------------------------------------- */
 
-/* One rule for each operation: the derivative of e, whose operands e->arg have the derivatives d and whose value can also
- * be had as `value`. */
+/* One rule for each operation: the derivative of e, whose operands e->arg have the derivatives d and whose
+ * value can also be had as `value`. */
 #define RULE(op) static Expr *d_##op(const Expr *e, Expr *const d[4], Expr *value)
 #define ZERO(op) RULE(op) { (void)e, (void)d, (void)value; return constant(0); }
 
@@ -160,7 +160,7 @@ static Expr *derivative(const Expr *e, const Access *u, const Statement *s)
     }
 }
 
-/* ---- Statements ------------------------------------------------------------------------------------------ */
+/* ---- Statements ------------------------------------------------------------------------------ */
 
 typedef struct Loads {
     const Access *access[16];
@@ -208,8 +208,9 @@ static void adjoint_statements(Prog *prog, Statement *forward)
         Expr *d_out = adjoint_at(prog, forward->out);
         if (forward->store == STORE_MAX) {
             if (!forward->position)
-                forward->position = new_tensor(prog, TENSOR_VALUE, format("%s.position", forward->layer->name), true,
-                                               forward->out.tensor->rank, forward->out.tensor->dim);
+                forward->position =
+                    new_tensor(prog, TENSOR_VALUE, format("%s.position", forward->layer->name), true,
+                               forward->out.tensor->rank, forward->out.tensor->dim);
             d_out = if_eq(load(same_place(forward->out, forward->position)), index_value(competitor(forward)),
                           d_out, constant(0));
         }
@@ -246,4 +247,4 @@ void differentiate(Prog *prog)
     remove_unused(prog);
 }
 
-/* ---- Removing what nobody reads ----------------------------------------------------------------------------- */
+/* ---- Removing what nobody reads -------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* expr.c: expressions, the right-hand sides of statements.
  *
- * They are built by constructors that simplify the trivial cases (x + 0, x * 1), and never change afterwards. */
+ * They are built by constructors that simplify the trivial cases (x + 0, x * 1), and never change
+ * afterwards. */
 #include <math.h>
 
 #include "program/program.h"
@@ -11,7 +12,7 @@ const OpInfo op_info[NOPS] = {
 #undef INFO
 };
 
-/* ---- Expressions ---------------------------------------------------------------------------------- */
+/* ---- Expressions ----------------------------------------------------------------------------- */
 
 static Expr *new_expr(Op op)
 {
@@ -65,7 +66,8 @@ Expr *at_hand_value(void)
 
 Expr *share_of_mean(const Prog *prog)
 {
-    return prog->net->class_weights ? mean_value() : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
+    return prog->net->class_weights ? mean_value()
+                                    : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
 }
 
 bool expr_is(const Expr *e, double value)

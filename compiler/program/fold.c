@@ -1,36 +1,37 @@
 /* fold.c: what scales and shifts a sum goes into the sum.
  *
- * In: the statements of inference. A value that is nothing but a sum over weights, and that nobody reads but one statement
- * which scales and shifts it channel by channel, is never made; the scale goes into the weights and the shift into what the
- * sum begins with, both of them once a call:
+ * In: the statements of inference. A value that is nothing but a sum over weights, and that nobody reads
+ * but one statement which scales and shifts it channel by channel, is never made; the scale goes into the
+ * weights and the shift into what the sum begins with, both of them once a call:
  *
- *     before:   y[o, p]      = bias[o]                      after:    folded[o, c] = w[o, c] * a[o]                  once
- *               y[o, p]     += w[o, c] * in[p, c]                     start[o]     = bias[o] * a[o] + b[o]           once
+ *     before:   y[o, p]      = bias[o]              after:    folded[o, c] = w[o, c] * a[o]              once
+ *               y[o, p]     += w[o, c] * in[p, c]          start[o]     = bias[o] * a[o] + b[o]          once
  *               z[o, p]      = y[o, p] * a[o] + b[o]                  z[o, p]      = start[o]
  *                                                                     z[o, p]     += folded[o, c] * in[p, c]
  *
- * This is how batchnorm in inference disappears into the convolution (Conv2d, ConvTranspose2d) or the fully connected layer
- * before it; but neither is asked for by name. The sum may scatter, have groups, or be several sums; the scale may be any
- * expression that is linear in y, and what has been folded is folded again where another scale follows. Where the sum begins
- * with 0, b is what it begins with.
+ * This is how batchnorm in inference disappears into the convolution (Conv2d, ConvTranspose2d) or the
+ * fully connected layer before it; but neither is asked for by name. The sum may scatter, have groups, or
+ * be several sums; the scale may be any expression that is linear in y, and what has been folded is folded
+ * again where another scale follows. Where the sum begins with 0, b is what it begins with.
  *
- * Since all that comes behind sees an ordinary sum over a tensor that lies as weights do, this holds in every mode and for
- * every target.
+ * Since all that comes behind sees an ordinary sum over a tensor that lies as weights do, this holds in
+ * every mode and for every target.
  *
- * What is worked out once, element by element, of weights that nobody reads any more then takes their place, so that a folded
- * network needs no more memory than one that isn't:
+ * What is worked out once, element by element, of weights that nobody reads any more then takes their
+ * place, so that a folded network needs no more memory than one that isn't:
  *
  *     before:   folded[o, c] = w[o, c] * a[o]               after:    w[o, c] = w[o, c] * a[o]
  *               z[o, p]     += folded[o, c] * in[p, c]                z[o, p] += w[o, c] * in[p, c]
  *
- * So do the factors of a batchnorm that isn't folded. net_prepare executes what is done once, when the weights have been
- * loaded; that may be done to them only once (emit.c).
+ * So do the factors of a batchnorm that isn't folded. net_prepare executes what is done once, when the
+ * weights have been loaded; that may be done to them only once (emit.c).
  *
- * Not folded is what has other readers, what reads more than one value of a sample (add, mul), what isn't linear (an activation
- * between), and a scale that is another one at each position. In training the scale depends on the sum itself. */
+ * Not folded is what has other readers, what reads more than one value of a sample (add, mul), what isn't
+ * linear (an activation between), and a scale that is another one at each position. In training the scale
+ * depends on the sum itself. */
 #include "program/program.h"
 
-/* ---- a y + b ----------------------------------------------------------------------------------------------- */
+/* ---- a y + b --------------------------------------------------------------------------------- */
 
 typedef struct Line {
     Expr *a, *b;
@@ -73,7 +74,8 @@ static bool as_line(Expr *e, const Tensor *y, Line *line)
     else if (e->op == OP_SUB)
         *line = (Line){sub(u.a, v.a), sub(u.b, v.b)};
     else if (expr_is(v.a, 0))
-        *line = e->op == OP_MUL ? (Line){mul(u.a, v.b), mul(u.b, v.b)} : (Line){divide(u.a, v.b), divide(u.b, v.b)};
+        *line = e->op == OP_MUL ? (Line){mul(u.a, v.b), mul(u.b, v.b)}
+                                : (Line){divide(u.a, v.b), divide(u.b, v.b)};
     else if (e->op == OP_MUL && expr_is(u.a, 0))
         *line = (Line){mul(u.b, v.a), mul(u.b, v.b)};
     else
@@ -81,7 +83,7 @@ static bool as_line(Expr *e, const Tensor *y, Line *line)
     return true;
 }
 
-/* ---- What may be folded ---------------------------------------------------------------------------------------- */
+/* ---- What may be folded ---------------------------------------------------------------------- */
 
 typedef struct Fold {
     Prog *prog;
@@ -157,7 +159,8 @@ static bool is_scaling(Fold *f, Statement *s)
     f->scaling = s;
     f->y = search.found;
     const Tensor *y = f->y.tensor;
-    if (!search.single || y->role != TENSOR_VALUE || y->rank != s->out.tensor->rank || !as_line(s->rhs, y, &f->line))
+    if (!search.single || y->role != TENSOR_VALUE || y->rank != s->out.tensor->rank
+        || !as_line(s->rhs, y, &f->line))
         return false;
     for (int d = 0; d < y->rank; d++)
         if (y->dim[d] != s->out.tensor->dim[d] || !affine_equal(&f->y.at[d], &s->out.at[d]))
@@ -221,7 +224,8 @@ static bool finds_sums(Fold *f)
     bool read = false;
     f->first = NULL;
     for (Statement *s = f->prog->statements; s; s = s->next) {
-        if (s != f->scaling && (times_read(s->rhs, y) || s->out.tensor == z || s->position == z || s->position == y))
+        if (s != f->scaling
+            && (times_read(s->rhs, y) || s->out.tensor == z || s->position == z || s->position == y))
             return false;
         read |= s == f->scaling;
         if (s->out.tensor != y)
@@ -236,7 +240,7 @@ static bool finds_sums(Fold *f)
     return sums > 0;
 }
 
-/* ---- The rewrite ------------------------------------------------------------------------------------------------- */
+/* ---- The rewrite ----------------------------------------------------------------------------- */
 
 /* a or b for a statement that is at another place of y. */
 static Expr *at_channel(const Fold *f, const Expr *e, Affine channel)
@@ -247,8 +251,8 @@ static Expr *at_channel(const Fold *f, const Expr *e, Affine channel)
     return substitute_expr(e, map);
 }
 
-/* Statements that no sample touches run before those that each does; so they may stand before them. The link to f->first
- * behind those which stood between it and the scaling. */
+/* Statements that no sample touches run before those that each does; so they may stand before them. The
+ * link to f->first behind those which stood between it and the scaling. */
 static Statement **shared_first(Fold *f)
 {
     Statement **to = &f->prog->statements;
@@ -286,7 +290,8 @@ static Statement **fold_first(Fold *f, Statement **link)
     if (start->op != OP_LOAD && start->op != OP_CONSTANT) {
         const char *name = first->rhs->op == OP_LOAD ? format("%s.folded", first->rhs->access.tensor->name)
                                                      : format("%s.start", first->layer->name);
-        Access to = access_at(new_tensor(f->prog, TENSOR_VALUE, name, false, 1, &f->y.tensor->dim[f->channel]), channel);
+        Access to = access_at(
+            new_tensor(f->prog, TENSOR_VALUE, name, false, 1, &f->y.tensor->dim[f->channel]), channel);
         link = insert_statement(link, once(f, first, to, start));
         start = load(to);
     }
@@ -298,7 +303,8 @@ static Statement **fold_first(Fold *f, Statement **link)
 static Statement **fold_sum(Fold *f, Statement *sum, Statement **link)
 {
     Access *w = &sum->rhs->arg[weight_operand(sum)]->access, from = *w;
-    w->tensor = new_tensor(f->prog, TENSOR_VALUE, format("%s.folded", from.tensor->name), false, from.tensor->rank, from.tensor->dim);
+    w->tensor = new_tensor(f->prog, TENSOR_VALUE, format("%s.folded", from.tensor->name), false,
+                           from.tensor->rank, from.tensor->dim);
     w->tensor->folded = true;
     Expr *a = at_channel(f, f->line.a, sum->out.at[f->channel]);
     link = insert_statement(link, once(f, sum, *w, mul(load(from), a)));
@@ -343,7 +349,7 @@ static void rewrite(Fold *f)
     prog->folded = note;
 }
 
-/* ---- In the place of what it is made of --------------------------------------------------------------------------------- */
+/* ---- In the place of what it is made of ------------------------------------------------------ */
 
 typedef struct Place {
     const Statement *s;
@@ -358,7 +364,8 @@ static bool same_element(const Access *a, const Access *b)
     return same;
 }
 
-/* Does anybody read it when s has run, or s itself another element? What each sample does comes behind what is done once. */
+/* Does anybody read it when s has run, or s itself another element? What each sample does comes behind
+ * what is done once. */
 static bool is_wanted(const Prog *prog, const Tensor *weight, const Statement *s)
 {
     bool behind = false;
@@ -397,7 +404,8 @@ static void work_in_place(Prog *prog)
 {
     for (Statement *s = prog->statements; s; s = s->next) {
         Tensor *made = s->out.tensor;
-        if (s->per_sample || s->store != STORE_SET || made->role != TENSOR_VALUE || !covers_tensor(s, &s->out) || !is_set_once(prog, s))
+        if (s->per_sample || s->store != STORE_SET || made->role != TENSOR_VALUE || !covers_tensor(s, &s->out)
+            || !is_set_once(prog, s))
             continue;
         Place place = {s, NULL};
         visit_loads(s->rhs, note_weight, &place);

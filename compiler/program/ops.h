@@ -1,18 +1,19 @@
 /* ops.h: the table of operations: one row for each, with all that any stage knows of it.
  *
- * A new operation is a row here, its derivative in differentiate.c (without it nnc does not link), and, where C has no
- * operator or function of that name, its function in back/math.c.
+ * A new operation is a row here, its derivative in differentiate.c (without it nnc does not link), and,
+ * where C has no operator or function of that name, its function in back/math.c.
  *
  *     op       OP_op in the code
  *     n        its operands
  *     dump     how --dump writes it, % for each operand
- *     C        how C writes it: an operator between its operands, or the name of a function; "" is the printer's affair
- *     cycles   of a core, for a number or a vector of them, with others in flight: measured with gcc 12 -O2 on AVX2 and
- *              AVX-512; exp and its kin are polynomials of back/math.c
+ *     C        how C writes it: an operator between its operands, or the name of a function; "" is the
+ *              printer's affair
+ *     cycles   of a core, for a number or a vector of them, with others in flight: measured with gcc 12 -O2
+ *              on AVX2 and AVX-512; exp and its kin are polynomials of back/math.c
  *     bytes    of machine code where it is written out: see schedule/budget.c
  *     each     the bytes are taken for each lane of a vector
  *     value    in double precision, of the operands v[0] to v[3]; leaves are the interpreter's affair
- */
+ * / */
 #ifndef NNC_PROGRAM_OPS_H
 #define NNC_PROGRAM_OPS_H
 

@@ -7,17 +7,18 @@
  *
  * Two rules keep them simple. A point of the box where some access falls outside its tensor is left out,
  * which says zero padding, -inf padding and leftover rows in one way, forward and backward. And the sample
- * is no index: a per-sample tensor is only ever accessed at the sample at hand. What the samples add up in a tensor
- * that all share is there once all of them have: only a statement that runs once for the call may read it (phases.c).
+ * is no index: a per-sample tensor is only ever accessed at the sample at hand. What the samples add up in
+ * a tensor that all share is there once all of them have: only a statement that runs once for the call may
+ * read it (phases.c).
  *
  * An index of extent 1 is never made (index_of gives the constant 0), so later stages see no empty loops.
- */
+ * / */
 #include <math.h>
 #include <string.h>
 
 #include "program/program.h"
 
-/* ---- lower: Net to Prog ----------------------------------------------------------------------------------- */
+/* ---- lower: Net to Prog ---------------------------------------------------------------------- */
 
 Prog *lower(const Net *net, bool training)
 {
@@ -56,7 +57,7 @@ Prog *lower(const Net *net, bool training)
     return prog;
 }
 
-/* ---- The dump ------------------------------------------------------------------------------------------------ */
+/* ---- The dump -------------------------------------------------------------------------------- */
 
 static void dump_affine(FILE *f, const Affine *a, const Statement *s)
 {
@@ -74,7 +75,8 @@ static void dump_affine(FILE *f, const Affine *a, const Statement *s)
     if (first)
         fprintf(f, "%lld", (long long)a->constant);
     else if (a->constant)
-        fprintf(f, " %c %lld", a->constant < 0 ? '-' : '+', (long long)(a->constant < 0 ? -a->constant : a->constant));
+        fprintf(f, " %c %lld", a->constant < 0 ? '-' : '+',
+                (long long)(a->constant < 0 ? -a->constant : a->constant));
 }
 
 static void dump_access(FILE *f, const Access *access, const Statement *s)
@@ -158,7 +160,7 @@ void dump_prog(FILE *f, const Prog *prog)
     }
 }
 
-/* ---- The verifier ----------------------------------------------------------------------------------------------- */
+/* ---- The verifier ---------------------------------------------------------------------------- */
 
 typedef struct Verification {
     const Prog *prog;
@@ -177,7 +179,8 @@ static void verify_access(const Access *access, const Verification *v)
             bug("%s: %s is accessed outside its dimension %d", v->s->layer->name, tensor->name, i);
         for (int k = v->s->nindex; k < MAX_INDEX; k++)
             if (access->at[i].coefficient[k])
-                bug("%s: %s is accessed by an index that the statement lacks", v->s->layer->name, tensor->name);
+                bug("%s: %s is accessed by an index that the statement lacks", v->s->layer->name,
+                    tensor->name);
     }
 }
 
@@ -187,12 +190,15 @@ static void verify_load(const Access *access, void *context)
     verify_access(access, v);
     if (access->tensor->role == TENSOR_VALUE && !v->defined[access->tensor->id])
         bug("%s: %s is read before it is written", v->s->layer->name, access->tensor->name);
-    bool in_place = access->tensor->role == TENSOR_WEIGHT && v->s->store == STORE_SET && access_equal(access, &v->s->out);
+    bool in_place =
+        access->tensor->role == TENSOR_WEIGHT && v->s->store == STORE_SET && access_equal(access, &v->s->out);
     if (access->tensor == v->s->out.tensor && !in_place)
         bug("%s: %s is read by the statement that writes it", v->s->layer->name, access->tensor->name);
-    bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS || v->summed[access->tensor->id];
+    bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS
+             || v->summed[access->tensor->id];
     if (sums && v->s->per_sample)
-        bug("%s: %s sums over samples and is read inside their loop", v->s->layer->name, access->tensor->name);
+        bug("%s: %s sums over samples and is read inside their loop", v->s->layer->name,
+            access->tensor->name);
 }
 
 void verify_prog(const Prog *prog)
@@ -207,7 +213,8 @@ void verify_prog(const Prog *prog)
             if (s->extent[i] < 2 || (i >= output_indices(s) && depends_on(&s->out, i)))
                 bug("%s: index %s is out of order", s->layer->name, s->index_name[i]);
         /* Training keeps statistics; inference works in the place of its weights before the first sample. */
-        bool kept = out->role == TENSOR_WEIGHT && !s->per_sample && (out->weight->statistic || !prog->training);
+        bool kept =
+            out->role == TENSOR_WEIGHT && !s->per_sample && (out->weight->statistic || !prog->training);
         if (out->role == TENSOR_INPUT || out->role == TENSOR_TARGET || (out->role == TENSOR_WEIGHT && !kept)
             || out->role == TENSOR_CONSTANT)
             bug("%s: %s is written", s->layer->name, out->name);

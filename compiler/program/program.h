@@ -5,11 +5,11 @@
 #include "front/front.h"
 #include "program/ops.h"
 
-/* ---- Prog: loop statements ----------------------------------------------------------------------------- */
+/* ---- Prog: loop statements ------------------------------------------------------------------- */
 
 enum { MAX_RANK = 5, MAX_INDEX = 8, BLOCK = MAX_INDEX, MAX_TERMS };
-/* constant + sum of coefficient[i] * index i. BLOCK is no index of the statement: it stands for the number of the block where
- * kernels run block by block (block.c), and occurs in no Prog. */
+/* constant + sum of coefficient[i] * index i. BLOCK is no index of the statement: it stands for the number
+ * of the block where kernels run block by block (block.c), and occurs in no Prog. */
 typedef struct Affine {
     int64_t constant;
     int64_t coefficient[MAX_TERMS];
@@ -35,16 +35,19 @@ struct Tensor {
     int rank;            /* 0: a single number */
     int64_t dim[MAX_RANK];
     int64_t count;
-    /* How it lies in memory, once plan laid it out: row-major, along each dimension `room` floats, of which the
-     * first `before` and those behind the last element are zeros (a halo) or padding to whole vectors. */
+    /* How it lies in memory, once plan laid it out: row-major, along each dimension `room` floats, of
+     * which the first `before` and those behind the last element are zeros (a halo) or padding to whole
+     * vectors. */
     int64_t before[MAX_RANK], room[MAX_RANK];
     int64_t floats;      /* product of room */
     bool overrun;        /* vectors that are read from it may reach behind its end: plan leaves room there */
-    bool spaced;         /* the room behind its rows means nothing: planes a power of two apart would share lines of the cache */
+    /* the room behind its rows means nothing: planes a power of two apart would share lines of the cache */
+    bool spaced;
     int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
     const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
     const Tensor *sum;   /* which its lanes add up to once the samples are through: samples.c */
-    bool ragged;         /* dimension 0 is the sample: m of them are there, and what is read behind them is the last one's */
+    /* dimension 0 is the sample: m of them are there, and what is read behind them is the last one's */
+    bool ragged;
     const double *data;  /* TENSOR_CONSTANT */
     const Weight *weight;/* TENSOR_WEIGHT, TENSOR_GRADIENT */
     Tensor *adjoint;     /* its gradient, once differentiate made one */
@@ -90,7 +93,8 @@ struct Statement {
     Tensor *position;    /* STORE_MAX: see above, same shape as out; or NULL */
     Expr *rhs;
     bool per_sample;
-    int64_t macs;        /* multiply-adds of the contraction whose work it does another way; 0: it is as it was written */
+    /* multiply-adds of the contraction whose work it does another way; 0: it is as it was written */
+    int64_t macs;
     const char *method;  /* that way, and how many times as fast it is predicted to be */
     double gain;
     int phase;           /* which of the loops over samples it runs in, or before: see phases.c */
@@ -127,7 +131,7 @@ struct Prog {
     const Folded *folded;/* layers that have none of the statements that run for each sample */
 };
 
-/* ---- affine.c: affine forms and accesses --------------------------------------------------------------- */
+/* ---- affine.c: affine forms and accesses ----------------------------------------------------- */
 
 Affine affine(int64_t constant);
 Affine affine_add(Affine, Affine);
@@ -137,14 +141,15 @@ bool affine_is_constant(const Affine *);
 void affine_range(const Affine *, const Statement *, int64_t *least, int64_t *most); /* over the box */
 Access access_at(Tensor *, ...);                           /* tensor->rank Affines */
 Access padded(Access);
-Access same_place(Access, Tensor *);                       /* the same indices in a tensor of the same shape */
+/* the same indices in a tensor of the same shape */
+Access same_place(Access, Tensor *);
 Access without_channel(Access, Tensor *);                  /* C,H,W to H,W, and N to a single number */
 bool access_equal(const Access *, const Access *);
 Affine position_of(Access);                                /* of the element in memory, row-major */
 Affine substitute(Affine, const Affine *map);              /* map[i] in the place of index i */
 Access substitute_access(Access, const Affine *map);
 
-/* ---- expr.c: expressions ------------------------------------------------------------------------------- */
+/* ---- expr.c: expressions --------------------------------------------------------------------- */
 
 Expr *substitute_expr(const Expr *, const Affine *map);
 Expr *constant(double);
@@ -154,7 +159,8 @@ Expr *random_value(Affine);
 Expr *mean_value(void);
 Expr *samples_value(void);
 Expr *at_hand_value(void);
-Expr *share_of_mean(const Prog *);                         /* 1 / (samples * elements of a target), or OP_MEAN */
+/* 1 / (samples * elements of a target), or OP_MEAN */
+Expr *share_of_mean(const Prog *);
 Expr *unary(Op, Expr *);
 Expr *binary(Op, Expr *, Expr *);
 Expr *if_le(Expr *a, Expr *b, Expr *c, Expr *d);
@@ -167,33 +173,40 @@ bool expr_is(const Expr *, double);                        /* that constant? */
 /* Calls visit for each load of e. */
 void visit_loads(const Expr *e, void (*visit)(const Access *, void *), void *context);
 
-/* ---- build.c: tensors and statements ------------------------------------------------------------------- */
+/* ---- build.c: tensors and statements --------------------------------------------------------- */
 
 Tensor *new_tensor(Prog *, TensorRole, const char *name, bool per_sample, int rank, const int64_t *dim);
 Tensor *tensor_of(Prog *, const Value *);                  /* the tensor that holds a value */
 Tensor *weight_tensor(Prog *, const Weight *);
-Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim); /* its numbers under another shape */
+/* its numbers under another shape */
+Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim);
 Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
-Tensor *shared_part_of(Prog *, const char *part, int rank, const int64_t *dim); /* one for all samples of the call */
+/* one for all samples of the call */
+Tensor *shared_part_of(Prog *, const char *part, int rank, const int64_t *dim);
 Tensor *find_tensor(const Prog *, const char *name);       /* NULL: there is none */
 Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
 Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
 int shape_dims(Shape, int64_t dim[MAX_RANK]);              /* C,H,W or N; gives the rank */
-void lower_pointwise(Prog *, const Layer *, Expr *(*function)(Expr *in, const Layer *)); /* out = function(in) */
-Statement *new_statement(Prog *);                          /* becomes part of prog when store() completes it */
-Affine index_of(Statement *, const char *name, int64_t extent); /* a new index; the constant 0 if extent is 1 */
+/* out = function(in) */
+void lower_pointwise(Prog *, const Layer *, Expr *(*function)(Expr *in, const Layer *));
+/* becomes part of prog when store() completes it */
+Statement *new_statement(Prog *);
+/* a new index; the constant 0 if extent is 1 */
+Affine index_of(Statement *, const char *name, int64_t extent);
 /* Where tap `tap` of the window at `position` lies along axis 0 (height) or 1 (width). */
 Affine window_at(const Window *, int axis, Affine position, Affine tap);
 Access element(Statement *, Tensor *);                     /* each element once: makes the indices c y x */
 void store(Prog *, Statement *, Store, Access out, Expr *rhs); /* completes a statement and appends it */
 void complete(Statement *, Store, Access out, Expr *rhs);  /* without appending; orders the indices */
-void add_to_loss(Prog *, Statement *, Expr *term);         /* loss += the mean of term over elements and samples */
+/* loss += the mean of term over elements and samples */
+void add_to_loss(Prog *, Statement *, Expr *term);
 Statement **insert_statement(Statement **link, Statement *); /* gives the link behind it */
 int64_t least_samples(const Prog *);                       /* that a call of it needs, at least 1 */
 
-/* ---- statement.c: questions about one statement -------------------------------------------------------- */
+/* ---- statement.c: questions about one statement ---------------------------------------------- */
 
-int output_indices(const Statement *);                     /* how many indices occur in out; they come first */
+/* how many indices occur in out; they come first */
+int output_indices(const Statement *);
 bool covers_tensor(const Statement *, const Access *);     /* every point another element, and all of them */
 int64_t box_volume(const Statement *);
 bool uses_op(const Expr *, Op);
@@ -203,41 +216,43 @@ bool is_contraction(const Statement *);                    /* out += u v */
 bool is_transform(const Statement *);                      /* out += p q v, with constants p and q */
 bool takes_samples_in(const Statement *);                  /* moves what the caller gives into lanes */
 bool adds_up_lanes(const Statement *);                     /* gives the sum of what lanes have summed up */
-int matrix_index(const Statement *, int matrix, bool output); /* the index by which a transform's matrix steps */
+/* the index by which a transform's matrix steps */
+int matrix_index(const Statement *, int matrix, bool output);
 bool is_batch(const Statement *, int index);               /* is it an index of all three of out += u v? */
 bool depends_on(const Access *, int index);
 int64_t stride_of(const Access *, int index);              /* in elements, row-major */
 
-/* ---- prog.c: Net to Prog, its dump and its verifier ---------------------------------------------------- */
+/* ---- prog.c: Net to Prog, its dump and its verifier ------------------------------------------ */
 
 Prog *lower(const Net *, bool training);
 void dump_prog(FILE *, const Prog *);
 void dump_statement(FILE *, const Statement *);
 void verify_prog(const Prog *);
 
-/* ---- commute.c: functions that may follow on a maximum do so ------------------------------------------- */
+/* ---- commute.c: functions that may follow on a maximum do so --------------------------------- */
 
 bool follows_maximum(const Net *, const Layer *);          /* is it lowered with the maximum that reads it? */
-const Layer *followed_by(const Net *, const Layer *);      /* the layer that follows on this one instead of going before; or NULL */
+/* the layer that follows on this one instead of going before; or NULL */
+const Layer *followed_by(const Net *, const Layer *);
 void lower_commuted(Prog *, const Layer *maximum, const Layer *follower);
 const Layer *work_of(const Prog *, const Layer *);         /* the layer with the values that it works on */
 
-/* ---- differentiate.c: reverse mode --------------------------------------------------------------------- */
+/* ---- differentiate.c: reverse mode ----------------------------------------------------------- */
 
 void differentiate(Prog *);
 /* For the kinds' own gradients: the gradient that came in for an element, and a contribution to another. */
 Expr *adjoint_at(Prog *, Access);
 void add_to_adjoint(Prog *, Statement *, Access of, Expr *rhs);
 
-/* ---- unused.c: what nobody reads ----------------------------------------------------------------------- */
+/* ---- unused.c: what nobody reads ------------------------------------------------------------- */
 
 void remove_unused(Prog *);                                /* statements whose result nobody reads */
 
-/* ---- fold.c: scales and shifts into the sums before them ----------------------------------------------- */
+/* ---- fold.c: scales and shifts into the sums before them ------------------------------------- */
 
 void fold(Prog *);                                         /* of inference */
 
-/* ---- interpret.c: the oracle --------------------------------------------------------------------------- */
+/* ---- interpret.c: the oracle ----------------------------------------------------------------- */
 
 typedef struct Binding {  /* what a run reads and writes; all in double, samples outermost */
     int n;

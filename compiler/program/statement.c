@@ -1,12 +1,12 @@
 /* statement.c: questions about one statement.
  *
- * They look at nothing else: what form it has, which indices it depends on, how it steps through memory. Whoever
- * schedules asks them; none of them changes anything. */
+ * They look at nothing else: what form it has, which indices it depends on, how it steps through memory.
+ * Whoever schedules asks them; none of them changes anything. */
 #include <stdlib.h>
 
 #include "program/program.h"
 
-/* ---- Its box and its indices ----------------------------------------------------------------------------- */
+/* ---- Its box and its indices ----------------------------------------------------------------- */
 
 int64_t box_volume(const Statement *s)
 {
@@ -96,7 +96,7 @@ bool rhs_depends_on(const Statement *s, int index)
     return d.found || expr_index_depends(s->rhs, index);
 }
 
-/* ---- Its form -------------------------------------------------------------------------------------------- */
+/* ---- Its form -------------------------------------------------------------------------------- */
 
 bool uses_op(const Expr *e, Op op)
 {

@@ -1,6 +1,7 @@
 /* unused.c: statements whose result nobody reads go.
  *
- * In: a Prog. Out: the same Prog without them. What the caller gets (the answer, the loss, gradients, statistics) is read. */
+ * In: a Prog. Out: the same Prog without them. What the caller gets (the answer, the loss, gradients,
+ * statistics) is read. */
 #include <string.h>
 
 #include "program/program.h"

@@ -1,24 +1,26 @@
 /* block.c: kernels that pass tensors on run block by block, in one loop.
  *
- * In: the kernels of a function, one behind the other, fused. Where all that touch a tensor step through one of its dimensions,
- * they can share a loop over blocks of it, and the tensor holds one block at a time: what is passed on stays in the near caches,
- * and takes less memory. A transform, a batch of products and a transform back, in two blocks:
+ * In: the kernels of a function, one behind the other, fused. Where all that touch a tensor step through
+ * one of its dimensions, they can share a loop over blocks of it, and the tensor holds one block at a
+ * time: what is passed on stays in the near caches, and takes less memory. A transform, a batch of
+ * products and a transform back, in two blocks:
  *
  *     before:   for ty<4 tx<4 c:  tiles[4ty + tx, c] = ...                                    tiles[16][32]
- *               for t<16 o c:     products[t, o] += taps[c, o] * tiles[t, c]                   products[16][32]
+ *               for t<16 o c:     products[t, o] += taps[c, o] * tiles[t, c]                 products[16][32]
  *               for ty<4 tx<4 o:  out[4ty + ..., o] = ... products[4ty + tx, o]
  *
  *     after:    for block<2 {
  *                   for ty<2 tx<4 c:  tiles[4ty + tx, c] = ...                                tiles[8][32]
- *                   for t<8 o c:      products[t, o] += taps[c, o] * tiles[t, c]               products[8][32]
+ *                   for t<8 o c:      products[t, o] += taps[c, o] * tiles[t, c]              products[8][32]
  *                   for ty<2 tx<4 o:  out[8block + 4ty + ..., o] = ... products[4ty + tx, o]
  *               }
  *
- * A kernel's index can be cut where it alone says in which block of the tensor an access lies: each of its steps passes `unit`
- * elements, and all else that the access adds stays below that. So each block reads what the same block wrote, and the order
- * of blocks does not matter. A sum is cut where it goes on from what is in memory. What stands between the kernels and does
- * without them, such as the zeros around an output, goes before the loop. The number of blocks is one that divides all that is
- * cut, the one that is predicted to be fastest. */
+ * A kernel's index can be cut where it alone says in which block of the tensor an access lies: each of its
+ * steps passes `unit` elements, and all else that the access adds stays below that. So each block reads
+ * what the same block wrote, and the order of blocks does not matter. A sum is cut where it goes on from
+ * what is in memory. What stands between the kernels and does without them, such as the zeros around an
+ * output, goes before the loop. The number of blocks is one that divides all that is cut, the one that is
+ * predicted to be fastest. */
 #include <math.h>
 #include <string.h>
 
@@ -41,7 +43,7 @@ typedef struct Group {   /* kernels of a function that may share a loop */
     int npassed;
 } Group;
 
-/* ---- What touches what ------------------------------------------------------------------------------------- */
+/* ---- What touches what ----------------------------------------------------------------------- */
 
 typedef struct Touch {
     const Pass *pass;
@@ -159,12 +161,13 @@ static Tensor *const *tensors_near(const Function *f)
 static bool conflict(const Group *g, Kernel *a, Kernel *b)
 {
     for (Tensor *const *t = g->near; *t; t++)
-        if ((writes(g->pass, a, *t) && touches(g->pass, b, *t)) || (writes(g->pass, b, *t) && touches(g->pass, a, *t)))
+        if ((writes(g->pass, a, *t) && touches(g->pass, b, *t))
+            || (writes(g->pass, b, *t) && touches(g->pass, a, *t)))
             return true;
     return false;
 }
 
-/* ---- Where an index can be cut ---------------------------------------------------------------------------------- */
+/* ---- Where an index can be cut --------------------------------------------------------------- */
 
 static bool says_block(const Access *access, const Statement *s, int dimension, int index)
 {
@@ -187,7 +190,8 @@ static void find_index(const Access *access, Touch *touch)
     for (int i = 0; i < touch->s->nindex; i++)
         if (says_block(access, touch->s, touch->dimension, i))
             found = touch->in_window ? touch->kernel->along[i] : i;
-    touch->fits &= found >= 0 && (touch->index < 0 || found == touch->index) && access->tensor == touch->tensor;
+    touch->fits &=
+        found >= 0 && (touch->index < 0 || found == touch->index) && access->tensor == touch->tensor;
     touch->index = found;
 }
 
@@ -216,12 +220,13 @@ static bool is_free(Kernel *k)
 /* The index of the kernel that says in which block of the tensor all its accesses lie; -1: there is none. */
 static int index_along(const Pass *pass, Kernel *k, const Tensor *t, int dimension)
 {
-    Touch touch = {.pass = pass, .tensor = t, .visit = find_index, .dimension = dimension, .index = -1, .fits = true};
+    Touch touch = {
+        .pass = pass, .tensor = t, .visit = find_index, .dimension = dimension, .index = -1, .fits = true};
     touch_kernel(&touch, k, true, true);
     return touch.fits && touch.index >= 0 && can_cut(k, touch.index) ? touch.index : -1;
 }
 
-/* ---- Groups ---------------------------------------------------------------------------------------------------------- */
+/* ---- Groups ---------------------------------------------------------------------------------- */
 
 static int member_of(const Group *g, const Kernel *k)
 {
@@ -251,12 +256,13 @@ static bool has_position(const Function *f, const Tensor *t)
     return false;
 }
 
-/* Can it hold one block at a time? Then nobody else may touch it, nor it have zeros around it along that dimension. */
+/* Can it hold one block at a time? Then nobody else may touch it, nor it have zeros around it along that
+ * dimension. */
 static bool can_shrink(const Group *g, const Tensor *t, int dimension)
 {
-    bool own = t->role == TENSOR_VALUE && t->per_sample && t->rank && dimension < t->rank - 1 && g->pass->root[t->id] == t
-               && !t->before[dimension] && (t->spaced || t->room[dimension] == t->dim[dimension])
-               && !has_position(g->function, t);
+    bool own = t->role == TENSOR_VALUE && t->per_sample && t->rank && dimension < t->rank - 1
+            && g->pass->root[t->id] == t && !t->before[dimension]
+            && (t->spaced || t->room[dimension] == t->dim[dimension]) && !has_position(g->function, t);
     own = own && !g->pass->shared[t->id];
     const Users *users = &g->pass->users[t->id];
     for (int i = 0; i < users->n && own; i++)
@@ -276,7 +282,8 @@ static bool pass_on(Group *g, Tensor *t, int dimension)
         if (!touches(g->pass, k, t))
             continue;
         int index = index_along(g->pass, k, t, dimension), known = member_of(g, k);
-        if (index < 0 || (known < 0 && (g->n == MOST_MEMBERS || !is_free(k))) || (known >= 0 && g->cut[known] != index))
+        if (index < 0 || (known < 0 && (g->n == MOST_MEMBERS || !is_free(k)))
+            || (known >= 0 && g->cut[known] != index))
             return false;
         if (known < 0) {
             g->member[g->n] = k;
@@ -290,7 +297,8 @@ static bool pass_on(Group *g, Tensor *t, int dimension)
 static int dimension_of(const Group *g, int member, const Tensor *t)
 {
     for (int d = 0; d < t->rank; d++)
-        if (touches(g->pass, g->member[member], t) && index_along(g->pass, g->member[member], t, d) == g->cut[member])
+        if (touches(g->pass, g->member[member], t)
+            && index_along(g->pass, g->member[member], t, d) == g->cut[member])
             return d;
     return -1;
 }
@@ -307,7 +315,8 @@ static void grow(Group *g)
         }
 }
 
-/* Of what stays whole members may only share what none of them writes, or what each touches in its own block. */
+/* Of what stays whole members may only share what none of them writes, or what each touches in its own
+ * block. */
 static bool members_agree(const Group *g)
 {
     for (Tensor *const *t = g->near; *t; t++) {
@@ -368,7 +377,7 @@ static bool find_group(Group *g, Kernel *first, Tensor *t, int dimension)
     return members_agree(g) && bring_together(g, false);
 }
 
-/* ---- Cutting ------------------------------------------------------------------------------------------------------------- */
+/* ---- Cutting --------------------------------------------------------------------------------- */
 
 /* The statement for one of the blocks; the first of them alone is all that a prediction asks for. */
 static Statement *cut_statement(const Statement *s, int index, int64_t blocks, bool first)
@@ -458,7 +467,8 @@ static void cut_group(const Group *g, int64_t blocks)
 
 static void find_step(const Access *access, Touch *touch)
 {
-    touch->fits &= depends_on(access, touch->in_window ? window_index(touch->kernel, touch->index) : touch->index);
+    touch->fits &=
+        depends_on(access, touch->in_window ? window_index(touch->kernel, touch->index) : touch->index);
 }
 
 /* Does the member touch another part of it in each block? */
@@ -470,7 +480,7 @@ static bool steps_through(const Group *g, int member, const Tensor *t)
     return touch.fits;
 }
 
-/* ---- How many blocks ------------------------------------------------------------------------------------------------------- */
+/* ---- How many blocks ------------------------------------------------------------------------- */
 
 /* Can all members be cut into so many? */
 static bool divides(const Group *g, int64_t blocks)
@@ -519,28 +529,32 @@ static double bytes_whole(const Group *g, bool traffic)
         const Tensor *t = *near;
         int times = 0;
         for (int i = 0; i < g->n; i++)
-            if (t->role != TENSOR_CONSTANT && !is_passed(g, t) && touches(g->pass, g->member[i], t) && !steps_through(g, i, t))
+            if (t->role != TENSOR_CONSTANT && !is_passed(g, t) && touches(g->pass, g->member[i], t)
+                && !steps_through(g, i, t))
                 times = traffic && writes(g->pass, g->member[i], t) ? 2 : 1;
         bytes += 4.0 * times * (double)t->floats;
     }
     return bytes;
 }
 
-/* The share of what is touched again, after so many other bytes, that has to come from beyond the near cache. */
+/* The share of what is touched again, after so many other bytes, that has to come from beyond the near
+ * cache. */
 static double share_beyond(double bytes, const Target *target)
 {
     double share = log2(bytes / (double)target->machine->second_cache) / 2 + 0.5;
     return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
-/* What is passed on waits until about half of all that is whole has been read, and what is whole until the next block. What a
- * block touches also puts other things out of the near cache, once. */
+/* What is passed on waits until about half of all that is whole has been read, and what is whole until the
+ * next block. What a block touches also puts other things out of the near cache, once. */
 static double predict(const Group *g, int64_t blocks, double whole, double moved, const Target *target)
 {
     double n = (double)blocks, all = bytes_passed(g), block = all / n;
-    double far = 2 * all * share_beyond(0.75 * block + whole / 2, target) + block * share_beyond(block, target)
-                 + moved * (1 + (n - 1) * share_beyond(block + whole, target));
-    return n * block_cycles(g, blocks, target) + n * moved / target->machine->second_pace + far / target->machine->far_pace;
+    double far = 2 * all * share_beyond(0.75 * block + whole / 2, target)
+               + block * share_beyond(block, target)
+               + moved * (1 + (n - 1) * share_beyond(block + whole, target));
+    return n * block_cycles(g, blocks, target) + n * moved / target->machine->second_pace
+         + far / target->machine->far_pace;
 }
 
 /* The most that divide all that is cut, up to a number of them. */

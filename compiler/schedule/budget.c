@@ -3,13 +3,14 @@
 
 #include "schedule/schedule.h"
 
-/* ---- Predictions ---------------------------------------------------------------------------------------
+/* ---- Predictions -----------------------------------------------------------------------------
  *
- * Measured with gcc 12 -O2 on x86-64 on straight-line code: 400 functions of 13 networks with all kinds of layers, for scalar,
- * generic (-mavx2 -mfma) and avx512. A point of a statement, which is one vector where there are lanes, takes the bytes below;
- * exp and its like are written in its place unless there are many. So predicted, a function's size is off by a factor of 1.8
- * for scalar, where gcc makes vectors of some of it, and 1.3 otherwise (root mean square of logarithms; at 17 bytes a point it
- * was 3.6 and 2.6: xor's took 5 times as many). A byte takes 15 to 35 microseconds to compile. Without lanes a point runs in half
+ * Measured with gcc 12 -O2 on x86-64 on straight-line code: 400 functions of 13 networks with all kinds of
+ * layers, for scalar, generic (-mavx2 -mfma) and avx512. A point of a statement, which is one vector where
+ * there are lanes, takes the bytes below; exp and its like are written in its place unless there are many.
+ * So predicted, a function's size is off by a factor of 1.8 for scalar, where gcc makes vectors of some of
+ * it, and 1.3 otherwise (root mean square of logarithms; at 17 bytes a point it was 3.6 and 2.6: xor's
+ * took 5 times as many). A byte takes 15 to 35 microseconds to compile. Without lanes a point runs in half
  * a cycle. */
 
 enum { TERM_BYTES = 12, STATEMENT_BYTES = 9, MAXIMUM_BYTES = 36, POSITION_BYTES = 12, MEMSET_BYTES = 20 };
@@ -17,13 +18,14 @@ enum { TERM_BYTES = 12, STATEMENT_BYTES = 9, MAXIMUM_BYTES = 36, POSITION_BYTES 
 enum { UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 2000000 };
 static const double seconds_a_byte = 25e-6;
 
-/* Without vectors auto writes out more than a few points only for a clear gain. Where each weight of very few serves a sample but once, samples are better taken together. */
+/* Without vectors auto writes out more than a few points only for a clear gain. Where each weight of very
+ * few serves a sample but once, samples are better taken together. */
 enum { FEW_POINTS = 100, FEW_WEIGHTS = 256 };
 
 static const double least_gain = 1.25;
 
-/* A function that takes no longer may become part of its caller: a call costs some five cycles, and what is stored for the
- * next function needs as many more to arrive. */
+/* A function that takes no longer may become part of its caller: a call costs some five cycles, and what
+ * is stored for the next function needs as many more to arrive. */
 enum { BRIEF_POINTS = 64, BRIEF_CYCLES = 128 };
 
 static int64_t expr_bytes(const Expr *e, int width)
@@ -41,7 +43,8 @@ static int64_t bytes_of(const Kernel *kernels)
     for (const Kernel *k = kernels; k; k = k->next) {
         const Statement *s = statement_of(k);
         const int width = k->regions ? k->regions->tile.width : 1;
-        int64_t outputs = 1, points = k->regions ? vectors_of(k, s->nindex) : k->terms, each = STATEMENT_BYTES;
+        int64_t outputs = 1, points = k->regions ? vectors_of(k, s->nindex) : k->terms,
+                each = STATEMENT_BYTES;
         for (int i = 0; i < output_indices(s); i++)
             outputs *= s->extent[i];
         if (k->regions)
@@ -56,8 +59,11 @@ static int64_t bytes_of(const Kernel *kernels)
             each += expr_bytes(k->then[i]->rhs, width) + (k->dropped[i + 1] ? 0 : STATEMENT_BYTES);
         bytes += outputs * each;
         if (k->body)
-            bytes += points * (k->form == FORM_CONTRACTION ? TERM_BYTES : expr_bytes(k->body->rhs, width)
-                               + (k->body->store == STORE_MAX ? MAXIMUM_BYTES : 0) + (k->body->position ? POSITION_BYTES : 0));
+            bytes += points
+                   * (k->form == FORM_CONTRACTION ? TERM_BYTES
+                                                  : expr_bytes(k->body->rhs, width)
+                                                        + (k->body->store == STORE_MAX ? MAXIMUM_BYTES : 0)
+                                                        + (k->body->position ? POSITION_BYTES : 0));
         bytes += bytes_of(k->window);
     }
     return bytes;
@@ -95,8 +101,8 @@ double cycles_of_kernels(const Kernel *kernels)
     return cycles;
 }
 
-/* Scalars in straight-line code take more than their points where they wait for one another, and what they store waits some
- * 25 cycles before it can be loaded as a vector: measured with small networks. */
+/* Scalars in straight-line code take more than their points where they wait for one another, and what they
+ * store waits some 25 cycles before it can be loaded as a vector: measured with small networks. */
 double straight_cycles(const Kernel *kernels, int64_t terms, const Target *target)
 {
     double vectors = 0, scalars = 0;
@@ -105,17 +111,18 @@ double straight_cycles(const Kernel *kernels, int64_t terms, const Target *targe
         if (k->regions)
             vectors += k->cycles;
         else
-            scalars += (double)k->terms * (is_contraction(s) ? target->machine->scalar_cycles : expr_cycles(s->rhs));
+            scalars +=
+                (double)k->terms * (is_contraction(s) ? target->machine->scalar_cycles : expr_cycles(s->rhs));
     }
     if (target->lanes == 1)
         return scalars * (terms > FEW_POINTS ? 1.5 : 1);
     return vectors + (scalars > 0 ? 2.25 * scalars + 25 : 0);
 }
 
-/* ---- What auto writes out in full ------------------------------------------------------------------------------------
+/* ---- What auto writes out in full ------------------------------------------------------------
  *
- * Those functions for which it is predicted to be faster, the greatest gain for its bytes first, while all of them
- * together stay in the instruction cache. */
+ * Those functions for which it is predicted to be faster, the greatest gain for its bytes first, while all
+ * of them together stay in the instruction cache. */
 
 /* The number of weights that a function uses once for each sample; 0 if they are few. */
 int64_t weights_used_once(const Function *f)
@@ -129,8 +136,8 @@ int64_t weights_used_once(const Function *f)
     return 0;
 }
 
-/* May it be written out at all? Not where the bodies of its loops wait for nothing, and the loops cost little; nor where
- * samples are better taken together. */
+/* May it be written out at all? Not where the bodies of its loops wait for nothing, and the loops cost
+ * little; nor where samples are better taken together. */
 static bool may_be_full(const Function *f, int64_t terms)
 {
     bool sums = terms <= BRIEF_POINTS;
@@ -148,7 +155,8 @@ typedef struct Candidate { /* a function, written out */
 
 static Candidate candidate_of(const Pass *pass, Function *f)
 {
-    Candidate c = {.function = f, .terms = count_terms(f->straight, UNROLL_FULL), .bytes = bytes_of(f->straight)};
+    Candidate c = {
+        .function = f, .terms = count_terms(f->straight, UNROLL_FULL), .bytes = bytes_of(f->straight)};
     c.cycles = straight_cycles(f->straight, c.terms, pass->target);
     c.gain = (f->cycles - c.cycles) / (double)c.bytes;
     c.may = may_be_full(f, c.terms);
@@ -194,7 +202,8 @@ void write_out_what_pays(const Pass *pass)
     for (;;) {
         const Candidate *best = NULL;
         for (const Candidate *c = candidates; c < candidates + n; c++)
-            if (c->function->straight && c->pays && c->may && c->bytes <= room && c->gain > (best ? best->gain : 0))
+            if (c->function->straight && c->pays && c->may && c->bytes <= room
+                && c->gain > (best ? best->gain : 0))
                 best = c;
         if (!best)
             break;
@@ -227,7 +236,8 @@ void warn_if_unreasonable(const Plan *plan)
                  thousands(terms), thousands(largest->terms), largest->name);
     } else if (bytes > UNREASONABLE_BYTES) {
         warning_at(WARN_UNROLL, largest->layer->loc,
-                   "--unroll=full gives about %.1f MB of machine code, and gcc -O2 will take about %.0f s; most of it is %s",
+                   "--unroll=full gives about %.1f MB of machine code, and gcc -O2 will take about %.0f s; "
+                   "most of it is %s",
                    (double)bytes / (1 << 20), seconds, largest->name);
     }
     diag_inside(NULL);
@@ -260,6 +270,6 @@ bool is_small(const Function *f, const Target *target)
 
 bool is_brief(const Function *f, const Pass *pass)
 {
-    return f->unroll != UNROLL_NONE && !f->per_call && !f->batched && f->terms <= BRIEF_POINTS * samples_of(pass)
-           && f->cycles <= BRIEF_CYCLES;
+    return f->unroll != UNROLL_NONE && !f->per_call && !f->batched
+        && f->terms <= BRIEF_POINTS * samples_of(pass) && f->cycles <= BRIEF_CYCLES;
 }

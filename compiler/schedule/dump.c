@@ -1,4 +1,5 @@
-/* dump.c: a Plan as text, for --dump=plan, and what each step of the schedule left behind, for --dump=STEP. */
+/* dump.c: a Plan as text, for --dump=plan, and what each step of the schedule left behind, for
+ * --dump=STEP. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,9 @@ static void dump_kernel(FILE *f, const Kernel *k)
 {
     const Statement *s = statement_of(k);
     fprintf(f, "    %s, %lld points, %.0f cycles%s\n", form_name(k->form), (long long)k->terms, k->cycles,
-            !k->blocks ? "" : k->joins ? ", in the same loop" : format(", in a loop over %lld blocks", (long long)k->blocks));
+            !k->blocks ? ""
+            : k->joins ? ", in the same loop"
+                       : format(", in a loop over %lld blocks", (long long)k->blocks));
     Statement **part[MAX_PARTS];
     int n;
     parts_of((Kernel *)k, part, &n);
@@ -73,30 +76,36 @@ static void dump_pass(FILE *f, const char *name, const Pass *pass)
         if (fn->phase && (fn == pass->functions || fn->phase != phase))
             fprintf(f, "  phase %d\n", fn->phase);
         phase = fn->phase;
-        fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", function_text(fn), unroll_name(fn->unroll), (long long)fn->macs,
-                fn->cycles, fn->why, fn->per_call ? ", once a call" : "",
-                fn->batched ? ", samples together" : "", fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
+        fprintf(f, "  %s: %s, %lld multiply-adds in %.0f cycles (%s)%s%s%s\n", function_text(fn),
+                unroll_name(fn->unroll), (long long)fn->macs, fn->cycles, fn->why,
+                fn->per_call ? ", once a call" : "", fn->batched ? ", samples together" : "",
+                fn->twin ? format(", the same code as for %s", fn->twin->layer->name) : "");
         for (const Kernel *k = fn->kernels; k; k = k->next)
             if (k->body && k->body->method)
-                fprintf(f, "    %s, predicted to be %.2f times as fast as without\n", k->body->method, k->body->gain);
+                fprintf(f, "    %s, predicted to be %.2f times as fast as without\n", k->body->method,
+                        k->body->gain);
         for (const Kernel *k = fn->twin ? NULL : fn->kernels; k; k = k->next)
             dump_kernel(f, k);
     }
     fprintf(f, "  arena %lld floats\n", (long long)pass->arena);
     for (const Buffer *b = pass->buffers; b; b = b->next)
-        fprintf(f, "    %8lld + %-8lld calls %d to %d  %s%s\n", (long long)b->offset, (long long)b->size, b->begin, b->end,
-                b->tensor->name, b->samples > 1 ? ", of all samples" : b->prepared ? ", prepared" : "");
+        fprintf(f, "    %8lld + %-8lld calls %d to %d  %s%s\n", (long long)b->offset, (long long)b->size,
+                b->begin, b->end, b->tensor->name,
+                b->samples > 1 ? ", of all samples"
+                : b->prepared  ? ", prepared"
+                               : "");
 }
 
 void dump_plan(FILE *f, const Plan *plan)
 {
-    fprintf(f, "plan for %s, %lld floats of parameters\n", plan->target->machine->name, (long long)plan->floats);
+    fprintf(f, "plan for %s, %lld floats of parameters\n", plan->target->machine->name,
+            (long long)plan->floats);
     dump_pass(f, "forward", &plan->forward);
     if (plan->training.prog)
         dump_pass(f, "backward", &plan->training);
 }
 
-/* ---- Steps --------------------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 static const char *pass_name(const Pass *pass)
 {
@@ -124,7 +133,8 @@ static void dump_steps_of(FILE *f, const Pass *pass, const char *name)
     for (const Trace *t = pass->trace; t; t = t->next) {
         if (!name || !strcmp(name, t->name)) {
             bool same = !name && !strcmp(before, t->text);
-            fprintf(f, "---- %s, %s%s\n%s", t->name, pass_name(pass), same ? ": (unchanged)" : "", same ? "" : t->text);
+            fprintf(f, "---- %s, %s%s\n%s", t->name, pass_name(pass), same ? ": (unchanged)" : "",
+                    same ? "" : t->text);
         }
         before = t->text;
     }

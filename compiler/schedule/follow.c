@@ -1,24 +1,30 @@
 /* follow.c: what is done with the values that a tile holds, beyond one value after the other.
  *
- * Where a tile holds whole rows of an output (all classes of a sample, all channels of a pixel), sums and maxima over a row, and
- * what is worked out from them, need no memory. So `fc 10; softmax` makes its loss and its gradient where the sums of fc are:
+ * Where a tile holds whole rows of an output (all classes of a sample, all channels of a pixel), sums and
+ * maxima over a row, and what is worked out from them, need no memory. So `fc 10; softmax` makes its loss
+ * and its gradient where the sums of fc are:
  *
  *     before:   for s by 8:   s0 ... s7;  fc.out[s, o] = s0 ... s7
- *               for s:        max[s] max= fc.out[s, c];  exp[s, c] = exp(fc.out[s, c] - max[s]);  sum[s] += exp[s, c];
+ *               for s:        max[s] max= fc.out[s, c];
+ *                             exp[s, c] = exp(fc.out[s, c] - max[s]);  sum[s] += exp[s, c];
  *                             nll[s] = log(sum[s]) + ...;  loss += nll[s] * 1/samples;
  *                             d_fc.out[s, c] = (exp[s, c] / sum[s] - (target[s] == c ? 1 : 0)) * 1/samples
  *
- *     after:    for s by 8:   s0 ... s7;  max0 = the greatest lane of s0;  exp0 = exp(s0 - max0);  sum0 = exp0's lanes added;
- *                             nll0 = ...;  d_fc.out[s, c] = ...;  ... max7 ...;  loss += (nll0 + ... + nll7) * 1/samples
+ *     after:    for s by 8:   s0 ... s7;  max0 = the greatest lane of s0;
+ *                             exp0 = exp(s0 - max0);  sum0 = exp0's lanes added;
+ *                             nll0 = ...;  d_fc.out[s, c] = ...;  ... max7 ...;
+ *                             loss += (nll0 + ... + nll7) * 1/samples
  *
- * A follower is a kernel written in the indices of the one whose tiles it runs on, in their order. It is one of
+ * A follower is a kernel written in the indices of the one whose tiles it runs on, in their order. It is
+ * one of
  *
  *     an element       out = f(what is held, and what is in memory), at each place
  *     a row's number   out (=, += from a first value, max=) f(...), over the row or of what rows give
  *     a sum            out += f(...), onto a number in memory, over whatever a tile holds: a loss
- *     a spread         out[2y + ky, 2x + kx] = f(...), all ky and kx of it written out: the gradient of a pooling
+ *     a spread     out[2y + ky, 2x + kx] = f(...), all ky and kx of it written out: the gradient of a pooling
  *
- * fuse.c finds what can follow and sees to it that all else that it reads is there; tile.c takes tiles that hold whole rows. */
+ * fuse.c finds what can follow and sees to it that all else that it reads is there; tile.c takes tiles
+ * that hold whole rows. */
 #include <string.h>
 
 #include "schedule/schedule.h"
@@ -33,9 +39,9 @@ static int count_followers(const Kernel *k)
     return n;
 }
 
-/* ---- What a follower is ------------------------------------------------------------------------------------------ */
+/* ---- What a follower is ---------------------------------------------------------------------- */
 
-/* ---- Written in the maker's indices -------------------------------------------------------------------------------- */
+/* ---- Written in the maker's indices ---------------------------------------------------------- */
 
 typedef struct Mapping {
     const Kernel *maker;
@@ -69,13 +75,15 @@ static void map_indices(const Access *access, void *context)
             m->fits &= affine_equal(at, &zero) && affine_equal(&held->at[d], &zero);
             continue;
         }
-        m->fits &= m->s->extent[i] == access->tensor->dim[d] && (!m->known[i] || affine_equal(&m->map[i], &held->at[d]));
+        m->fits &= m->s->extent[i] == access->tensor->dim[d]
+                && (!m->known[i] || affine_equal(&m->map[i], &held->at[d]));
         m->map[i] = held->at[d];
         m->known[i] = true;
     }
 }
 
-/* Are they other indices of the maker for each of the consumer's? One point of it is then one of the maker's. */
+/* Are they other indices of the maker for each of the consumer's? One point of it is then one of the
+ * maker's. */
 static bool apart(const Mapping *m)
 {
     for (int i = 0; i < output_indices(statement_of(m->maker)); i++) {
@@ -120,11 +128,13 @@ static Statement *in_indices(const Statement *indices, const Mapping *m, const S
     return copy;
 }
 
-/* The maker's index over which alone the consumer reduces, all of it; -1: it is another reduction, or none. */
+/* The maker's index over which alone the consumer reduces, all of it; -1: it is another reduction, or
+ * none. */
 static int reduced_row(const Mapping *m)
 {
     const Statement *s = m->s, *maker = statement_of(m->maker);
-    int outputs = output_indices(s), row = s->nindex == outputs + 1 ? plain_index(&m->map[outputs], maker) : -1;
+    int outputs = output_indices(s),
+        row = s->nindex == outputs + 1 ? plain_index(&m->map[outputs], maker) : -1;
     return row >= 0 && row < output_indices(maker) && maker->extent[row] == s->extent[outputs] ? row : -1;
 }
 
@@ -172,8 +182,10 @@ bool add_follower(Kernel *maker, const Kernel *consumer)
     indices.nindex = output_indices(&indices);
     if (!m.fits || !apart(&m) || !add_own_indices(&m, &indices))
         return false;
-    Kernel f = {.first = in_indices(&indices, &m, consumer->first), .body = in_indices(&indices, &m, consumer->body)};
-    if (adds_to_memory(&f) ? consumer->nthen || f.body->nindex > indices.nindex : is_spread(maker, &f) && consumer->nthen)
+    Kernel f = {.first = in_indices(&indices, &m, consumer->first),
+                .body = in_indices(&indices, &m, consumer->body)};
+    if (adds_to_memory(&f) ? consumer->nthen || f.body->nindex > indices.nindex
+                           : is_spread(maker, &f) && consumer->nthen)
         return false;
     if (f.body && !adds_to_memory(&f)) {
         int row = reduced_row(&m);

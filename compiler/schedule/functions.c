@@ -1,14 +1,14 @@
 /* functions.c: nests to the functions of net.c.
  *
- * In: the statements of one layer and direction. Out: a function with its nests, its parameters, its name, and the
- * earlier function that is the same code, if there is one. */
+ * In: the statements of one layer and direction. Out: a function with its nests, its parameters, its name,
+ * and the earlier function that is the same code, if there is one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "schedule/schedule.h"
 
-/* ---- Parameters ------------------------------------------------------------------------------------------ */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
 typedef struct Params {
     Tensor *tensor[64];
@@ -80,10 +80,11 @@ static void collect_params(Function *f)
     memcpy(f->param_written, params.written, (size_t)params.n * sizeof *f->param_written);
 }
 
-/* ---- Making them ----------------------------------------------------------------------------------------- */
+/* ---- Making them ----------------------------------------------------------------------------- */
 
-/* Where a function has so many regions or statements that its tiles would be out of proportion to what it does, the taps stay
- * loops, or it gets plain loops with tests. The reason; NULL: all is well. No layer of some 80 networks comes near the limit. */
+/* Where a function has so many regions or statements that its tiles would be out of proportion to what it
+ * does, the taps stay loops, or it gets plain loops with tests. The reason; NULL: all is well. No layer of
+ * some 80 networks comes near the limit. */
 static const char *keep_in_proportion(const Pass *pass, Function *f, Statement *begin, const Statement *end)
 {
     enum { MOST_TEXT = 110000 };
@@ -110,14 +111,16 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->per_call = !begin->per_sample;
     f->phase = begin->phase;
     Unroll wish = plan->options->unroll;
-    bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL; /* and not worth straight-line code */
+    /* and not worth straight-line code */
+    bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL;
     f->unroll = wish == UNROLL_AUTO || beforehand ? UNROLL_TILE : wish;
     f->kernels = finish_kernels(make_kernels(pass, begin, end), f->unroll, pass->target);
     const char *too_large = f->unroll == UNROLL_TILE ? keep_in_proportion(pass, f, begin, end) : NULL;
     f->terms = count_terms(f->kernels, f->unroll);
     f->why = beforehand || (wish == UNROLL_AUTO && f->per_call) ? "too rare for full"
              : wish == UNROLL_AUTO && pass->samples ? "lanes over samples" : "as told";
-    f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target) : cycles_of_kernels(f->kernels);
+    f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target)
+                                         : cycles_of_kernels(f->kernels);
     bool small = is_small(f, pass->target);
     if (wish == UNROLL_AUTO && !f->per_call && !pass->samples)
         f->why = format("%s points are too many for full", thousands(f->terms));
@@ -127,13 +130,15 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         f->why = too_large;
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
-            f->macs += k->body->macs ? k->body->macs : (f->backward ? k->terms : box_volume(k->body)) / samples_of(pass);
+            f->macs += k->body->macs ? k->body->macs
+                                     : (f->backward ? k->terms : box_volume(k->body)) / samples_of(pass);
     return f->kernels ? f : NULL;
 }
 
 static bool makes_gradient(const Statement *s)
 {
-    return s->out.tensor->role == TENSOR_GRADIENT || (s->out.tensor->role == TENSOR_VALUE && s->out.tensor->weight);
+    return s->out.tensor->role == TENSOR_GRADIENT
+        || (s->out.tensor->role == TENSOR_VALUE && s->out.tensor->weight);
 }
 
 typedef struct Made { /* is the tensor written by the statements from..end that don't make gradients? */
@@ -145,12 +150,13 @@ static void note_made(const Access *access, void *context)
 {
     Made *made = context;
     for (const Statement *s = made->from; s != made->end; s = s->next)
-        made->found |= !makes_gradient(s) && (s->out.tensor == access->tensor || s->position == access->tensor);
+        made->found |=
+            !makes_gradient(s) && (s->out.tensor == access->tensor || s->position == access->tensor);
 }
 
-/* The gradients of a layer's weights come first and are a function of their own, unless they need what the rest of
- * its backward pass works out. `begin` and the result are links of the list: where the layer's statements begin,
- * where its gradients end. */
+/* The gradients of a layer's weights come first and are a function of their own, unless they need what the
+ * rest of its backward pass works out. `begin` and the result are links of the list: where the layer's
+ * statements begin, where its gradients end. */
 static Statement **gradients_first(Statement **begin, Statement *end)
 {
     Made made = {*begin, end, false};
@@ -173,17 +179,18 @@ static Statement **gradients_first(Statement **begin, Statement *end)
     return last;
 }
 
-/* ---- Equal code ------------------------------------------------------------------------------------------ */
+/* ---- Equal code ------------------------------------------------------------------------------ */
 
 static void print_room(const Access *access, void *stream)
 {
     for (int d = 0; d < access->tensor->rank; d++)
-        fprintf(stream, "%lld+%lld ", (long long)access->tensor->room[d], (long long)access->tensor->before[d]);
+        fprintf(stream, "%lld+%lld ", (long long)access->tensor->room[d],
+                (long long)access->tensor->before[d]);
     fprintf(stream, "\n");
 }
 
-/* What the code of a function depends on, as text: equal texts are equal functions. The tensors that it is given
- * go by their number, constants by their name. */
+/* What the code of a function depends on, as text: equal texts are equal functions. The tensors that it is
+ * given go by their number, constants by their name. */
 static char *signature(const Function *f, int lanes)
 {
     TextStream memory;
@@ -218,7 +225,7 @@ static char *signature(const Function *f, int lanes)
     return copy;
 }
 
-/* ---- Names ----------------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 typedef struct Taken {
     Map *names;          /* in net.c */
@@ -227,8 +234,9 @@ typedef struct Taken {
 
 static Taken taken_by(const Plan *plan, const Pass *forward)
 {
-    static const char *const reserved[] = {"init", "forward", "backward", "model", "tensors", "model_forward",
-                                           "model_backward", "model_set_rng", "prepare", "model_prepare", "is_prepared"};
+    static const char *const reserved[] = {"init",    "forward",       "backward",       "model",
+                                           "tensors", "model_forward", "model_backward", "model_set_rng",
+                                           "prepare", "model_prepare", "is_prepared"};
     Taken taken = {new_map(), new_map()};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         map_set(taken.names, format("%s_%s", plan->prefix, reserved[i]), &taken);
@@ -258,10 +266,13 @@ static const char *part_name(const Function *f)
         gradients |= gradient;
         others |= !gradient;
     }
-    return gradients && !others ? "backward_weights" : f->layer->nweights && !gradients ? "backward_input" : "backward";
+    return gradients && !others             ? "backward_weights"
+         : f->layer->nweights && !gradients ? "backward_input"
+                                            : "backward";
 }
 
-/* Does its layer do nothing there but add up what all samples share? Gradients don't count: they are what a pass is for. */
+/* Does its layer do nothing there but add up what all samples share? Gradients don't count: they are what
+ * a pass is for. */
 static bool adds_up(const Function *f)
 {
     Statement **part[MAX_PARTS];
@@ -269,7 +280,8 @@ static bool adds_up(const Function *f)
     for (Kernel *k = f->kernels; k; k = k->next)
         for (parts_of(k, part, &n); n--;) {
             const Tensor *t = (*part[n])->out.tensor;
-            if ((*part[n])->layer == f->layer && t->role == TENSOR_VALUE && !t->per_sample && !t->of && !t->weight && !t->sum)
+            if ((*part[n])->layer == f->layer && t->role == TENSOR_VALUE && !t->per_sample && !t->of
+                && !t->weight && !t->sum)
                 return true;
         }
     return false;
@@ -284,7 +296,12 @@ static const char *purpose_name(const Function *f)
         fills &= k->form == FORM_FILL;
         lanes &= k->body && adds_up_lanes(k->body);
     }
-    return moves ? "transpose" : lanes ? "add_up" : format("%s%s", f->backward ? "backward_" : "", fills ? "clear" : f->per_call ? "once" : "sums");
+    return moves ? "transpose"
+         : lanes ? "add_up"
+                 : format("%s%s", f->backward ? "backward_" : "",
+                          fills         ? "clear"
+                          : f->per_call ? "once"
+                                        : "sums");
 }
 
 void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
@@ -303,7 +320,7 @@ void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
     }
 }
 
-/* ---- What works for a layer ------------------------------------------------------------------------------ */
+/* ---- What works for a layer ------------------------------------------------------------------ */
 
 static void note_hosted(Pass *pass, const Function *f, const Statement *s)
 {
@@ -332,7 +349,7 @@ void find_layers_functions(Pass *pass, int nlayers)
     }
 }
 
-/* ---- All of a pass ------------------------------------------------------------------------------------------- */
+/* ---- All of a pass --------------------------------------------------------------------------- */
 
 /* A function for each layer and direction; the statements stand in the order of the phases. */
 void make_functions(const Plan *plan, Pass *pass)

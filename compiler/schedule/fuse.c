@@ -1,7 +1,7 @@
 /* fuse.c: what is done with a value runs where it is in a register.
  *
- * In: the functions of a pass, in order, each with its kernels. Statements and whole kernels move from one function into an
- * earlier one, in three ways, and functions that are left with nothing are gone:
+ * In: the functions of a pass, in order, each with its kernels. Statements and whole kernels move from one
+ * function into an earlier one, in three ways, and functions that are left with nothing are gone:
  *
  *     a function of single elements       runs on each value as it is made:  out = relu(bias + ...)
  *     a nest over windows side by side    runs on a tile that holds whole ones (window.c)
@@ -13,10 +13,11 @@
 
 #include "schedule/schedule.h"
 
-/* ---- Fusion ------------------------------------------------------------------------------------------------------
+/* ---- Fusion ----------------------------------------------------------------------------------
  *
- * A pointwise statement whose input is computed just as it needs it, element by element, runs where that value
- * is still in a register: bias, then activation; in the backward pass input gradient, then the activation's. */
+ * A pointwise statement whose input is computed just as it needs it, element by element, runs where that
+ * value is still in a register: bias, then activation; in the backward pass input gradient, then the
+ * activation's. */
 
 static Statement *last_of(const Kernel *k)
 {
@@ -147,9 +148,10 @@ static bool can_follow(Fusion *fusion, const Access *value)
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
             Function *f = users->function[i];
-            bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (!complete_value || takes_samples_in(last_of(k)) || k->nthen == MAX_THEN || k->window || f == fusion->from
-                || (fusion->into && fusion->into != f))
+            bool complete_value =
+                last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
+            if (!complete_value || takes_samples_in(last_of(k)) || k->nthen == MAX_THEN || k->window
+                || f == fusion->from || (fusion->into && fusion->into != f))
                 return false;
             fusion->into = f;
             if (!keeps_lanes(k, follow(k, fusion->consumer->first, value)))
@@ -171,8 +173,8 @@ static bool inputs_ready(const Fusion *fusion)
         const Users *users = &fusion->pass->users[t->id];
         for (int i = 0; i < users->n; i++)
             for (Kernel *k = users->function[i]->kernels; k; k = k->next)
-                if (users->function[i]->number >= fusion->into->number && users->function[i]->number <= fusion->from->number
-                    && writes(k, t))
+                if (users->function[i]->number >= fusion->into->number
+                    && users->function[i]->number <= fusion->from->number && writes(k, t))
                     return false;
     }
     return true;
@@ -251,7 +253,8 @@ static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
     for (int i = 0; i < n; i++) {
         Tensor *t = tensors[i];
         Reading r = reading_of(s, t);
-        if (!r.same || t->role != TENSOR_VALUE || !t->per_sample || has_alias(pass, t) || !reads_each(s, r.access))
+        if (!r.same || t->role != TENSOR_VALUE || !t->per_sample || has_alias(pass, t)
+            || !reads_each(s, r.access))
             continue;
         Fusion fusion = {pass, from, NULL, consumer, t};
         Access value = *r.access;
@@ -263,10 +266,10 @@ static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
     return false;
 }
 
-/* ---- Windows ---------------------------------------------------------------------------------------------------------
+/* ---- Windows ---------------------------------------------------------------------------------
  *
- * Windows side by side on a value run where a tile of it is in registers, if nobody else reads it and that is predicted to be
- * faster. */
+ * Windows side by side on a value run where a tile of it is in registers, if nobody else reads it and that
+ * is predicted to be faster. */
 
 /* The kernels of one function that make t, each a part of it, and could take windows on it. */
 enum { MOST_MAKERS = 16 };
@@ -287,9 +290,10 @@ static bool find_makers(const Pass *pass, const Tensor *t, Makers *makers)
             Function *f = users->function[i];
             if (!writes(k, t) || is_halo_fill(k))
                 continue;
-            bool complete_value = last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (!complete_value || takes_samples_in(last_of(k)) || k->window || f->per_call || makers->n == MOST_MAKERS
-                || (makers->n && f != makers->function))
+            bool complete_value =
+                last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
+            if (!complete_value || takes_samples_in(last_of(k)) || k->window || f->per_call
+                || makers->n == MOST_MAKERS || (makers->n && f != makers->function))
                 return false;
             makers->function = f;
             makers->kernel[makers->n++] = k;
@@ -303,11 +307,13 @@ static Tensor *only_value(const Pass *pass, const Statement *s)
 {
     Tensor **tensors;
     int n = tensors_read(s, &tensors);
-    bool good = n == 1 && tensors[0]->role == TENSOR_VALUE && tensors[0]->per_sample && !has_alias(pass, tensors[0]);
+    bool good =
+        n == 1 && tensors[0]->role == TENSOR_VALUE && tensors[0]->per_sample && !has_alias(pass, tensors[0]);
     return good ? tensors[0] : NULL;
 }
 
-/* What the makers take, with the windows in their parts if such are given; INFINITY where a window lies in several. */
+/* What the makers take, with the windows in their parts if such are given; INFINITY where a window lies in
+ * several. */
 static double cycles_with(const Pass *pass, const Makers *makers, Kernel *window)
 {
     double cycles = 0;
@@ -338,7 +344,8 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
             return false;
     }
     if (is_read(pass, fusion.value, window))
-        return false; /* it is stored all the same, and windows take registers: measured, level or up to 5 % slower */
+        /* it is stored all the same, and windows take registers: measured, level or up to 5 % slower */
+        return false;
     if (cycles_with(pass, &makers, window) > cycles_with(pass, &makers, NULL) + window->cycles)
         return false;
     remove_kernel(from, window);
@@ -353,11 +360,11 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
     return true;
 }
 
-/* ---- Followers -------------------------------------------------------------------------------------------------------
+/* ---- Followers -------------------------------------------------------------------------------
  *
- * What is worked out from the values that tiles hold, by the functions right behind the one that makes them, follows on these
- * tiles (follow.c). What that needs and doesn't itself depend on the values goes before them: zeros to add to, zeros around an
- * output. What takes the sums up goes behind them. */
+ * What is worked out from the values that tiles hold, by the functions right behind the one that makes
+ * them, follows on these tiles (follow.c). What that needs and doesn't itself depend on the values goes
+ * before them: zeros to add to, zeros around an output. What takes the sums up goes behind them. */
 
 enum { MOST_MOVED = 32 };
 static const double cycles_to_begin = 4; /* a kernel of its own */
@@ -414,7 +421,8 @@ static void note_need(const Access *access, void *context)
     bool held = is_held(f, access->tensor), summed = f->summed[root_of(f, access->tensor)];
     needs->held |= held;
     needs->summed |= summed;
-    /* A sum, too, isn't there if one that stays adds to it; and what has another name may be known by that one to the makers. */
+    /* A sum, too, isn't there if one that stays adds to it; and what has another name may be known by that
+     * one to the makers. */
     needs->ready &= held || (!f->written[root_of(f, access->tensor)] && !has_alias(f->pass, access->tensor));
 }
 
@@ -458,7 +466,8 @@ static void leave(Following *f, Kernel *k, bool writes_late)
 static bool keep_lanes(const Following *f, const Kernel *maker)
 {
     for (int i = 0; i < output_indices(statement_of(maker)) && f->pass->target->lanes > 1; i++)
-        for (const Kernel *follower = maker->followers; follower && in_vectors(statement_of(maker), i); follower = follower->next)
+        for (const Kernel *follower = maker->followers; follower && in_vectors(statement_of(maker), i);
+             follower = follower->next)
             if (!follower_in_vectors(follower, i))
                 return false;
     return true;
@@ -502,8 +511,8 @@ static bool writes_same(Kernel *a, Kernel *b)
     return false;
 }
 
-/* With one more follower on all makers. What stands for itself has to be no slower there than the kernel on its own; what works
- * on rows asks for others in turn, and is weighed with these in the end. */
+/* With one more follower on all makers. What stands for itself has to be no slower there than the kernel
+ * on its own; what works on rows asks for others in turn, and is weighed with these in the end. */
 static bool extend(Following *f, Kernel *consumer, double cycles_apart)
 {
     Kernel with[MOST_MAKERS];
@@ -513,7 +522,8 @@ static bool extend(Following *f, Kernel *consumer, double cycles_apart)
     for (int i = 0; i < f->makers.n; i++) {
         with[i] = f->with[i];
         with[i].followers = NULL;
-        for (Kernel *k = f->with[i].followers, **end = &with[i].followers; k; k = k->next, end = &(*end)->next) {
+        for (Kernel *k = f->with[i].followers, **end = &with[i].followers; k;
+             k = k->next, end = &(*end)->next) {
             *end = NEW(Kernel);
             **end = *k;
             (*end)->next = NULL;
@@ -529,7 +539,9 @@ static bool extend(Following *f, Kernel *consumer, double cycles_apart)
     const Kernel *last = last_follower(&with[0]);
     bool sum = adds_to_memory(last), alone = sum || is_spread(&with[0], last);
     if (sum && last->body->out.tensor->count > (f->pass->samples ? f->pass->samples : 1))
-        return false; /* one for each channel: measured no faster, and up to a tenth slower where much else is read for it */
+        /* one for each channel: measured no faster, and up to a tenth slower where much else is read for
+         * it */
+        return false;
     if (cycles > f->cycles + cycles_apart + cycles_to_begin && (alone || cycles == INFINITY))
         return false;
     if (!f->rows && with[0].row >= 0)
@@ -552,7 +564,8 @@ static bool add_move(Following *f, Function *from, Kernel *k, Where where)
 static bool split_first(Following *f, Function *from, Kernel *consumer)
 {
     Kernel *first = NEW(Kernel), *rest = NEW(Kernel);
-    if (!consumer->first || !consumer->body || consumer->body->store != STORE_ADD || consumer->nthen || f->n + 2 > MOST_MOVED)
+    if (!consumer->first || !consumer->body || consumer->body->store != STORE_ADD || consumer->nthen
+        || f->n + 2 > MOST_MOVED)
         return false;
     *first = *rest = *consumer;
     first->body = NULL;
@@ -579,13 +592,15 @@ static bool follows(Following *f, Function *from, Kernel *k)
 static void find_place(Following *f, Function *from, Kernel *k)
 {
     Needs needs = needs_of(f, k);
-    bool with_others = f->n && f->move[f->n - 1].from == from; /* what takes sums up comes from where these were */
+    /* what takes sums up comes from where these were */
+    bool with_others = f->n && f->move[f->n - 1].from == from;
     bool stays = !needs.ready || (needs.summed && (needs.held || !with_others));
     if (!stays && needs.held)
         stays = !follows(f, from, k);
     else if (!stays)
         stays = !add_move(f, from, k, needs.summed ? BEHIND : AHEAD);
-    for (int n = 0; needs.summed && !stays && n <= k->nthen; n++) /* and so are those that take up what it gives */
+    for (int n = 0; needs.summed && !stays && n <= k->nthen;
+         n++) /* and so are those that take up what it gives */
         f->summed[root_of(f, (n < k->nthen ? k->then[n] : statement_of(k))->out.tensor)] = true;
     if (stays || !needs.held)
         leave(f, k, stays);
@@ -700,8 +715,13 @@ static int on_tiles(const Following *f)
 static bool try_following(Pass *pass, Function *into, Kernel *first, bool rows, bool *marks)
 {
     size_t tensors = (size_t)pass->prog->ntensors;
-    Following f = {.pass = pass, .rows = rows, .written = marks, .touched = marks + tensors, .summed = marks + 2 * tensors};
-    if (into->per_call || !find_makers(pass, last_of(first)->out.tensor, &f.makers) || f.makers.kernel[0] != first)
+    Following f = {.pass = pass,
+                   .rows = rows,
+                   .written = marks,
+                   .touched = marks + tensors,
+                   .summed = marks + 2 * tensors};
+    if (into->per_call || !find_makers(pass, last_of(first)->out.tensor, &f.makers)
+        || f.makers.kernel[0] != first)
         return true;
     memset(marks, 0, 3 * tensors * sizeof *marks);
     for (int i = 0; i < f.makers.n; i++) {
@@ -714,7 +734,8 @@ static bool try_following(Pass *pass, Function *into, Kernel *first, bool rows, 
     for (Kernel *k = first->next; k; k = k->next)
         if (!is_maker(&f.makers, k))
             leave(&f, k, true);
-    for (Function *from = into->next; from && !from->per_call && from->phase == into->phase; from = from->next) {
+    for (Function *from = into->next; from && !from->per_call && from->phase == into->phase;
+         from = from->next) {
         int before = on_tiles(&f);
         for (Kernel *k = from->kernels; k; k = k->next)
             find_place(&f, from, k);
@@ -730,7 +751,7 @@ static bool try_following(Pass *pass, Function *into, Kernel *first, bool rows, 
     return true;
 }
 
-/* ---- All of it ------------------------------------------------------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 void fuse(Pass *pass)
 {

@@ -7,14 +7,15 @@
  * Seen from one element z = a q + r of out, only the taps with a y = z - b k - c take part. They are every
  * (a / gcd(a, b))-th one, beginning at some k0 that depends on the residue r alone, so for each r
  *
- *     after:    out[a q + r] += f(q + e - h j, k0 + t j)                  for q, j       t = a / gcd(a, b)
- *                                                                         h = b t / a,  e = (r - c - b k0) / a
+ *     after:    out[a q + r] += f(q + e - h j, k0 + t j)                  for q, j
+ *               with t = a / gcd(a, b),  h = b t / a,  e = (r - c - b k0) / a
  *
  * and each output is summed in one place, in registers. The bounds of y are kept by an access that falls
  * outside its tensor exactly where y leaves them.
  *
- * Either index of the pair could be y. It is never the one that runs through a kernel: that has the dilation for its
- * coefficient, so there would be so many residues along each axis, each with rows of outputs too short for vectors. */
+ * Either index of the pair could be y. It is never the one that runs through a kernel: that has the
+ * dilation for its coefficient, so there would be so many residues along each axis, each with rows of
+ * outputs too short for vectors. */
 #include <stdlib.h>
 
 #include "schedule/schedule.h"
@@ -89,7 +90,8 @@ static int find_overlaps(const Statement *s, Overlap overlap[MAX_RANK])
         /* Mixed radix (groups and channels) does not overlap and stays. */
         int64_t units = count == 2 ? at->coefficient[index[0]] : 0;
         bool radix = count == 2 && inside && at->coefficient[index[1]] == 1 && s->extent[index[1]] == units;
-        if (count == 0 || (count == 1 && inside && at->coefficient[index[0]] == 1 && !at->constant) || radix) {
+        if (count == 0 || (count == 1 && inside && at->coefficient[index[0]] == 1 && !at->constant)
+            || radix) {
             if (count == 0 && (at->constant < 0 || at->constant >= s->out.tensor->dim[d]))
                 return -1;
             continue;
@@ -211,7 +213,8 @@ static bool sets_each(const Statement *first)
     return !padded && covers_tensor(first, &first->out);
 }
 
-enum { MOST_RESIDUES = 256 }; /* each is a statement of its own: of more, plain loops that scatter are less to compile */
+/* each is a statement of its own: of more, plain loops that scatter are less to compile */
+enum { MOST_RESIDUES = 256 };
 
 /* first, if given, sets out just before. */
 Kernel *gather(const Statement *first, const Statement *scatter)

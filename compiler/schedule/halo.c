@@ -3,8 +3,8 @@
 
 #include "schedule/schedule.h"
 
-/* Points of the box that multiply a zero cost time. Few of them are less than what a test or borders of their own take;
- * where there are more, the prediction says which is faster. */
+/* Points of the box that multiply a zero cost time. Few of them are less than what a test or borders of
+ * their own take; where there are more, the prediction says which is faster. */
 static const double little_waste = 1.25, most_waste = 2.2;
 
 /* x is the caller's: a halo means a copy. What its rows take. */

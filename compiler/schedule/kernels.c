@@ -1,7 +1,7 @@
 /* kernels.c: statements to loop nests.
  *
- * In: consecutive statements of a layer. Out: a nest for each, or for a first value and the sum onto it, with its form,
- * its regions, their tiles and the predicted cycles. */
+ * In: consecutive statements of a layer. Out: a nest for each, or for a first value and the sum onto it,
+ * with its form, its regions, their tiles and the predicted cycles. */
 #include <string.h>
 
 #include "schedule/schedule.h"
@@ -42,7 +42,12 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->regions = NULL;
     if (k->regions && !partition && k->first && k->body) {
         Kernel *before = NEW(Kernel);
-        *before = (Kernel){.first = k->first, .next = k, .samples = k->samples, .row = -1, .blocks = k->blocks, .joins = k->joins,
+        *before = (Kernel){.first = k->first,
+                           .next = k,
+                           .samples = k->samples,
+                           .row = -1,
+                           .blocks = k->blocks,
+                           .joins = k->joins,
                            .compact = k->compact};
         k->first = NULL;
         k->joins = k->blocks;
@@ -94,7 +99,8 @@ Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end)
         if (pass->root[s->out.tensor->id] != s->out.tensor)
             continue; /* a move that changes nothing */
         Statement *next = s->next == end ? NULL : s->next;
-        bool pair = s->store == STORE_SET && next && next->store == STORE_ADD && next->out.tensor == s->out.tensor;
+        bool pair =
+            s->store == STORE_SET && next && next->store == STORE_ADD && next->out.tensor == s->out.tensor;
         Kernel *k = *last = NEW(Kernel);
         last = &k->next;
         k->samples = k->row = -1;

@@ -2,14 +2,15 @@
  *
  * In: a Prog, which knows tensors by their dimensions alone. Out: a copy of it in which
  *
- *     - channels are innermost and padded to whole vectors, in values [H][W][C] and in weights [KH][KW][I][O], so
- *       that the lanes of a vector are channels in every pass; values of few channels keep the order C, H, W and
- *       give lanes along W; x, y and t keep the order that the interface promises;
+ *     - channels are innermost and padded to whole vectors, in values [H][W][C] and in weights
+ *       [KH][KW][I][O], so that the lanes of a vector are channels in every pass; values of few channels keep
+ *       the order C, H, W and give lanes along W; x, y and t keep the order that the interface promises;
  *     - sums run over the indices that lie furthest apart first;
  *     - what scatters gathers (gather.c);
- *     - an input gradient reads weights transposed once a call, unless they are many and it is as fast without;
- *     - tensors that a contraction reads beyond their edge have a halo of zeros, which takes the place of a test, where
- *       that is no slower than borders of their own (split.c).
+ *     - an input gradient reads weights transposed once a call, unless they are many and it is as fast
+ *       without;
+ *     - tensors that a contraction reads beyond their edge have a halo of zeros, which takes the place of a
+ *       test, where that is no slower than borders of their own (split.c).
  *
  * Under --unroll=none and on targets without vectors nothing moves. */
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 
 #include "schedule/schedule.h"
 
-/* ---- A copy ------------------------------------------------------------------------------------------- */
+/* ---- A copy ---------------------------------------------------------------------------------- */
 
 static void redirect_access(Access *access, Tensor *const *copies)
 {
@@ -92,7 +93,7 @@ static void visit_statement(Statement *s, void (*visit)(Access *, void *), void 
     visit_accesses(s->rhs, visit, context);
 }
 
-/* ---- The order of dimensions ----------------------------------------------------------------------------- */
+/* ---- The order of dimensions ----------------------------------------------------------------- */
 
 static int64_t round_up(int64_t n, int64_t unit)
 {
@@ -139,7 +140,8 @@ static bool wants_channels_last(const Tensor *t, int lanes)
 
 static void lay_out_tensor(Tensor *t, int lanes)
 {
-    static const int value_axis[] = {1, 2, 0}, weight_axis[][MAX_RANK] = {{0}, {1, 0}, {2, 1, 0}, {2, 3, 1, 0}};
+    static const int value_axis[] = {1, 2, 0},
+                     weight_axis[][MAX_RANK] = {{0}, {1, 0}, {2, 1, 0}, {2, 3, 1, 0}};
     if (is_interface(t) || t->role == TENSOR_CONSTANT || t->role == TENSOR_LOSS || t->rank == 0)
         return;
     bool pads = is_weight(t) || t->rank == 1 || (t->rank == 3 && 2 * t->dim[2] >= lanes);
@@ -186,7 +188,8 @@ static Statement *append(Prog *prog, const Statement *like)
 static void move_answer(Prog *prog, int lanes)
 {
     Tensor *y = prog->y;
-    if (!y || y->rank != 3 || !enough_channels(y->dim[0], lanes) || y->dim[0] == 1 || y->dim[1] * y->dim[2] == 1)
+    if (!y || y->rank != 3 || !enough_channels(y->dim[0], lanes) || y->dim[0] == 1
+        || y->dim[1] * y->dim[2] == 1)
         return;
     Tensor *value = new_tensor(prog, TENSOR_VALUE, format("%s.hwc", y->name), true, 3, y->dim);
     Tensor *pair[] = {y, value};
@@ -245,15 +248,16 @@ void order_sums(Prog *prog)
         order_sum(s);
 }
 
-/* ---- Scatter to gather ---------------------------------------------------------------------------------------- */
+/* ---- Scatter to gather ----------------------------------------------------------------------- */
 
 void gather_all(Prog *prog)
 {
     Statement **link = &prog->statements;
     while (*link) {
         Statement *s = *link, *next = s->next;
-        bool pair = s->store == STORE_SET && next && next->store == STORE_ADD && next->out.tensor == s->out.tensor
-                    && next->layer == s->layer && next->backward == s->backward;
+        bool pair = s->store == STORE_SET && next && next->store == STORE_ADD
+                 && next->out.tensor == s->out.tensor && next->layer == s->layer
+                 && next->backward == s->backward;
         Kernel *k = NULL;
         Statement *rest = next;
         if (pair && !gathers(next) && (k = gather(s, next)))
@@ -279,7 +283,7 @@ void gather_all(Prog *prog)
         prog->last_statement = s;
 }
 
-/* ---- Products ----------------------------------------------------------------------------------------------------- */
+/* ---- Products -------------------------------------------------------------------------------- */
 
 /* The operands of a contraction, or what a transform reads; how many. */
 static int operands(Statement *s, Access *operand[2])
@@ -292,7 +296,7 @@ static int operands(Statement *s, Access *operand[2])
     return transform ? 1 : 2;
 }
 
-/* ---- Halos ------------------------------------------------------------------------------------------------------ */
+/* ---- Halos ----------------------------------------------------------------------------------- */
 
 static void note_halo(const Statement *s, Access *access, Tensor *const *copies)
 {
@@ -387,7 +391,8 @@ void add_halos(Prog *prog, const Target *target)
         for (int i = 0; i < count; i++) {
             Access *access = operand[i];
             Tensor *t = access->tensor;
-            if (!access->padded || !t->per_sample || t->is_int || (t->role != TENSOR_VALUE && t->role != TENSOR_INPUT))
+            if (!access->padded || !t->per_sample || t->is_int
+                || (t->role != TENSOR_VALUE && t->role != TENSOR_INPUT))
                 continue;
             copy_input(prog, s, t, copies);
             note_halo(s, access, copies);
@@ -406,7 +411,7 @@ void add_halos(Prog *prog, const Target *target)
     }
 }
 
-/* ---- Transposed weights -------------------------------------------------------------------------------------------- */
+/* ---- Transposed weights ---------------------------------------------------------------------- */
 
 /* The output index that lanes would take, if it runs through a weight tensor in longer steps. */
 static int blocked_lane(const Statement *s, const Access *access)
@@ -430,7 +435,8 @@ static Statement *transposition(Prog *prog, const Statement *reader, Tensor *wei
     axis[n] = last;
     for (int d = 0; d < weight->rank; d++)
         dim[d] = weight->dim[axis[d]];
-    Tensor *copy = new_tensor(prog, TENSOR_VALUE, format("%s.transposed", weight->name), false, weight->rank, dim);
+    Tensor *copy =
+        new_tensor(prog, TENSOR_VALUE, format("%s.transposed", weight->name), false, weight->rank, dim);
     copy->room[n] = round_up(dim[n], lanes);
     set_floats(copy);
     for (int d = 0; d < weight->rank; d++)
@@ -446,21 +452,26 @@ static Statement *transposition(Prog *prog, const Statement *reader, Tensor *wei
     return s;
 }
 
-/* Where each weight serves a sample once, as in a fully connected layer, and there are many, lanes may lie over what is summed up, and
- * along the rows of the weights as they are. `copied` is the statement that reads the copy which `move` makes once a call. 32 samples
- * of 1024 -> 1024 take 0.6 ms so, 10 ms with the copy; of 4096 -> 4096 14 and 441 ms. */
-static bool reads_in_place(const Prog *prog, const Statement *s, const Statement *copied, const Statement *move, const Target *target)
+/* Where each weight serves a sample once, as in a fully connected layer, and there are many, lanes may lie
+ * over what is summed up, and along the rows of the weights as they are. `copied` is the statement that
+ * reads the copy which `move` makes once a call. 32 samples of 1024 -> 1024 take 0.6 ms so, 10 ms with the
+ * copy; of 4096 -> 4096 14 and 441 ms. */
+static bool reads_in_place(const Prog *prog, const Statement *s, const Statement *copied,
+                           const Statement *move, const Target *target)
 {
     const Tensor *weight = move->rhs->access.tensor;
-    if (weight->count < target->machine->second_cache / 2 / (int64_t)sizeof(float) || box_volume(s) != weight->count)
+    if (weight->count < target->machine->second_cache / 2 / (int64_t)sizeof(float)
+        || box_volume(s) != weight->count)
         return false;
     double calls = prog->training ? 1.0 / (double)prog->net->batch : 1;
-    return predicted_cycles(NULL, s, target) <= predicted_cycles(NULL, copied, target) + calls * predicted_cycles(move, NULL, target);
+    return predicted_cycles(NULL, s, target)
+        <= predicted_cycles(NULL, copied, target) + calls * predicted_cycles(move, NULL, target);
 }
 
-/* Its operand i read from a copy in which the lane's dimension of the weights is the last. maker: the last statement that makes
- * the weights; NULL: they are there from the beginning. */
-static void read_transposed(Prog *prog, Statement *s, int i, int last, const Target *target, Statement **moves, Statement *maker)
+/* Its operand i read from a copy in which the lane's dimension of the weights is the last. maker: the last
+ * statement that makes the weights; NULL: they are there from the beginning. */
+static void read_transposed(Prog *prog, Statement *s, int i, int last, const Target *target,
+                            Statement **moves, Statement *maker)
 {
     Access *operand[2], old;
     operands(s, operand);

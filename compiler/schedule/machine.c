@@ -1,9 +1,10 @@
 /* machine.c: what is known of each target: one row, by which the schedule predicts and chooses.
  *
- * The numbers are those of cores with two units for vectors of multiply-adds: x86-64 since 2013, the larger Arm cores.
- * Where a row says nothing else it is what `make measure` printed on the machines named at the fields (schedule.h), and
- * what the predictions were held against there with gcc 12 -O2: an EPYC (Zen 4, Zen 5) and a Xeon with AVX-512, the
- * former also by AVX2. neon has only been run under emulation: its row is that of avx2 with other vectors. */
+ * The numbers are those of cores with two units for vectors of multiply-adds: x86-64 since 2013, the
+ * larger Arm cores. Where a row says nothing else it is what `make measure` printed on the machines named
+ * at the fields (schedule.h), and what the predictions were held against there with gcc 12 -O2: an EPYC
+ * (Zen 4, Zen 5) and a Xeon with AVX-512, the former also by AVX2. neon has only been run under emulation:
+ * its row is that of avx2 with other vectors. */
 #include "schedule/schedule.h"
 
 /* What all rows share. */
@@ -17,6 +18,7 @@ const Machine machines[NTARGETS] = {
     [TARGET_GENERIC] = {"generic", "-O2 -march=native", .lanes = 8, .registers = 16, .width_cost = 1, CORE},
     [TARGET_SCALAR] = {"scalar", "-std=c99 -O2", .lanes = 1, .registers = 16, .width_cost = 1, CORE},
     [TARGET_AVX2] = {"avx2", "-O2 -mavx2 -mfma", .lanes = 8, .registers = 16, .width_cost = 1, CORE},
-    [TARGET_AVX512] = {"avx512", "-O2 -march=x86-64-v4", .lanes = 16, .registers = 32, .width_cost = 1.25, CORE},
+    [TARGET_AVX512] = {"avx512", "-O2 -march=x86-64-v4", .lanes = 16, .registers = 32, .width_cost = 1.25,
+                       CORE},
     [TARGET_NEON] = {"neon", "-O2", .lanes = 4, .registers = 32, .width_cost = 1, CORE},
 };

@@ -1,10 +1,10 @@
 /* nest.c: questions about one loop nest, its regions and its tiles.
  *
- * A nest (Kernel) is a first value and a sum or maximum onto it, what is done with each value while it is in a register,
- * and the parts of its box (Region) with the block of outputs that registers hold (Tile). */
+ * A nest (Kernel) is a first value and a sum or maximum onto it, what is done with each value while it is
+ * in a register, and the parts of its box (Region) with the block of outputs that registers hold (Tile). */
 #include "schedule/schedule.h"
 
-/* ---- Forms ----------------------------------------------------------------------------------------------- */
+/* ---- Forms ----------------------------------------------------------------------------------- */
 
 Form form_of(const Statement *s)
 {
@@ -24,11 +24,12 @@ Form form_of(const Statement *s)
 
 const char *form_name(Form form)
 {
-    static const char *const names[NFORMS] = {"fill", "move", "pointwise", "contraction", "transform", "window", "reduction"};
+    static const char *const names[NFORMS] = {"fill",      "move",   "pointwise", "contraction",
+                                              "transform", "window", "reduction"};
     return names[form];
 }
 
-/* ---- Statements of a nest -------------------------------------------------------------------------------- */
+/* ---- Statements of a nest -------------------------------------------------------------------- */
 
 const Statement *statement_of(const Kernel *k)
 {
@@ -110,7 +111,7 @@ bool passes_on(const Kernel *k, const Tensor *t)
     return made || (k->window && passes_on(k->window, t));
 }
 
-/* ---- Regions and tiles ----------------------------------------------------------------------------------- */
+/* ---- Regions and tiles ----------------------------------------------------------------------- */
 
 Region *whole_box(const Statement *s)
 {

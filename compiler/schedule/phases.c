@@ -1,24 +1,26 @@
 /* phases.c: which statements may run in one loop over the samples.
  *
- * A pass takes one sample after the other through its statements. That ends where a statement needs what all samples
- * have summed up, as batch normalisation needs the mean of the whole batch: the loop over the samples must have ended,
- * and another begins behind it. So a pass is a list of phases; in each, the statements that run once for the call come
- * first, then those that run for each sample:
+ * A pass takes one sample after the other through its statements. That ends where a statement needs what
+ * all samples have summed up, as batch normalisation needs the mean of the whole batch: the loop over the
+ * samples must have ended, and another begins behind it. So a pass is a list of phases; in each, the
+ * statements that run once for the call come first, then those that run for each sample:
  *
  *     before:   sum[c] = 0                        after:   phase 0    once:          sum[c] = 0
  *               sum[c] += x[c]                                        each sample:   sum[c] += x[c]
- *               mean[c] = sum[c] / samples                 phase 1    once:          mean[c] = sum[c] / samples
+ *               mean[c] = sum[c] / samples               phase 1    once:          mean[c] = sum[c] / samples
  *               y[c] = x[c] - mean[c]                                 each sample:   y[c] = x[c] - mean[c]
  *
- * Each statement goes into the first phase in which all that it reads is there, so that the loops are as few as can be. Then
- * what is needed in later phases only waits for the first of them, if what it reads is kept until then anyway: so do first
- * values, and the tiles that a weight gradient takes of what came in. What one phase passes on to another is kept for all
- * samples of the call (place.c). Most networks have one phase. */
+ * Each statement goes into the first phase in which all that it reads is there, so that the loops are as
+ * few as can be. Then what is needed in later phases only waits for the first of them, if what it reads is
+ * kept until then anyway: so do first values, and the tiles that a weight gradient takes of what came in.
+ * What one phase passes on to another is kept for all samples of the call (place.c). Most networks have
+ * one phase. */
 #include "schedule/schedule.h"
 
 typedef struct Order {
     int *written, *read;       /* by tensor id: the last phase that did so; -1: none */
-    bool *summed, *read_by_samples; /* did statements that run for each sample? Then it is over only in the next phase */
+    /* did statements that run for each sample? Then it is over only in the next phase */
+    bool *summed, *read_by_samples;
     const Statement *s;
     int phase;
 } Order;
@@ -79,7 +81,8 @@ static void note_value(const Access *access, void *found)
 }
 
 typedef struct Touch {
-    int *first, *last;   /* by tensor id: the first and the last phase in which a later statement touches it; -1: none */
+    /* by tensor id: the first and the last phase in which a later statement touches it; -1: none */
+    int *first, *last;
     bool *written;       /* by a later statement */
     int phase;
     bool there;
@@ -121,7 +124,8 @@ static bool may_wait(const Statement *s, Touch *touch)
 /* What nobody needs yet waits, so that it is not kept for all samples. */
 static void delay(Statement **all, int n, int ntensors)
 {
-    Touch touch = {NEW_ARRAY(int, ntensors + 1), NEW_ARRAY(int, ntensors + 1), NEW_ARRAY(bool, ntensors + 1), 0, false};
+    Touch touch = {NEW_ARRAY(int, ntensors + 1), NEW_ARRAY(int, ntensors + 1), NEW_ARRAY(bool, ntensors + 1),
+                   0, false};
     for (int i = 0; i < ntensors; i++)
         touch.first[i] = touch.last[i] = -1;
     for (int i = n - 1; i >= 0; i--) {

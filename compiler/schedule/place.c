@@ -3,10 +3,10 @@
  * A buffer lives from the first call that touches it to the last. Two that never live at the same time may
  * share memory. Largest first, each goes to the lowest offset where it meets nobody alive at its time.
  *
- * Under --inference weights are buffers, too, where net_prepare has something to do: they and what is made of them share the room
- * that net_params has. A weight lives from the beginning, when it is loaded, to the last call that reads it; what samples read
- * lives from the call that makes it for good. So in the end the room holds little more than what net_forward reads. Where taps are
- * made of the weights of three layers:
+ * Under --inference weights are buffers, too, where net_prepare has something to do: they and what is made
+ * of them share the room that net_params has. A weight lives from the beginning, when it is loaded, to the
+ * last call that reads it; what samples read lives from the call that makes it for good. So in the end the
+ * room holds little more than what net_forward reads. Where taps are made of the weights of three layers:
  *
  *     loaded:         w3  w2  w1
  *     behind layer 1: w3  w2  w1     taps1
@@ -19,7 +19,7 @@
 
 enum { ALIGNMENT = 16 }; /* floats: a cache line */
 
-/* ---- Moves that change nothing --------------------------------------------------------------------- */
+/* ---- Moves that change nothing --------------------------------------------------------------- */
 
 static bool is_move(const Statement *s)
 {
@@ -28,7 +28,7 @@ static bool is_move(const Statement *s)
     const Access *from = &s->rhs->access;
     Affine to_position = position_of(s->out), from_position = position_of(*from);
     return affine_equal(&to_position, &from_position) && covers_tensor(s, &s->out) && covers_tensor(s, from)
-           && from->tensor->per_sample && !from->tensor->ragged && from->tensor->floats == s->out.tensor->floats;
+        && from->tensor->per_sample && !from->tensor->ragged && from->tensor->floats == s->out.tensor->floats;
 }
 
 static bool same_form(const Tensor *a, const Tensor *b)
@@ -58,10 +58,12 @@ static void note_member(const Access *access, void *context)
 {
     Meeting *meeting = context;
     meeting->copy_touched |= access->tensor == meeting->copy;
-    meeting->root_touched |= access->tensor != meeting->copy && meeting->pass->root[access->tensor->id] == meeting->root;
+    meeting->root_touched |=
+        access->tensor != meeting->copy && meeting->pass->root[access->tensor->id] == meeting->root;
 }
 
-typedef struct Readers { /* by tensor id: the first statements of the layers, in one direction, that touch it */
+/* by tensor id: the first statements of the layers, in one direction, that touch it */
+typedef struct Readers {
     Statement ***list;
     int *n;
     Statement *layer;
@@ -89,7 +91,8 @@ static bool same_function(const Statement *a, const Statement *b)
 
 static Readers find_readers(const Prog *prog)
 {
-    Readers readers = {NEW_ARRAY(Statement **, prog->ntensors), NEW_ARRAY(int, prog->ntensors), prog->statements};
+    Readers readers = {NEW_ARRAY(Statement **, prog->ntensors), NEW_ARRAY(int, prog->ntensors),
+                       prog->statements};
     for (Statement *s = prog->statements; s; s = s->next) {
         readers.layer = same_function(s, readers.layer) ? readers.layer : s;
         note_reader(&s->out, &readers);
@@ -98,7 +101,8 @@ static Readers find_readers(const Prog *prog)
     return readers;
 }
 
-/* Would a layer, in one direction, get the same memory under two names? Then C may not promise that they are apart. */
+/* Would a layer, in one direction, get the same memory under two names? Then C may not promise that they
+ * are apart. */
 static bool meets_itself(const Pass *pass, const Readers *readers, const Statement *move)
 {
     const Tensor *copy = move->out.tensor, *root = pass->root[move->rhs->access.tensor->id];
@@ -116,8 +120,8 @@ static bool meets_itself(const Pass *pass, const Readers *readers, const Stateme
     return false;
 }
 
-/* A tensor that one statement defines, as another tensor's elements in the same order, is that tensor. Where it has the
- * same form, too, what reads it reads the other; else the two share memory. */
+/* A tensor that one statement defines, as another tensor's elements in the same order, is that tensor.
+ * Where it has the same form, too, what reads it reads the other; else the two share memory. */
 void share_moves(Pass *pass)
 {
     Prog *prog = pass->prog;
@@ -131,7 +135,8 @@ void share_moves(Pass *pass)
     for (Statement **link = &prog->statements; *link;) {
         const Statement *s = *link;
         read_instead(s->rhs, instead);
-        if (is_move(s) && definitions[s->out.tensor->id] == 1 && same_form(s->out.tensor, s->rhs->access.tensor)) {
+        if (is_move(s) && definitions[s->out.tensor->id] == 1
+            && same_form(s->out.tensor, s->rhs->access.tensor)) {
             *link = s->next;
             instead[s->out.tensor->id] = s->rhs->access.tensor;
         } else
@@ -147,7 +152,7 @@ void share_moves(Pass *pass)
             pass->shared[t->id] = pass->shared[pass->root[t->id]->id] = true;
 }
 
-/* ---- Offsets --------------------------------------------------------------------------------------------- */
+/* ---- Offsets --------------------------------------------------------------------------------- */
 
 const Buffer *buffer_of(const Pass *pass, const Tensor *tensor)
 {
@@ -159,7 +164,8 @@ static bool meet(const Buffer *a, const Buffer *b)
     return a->begin <= b->end && b->begin <= a->end;
 }
 
-/* The first gap that is wide enough among the buffers alive at the same time; those placed stand in the order of their offsets. */
+/* The first gap that is wide enough among the buffers alive at the same time; those placed stand in the
+ * order of their offsets. */
 static int64_t lowest_offset(const Buffer *const *placed, int n, const Buffer *buffer)
 {
     int64_t offset = 0;
@@ -169,13 +175,14 @@ static int64_t lowest_offset(const Buffer *const *placed, int n, const Buffer *b
     return offset;
 }
 
-/* Calls that are made sample by sample form a group, and so do those that take a chunk of samples each. What passes from one
- * group to another is kept for all samples of the chunk. A group of the first kind begins again for each
- * sample, so such a buffer lives through the whole of it. What passes from one phase to another is kept for all samples of
- * the call, and lives through the whole loops of both. */
+/* Calls that are made sample by sample form a group, and so do those that take a chunk of samples each.
+ * What passes from one group to another is kept for all samples of the chunk. A group of the first kind
+ * begins again for each sample, so such a buffer lives through the whole of it. What passes from one phase
+ * to another is kept for all samples of the call, and lives through the whole loops of both. */
 typedef struct Group {
     int begin, end;      /* its first and last call */
-    int loop, loop_end;  /* first and last call of the loop over samples that it is part of; of calls made once, its own */
+    /* first and last call of the loop over samples that it is part of; of calls made once, its own */
+    int loop, loop_end;
     bool batched;
 } Group;
 
@@ -230,9 +237,9 @@ static int64_t place_in_order(Buffer **order, int n)
     return floats;
 }
 
-/* In the room of net_params: first the weights that samples read, then the others, those that are needed longest first; above
- * them what is made for good, what is made last first, so that it reaches down over weights that nobody needs by then; then
- * what is needed on the way, by size. */
+/* In the room of net_params: first the weights that samples read, then the others, those that are needed
+ * longest first; above them what is made for good, what is made last first, so that it reaches down over
+ * weights that nobody needs by then; then what is needed on the way, by size. */
 static int order_in_room(const Buffer *b)
 {
     bool weight = b->tensor->role == TENSOR_WEIGHT;
@@ -252,8 +259,8 @@ static int by_room(const void *a, const void *b)
     return x->tensor->id - y->tensor->id;
 }
 
-/* What lies in net_params gets its offsets there, and so does the mark that says that it is prepared, most often in the place of a
- * weight that nobody needs by then. How many buffers are left for the arena. */
+/* What lies in net_params gets its offsets there, and so does the mark that says that it is prepared, most
+ * often in the place of a weight that nobody needs by then. How many buffers are left for the arena. */
 static int place_prepared(Pass *pass, Buffer **order, int n, int last_call)
 {
     int others = 0, count = 0;
@@ -298,7 +305,8 @@ static Buffer *new_buffer(Pass *pass, Buffer ***end, Tensor *tensor, int begin)
 void place(Pass *pass, int lanes)
 {
     int ntensors = pass->prog->ntensors, n = 0, call = 0;
-    Buffer **by_id = pass->buffer = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors), **end = NULL;
+    Buffer **by_id = pass->buffer = NEW_ARRAY(Buffer *, ntensors), **order = NEW_ARRAY(Buffer *, ntensors),
+           **end = NULL;
     const Group *group_of = find_groups(pass);
     bool weights = works_beforehand(pass);
     for (Tensor *t = pass->prog->tensors; t; t = t->next)
@@ -315,7 +323,8 @@ void place(Pass *pass, int lanes)
             b->end = call;
             b->lasting |= !f->per_call;
             b->whole_batch |= root->per_sample && group_of[call].loop != group_of[b->begin].loop;
-            if (root->per_sample && pass->chunk && (group_of[call].batched || group_of[call].begin != group_of[b->begin].begin))
+            if (root->per_sample && pass->chunk
+                && (group_of[call].batched || group_of[call].begin != group_of[b->begin].begin))
                 b->samples = pass->chunk;
         }
     for (int i = 0; i < n; i++) {
@@ -330,7 +339,8 @@ void place(Pass *pass, int lanes)
             if (!group_of[b->end].batched)
                 b->end = group_of[b->end].end;
         }
-        b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        b->size = (b->tensor->floats * b->samples + (b->tensor->overrun ? lanes - 1 : 0) + ALIGNMENT - 1)
+                / ALIGNMENT * ALIGNMENT;
         if (pass->prepares && b->lasting && !b->tensor->per_sample)
             b->end = call - 1; /* for good: the next call of net_forward reads it, too */
     }
@@ -339,7 +349,7 @@ void place(Pass *pass, int lanes)
     pass->arena = place_in_order(order, n);
 }
 
-/* ---- Vectors that reach behind a value ------------------------------------------------------------------- */
+/* ---- Vectors that reach behind a value ------------------------------------------------------- */
 
 typedef struct Reach {
     const Pass *pass;

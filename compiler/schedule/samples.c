@@ -1,9 +1,10 @@
 /* samples.c: a sample in each lane.
  *
- * A small network leaves most lanes of a vector empty, and one sample after the other waits for its own exp. So a pass may
- * take as many samples at once as a vector has lanes: each value gets one more dimension, the innermost, and the index s
- * runs along it. Weights are one number for all lanes. Gradients and the loss are summed up lane by lane, in memory of
- * their own, which is cleared before the first samples and added up behind the last. With 16 lanes:
+ * A small network leaves most lanes of a vector empty, and one sample after the other waits for its own
+ * exp. So a pass may take as many samples at once as a vector has lanes: each value gets one more
+ * dimension, the innermost, and the index s runs along it. Weights are one number for all lanes. Gradients
+ * and the loss are summed up lane by lane, in memory of their own, which is cleared before the first
+ * samples and added up behind the last. With 16 lanes:
  *
  *     before:   out[o] += w[i, o] * in[i]              for o<3 i<2              for each sample
  *               d_w[i, o] += d_out[o] * in[i]          for i<2 o<3
@@ -13,23 +14,23 @@
  *               d_w.lanes[i, o, s] += d_out[o, s] * in.lanes[i, s]              for i<2 o<3 s<16
  *               d_w[i, o] += d_w.lanes[i, o, s]        for i<2 o<3 s<16         once
  *
- * So what was a sample is now a group of them, and the rest of the plan goes on as before: s is an index of outputs that
- * steps by one, and tile.c finds that it is the one for lanes.
+ * So what was a sample is now a group of them, and the rest of the plan goes on as before: s is an index
+ * of outputs that steps by one, and tile.c finds that it is the one for lanes.
  *
- * Where a call's last group has fewer samples, m, the lanes left over take the last sample once more (x and t are `ragged`),
- * so that nothing can come out of them that doesn't come out of a sample, and they count for nothing: where a statement takes
- * 1/samples, as each loss and each gradient of one does, it gets 0 there. (So an infinite loss may be NaN here.) Labels become
- * floats, which hold them exactly:
+ * Where a call's last group has fewer samples, m, the lanes left over take the last sample once more (x
+ * and t are `ragged`), so that nothing can come out of them that doesn't come out of a sample, and they
+ * count for nothing: where a statement takes 1/samples, as each loss and each gradient of one does, it
+ * gets 0 there. (So an infinite loss may be NaN here.) Labels become floats, which hold them exactly:
  *
  *     mean.lanes[s] = s + 1 <= m ? 1/samples : 0     for s<16
  *
- * It doesn't fit networks whose samples meet elsewhere (batchnorm), nor those that draw random numbers. interpret doesn't
- * run what comes out, since it knows no m. */
+ * It doesn't fit networks whose samples meet elsewhere (batchnorm), nor those that draw random numbers.
+ * interpret doesn't run what comes out, since it knows no m. */
 #include "schedule/schedule.h"
 
 enum { MOST_LABELS = 1 << 24 };  /* a float holds whole numbers up to here */
 
-/* ---- Where it fits ----------------------------------------------------------------------------------------- */
+/* ---- Where it fits --------------------------------------------------------------------------- */
 
 static bool uses(const Expr *e, Op op)
 {
@@ -94,9 +95,9 @@ void warn_of_lanes(const Prog *training, const Options *o)
                    "--math=winograd has no effect in training with --lanes=samples");
 }
 
-/* ---- What it makes that has a form of its own ---------------------------------------------------------------- */
+/* ---- What it makes that has a form of its own ------------------------------------------------ */
 
-/* ---- Tensors ----------------------------------------------------------------------------------------------- */
+/* ---- Tensors --------------------------------------------------------------------------------- */
 
 typedef struct Rewrite {
     Prog *prog;
@@ -137,7 +138,8 @@ static void add_samples(Tensor *t, int lanes)
 
 static Tensor *copy_in_lanes(Rewrite *r, Tensor *t)
 {
-    Tensor *copy = new_tensor(r->prog, TENSOR_VALUE, format("%s.lanes", t->name), t->per_sample, t->rank, t->dim);
+    Tensor *copy =
+        new_tensor(r->prog, TENSOR_VALUE, format("%s.lanes", t->name), t->per_sample, t->rank, t->dim);
     add_lanes(copy, r->lanes);
     copy->weight = t->weight;
     copy->sum = sums_up(t) ? t : NULL;
@@ -161,7 +163,7 @@ static void change_tensors(Rewrite *r)
     add_lanes(r->mean, r->lanes);
 }
 
-/* ---- Statements ---------------------------------------------------------------------------------------------- */
+/* ---- Statements ------------------------------------------------------------------------------ */
 
 static void change_access(Rewrite *r, Access *access)
 {
@@ -211,8 +213,8 @@ static int only_index(const Affine *at, int nindex)
     return n == 1 ? found : -1;
 }
 
-/* The element of a tensor at which indices of its first n dimensions stand; they are called as those with which `writer` goes
- * through it, where each dimension has its own. */
+/* The element of a tensor at which indices of its first n dimensions stand; they are called as those with
+ * which `writer` goes through it, where each dimension has its own. */
 static Access each_element(Statement *s, Tensor *t, int n, const Statement *writer)
 {
     static const char *const names[][4] = {{"c"}, {"y", "x"}, {"c", "y", "x"}, {"o", "c", "y", "x"}};
@@ -299,7 +301,8 @@ void put_samples_in_lanes(Prog *prog, int lanes)
     Rewrite r = {.prog = prog, .lanes = lanes};
     Tensor *given[] = {prog->x, prog->t};
     bool *there = NEW_ARRAY(bool, 2 * prog->ntensors + 1);
-    Statement *sums = NULL, **last = &sums, **part = &prog->statements; /* where the layer's statements begin */
+    /* where the layer's statements begin */
+    Statement *sums = NULL, **last = &sums, **part = &prog->statements;
     change_tensors(&r);
     for (Statement *s = prog->statements, *before = NULL; s; before = s, s = s->next) {
         if (before && !same_part(before, s))

@@ -1,18 +1,19 @@
 /* schedule.c: Prog to Plan: the list of passes, and the choice between the widths of vectors.
  *
- * In: the statements of inference and of training. Out: for each of the two the functions that net.c will have, one for
- * each layer and direction, called in order for one sample after the other; in each function the loop nests with their
- * form, their regions and tiles; and an offset in the arena for every buffer.
+ * In: the statements of inference and of training. Out: for each of the two the functions that net.c will
+ * have, one for each layer and direction, called in order for one sample after the other; in each function
+ * the loop nests with their form, their regions and tiles; and an offset in the arena for every buffer.
  *
- * The one idea: a schedule is the list `steps`, applied in order to a Draft, with a verifier behind each step. The list is
- * run for each width of vectors that the target has, and the schedule that is predicted to be fastest is kept. */
+ * The one idea: a schedule is the list `steps`, applied in order to a Draft, with a verifier behind each
+ * step. The list is run for each width of vectors that the target has, and the schedule that is predicted
+ * to be fastest is kept. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "schedule/schedule.h"
 
-/* ---- The steps ----------------------------------------------------------------------------------------------- */
+/* ---- The steps ------------------------------------------------------------------------------- */
 
 static bool moves_tensors(const Draft *d)
 {
@@ -180,7 +181,7 @@ const char *step_name(int number)
     return number < NSTEPS ? steps[number].name : NULL;
 }
 
-/* ---- Running them -------------------------------------------------------------------------------------------- */
+/* ---- Running them ---------------------------------------------------------------------------- */
 
 const Target *new_target(const Options *options)
 {
@@ -190,7 +191,8 @@ const Target *new_target(const Options *options)
     return target;
 }
 
-/* What a pass is after a step, as text; it is kept with the pass, since only that of the chosen schedule is printed. */
+/* What a pass is after a step, as text; it is kept with the pass, since only that of the chosen schedule
+ * is printed. */
 static void note_step(Pass *pass, const char *name)
 {
     Trace *trace = NEW(Trace), **end = &pass->trace;
@@ -202,11 +204,13 @@ static void note_step(Pass *pass, const char *name)
 }
 
 /* The pass of a Prog with the given target's vectors; samples: how many lie in their lanes. */
-static Pass make_pass(const Plan *plan, const Prog *prog, const Target *target, int64_t samples, const Pass *forward)
+static Pass make_pass(const Plan *plan, const Prog *prog, const Target *target, int64_t samples,
+                      const Pass *forward)
 {
     Pass pass = {.prog = copy_prog(prog), .target = target, .samples = samples, .batch = plan->net->batch,
                  .prepares = plan->options->inference};
-    Draft draft = {.plan = plan, .options = plan->options, .pass = &pass, .forward = forward, .weights = plan->target};
+    Draft draft = {
+        .plan = plan, .options = plan->options, .pass = &pass, .forward = forward, .weights = plan->target};
     for (int i = 0; i < NSTEPS; i++) {
         const struct Step *step = &steps[i];
         if (step->wanted && !step->wanted(&draft))
@@ -234,16 +238,16 @@ Prog *statements_after(const char *name, const Prog *prog, const Options *option
     return pass.prog;
 }
 
-/* ---- net_params ---------------------------------------------------------------------------------------------- */
+/* ---- net_params ------------------------------------------------------------------------------ */
 
 static int64_t floats_in_line(const Target *target)
 {
     return target->machine->line / (int64_t)sizeof(float);
 }
 
-/* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say: the parameters,
- * or behind them the statistics. `floats` lie before them; the result says how many then. Where net_prepare makes something of
- * them, place.c has put them where they are loaded. */
+/* One weight after the other, each from a whole cache line on, as the laid out tensors of the passes say:
+ * the parameters, or behind them the statistics. `floats` lie before them; the result says how many then.
+ * Where net_prepare makes something of them, place.c has put them where they are loaded. */
 static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
 {
     const int64_t line = floats_in_line(plan->target);
@@ -268,7 +272,7 @@ static int64_t layout_params(const Plan *plan, bool statistics, int64_t floats)
     return floats;
 }
 
-/* ---- The choice ---------------------------------------------------------------------------------------------- */
+/* ---- The choice ------------------------------------------------------------------------------ */
 
 static char *upper(const char *text)
 {
@@ -287,8 +291,8 @@ static double cycles_of(const Pass *pass, int64_t batch)
     return cycles;
 }
 
-/* One machine with vectors of 16 works on them as fast as on 8, another takes twice as long. On the first kind LeNet-5 gains
- * 12 % in training and 18 % in inference by 16. */
+/* One machine with vectors of 16 works on them as fast as on 8, another takes twice as long. On the first
+ * kind LeNet-5 gains 12 % in training and 18 % in inference by 16. */
 static double share_of(const Target *target)
 {
     return target->lanes == target->machine->lanes ? target->machine->width_cost : 1;
@@ -320,8 +324,8 @@ static double plan_training(Plan *plan, const Prog *training)
     return share_of(target) * cycles_of(&plan->training, plan->net->batch);
 }
 
-/* The gradients of all lanes are read and written once for each group of samples: what that takes for one of them, where they
- * lie beyond the nearest cache. */
+/* The gradients of all lanes are read and written once for each group of samples: what that takes for one
+ * of them, where they lie beyond the nearest cache. */
 static double gradient_cycles(const Net *net, const Target *target)
 {
     const Machine *core = target->machine;
@@ -333,23 +337,27 @@ static double gradient_cycles(const Net *net, const Target *target)
 static double plan_samples(Plan *plan, const Prog *training, const Target *target)
 {
     plan->training = make_pass(plan, training, target, target->lanes, &plan->forward);
-    return share_of(target) * cycles_of(&plan->training, plan->net->batch) + gradient_cycles(plan->net, target);
+    return share_of(target) * cycles_of(&plan->training, plan->net->batch)
+         + gradient_cycles(plan->net, target);
 }
 
-/* May the lanes of training lie over samples? Not where all is written out, and hardly where the gradients of all lanes
- * leave the near caches. */
+/* May the lanes of training lie over samples? Not where all is written out, and hardly where the gradients
+ * of all lanes leave the near caches. */
 static bool may_take_samples(const Plan *plan, const Prog *training)
 {
     const Options *o = plan->options;
-    bool near = plan->net->nparams * plan->target->lanes * (int64_t)sizeof(float) <= plan->target->machine->second_cache || o->lanes == LANES_SAMPLES;
+    bool near = plan->net->nparams * plan->target->lanes * (int64_t)sizeof(float)
+                 <= plan->target->machine->second_cache
+             || o->lanes == LANES_SAMPLES;
     if (o->math == MATH_WINOGRAD && o->lanes != LANES_SAMPLES)
         return false;
-    return training && plan->target->lanes > 1 && (o->unroll == UNROLL_AUTO || o->unroll == UNROLL_TILE) && near
-           && o->lanes != LANES_CHANNELS && samples_fit_lanes(training);
+    return training && plan->target->lanes > 1 && (o->unroll == UNROLL_AUTO || o->unroll == UNROLL_TILE)
+        && near && o->lanes != LANES_CHANNELS && samples_fit_lanes(training);
 }
 
-/* A network of few channels is faster in vectors that it fills: shorter ones, or, in training, such as take a sample in each
- * lane. Where shorter vectors are clearly slower in the forward pass they are not tried in training, nor shorter ones yet. */
+/* A network of few channels is faster in vectors that it fills: shorter ones, or, in training, such as
+ * take a sample in each lane. Where shorter vectors are clearly slower in the forward pass they are not
+ * tried in training, nor shorter ones yet. */
 static void choose_lanes(Plan *plan, const Prog *forward, const Prog *training)
 {
     enum { FEWEST = 4 };

@@ -4,7 +4,7 @@
 
 #include "program/program.h"
 
-/* ---- Plan: functions, tiles and buffers ---------------------------------------------------------------- */
+/* ---- Plan: functions, tiles and buffers ------------------------------------------------------ */
 
 /* A core, as the predictions see it. Cycles are those of one core; a vector is one of all its lanes. */
 typedef struct Machine {
@@ -12,22 +12,29 @@ typedef struct Machine {
     const char *cflags;  /* the compile line that the head of net.c shows */
     int lanes;           /* floats in a vector; 1: no vectors */
     int registers;       /* that hold a vector */
-    double width_cost;   /* cycles of a vector of all its lanes, in those of half as many: 1 where the units are as wide as the
-                          * vectors, 2 where they are half as wide. Of AVX-512 cores there are both kinds: 1.25 weighs them */
+    /* cycles of a vector of all its lanes, in those of half as many: 1 where the units are as wide as the
+     * vectors, 2 where they are half as wide. Of AVX-512 cores there are both kinds: 1.25 weighs them */
+    double width_cost;
     double products;     /* multiply-adds of vectors a cycle: data sheets, and tests/bench/peak.c */
     double loads;        /* vectors loaded a cycle: data sheets */
     double issue;        /* instructions a cycle, sustained: measured */
-    double load_share;   /* cycles that a load takes even where multiply-adds bound the loop: measured, C32 and C64 */
-    double latency;      /* cycles before a sum takes its next term: measured, with what the loop adds; data sheets say 4 */
-    double looks_ahead;  /* instructions that wait or run at once: data sheets say 224 to 512, fewer of one kind */
+    /* cycles that a load takes even where multiply-adds bound the loop: measured, C32 and C64 */
+    double load_share;
+    /* cycles before a sum takes its next term: measured, with what the loop adds; data sheets say 4 */
+    double latency;
+    /* instructions that wait or run at once: data sheets say 224 to 512, fewer of one kind */
+    double looks_ahead;
     double loop_cycles;  /* what a round of a loop costs beside its body: measured */
     double lanes_cycles; /* to gather a vector of numbers that lie apart, or to add up its lanes: measured */
-    double compare_cycles, sum_cycles; /* to compare all lanes of a row's vector, or to add them up, with what waits for
-                          * it: measured, softmax over 2 to 20 classes of a sample and 4 to 12 channels of a pixel */
+    /* to compare all lanes of a row's vector, or to add them up, with what waits for it: measured, softmax
+     * over 2 to 20 classes of a sample and 4 to 12 channels of a pixel */
+    double compare_cycles, sum_cycles;
     double store_cycles; /* to add to what has just been stored: measured, the losses of the examples */
     double scalar_cycles;/* of a multiply-add without vectors in straight-line code: measured */
-    int64_t first_cache, second_cache; /* bytes: data sheets; the second is what half of it may hold of one kind */
-    int64_t operand_bytes; /* that a block of a sum may touch: the first cache and a little of the second; measured */
+    /* bytes: data sheets; the second is what half of it may hold of one kind */
+    int64_t first_cache, second_cache;
+    /* that a block of a sum may touch: the first cache and a little of the second; measured */
+    int64_t operand_bytes;
     double second_pace, far_pace; /* bytes a cycle from the second cache, and from beyond it: measured */
     int64_t line;        /* bytes of a line of the caches */
     int64_t code_bytes;  /* of machine code that a pass may write out: half of the instruction cache */
@@ -62,7 +69,8 @@ typedef struct Tile {
     bool unrolled[MAX_INDEX];  /* reduction indices written out: kernel taps */
     int parted;          /* the reduction index of which every parts-th point goes to another partial sum */
     int64_t parts;
-    int blocked;         /* the reduction index that is cut into blocks, so that a block's operands stay near */
+    /* the reduction index that is cut into blocks, so that a block's operands stay near */
+    int blocked;
     int64_t block;
     double cycles;       /* predicted, for the whole region */
 } Tile;
@@ -82,17 +90,22 @@ typedef struct Kernel {
     Form form;
     Statement *first;    /* STORE_SET, or NULL: out holds its first value already (or -inf for max) */
     Statement *body;     /* STORE_ADD or STORE_MAX, or NULL */
-    Region *regions;     /* under tile and full, the largest first; NULL: plain loops with tests, or under full no vectors */
+    /* under tile and full, the largest first; NULL: plain loops with tests, or under full no vectors */
+    Region *regions;
     int64_t terms;       /* points of body that lie inside, else of first */
     bool compact;        /* the taps of its tiles stay loops: written out, the function would be too much C */
     bool straight;       /* each tile is code of its own: no loop but that over the samples */
     Statement *then[MAX_THEN]; /* pointwise statements on the value just made, while it is in registers */
     int nthen;
-    bool dropped[MAX_THEN + 1]; /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
-    struct Kernel *window; /* a nest over windows on the last value, run where a tile of it is in registers; or NULL */
+    /* out, then[0].out, ...: only the next of `then` reads it, so it isn't stored */
+    bool dropped[MAX_THEN + 1];
+    /* a nest over windows on the last value, run where a tile of it is in registers; or NULL */
+    struct Kernel *window;
     struct Kernel *followers; /* what else is done with the values in the registers of a tile: see follow.c */
-    int row;             /* the index along which followers take sums or maxima, so that tiles hold all of it; -1: none does */
-    int64_t step[MAX_INDEX]; /* for each of this nest's outputs' indices: how many points of it one window takes, */
+    /* the index along which followers take sums or maxima, so that tiles hold all of it; -1: none does */
+    int row;
+    /* for each of this nest's outputs' indices: how many points of it one window takes, */
+    int64_t step[MAX_INDEX];
     int along[MAX_INDEX]; /* and for each of the window's: which of this nest's it goes with */
     int samples;         /* the index that runs over the samples of a chunk, or -1 */
     int64_t blocks;      /* it runs in a loop over so many blocks (block.c); 0: it does not */
@@ -107,13 +120,15 @@ typedef struct Function {
     const Layer *layer;
     bool backward;
     const char *signature; /* what its code depends on */
-    const struct Function *twin; /* an earlier one with the same code, which is called in its place; or NULL */
+    /* an earlier one with the same code, which is called in its place; or NULL */
+    const struct Function *twin;
     Kernel *kernels;
     Tensor **param;      /* formal parameters: what it reads, then what it writes */
     bool *param_written;
     int nparams;
     Unroll unroll;       /* FULL, TILE or NONE */
-    Kernel *straight;    /* under auto: what it would be under full; NULL: that is not to be had, or decided */
+    /* under auto: what it would be under full; NULL: that is not to be had, or decided */
+    Kernel *straight;
     bool uses_random, uses_mean, uses_samples, uses_at_hand;
     bool per_call;       /* runs once, before the samples of its phase, of which there may be none */
     int phase;
@@ -121,7 +136,8 @@ typedef struct Function {
     bool brief;          /* so short that the C compiler may inline it */
     bool gone;           /* all it did is done by others */
     int number;          /* in the order of the pass, from 0 */
-    const struct Function *same_layer; /* the next one of the same layer and direction that runs for each sample; or NULL */
+    /* the next one of the same layer and direction that runs for each sample; or NULL */
+    const struct Function *same_layer;
     int64_t macs;        /* multiply-adds of its contractions */
     int64_t terms;       /* instances of its statements for one sample, under full of their vectors */
     double cycles;       /* predicted for one sample */
@@ -132,7 +148,8 @@ typedef struct Function {
 typedef struct Buffer {  /* an interval of the arena, for one tensor (and those that share it) */
     Tensor *tensor;
     int64_t offset, size;/* floats; of all its samples */
-    int64_t samples;     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
+    /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
+    int64_t samples;
     bool whole_batch;
     bool prepared;       /* lies in net_params, beside the weights or in their place, not in the arena */
     bool lasting;        /* is touched by what runs for each sample */
@@ -143,8 +160,10 @@ typedef struct Buffer {  /* an interval of the arena, for one tensor (and those 
 typedef struct Pass {    /* net_forward, or net_backward */
     Prog *prog;
     const Target *target;/* whose vectors it has: the plan's, but for the lanes where they lie over samples */
-    int64_t samples;     /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
-    const Function **of_layer; /* by 2 * layer's id + backward: the first of its functions that run for each sample; or NULL */
+    /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
+    int64_t samples;
+    /* by 2 * layer's id + backward: the first of its functions that run for each sample; or NULL */
+    const Function **of_layer;
     const Function **host; /* likewise: the first that does some of the layer's work for each sample */
     Function *functions; /* called in this order for each sample, or for as many as lie in lanes */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
@@ -152,10 +171,13 @@ typedef struct Pass {    /* net_forward, or net_backward */
     struct Users *users; /* by tensor id: which functions may touch it: users.c */
     Buffer *buffers;
     Buffer **buffer;     /* by tensor id; NULL: it has none of its own */
-    int64_t chunk;       /* samples that are taken through the batched functions together; 0: there are none */
+    /* samples that are taken through the batched functions together; 0: there are none */
+    int64_t chunk;
     int64_t batch;       /* the most samples of a call */
-    bool prepares;       /* what it does once a call, which asks the weights alone, is done beforehand where it can be */
-    int64_t prepared;    /* floats of net_params, in which weights and what is made of them share memory; 0: nothing is made */
+    /* what it does once a call, which asks the weights alone, is done beforehand where it can be */
+    bool prepares;
+    /* floats of net_params, in which weights and what is made of them share memory; 0: nothing is made */
+    int64_t prepared;
     int64_t mark;        /* the float among them that says that it has been made */
     int64_t arena;       /* floats */
     struct Trace *trace; /* what each step left behind, where that is asked for */
@@ -187,7 +209,7 @@ typedef struct Plan {
     int64_t arena;       /* floats of net_work's arena */
 } Plan;
 
-/* ---- schedule.c: the passes, in order ------------------------------------------------------------------ */
+/* ---- schedule.c: the passes, in order -------------------------------------------------------- */
 
 Plan *make_plan(const Net *, Prog *forward, Prog *training, const Options *);
 const Target *new_target(const Options *);                 /* the one that the options name */
@@ -195,35 +217,40 @@ const Target *new_target(const Options *);                 /* the one that the o
 Prog *statements_after(const char *name, const Prog *, const Options *);
 const char *step_name(int number);                         /* as --dump=NAME calls it; NULL behind the last */
 
-/* ---- dump.c: a Plan as text ---------------------------------------------------------------------------- */
+/* ---- dump.c: a Plan as text ------------------------------------------------------------------ */
 
 void dump_plan(FILE *, const Plan *);
 const char *pass_text(const Pass *);                       /* as it is so far */
-void dump_steps(FILE *, const Plan *, const char *name);   /* what that step left behind; NULL: each of them */
+/* what that step left behind; NULL: each of them */
+void dump_steps(FILE *, const Plan *, const char *name);
 
-/* ---- verify.c: what holds of every Plan ---------------------------------------------------------------- */
+/* ---- verify.c: what holds of every Plan ------------------------------------------------------ */
 
 void verify_statements(const Pass *);                      /* behind each step that changes statements */
 void verify_nests(const Pass *);                           /* behind each that changes nests */
-void verify_lanes(const Pass *);                           /* sums over samples in lanes are cleared and added up once */
+/* sums over samples in lanes are cleared and added up once */
+void verify_lanes(const Pass *);
 void verify_blocks(const Pass *);
 void verify_regions(const Pass *);
 void verify_places(const Pass *);
 void verify_plan(const Plan *);                            /* net_params */
 
-/* ---- nest.c: questions about one loop nest ------------------------------------------------------------- */
+/* ---- nest.c: questions about one loop nest --------------------------------------------------- */
 
 /* plan.c: the statements of a kernel: first, body, then what follows on them; those of its window last. */
 enum { MAX_PARTS = 2 * (2 + MAX_THEN) + 2 * MAX_FOLLOWERS };
 
 Form form_of(const Statement *);
 const char *form_name(Form);
-const Statement *statement_of(const Kernel *);               /* the one that gives the nest its indices: body, or else first */
+/* the one that gives the nest its indices: body, or else first */
+const Statement *statement_of(const Kernel *);
 void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
-const Access *held_in_registers(const Kernel *, const Tensor *); /* where its tiles hold that value; NULL: they don't */
+/* where its tiles hold that value; NULL: they don't */
+const Access *held_in_registers(const Kernel *, const Tensor *);
 bool adds_to_memory(const Kernel *follower);
 bool is_spread(const Kernel *maker, const Kernel *follower);
-Region window_region(const Kernel *, const Region *);      /* what the window does where the kernel does that region */
+/* what the window does where the kernel does that region */
+Region window_region(const Kernel *, const Region *);
 Tile window_tile(const Kernel *, const Tile *);
 Tile no_tile(void);
 int64_t region_volume(const Region *, const Statement *);
@@ -237,84 +264,97 @@ bool has_vectors(const Kernel *k);
 /* What its tiles do over the first n indices, written out: vectors count once. */
 int64_t vectors_of(const Kernel *k, int n);
 
-/* ---- layout.c: where the elements of a tensor lie ------------------------------------------------------ */
+/* ---- layout.c: where the elements of a tensor lie -------------------------------------------- */
 
 Prog *copy_prog(const Prog *);
-/* Gives every tensor its order and its padding to vectors of so many lanes; values false: only the weights. */
+/* Gives every tensor its order and its padding to vectors of so many lanes; values false: only the
+ * weights. */
 void lay_out(Prog *, int lanes, bool values);
 void gather_all(Prog *);                                   /* gather.c, for each statement that scatters */
-void order_sums(Prog *);                                   /* what lies far apart is the outer loop of a sum */
-void transpose_weights(Prog *, const Target *);            /* once a call, where lanes would step through rows of them */
-void add_halos(Prog *, const Target *);                    /* zeros around values that are read beyond their edge */
+/* what lies far apart is the outer loop of a sum */
+void order_sums(Prog *);
+/* once a call, where lanes would step through rows of them */
+void transpose_weights(Prog *, const Target *);
+/* zeros around values that are read beyond their edge */
+void add_halos(Prog *, const Target *);
 
-/* ---- halo.c: zeros around a value ---------------------------------------------------------------------- */
+/* ---- halo.c: zeros around a value ------------------------------------------------------------ */
 
-bool worth_a_halo(const Statement *, const Target *);       /* few points more with zeros around what it reads */
+/* few points more with zeros around what it reads */
+bool worth_a_halo(const Statement *, const Target *);
 
-/* ---- samples.c: a sample in each lane ------------------------------------------------------------------ */
+/* ---- samples.c: a sample in each lane -------------------------------------------------------- */
 
 bool samples_fit_lanes(const Prog *);                      /* can each lane take a sample? */
 void warn_of_lanes(const Prog *training, const Options *); /* where --lanes=samples does nothing */
-void put_samples_in_lanes(Prog *, int lanes);              /* after weights are laid out, before anything else */
+/* after weights are laid out, before anything else */
+void put_samples_in_lanes(Prog *, int lanes);
 
-/* ---- winograd.c: 3x3 convolutions with fewer multiplications ------------------------------------------- */
+/* ---- winograd.c: 3x3 convolutions with fewer multiplications --------------------------------- */
 
-#define MOST_FORWARD_ERROR 1e-5                              /* where that is more, --math=auto does not take a filter */
+/* Where its error is more, --math=auto does not take a filter. */
+#define MOST_FORWARD_ERROR 1e-5
 #define MOST_GRADIENT_ERROR 1e-4
 
 void use_winograd(Prog *, const Target *, const Options *);
-const char *filter_option(int number);                       /* as --math names a filter; NULL behind the last */
+/* as --math names a filter; NULL behind the last */
+const char *filter_option(int number);
 double filter_error(int number, double products);            /* a bound, relative to the largest result */
 
-/* ---- phases.c: which statements may run in one loop over the samples ----------------------------------- */
+/* ---- phases.c: which statements may run in one loop over the samples ------------------------- */
 
 void order_phases(Prog *);                                 /* sets phase, sorts the statements by it */
 
-/* ---- gather.c: scattering statements become gathering ones --------------------------------------------- */
+/* ---- gather.c: scattering statements become gathering ones ----------------------------------- */
 
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
 
-/* ---- split.c: regions in which nothing falls outside --------------------------------------------------- */
+/* ---- split.c: regions in which nothing falls outside ----------------------------------------- */
 
 enum { MOST_REGIONS = 64 };
 
-/* false where it can't be; regions NULL: none, or more than MOST_REGIONS; partition: each output belongs to exactly one. exchange has a bit for each
- * condition of which the other index is to be cut; false behind the last. */
+/* false where it can't be; regions NULL: none, or more than MOST_REGIONS; partition: each output belongs
+ * to exactly one. exchange has a bit for each condition of which the other index is to be cut; false
+ * behind the last. */
 bool split_regions(const Statement *, int lanes, unsigned exchange, Region **regions, bool *partition);
-int64_t points_inside(const Statement *);                  /* at which no access falls outside; -1: can't be told */
+/* at which no access falls outside; -1: can't be told */
+int64_t points_inside(const Statement *);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 
-/* ---- tile.c: register tiles ---------------------------------------------------------------------------- */
+/* ---- tile.c: register tiles ------------------------------------------------------------------ */
 
 struct Chosen **no_tiles_chosen(void);
 
 /* the split that is predicted to be fastest; NULL: there is none of few regions. */
 Region *best_split(const Statement *, const Target *, bool *partition, double *cycles);
 double text_of_tiles(const Kernel *);                      /* bytes of C, roughly */
-void choose_tiles(Kernel *, const Target *);               /* for each region; cycles INFINITY: none fits the window */
+/* for each region; cycles INFINITY: none fits the window */
+void choose_tiles(Kernel *, const Target *);
 bool follower_in_vectors(const Kernel *follower, int lane); /* may the maker's index lie in lanes? */
 bool in_vectors(const Statement *, int lane);              /* can that index lie in lanes? */
 double expr_cycles(const Expr *);               /* a prediction */
 
-/* ---- kernels.c: statements to loop nests --------------------------------------------------------------- */
+/* ---- kernels.c: statements to loop nests ----------------------------------------------------- */
 
 double predicted_cycles(const Statement *first, const Statement *body, const Target *); /* as one kernel */
 Kernel *finish_kernels(Kernel *kernels, Unroll unroll, const Target *target);
 /* Pairs a first value with the statement that accumulates onto it. */
 Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end);
 
-/* ---- budget.c: what written-out code costs, and what auto writes out ----------------------------------- */
+/* ---- budget.c: what written-out code costs, and what auto writes out ------------------------- */
 
 int64_t predicted_bytes(const Function *);                 /* of machine code, written out */
 double predicted_seconds(const Function *);                /* of gcc -O2 on that */
-int64_t weights_used_once(const Function *);               /* how many it uses once for each sample; 0 if they are few */
+/* how many it uses once for each sample; 0 if they are few */
+int64_t weights_used_once(const Function *);
 int64_t count_terms(const Kernel *kernels, Unroll unroll);
 const char *thousands(int64_t n);
 double cycles_of_kernels(const Kernel *kernels);
-/* Scalars in straight-line code take more than their points where they wait for one another, and what they store waits some
- * 25 cycles before it can be loaded as a vector: measured with small networks. */
+/* Scalars in straight-line code take more than their points where they wait for one another, and what they
+ * store waits some 25 cycles before it can be loaded as a vector: measured with small networks. */
 double straight_cycles(const Kernel *kernels, int64_t terms, const Target *target);
-bool is_small(const Function *, const Target *);           /* would all of it fit the room for written-out code? */
+/* would all of it fit the room for written-out code? */
+bool is_small(const Function *, const Target *);
 bool is_brief(const Function *, const Pass *);             /* may the C compiler inline it? */
 void write_out_what_pays(const Pass *pass);
 void warn_if_unreasonable(const Plan *plan);
@@ -323,9 +363,10 @@ int64_t samples_of(const Pass *pass);
 double samples_at_once(const Pass *pass, const Function *f);
 double c_bytes_of(const Kernel *kernels);
 
-/* ---- users.c: which functions touch a tensor ----------------------------------------------------------- */
+/* ---- users.c: which functions touch a tensor ------------------------------------------------- */
 
-/* users.c: which functions touch a tensor, so that nobody has to ask all of them. In the order of the pass; some may do so no longer. */
+/* users.c: which functions touch a tensor, so that nobody has to ask all of them. In the order of the
+ * pass; some may do so no longer. */
 typedef struct Users {
     Function **function;
     int n, room;
@@ -336,39 +377,44 @@ void note_users(Pass *, Function *);                       /* after kernels have
 /* The tensors that a statement reads, each once, in the order of their ids; how many. */
 int tensors_read(const Statement *, Tensor ***);
 
-/* ---- functions.c: nests to functions ------------------------------------------------------------------- */
+/* ---- functions.c: nests to functions --------------------------------------------------------- */
 
 void make_functions(const Plan *, Pass *);                 /* of the statements, in order */
-void finish_functions(Pass *);                             /* regions, tiles, cycles and parameters of what is final */
+/* regions, tiles, cycles and parameters of what is final */
+void finish_functions(Pass *);
 void find_layers_functions(Pass *, int nlayers);           /* which functions work for a layer */
 void name_functions(const Plan *, Pass *, const Pass *forward);
 
-/* ---- fuse.c: what is done with a value runs where it is in a register ---------------------------------- */
+/* ---- fuse.c: what is done with a value runs where it is in a register ------------------------ */
 
 void fuse(Pass *);                                         /* pointwise statements, element by element */
 void fuse_windows(Pass *);                                 /* windows, where a tile holds whole ones */
-void fuse_rows(Pass *);                                    /* sums and maxima over rows, and what is worked out of them */
+/* sums and maxima over rows, and what is worked out of them */
+void fuse_rows(Pass *);
 
-/* ---- follow.c: sums and maxima over a row of a tile ---------------------------------------------------- */
+/* ---- follow.c: sums and maxima over a row of a tile ------------------------------------------ */
 
 /* appends what the consumer does to what follows on the maker's tiles; false where that can't be. */
 bool add_follower(Kernel *maker, const Kernel *consumer);
 
-/* ---- window.c: windows on the tiles of what they look at ----------------------------------------------- */
+/* ---- window.c: windows on the tiles of what they look at ------------------------------------- */
 
-bool set_window(Kernel *, const Kernel *window);           /* those in its part; false where tiles can't hold whole ones */
-int64_t places_taken(const Access *, const Statement *);   /* elements that it takes; 0: not a box of them, each once */
-int64_t elements_made(const Kernel *);                     /* of its last value; 0: not a box of them, each once */
+/* those in its part; false where tiles can't hold whole ones */
+bool set_window(Kernel *, const Kernel *window);
+/* elements that it takes; 0: not a box of them, each once */
+int64_t places_taken(const Access *, const Statement *);
+/* of its last value; 0: not a box of them, each once */
+int64_t elements_made(const Kernel *);
 
-/* ---- together.c: several samples through a function together ------------------------------------------- */
+/* ---- together.c: several samples through a function together --------------------------------- */
 
 void take_samples_together(const Plan *plan, Pass *pass);
 
-/* ---- block.c: block by block --------------------------------------------------------------------------- */
+/* ---- block.c: block by block ----------------------------------------------------------------- */
 
 void run_in_blocks(Pass *, const Target *);
 
-/* ---- place.c: an offset for every buffer --------------------------------------------------------------- */
+/* ---- place.c: an offset for every buffer ----------------------------------------------------- */
 
 void share_moves(Pass *);                                  /* moves that change nothing share memory */
 void place(Pass *, int lanes);                             /* an offset for each buffer */

@@ -3,10 +3,11 @@
  *     before:   out[y, x] += w[k] in[y s + k d - p, ...], points outside left out       for y, k
  *     after:    the same without the condition, over top border, interior and bottom border
  *
- * An access that can fall outside ties one or two indices together. Along the longer of the two, neighbours
- * with the same range of the other belong to one region: its taps are a whole range, so the borders become
- * code of their own and the interior has no test. The caller may ask for the other index of a condition: where taps are
- * cut, each has all outputs that it reaches, which are then summed up in memory. */
+ * An access that can fall outside ties one or two indices together. Along the longer of the two,
+ * neighbours with the same range of the other belong to one region: its taps are a whole range, so the
+ * borders become code of their own and the interior has no test. The caller may ask for the other index of
+ * a condition: where taps are cut, each has all outputs that it reaches, which are then summed up in
+ * memory. */
 #include "schedule/schedule.h"
 
 /* One condition 0 <= a i + b j + c < size; b is 0 where only one index takes part. */
@@ -97,8 +98,9 @@ static void find_conditions(const Access *access, void *context)
             conditions->possible = false;
             return;
         }
-        /* The longer index is the one to cut; of equals the one that occurs in out. A maximum has no neutral
-         * value to begin a second region of the same output with, so its outputs are cut; a transform is to stay whole. */
+        /* The longer index is the one to cut; of equals the one that occurs in out. A maximum has no
+         * neutral value to begin a second region of the same output with, so its outputs are cut; a
+         * transform is to stay whole. */
         bool first_in_out = c.i < output_indices(s), maximum = s->store == STORE_MAX || is_transform(s);
         if (count == 2 && s->extent[c.j] > s->extent[c.i] && !(maximum && first_in_out))
             c = exchanged(c);
@@ -108,7 +110,8 @@ static void find_conditions(const Access *access, void *context)
             c = exchanged(c);
         for (int k = 0; k < conditions->n; k++) {
             const Condition *old = &conditions->list[k];
-            if (old->i == c.i && old->j == c.j && old->a == c.a && old->b == c.b && old->c == c.c && old->size == c.size)
+            if (old->i == c.i && old->j == c.j && old->a == c.a && old->b == c.b && old->c == c.c
+                && old->size == c.size)
                 goto known;
             if (old->i == c.i || old->j == c.i || (c.j >= 0 && (old->i == c.j || old->j == c.j)))
                 conditions->possible = false;
@@ -135,7 +138,8 @@ bool needs_guard(const Statement *s)
 /* How many parts a condition makes of a region, and how many pairs of its indices fulfil it. */
 static int64_t count_parts(const Statement *s, const Condition *c, int64_t *pairs)
 {
-    int64_t others = c->j < 0 ? 1 : s->extent[c->j], parts = 0, begin, count, last_begin = -1, last_count = -1;
+    int64_t others = c->j < 0 ? 1 : s->extent[c->j], parts = 0, begin, count, last_begin = -1,
+            last_count = -1;
     *pairs = 0;
     for (int64_t i = 0; i < s->extent[c->i]; i++) {
         range_at(c, i, others, &begin, &count);

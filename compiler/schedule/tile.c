@@ -1,11 +1,12 @@
-/* tile.c: chooses how the regions of a kernel run: which index lies in lanes, and how many outputs are held in
- * registers at once.
+/* tile.c: chooses how the regions of a kernel run: which index lies in lanes, and how many outputs are
+ * held in registers at once.
  *
- * Lanes: an output index that steps by one element, or not at all, in every tensor, so that a vector is loaded
- * and stored as it lies; or, where that is predicted to be faster, such an index of what is summed up, whose lanes are added
- * up in the end. The factor of an index is how many of its values (along the lane: vectors) are held in
- * registers while the sum runs: each operand loaded then serves several outputs. A model of the machine tries
- * all tiles that the registers have room for and takes the one that it predicts to be fastest:
+ * Lanes: an output index that steps by one element, or not at all, in every tensor, so that a vector is
+ * loaded and stored as it lies; or, where that is predicted to be faster, such an index of what is summed
+ * up, whose lanes are added up in the end. The factor of an index is how many of its values (along the
+ * lane: vectors) are held in registers while the sum runs: each operand loaded then serves several
+ * outputs. A model of the machine tries all tiles that the registers have room for and takes the one that
+ * it predicts to be fastest:
  *
  *     two fused multiply-adds and two loads a cycle; a sum can take its next term after some five cycles
  *
@@ -16,14 +17,16 @@
 #include "schedule/schedule.h"
 
 enum { MOST_TAPS = 32, MOST_UNROLLED = 400, SMALL = 8, MOST_VECTORS = 8, MOST_FACTOR = 12, MOST_PARTS = 8 };
-static const double batch_penalty = 1.5;    /* of tiles over several products of a batch: each has operands of its own, so that
-                                             * nothing is shared, and they meet in the cache; 1.2 to 1.9 measured */
+/* of tiles over several products of a batch: each has operands of its own, so that nothing is shared, and
+ * they meet in the cache; 1.2 to 1.9 measured */
+static const double batch_penalty = 1.5;
 
-/* ---- Lanes ------------------------------------------------------------------------------------------------ */
+/* ---- Lanes ----------------------------------------------------------------------------------- */
 
 static bool steps_by_one_or_not(const Access *access, int index)
 {
-    return !depends_on(access, index) || (stride_of(access, index) == 1 && !access->tensor->is_int && !access->tensor->ragged);
+    return !depends_on(access, index)
+        || (stride_of(access, index) == 1 && !access->tensor->is_int && !access->tensor->ragged);
 }
 
 static bool expr_in_vectors(const Expr *e, int lane)
@@ -49,7 +52,9 @@ bool follower_in_vectors(const Kernel *follower, int lane)
 {
     const Statement *part[] = {follower->first, follower->body};
     for (int i = 0; i < 2; i++)
-        if (part[i] && !(depends_on(&part[i]->out, lane) ? in_vectors(part[i], lane) : expr_in_vectors(part[i]->rhs, lane)))
+        if (part[i]
+            && !(depends_on(&part[i]->out, lane) ? in_vectors(part[i], lane)
+                                                 : expr_in_vectors(part[i]->rhs, lane)))
             return false;
     return true;
 }
@@ -81,8 +86,8 @@ static int choose_lane(const Kernel *k, const Region *box)
     return best;
 }
 
-/* The index that is summed up, or of which the greatest is taken, that steps by one or not in all that is read, so that lanes can
- * lie over it: -1: there is none that fills a vector. */
+/* The index that is summed up, or of which the greatest is taken, that steps by one or not in all that is
+ * read, so that lanes can lie over it: -1: there is none that fills a vector. */
 static int reduced_lane(const Kernel *k, const Region *box, int lanes)
 {
     const Statement *s = k->body;
@@ -96,7 +101,7 @@ static int reduced_lane(const Kernel *k, const Region *box, int lanes)
     return best;
 }
 
-/* ---- What an expression costs ---------------------------------------------------------------------------------- */
+/* ---- What an expression costs ---------------------------------------------------------------- */
 
 double expr_cycles(const Expr *e)
 {
@@ -106,7 +111,7 @@ double expr_cycles(const Expr *e)
     return sum;
 }
 
-/* ---- What a tile costs ------------------------------------------------------------------------------------------- */
+/* ---- What a tile costs ----------------------------------------------------------------------- */
 
 typedef struct Model {
     const Kernel *kernel;
@@ -135,8 +140,11 @@ static double distinct_loads(const Model *m, const Access *access, const Tile *t
     for (int d = 0; d < access->tensor->rank; d++) {
         double product = 1, span = 1;
         for (int i = 0; i < m->s->nindex; i++) {
-            int64_t c = access->at[d].coefficient[i] < 0 ? -access->at[d].coefficient[i] : access->at[d].coefficient[i];
-            double count = i < m->outputs ? (double)held[i] : tile->unrolled[i] ? (double)m->box->count[i] : 1;
+            int64_t c = access->at[d].coefficient[i] < 0 ? -access->at[d].coefficient[i]
+                                                         : access->at[d].coefficient[i];
+            double count = i < m->outputs    ? (double)held[i]
+                         : tile->unrolled[i] ? (double)m->box->count[i]
+                                             : 1;
             if (c && i != tile->lane) {
                 product *= count;
                 span += (double)c * (count - 1);
@@ -172,8 +180,10 @@ static void note_held(const Access *access, void *context)
         held->cycles += expr_cycles(&(Expr){.op = OP_LOAD});
 }
 
-/* What follows on a tile of so many vectors, or numbers, `row` of them in each row; whole: it is the only tile. */
-static double followers_cycles(const Kernel *k, const Machine *core, const Tile *tile, double vectors, double row, bool whole)
+/* What follows on a tile of so many vectors, or numbers, `row` of them in each row; whole: it is the only
+ * tile. */
+static double followers_cycles(const Kernel *k, const Machine *core, const Tile *tile, double vectors,
+                               double row, bool whole)
 {
     double cycles = 0;
     for (const Kernel *f = k->followers; f; f = f->next) {
@@ -188,7 +198,8 @@ static double followers_cycles(const Kernel *k, const Machine *core, const Tile 
         cycles += times * places * (expr_cycles(s->rhs) - held.cycles + 0.5);
         cycles += adds_to_memory(f) && !whole ? core->store_cycles : 0;
         if (across)
-            cycles += (s->store == STORE_MAX ? core->compare_cycles : core->sum_cycles) * (adds_to_memory(f) ? 1 : vectors / row);
+            cycles += (s->store == STORE_MAX ? core->compare_cycles : core->sum_cycles)
+                    * (adds_to_memory(f) ? 1 : vectors / row);
     }
     return cycles;
 }
@@ -214,7 +225,8 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
         arithmetic = accumulators * window_cycles(m->s);
         loads = accumulators;
     }
-    double ops = (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
+    double ops =
+        (m->contraction ? accumulators : 2 * arithmetic) + loads + 2 / (unrolled * (double)tile->parts);
     double step = arithmetic > loads / core->loads ? arithmetic : loads / core->loads;
     step = step > ops / core->issue ? step : ops / core->issue;
     step += core->load_share * loads;
@@ -224,7 +236,8 @@ static double tile_cycles(const Model *m, const Tile *tile, const int64_t *held)
     if (m->s->store != STORE_SET && m->outputs < m->s->nindex && step < latency)
         step = latency;
     double loop = m->kernel->straight ? 0 : core->loop_cycles;
-    double ends = 2 * accumulators * (double)tile->parts, then = tile->lane >= m->outputs ? core->lanes_cycles : 0;
+    double ends = 2 * accumulators * (double)tile->parts,
+           then = tile->lane >= m->outputs ? core->lanes_cycles : 0;
     for (int n = 0; n < m->kernel->nthen; n++)
         then += expr_cycles(m->kernel->then[n]->rhs);
     if (m->kernel->window)
@@ -246,7 +259,8 @@ static double region_cycles(const Model *m, const Tile *tile)
     int index[MAX_INDEX], n = 0;
     double others = 1;
     for (int i = 0; i < m->outputs; i++) {
-        int64_t count = i == tile->lane ? (m->box->count[i] + tile->width - 1) / tile->width : m->box->count[i];
+        int64_t count =
+            i == tile->lane ? (m->box->count[i] + tile->width - 1) / tile->width : m->box->count[i];
         held[i] = tile->factor[i];
         whole[i] = count / tile->factor[i];
         rest[i] = count % tile->factor[i];
@@ -269,7 +283,7 @@ static double region_cycles(const Model *m, const Tile *tile)
     return sum;
 }
 
-/* ---- The choice ------------------------------------------------------------------------------------------------------ */
+/* ---- The choice ------------------------------------------------------------------------------ */
 
 /* Taps are written out, from the innermost, while the code stays small. */
 static void unroll_taps(const Model *m, Tile *tile, bool main)
@@ -306,7 +320,8 @@ static int innermost_loop(const Model *m, const Tile *tile)
     return -1;
 }
 
-/* Do outputs that are held read what taps that are written out have read? C compilers keep that in registers, too. */
+/* Do outputs that are held read what taps that are written out have read? C compilers keep that in
+ * registers, too. */
 static bool shares_reads(const Model *m, const Tile *tile)
 {
     for (int u = 0; u < 2; u++) {
@@ -315,7 +330,8 @@ static bool shares_reads(const Model *m, const Tile *tile)
             bool held = false, tap = false;
             for (int i = 0; i < m->s->nindex; i++)
                 if (access->at[d].coefficient[i] && i != tile->lane)
-                    *(i < m->outputs ? &held : &tap) |= i < m->outputs ? tile->factor[i] > 1 : tile->unrolled[i];
+                    *(i < m->outputs ? &held : &tap) |=
+                        i < m->outputs ? tile->factor[i] > 1 : tile->unrolled[i];
             if (held && tap)
                 return true;
         }
@@ -334,7 +350,8 @@ static bool fits_registers(const Model *m, const Tile *tile)
         return accumulators <= m->target->machine->registers / 2;
     if (shares_reads(m, tile) && 4 * accumulators > 3 * m->target->machine->registers)
         return false;
-    return accumulators + (rows > 1 ? vectors : 0) + (m->target->machine->registers > 16 ? 2 : 1) <= m->target->machine->registers;
+    return accumulators + (rows > 1 ? vectors : 0) + (m->target->machine->registers > 16 ? 2 : 1)
+        <= m->target->machine->registers;
 }
 
 /* Is it the tile that --tile asks for? */
@@ -345,7 +362,8 @@ static bool is_wanted(const Model *m, const Tile *tile)
         if (i != tile->lane)
             rows *= tile->factor[i];
     return !m->target->options->tile_rows || !m->contraction
-           || (rows == m->target->options->tile_rows && (tile->lane < 0 || tile->factor[tile->lane] == m->target->options->tile_vectors));
+        || (rows == m->target->options->tile_rows
+            && (tile->lane < 0 || tile->factor[tile->lane] == m->target->options->tile_vectors));
 }
 
 static bool holds_batch(const Model *m, const Tile *tile)
@@ -372,10 +390,11 @@ static bool holds_windows(const Model *m, const Tile *tile)
     return true;
 }
 
-/* ---- Transforms ---------------------------------------------------------------------------------------------------
+/* ---- Transforms ------------------------------------------------------------------------------
  *
- * All that is summed for a vector of channels is loaded, multiplied by one matrix and by the other, and stored: one
- * body of straight-line code, in which additions of zero don't occur and multiplications by one cost nothing. */
+ * All that is summed for a vector of channels is loaded, multiplied by one matrix and by the other, and
+ * stored: one body of straight-line code, in which additions of zero don't occur and multiplications by
+ * one cost nothing. */
 
 /* Vector additions for one row of the operand. */
 static double matrix_operations(const Statement *s, int matrix)
@@ -405,7 +424,8 @@ static Tile transform_tile(const Kernel *k, const Region *box, const Target *tar
     }
     int rows = matrix_index(s, 0, true), columns = matrix_index(s, 1, false);
     double between = (double)(box->count[rows] * box->count[columns]);
-    double operations = matrix_operations(s, 0) * (double)box->count[columns] + matrix_operations(s, 1) * (double)box->count[rows];
+    double operations = matrix_operations(s, 0) * (double)box->count[columns]
+                      + matrix_operations(s, 1) * (double)box->count[rows];
     for (int n = 0; n < k->nthen; n++)
         then += expr_cycles(k->then[n]->rhs);
     if (k->window)
@@ -429,7 +449,8 @@ static void consider(const Model *m, Tile *best, Tile *tile, bool main)
             break;
         if (!fits_registers(m, tile))
             break;
-        tile->cycles = region_cycles(m, tile) * (is_wanted(m, tile) ? 1 : 1e6) * (holds_batch(m, tile) ? batch_penalty : 1);
+        tile->cycles = region_cycles(m, tile) * (is_wanted(m, tile) ? 1 : 1e6)
+                     * (holds_batch(m, tile) ? batch_penalty : 1);
         if (tile->cycles < 0.98 * best->cycles)
             *best = *tile;
     }
@@ -479,7 +500,9 @@ static Tile best_tile_in(const Model *m, int lane, bool main)
                 for (int k = i + 1; k < m->outputs; k++) {
                     if (k == lane)
                         continue;
-                    for (int64_t g = least[k] + 1; g <= most_factor(m, &tile, k, most) && f * g * v < m->target->machine->registers; g++) {
+                    for (int64_t g = least[k] + 1;
+                         g <= most_factor(m, &tile, k, most) && f * g * v < m->target->machine->registers;
+                         g++) {
                         tile.factor[k] = g;
                         consider(m, &best, &tile, main);
                     }
@@ -503,10 +526,10 @@ static Tile search_tile(const Model *m, int lane, bool main)
     return other.cycles < best.cycles ? other : best;
 }
 
-/* ---- What was chosen before --------------------------------------------------------------------------------------------
+/* ---- What was chosen before ------------------------------------------------------------------
  *
- * Equal layers ask for the same tiles, and a kernel is asked about several times while the plan is made. A contraction's tile
- * follows from the numbers of its key. */
+ * Equal layers ask for the same tiles, and a kernel is asked about several times while the plan is made. A
+ * contraction's tile follows from the numbers of its key. */
 
 enum { CHOSEN_BUCKETS = 256, KEY_NUMBERS = 16 + 2 * MAX_INDEX + 3 * (4 + MAX_RANK * (2 + MAX_INDEX)) };
 
@@ -540,8 +563,18 @@ static int64_t *note_access(int64_t *key, const Access *access, const Statement 
 static void make_key(int64_t *key, const Model *m, int lane, bool main)
 {
     const Kernel *k = m->kernel;
-    const int64_t numbers[] = {lane, main, k->straight, k->samples, k->row, m->outputs, m->s->nindex, m->target->lanes,
-                               m->target->machine->registers, m->target->options->tile_rows, m->target->options->tile_vectors, k->nthen};
+    const int64_t numbers[] = {lane,
+                               main,
+                               k->straight,
+                               k->samples,
+                               k->row,
+                               m->outputs,
+                               m->s->nindex,
+                               m->target->lanes,
+                               m->target->machine->registers,
+                               m->target->options->tile_rows,
+                               m->target->options->tile_vectors,
+                               k->nthen};
     double then = 0;
     for (int n = 0; n < k->nthen; n++)
         then += expr_cycles(k->then[n]->rhs);
@@ -575,13 +608,13 @@ static Tile best_tile(const Model *m, int lane, bool main)
     return chosen->tile;
 }
 
-/* The sum over the outermost index is taken block by block where its operands don't stay in L1 from one tile of
- * outputs to the next. */
+/* The sum over the outermost index is taken block by block where its operands don't stay in L1 from one
+ * tile of outputs to the next. */
 static void choose_block(const Model *m, Tile *tile)
 {
     int i = m->outputs;
-    if (!m->contraction || i == m->s->nindex || m->kernel->first || tile->unrolled[i] || i == tile->parted || i == tile->lane
-        || i == m->kernel->samples)
+    if (!m->contraction || i == m->s->nindex || m->kernel->first || tile->unrolled[i] || i == tile->parted
+        || i == tile->lane || i == m->kernel->samples)
         return;
     int64_t bytes = 0, tiles = 1;
     for (int u = 0; u < 2; u++) {
@@ -591,7 +624,8 @@ static void choose_block(const Model *m, Tile *tile)
             int64_t span = 1;
             for (int k = 0; k < m->s->nindex; k++)
                 if (k != i && !is_batch(m->s, k))
-                    span += (access->at[d].coefficient[k] < 0 ? -1 : 1) * access->at[d].coefficient[k] * (m->box->count[k] - 1);
+                    span += (access->at[d].coefficient[k] < 0 ? -1 : 1) * access->at[d].coefficient[k]
+                          * (m->box->count[k] - 1);
             touched *= span;
         }
         bytes += touched;
@@ -659,7 +693,8 @@ double text_of_tiles(const Kernel *k)
     for (const Region *r = k->regions; r; r = r->next) {
         double points = r->empty ? 0 : (double)r->tile.parts;
         for (int i = 0; i < s->nindex && !is_transform(s); i++) {
-            const int64_t factor = r->tile.factor[i], count = r->tile.lane == i ? r->count[i] / r->tile.width : r->count[i];
+            const int64_t factor = r->tile.factor[i],
+                          count = r->tile.lane == i ? r->count[i] / r->tile.width : r->count[i];
             bool rest = count > factor && count % factor; /* a tile of its own at the end */
             points *= (r->tile.unrolled[i] ? (double)r->count[i] : (double)factor) * (rest ? 1.5 : 1);
         }
@@ -668,7 +703,8 @@ double text_of_tiles(const Kernel *k)
     return bytes;
 }
 
-/* What each output costs where regions add to it in memory: its first value, and what could have followed in a register. */
+/* What each output costs where regions add to it in memory: its first value, and what could have followed
+ * in a register. */
 static const double apart_cycles = 2;
 
 Region *best_split(const Statement *s, const Target *target, bool *partition, double *cycles)

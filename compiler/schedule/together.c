@@ -1,19 +1,20 @@
 /* together.c: several samples go through a function together.
  *
- * Where each weight serves a sample only once (fully connected layers), a weight that is loaded then serves all of them.
- * The sample becomes an index like any other, of tensors that have one dimension more. */
+ * Where each weight serves a sample only once (fully connected layers), a weight that is loaded then
+ * serves all of them. The sample becomes an index like any other, of tensors that have one dimension more. */
 #include <string.h>
 
 #include "schedule/schedule.h"
 
-/* ---- Samples together ----------------------------------------------------------------------------------------------
+/* ---- Samples together ------------------------------------------------------------------------
  *
- * Where each weight serves a sample only once (fully connected layers), several samples go through the function
- * together: a weight that is loaded then serves all of them. The sample becomes an index like any other, of
- * tensors that have one dimension more. */
+ * Where each weight serves a sample only once (fully connected layers), several samples go through the
+ * function together: a weight that is loaded then serves all of them. The sample becomes an index like any
+ * other, of tensors that have one dimension more. */
 
-/* What samples pass on is kept for all that go together. While the weights stay in a near cache, more samples than eight
- * were not faster (measured with 4, 8, 16 and 32); where they come from farther away each time, 32 were, by 4 to 10 %. */
+/* What samples pass on is kept for all that go together. While the weights stay in a near cache, more
+ * samples than eight were not faster (measured with 4, 8, 16 and 32); where they come from farther away
+ * each time, 32 were, by 4 to 10 %. */
 enum { NEAR_SAMPLES = 8, FAR_SAMPLES = 32 };
 
 typedef struct Samples {
@@ -127,7 +128,8 @@ static bool can_batch(const Function *f)
 void take_samples_together(const Plan *plan, Pass *pass)
 {
     Samples samples = {.view = NEW_ARRAY(Tensor *, pass->prog->ntensors)};
-    const int64_t far = pass->target->machine->second_cache / 2 / (int64_t)sizeof(float); /* half of it is other data */
+    /* half of it is other data */
+    const int64_t far = pass->target->machine->second_cache / 2 / (int64_t)sizeof(float);
     samples.count = NEAR_SAMPLES;
     for (const Function *f = pass->functions; f; f = f->next)
         if (weights_used_once(f) >= far)
@@ -147,7 +149,8 @@ void take_samples_together(const Plan *plan, Pass *pass)
             int nindex = s->nindex;
             k->samples = output ? 0 : nindex;
             if (k->first)
-                k->first = statement_over_samples(&samples, k->first, k->body ? k->first->nindex : nindex, output);
+                k->first =
+                    statement_over_samples(&samples, k->first, k->body ? k->first->nindex : nindex, output);
             k->body = statement_over_samples(&samples, k->body, nindex, output);
             for (int i = 0; i < k->nthen; i++)
                 k->then[i] = statement_over_samples(&samples, k->then[i], k->then[i]->nindex, output);

@@ -1,8 +1,9 @@
 /* users.c: which functions of a pass touch a tensor.
  *
- * fuse.c and block.c ask, for one tensor after the other, who makes and who reads it. The list of its users answers that without a
- * walk through all functions, whose time would grow with the square of the network's depth. A function that gives a kernel away
- * stays in the lists: who asks looks at the kernels anyway. */
+ * fuse.c and block.c ask, for one tensor after the other, who makes and who reads it. The list of its
+ * users answers that without a walk through all functions, whose time would grow with the square of the
+ * network's depth. A function that gives a kernel away stays in the lists: who asks looks at the kernels
+ * anyway. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static void add_user(Users *users, Function *f)
         if (old)
             memcpy(users->function, old, (size_t)users->n * sizeof *old);
     }
-    memmove(users->function + at + 1, users->function + at, (size_t)(users->n - at) * sizeof *users->function);
+    memmove(users->function + at + 1, users->function + at,
+            (size_t)(users->n - at) * sizeof *users->function);
     users->function[at] = f;
     users->n++;
 }

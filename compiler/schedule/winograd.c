@@ -2,41 +2,44 @@
  *
  * In: the statements of a pass, laid out. A contraction that slides a kernel over data, step by step,
  *
- *     before:   result[y, x, o] += kernel[ky, kx, c, o] * data[y + ky, x + kx, c]              for y x o ky kx c
+ *     before:   result[y, x, o] += kernel[ky, kx, c, o] * data[y + ky, x + kx, c]           for y x o ky kx c
  *
- * takes m r multiplications for m neighbouring results of r taps, along each axis. Minimal filtering (Winograd 1980; for
- * such layers Lavin and Gray 2016) takes m + r - 1: with matrices B, G and A of small numbers
+ * takes m r multiplications for m neighbouring results of r taps, along each axis. Minimal filtering
+ * (Winograd 1980; for such layers Lavin and Gray 2016) takes m + r - 1: with matrices B, G and A of small
+ * numbers
  *
  *     result = A ((G kernel) * (B data))              * element by element
  *
- * so that, in tiles t of m x m results, of which each element e has a product of its own, over channels only,
+ * so that, in tiles t of m x m results, of which each element e has a product of its own, over channels
+ * only,
  *
  *     after:    tiles[e, t, c]    = the sum of B[i, k] * B[j, l] * data[m ty + k, m tx + l, c]      over k l
  *               products[e, t, o] = the sum of taps[e, c, o] * tiles[e, t, c]                         over c
  *               result[m ty + p, m tx + q, o] += A[p, i] * A[q, j] * products[e, t, o]                for i j
  *
- * with taps[e, c, o] = the sum of G[i, ky] * G[j, kx] * kernel[ky, kx, c, o], which depends on no sample and is made once
- * a call. What is linear in each of three things has three transposes: the input gradient has the form above with the
- * kernel turned round, and where the kernel is what is asked for, it is
+ * with taps[e, c, o] = the sum of G[i, ky] * G[j, kx] * kernel[ky, kx, c, o], which depends on no sample
+ * and is made once a call. What is linear in each of three things has three transposes: the input gradient
+ * has the form above with the kernel turned round, and where the kernel is what is asked for, it is
  *
  *     before:   kernel[ky, kx, c, o] += result[y, x, o] * data[y + ky, x + kx, c]
  *     after:    tiles as above
- *               results[e, t, o]  = the sum of A[p, i] * A[q, j] * result[m ty + p, m tx + q, o]      over p q
+ *               results[e, t, o]  = the sum of A[p, i] * A[q, j] * result[m ty + p, m tx + q, o]     over p q
  *               taps[e, c, o]    += the sum of results[e, t, o] * tiles[e, t, c]                     over t
  *               kernel[ky, kx, c, o] += G[i, ky] * G[j, kx] * taps[e, c, o]                           for i j
  *
- * the last of them once a call, behind the samples. Rows and columns that fill no tile are statements of the first form,
- * and are tried again with smaller tiles. A convolution is known by these affine forms, not by the layer it comes from.
+ * the last of them once a call, behind the samples. Rows and columns that fill no tile are statements of
+ * the first form, and are tried again with smaller tiles. A convolution is known by these affine forms,
+ * not by the layer it comes from.
  *
- * Taken is the form that the model of the machine predicts to be fastest, where that is not the direct one, of those that
- * round little enough. */
+ * Taken is the form that the model of the machine predicts to be fastest, where that is not the direct
+ * one, of those that round little enough. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "schedule/schedule.h"
 
-/* ---- The matrices ------------------------------------------------------------------------------------------ */
+/* ---- The matrices ---------------------------------------------------------------------------- */
 
 /* F(m, r): m results of r taps from a = m + r - 1 elements. */
 typedef struct Filter {
@@ -91,9 +94,10 @@ const char *filter_option(int number)
     return option;
 }
 
-/* In single precision results are off by less than this, relative to the largest: what the transforms round is multiplied
- * by their matrices, and grows with the root of the number of products that a sum has. The factors are measured
- * (tests/test_winograd.c, which holds them), with half as much again for what was not met. */
+/* In single precision results are off by less than this, relative to the largest: what the transforms
+ * round is multiplied by their matrices, and grows with the root of the number of products that a sum has.
+ * The factors are measured (tests/test_winograd.c, which holds them), with half as much again for what was
+ * not met. */
 double filter_error(int number, double products)
 {
     return filters[number].error * sqrt(16 + products);
@@ -104,7 +108,7 @@ static int elements_of(const Filter *f)
     return f->results + f->taps - 1;
 }
 
-/* ---- What is a convolution --------------------------------------------------------------------------------- */
+/* ---- What is a convolution ------------------------------------------------------------------- */
 
 /* One of the two directions that the window slides in: data[y + k] or data[y - k]. */
 typedef struct Axis {
@@ -120,7 +124,8 @@ typedef struct Convolution {
     Axis axis[2];
 } Convolution;
 
-/* The dimension of an access that is that index, plus a constant; -1 where the index occurs otherwise, or not. */
+/* The dimension of an access that is that index, plus a constant; -1 where the index occurs otherwise, or
+ * not. */
 static int only_dimension(const Access *access, int index)
 {
     int found = -1;
@@ -154,13 +159,15 @@ static bool find_axis(const Convolution *c, int d, Axis *axis)
     if (axis->y < 0 || axis->k < 0)
         return false;
     for (int other = 0; other < c->data->tensor->rank; other++)
-        if (other != d && (c->data->at[other].coefficient[axis->y] || c->data->at[other].coefficient[axis->k]))
+        if (other != d
+            && (c->data->at[other].coefficient[axis->y] || c->data->at[other].coefficient[axis->k]))
             return false;
     axis->kernel = only_dimension(c->kernel, axis->k);
     axis->result = only_dimension(c->result, axis->y);
     axis->turned = at->coefficient[axis->k] == -1;
-    return axis->kernel >= 0 && axis->result >= 0 && at->coefficient[axis->y] == 1 && llabs(at->coefficient[axis->k]) == 1
-           && !c->kernel->at[axis->kernel].constant && s->extent[axis->k] == c->kernel->tensor->dim[axis->kernel];
+    return axis->kernel >= 0 && axis->result >= 0 && at->coefficient[axis->y] == 1
+        && llabs(at->coefficient[axis->k]) == 1 && !c->kernel->at[axis->kernel].constant
+        && s->extent[axis->k] == c->kernel->tensor->dim[axis->kernel];
 }
 
 static bool find_axes(Convolution *c)
@@ -179,7 +186,8 @@ static bool find_axes(Convolution *c)
 
 static bool sets_result(const Statement *first, const Statement *s)
 {
-    bool same = first && first->store == STORE_SET && access_equal(&first->out, &s->out) && first->nindex == output_indices(s);
+    bool same = first && first->store == STORE_SET && access_equal(&first->out, &s->out)
+             && first->nindex == output_indices(s);
     for (int i = 0; same && i < first->nindex; i++)
         same = first->extent[i] == s->extent[i];
     return same;
@@ -196,7 +204,8 @@ static bool is_convolution(Convolution *c, Statement *first, Statement *s)
         c->result = c->gives_kernel ? other : &s->out;
         const Tensor *d = data->tensor, *k = c->kernel->tensor, *r = c->result->tensor;
         bool roles = d->per_sample && r->per_sample && !k->per_sample && k->role != TENSOR_CONSTANT;
-        if (roles && d->rank == 3 && r->rank == 3 && k->rank == 4 && !c->kernel->padded && !c->result->padded && find_axes(c)) {
+        if (roles && d->rank == 3 && r->rank == 3 && k->rank == 4 && !c->kernel->padded && !c->result->padded
+            && find_axes(c)) {
             c->first = !c->gives_kernel && sets_result(first, s) ? first : NULL;
             return true;
         }
@@ -217,7 +226,7 @@ static int channel_of(const Convolution *c, const Access *access)
             return d;
 }
 
-/* ---- The statements ------------------------------------------------------------------------------------------ */
+/* ---- The statements -------------------------------------------------------------------------- */
 
 typedef struct Rewrite {
     Prog *prog;
@@ -245,7 +254,8 @@ static Statement *fresh_statement(const Rewrite *r)
 }
 
 /* Of a filter's matrix, one for all statements of the Prog. */
-static Tensor *matrix(Prog *prog, const Filter *f, const char *part, const double *data, int rows, int columns)
+static Tensor *matrix(Prog *prog, const Filter *f, const char *part, const double *data, int rows,
+                      int columns)
 {
     const char *name = format("winograd%d.%s", f->results, part);
     Tensor *t = find_tensor(prog, name);
@@ -258,7 +268,8 @@ static Tensor *matrix(Prog *prog, const Filter *f, const char *part, const doubl
 }
 
 /* A tensor [elements][rows][channels] of whole vectors. */
-static Tensor *element_tensor(const Rewrite *r, const char *what, bool per_sample, int64_t rows, int64_t channels)
+static Tensor *element_tensor(const Rewrite *r, const char *what, bool per_sample, int64_t rows,
+                              int64_t channels)
 {
     const int a = elements_of(r->filter), lanes = r->target->lanes;
     const int64_t dim[] = {a * a, rows, channels};
@@ -299,7 +310,8 @@ static void append_sum(Rewrite *r, Statement *s, Access to, Expr *rhs)
 }
 
 /* Of each tile of what lies there, the a x a elements: from[m ty + k, m tx + l] by the matrix. */
-static Tensor *take_apart(Rewrite *r, const Access *source, Tensor *m, bool transposed, int positions, const char *what)
+static Tensor *take_apart(Rewrite *r, const Access *source, Tensor *m, bool transposed, int positions,
+                          const char *what)
 {
     const Convolution *c = r->c;
     const int a = elements_of(r->filter), channel = channel_of(c, source);
@@ -331,7 +343,8 @@ static void kernel_channels(const Convolution *c, int dimension[2])
             dimension[n++] = d;
     bool exchange = false;
     for (int i = 0; i < c->s->nindex; i++)
-        exchange |= depends_on(c->result, i) && !depends_on(c->data, i) && c->kernel->at[dimension[0]].coefficient[i];
+        exchange |=
+            depends_on(c->result, i) && !depends_on(c->data, i) && c->kernel->at[dimension[0]].coefficient[i];
     if (exchange) {
         int first = dimension[0];
         dimension[0] = dimension[1];
@@ -345,7 +358,8 @@ static Tensor *kernel_elements(Rewrite *r)
     int channel[2];
     kernel_channels(r->c, channel);
     const Tensor *kernel = r->c->kernel->tensor;
-    return element_tensor(r, r->filter->results == 4 ? "taps" : "taps2", false, kernel->dim[channel[0]], kernel->dim[channel[1]]);
+    return element_tensor(r, r->filter->results == 4 ? "taps" : "taps2", false, kernel->dim[channel[0]],
+                          kernel->dim[channel[1]]);
 }
 
 /* Between the kernel and its elements, element by element: taps = G kernel, or kernel += G taps. */
@@ -364,8 +378,9 @@ static void transform_kernel(Rewrite *r, Tensor *taps)
     for (int n = 0; n < 2; n++)
         elements.at[n + 1] = kernel.at[channel[n]] = index_of(s, names[n], taps->dim[n + 1]);
     for (int axis = 0; axis < 2; axis++)
-        kernel.at[c->axis[axis].kernel] = c->axis[axis].turned
-                                              ? affine_add(affine(r->filter->taps - 1), affine_scale(k[axis], -1)) : k[axis];
+        kernel.at[c->axis[axis].kernel] =
+            c->axis[axis].turned ? affine_add(affine(r->filter->taps - 1), affine_scale(k[axis], -1))
+                                 : k[axis];
     Expr *g = mul(entry(r->G, i, k[0], false), entry(r->G, j, k[1], false));
     if (!c->gives_kernel) {
         append_sum(r, s, elements, mul(g, load(kernel)));
@@ -395,7 +410,8 @@ static void multiply(Rewrite *r, Tensor *taps, Tensor *tiles, Tensor *results)
     Statement *s = fresh_statement(r);
     Affine e = index_of(s, "e", a * a), t = index_of(s, "t", r->tiles[0] * r->tiles[1]), map[MAX_INDEX];
     other_indices(r, s, map, NULL);
-    Access u = access_at(taps, e, substitute(c->kernel->at[channel[0]], map), substitute(c->kernel->at[channel[1]], map));
+    Access u = access_at(taps, e, substitute(c->kernel->at[channel[0]], map),
+                         substitute(c->kernel->at[channel[1]], map));
     Access v = access_at(tiles, e, t, substitute(c->data->at[channel_of(c, c->data)], map));
     Access w = access_at(results, e, t, substitute(c->result->at[channel_of(c, c->result)], map));
     if (c->gives_kernel) {
@@ -410,7 +426,8 @@ static void multiply(Rewrite *r, Tensor *taps, Tensor *tiles, Tensor *results)
     s->method = r->filter->name;
 }
 
-/* A statement over some of the convolution's outputs: out and rhs with other things in the place of its indices. */
+/* A statement over some of the convolution's outputs: out and rhs with other things in the place of its
+ * indices. */
 static Statement *with_indices(const Statement *like, Statement *s, const Affine *map)
 {
     complete(s, like->store, substitute_access(like->out, map), substitute_expr(like->rhs, map));
@@ -446,7 +463,8 @@ static void put_together(Rewrite *r, Tensor *products)
 }
 
 /* The same statement for some of the points along the axes. */
-static Statement *restricted(const Rewrite *r, const Statement *like, const int64_t begin[2], const int64_t count[2])
+static Statement *restricted(const Rewrite *r, const Statement *like, const int64_t begin[2],
+                             const int64_t count[2])
 {
     Statement *s = fresh_statement(r);
     Affine map[MAX_INDEX] = {{0}};
@@ -479,7 +497,7 @@ static void append_rest(Rewrite *r)
     }
 }
 
-/* ---- The choice ------------------------------------------------------------------------------------------------ */
+/* ---- The choice ------------------------------------------------------------------------------ */
 
 static void in_halo(Expr *e)
 {
@@ -507,10 +525,12 @@ static double cycles_of_list(const Statement *list, const Target *target, double
 {
     double cycles = 0;
     for (const Statement *s = list, *next; s; s = next) {
-        bool pair = s->store == STORE_SET && s->next && s->next->store == STORE_ADD && s->next->out.tensor == s->out.tensor;
+        bool pair = s->store == STORE_SET && s->next && s->next->store == STORE_ADD
+                 && s->next->out.tensor == s->out.tensor;
         next = pair ? s->next->next : s->next;
         const Statement *body = pair ? s->next : s->store == STORE_SET ? NULL : s;
-        cycles += cycles_in_place(s->store == STORE_SET ? s : NULL, body, target) * (s->per_sample || (body && body->per_sample) ? 1 : calls);
+        cycles += cycles_in_place(s->store == STORE_SET ? s : NULL, body, target)
+                * (s->per_sample || (body && body->per_sample) ? 1 : calls);
     }
     return cycles;
 }
@@ -563,7 +583,8 @@ static double products_of(const Rewrite *r)
 /* What auto promises. */
 static bool is_precise(const Rewrite *r)
 {
-    return filter_error((int)(r->filter - filters), products_of(r)) <= (r->c->s->backward ? MOST_GRADIENT_ERROR : MOST_FORWARD_ERROR);
+    return filter_error((int)(r->filter - filters), products_of(r))
+        <= (r->c->s->backward ? MOST_GRADIENT_ERROR : MOST_FORWARD_ERROR);
 }
 
 /* Tries a filter; the gain that is predicted over the direct form, 0 where it does not fit. */
@@ -581,10 +602,11 @@ static double attempt(Rewrite *r, double direct, double calls)
 /* A gain below this is within the model's error. */
 static const double least_gain = 1.1;
 
-/* Under --inference taps cost no time, since they are made beforehand, but up to four times the memory of the kernel. So they are counted
- * there as net_forward has to count them elsewhere, for one call with one sample: a deployed network has the same filters, and
- * needs no more memory than one that can train. */
-static void rewrite(Prog *prog, Statement **link, Statement *s, const Convolution *c, const Target *target, const Options *options)
+/* Under --inference taps cost no time, since they are made beforehand, but up to four times the memory of
+ * the kernel. So they are counted there as net_forward has to count them elsewhere, for one call with one
+ * sample: a deployed network has the same filters, and needs no more memory than one that can train. */
+static void rewrite(Prog *prog, Statement **link, Statement *s, const Convolution *c, const Target *target,
+                    const Options *options)
 {
     double calls = prog->training ? 1.0 / (double)prog->net->batch : 1, best = 0;
     double cycles = cycles_in_place(c->first, s, target);
