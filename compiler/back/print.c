@@ -2,7 +2,6 @@
  *
  * A loop and a test have braces where several nodes are inside. On its way it notes what the C calls by
  * name: parameters, tables of constants, functions of math.c. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@ void put(Text *t, const char *fmt, ...)
     for (;;) {
         va_list ap;
         va_start(ap, fmt);
-        int n = vsnprintf(t->data + t->length, t->room - t->length, fmt, ap);
+        int n = vsnprintf(t->data ? t->data + t->length : NULL, t->room - t->length, fmt, ap);
         va_end(ap);
         if (n < 0)
             bug("vsnprintf failed");

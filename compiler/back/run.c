@@ -262,7 +262,8 @@ void run_loops(const Plan *plan, const Pass *pass, Binding *b)
     b->loss = 0;
     copy_weights(plan->net, b->weights, run.params, false, false);
     call_functions(&run, code);
-    copy_weights(plan->net, b->weights, run.params, true, true);
-    if (pass->prog->training)
+    if (pass->prog->training) { /* in inference their place may hold what is prepared */
+        copy_weights(plan->net, b->weights, run.params, true, true);
         copy_weights(plan->net, b->gradients, run.gradients, true, false);
+    }
 }
