@@ -111,6 +111,7 @@ typedef struct Command {
     const char *step;              /* DUMP_STEP: its name */
     bool writes;                   /* FILE.c and FILE.h are wanted */
     const char *header_file;       /* FILE.h */
+    bool dependencies;             /* -MD */
     const char *dependency_file;   /* -MD: where to; NULL: none */
     const char *dependency_target; /* -MT; NULL: both files */
     Color color;

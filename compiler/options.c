@@ -321,12 +321,83 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
     return found;
 }
 
+/* Takes one option into the command. */
+static void take_option(Command *command, const struct Option *option, const char *value)
+{
+    Options *o = &command->options;
+    switch (option->id) {
+    case OPT_OUTPUT:
+        o->output_file = value;
+        break;
+    case OPT_PREFIX:
+        o->prefix = value;
+        break;
+    case OPT_INPUT:
+        o->input_size = value;
+        break;
+    case OPT_BATCH:
+        o->batch_size = value;
+        break;
+    case OPT_UNROLL:
+        o->unroll = (Unroll)choice(option->name, value, option->value);
+        break;
+    case OPT_TARGET:
+        o->target = target_value(value);
+        break;
+    case OPT_MATH:
+        math_value(value, o);
+        break;
+    case OPT_LANES:
+        o->lanes = (Lanes)choice(option->name, value, option->value);
+        break;
+    case OPT_TILE:
+        tile_value(value, o);
+        break;
+    case OPT_BLOCKS:
+        blocks_value(value, o);
+        break;
+    case OPT_INFERENCE:
+        o->inference = true;
+        break;
+    case OPT_CHECK:
+        command->check = true;
+        break;
+    case OPT_SUMMARY:
+        command->summary = true;
+        break;
+    case OPT_DUMP:
+        dump_value(option->name, value, command);
+        break;
+    case OPT_MD:
+        command->dependencies = true;
+        break;
+    case OPT_MF:
+        command->dependency_file = value;
+        break;
+    case OPT_MT:
+        command->dependency_target =
+            command->dependency_target ? format("%s %s", command->dependency_target, value) : value;
+        break;
+    case OPT_COLOR:
+        command->color = (Color)choice(option->name, value, option->value);
+        break;
+    case OPT_HELP:
+        print_help();
+        finish_stdout();
+        exit(0);
+    case OPT_VERSION:
+        puts("nnc " NNC_VERSION);
+        finish_stdout();
+        exit(0);
+    }
+}
+
 /* Reads the command line. Exits 2 on misuse, 0 after --help and --version. */
 Command parse_options(int argc, char **argv)
 {
     Command command = {0};
     Options *o = &command.options;
-    bool dependencies = false, operands_only = false;
+    bool operands_only = false;
     warning_reset();
 
     for (int i = 1; i < argc; i++) {
@@ -347,80 +418,16 @@ Command parse_options(int argc, char **argv)
         }
         const char *value;
         const struct Option *option = find_option(argc, argv, &i, &value);
-        switch (option->id) {
-        case OPT_OUTPUT:
-            o->output_file = value;
-            break;
-        case OPT_PREFIX:
-            o->prefix = value;
-            break;
-        case OPT_INPUT:
-            o->input_size = value;
-            break;
-        case OPT_BATCH:
-            o->batch_size = value;
-            break;
-        case OPT_UNROLL:
-            o->unroll = (Unroll)choice(option->name, value, option->value);
-            break;
-        case OPT_TARGET:
-            o->target = target_value(value);
-            break;
-        case OPT_MATH:
-            math_value(value, o);
-            break;
-        case OPT_LANES:
-            o->lanes = (Lanes)choice(option->name, value, option->value);
-            break;
-        case OPT_TILE:
-            tile_value(value, o);
-            break;
-        case OPT_BLOCKS:
-            blocks_value(value, o);
-            break;
-        case OPT_INFERENCE:
-            o->inference = true;
-            break;
-        case OPT_CHECK:
-            command.check = true;
-            break;
-        case OPT_SUMMARY:
-            command.summary = true;
-            break;
-        case OPT_DUMP:
-            dump_value(option->name, value, &command);
-            break;
-        case OPT_MD:
-            dependencies = true;
-            break;
-        case OPT_MF:
-            command.dependency_file = value;
-            break;
-        case OPT_MT:
-            command.dependency_target =
-                command.dependency_target ? format("%s %s", command.dependency_target, value) : value;
-            break;
-        case OPT_COLOR:
-            command.color = (Color)choice(option->name, value, option->value);
-            break;
-        case OPT_HELP:
-            print_help();
-            finish_stdout();
-            exit(0);
-        case OPT_VERSION:
-            puts("nnc " NNC_VERSION);
-            finish_stdout();
-            exit(0);
-        }
+        take_option(&command, option, value);
     }
 
     if (!o->input_file)
         fail("no network given; the usage is: nnc [options] FILE.nn (see nnc --help)");
-    if (!dependencies && (command.dependency_file || command.dependency_target))
+    if (!command.dependencies && (command.dependency_file || command.dependency_target))
         fail("%s needs -MD", command.dependency_file ? "-MF" : "-MT");
     bool has_output = o->output_file != NULL;
     command.writes = !command.check && (has_output || !(command.summary || command.dump));
-    if (dependencies && !command.dependency_file) {
+    if (command.dependencies && !command.dependency_file) {
         const char *output = has_output ? o->output_file : format("%s.c", stem_of(o->input_file));
         command.dependency_file = strlen(output) > 2 ? with_suffix(output, ".nn.d") : NULL;
     }

@@ -127,7 +127,7 @@ static void put_prototypes(FILE *f, const Plan *plan)
             "/* Inference for n samples, 1 <= n <= %s_BATCH: x is n x %s_INPUT floats, y gets n x %s_OUTPUT",
             P, P, P);
     fprintf(f, "%s.\n * x and y must not overlap. */\n",
-            !strcmp(plan->net->out->producer->kind->name, "softmax") ? " probabilities" : "");
+            plan->net->out->producer->kind->probabilities ? " probabilities" : "");
     fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y);\n\n", p, p,
             p);
     if (!plan->training.prog)

@@ -318,6 +318,40 @@ static void put_load(Writer *w, Text *t, const Access *access)
     put(t, ")");
 }
 
+/* The number that an affine form is, as an int or a float, or one in each lane. */
+static void put_index(Writer *w, Text *t, const Expr *e, bool as_int)
+{
+    if (varies(w, e)) {
+        Affine first = e->index;
+        first.coefficient[w->lane] = 0;
+        first.constant += e->index.coefficient[w->lane] * w->offset[w->lane];
+        w->uses->lanes = true;
+        int64_t step = e->index.coefficient[w->lane];
+        if (!w->fixed[w->lane]) /* offset[] is in the constant already */
+            put(t, "(LANES%s * %lld.0f + (float)(%lld * %s + ", w->kind, (long long)step, (long long)step,
+                w->s->index_name[w->lane]);
+        else if (is_fixed(w, &first)) {
+            const char *times = step == 1 ? "" : format(" * %lld.0f", (long long)step);
+            int64_t at = fixed_value(w, &first);
+            put(t, at ? "(LANES%s%s + %s)" : "LANES%s%s", w->kind, times, c_float((double)at));
+            return;
+        } else
+            put(t, "(LANES%s * %lld.0f + (float)(", w->kind, (long long)step);
+        put_affine(w, t, &first);
+        put(t, "))");
+    } else if (as_int)
+        put_affine(w, t, &e->index);
+    else if (is_fixed(w, &e->index))
+        put(t, "%s", c_float((double)fixed_value(w, &e->index)));
+    else {
+        const size_t begin = t->length;
+        put_affine(w, t, &e->index);
+        const char *index = format("%s", t->data + begin);
+        t->length = begin;
+        put(t, strchr(index, ' ') ? "(float)(%s)" : "(float)%s", index);
+    }
+}
+
 static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
 {
     static const int levels[NOPS] = {
@@ -337,37 +371,7 @@ static void put_expr(Writer *w, Text *t, const Expr *e, int binds, bool as_int)
     case OP_LOAD:
         put_load(w, t, &e->access);
         break;
-    case OP_INDEX:
-        if (varies(w, e)) {
-            Affine first = e->index;
-            first.coefficient[w->lane] = 0;
-            first.constant += e->index.coefficient[w->lane] * w->offset[w->lane];
-            w->uses->lanes = true;
-            int64_t step = e->index.coefficient[w->lane];
-            if (!w->fixed[w->lane]) /* offset[] is in the constant already */
-                put(t, "(LANES%s * %lld.0f + (float)(%lld * %s + ", w->kind, (long long)step, (long long)step,
-                    w->s->index_name[w->lane]);
-            else if (is_fixed(w, &first)) {
-                const char *times = step == 1 ? "" : format(" * %lld.0f", (long long)step);
-                int64_t at = fixed_value(w, &first);
-                put(t, at ? "(LANES%s%s + %s)" : "LANES%s%s", w->kind, times, c_float((double)at));
-                break;
-            } else
-                put(t, "(LANES%s * %lld.0f + (float)(", w->kind, (long long)step);
-            put_affine(w, t, &first);
-            put(t, "))");
-        } else if (as_int)
-            put_affine(w, t, &e->index);
-        else if (is_fixed(w, &e->index))
-            put(t, "%s", c_float((double)fixed_value(w, &e->index)));
-        else {
-            const size_t begin = t->length;
-            put_affine(w, t, &e->index);
-            const char *index = format("%s", t->data + begin);
-            t->length = begin;
-            put(t, strchr(index, ' ') ? "(float)(%s)" : "(float)%s", index);
-        }
-        break;
+    case OP_INDEX: put_index(w, t, e, as_int); break;
     case OP_RANDOM:
         w->named.rng = true;
         put(t, "nn_uniform_at(rng, (uint64_t)(");

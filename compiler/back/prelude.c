@@ -107,6 +107,11 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
         fprintf(f, "})\n");
     }
     fprintf(f, "\n");
+}
+
+/* Functions over the lanes of a vector, which lies in memory. */
+static void put_over_lanes(FILE *f, int lanes, const char *kind, const Uses *uses)
+{
     if (uses->sum) {
         fprintf(f, "/* The sum of %d floats. */\nstatic inline float sum%s(const float *a)\n{\n", lanes,
                 *kind ? kind : "_lanes");
@@ -166,12 +171,15 @@ void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses 
     if (uses[0].greater || uses[1].greater)
         fprintf(f, "/* A maximum of numbers one of which is NaN is NaN. */\n#define GREATER(v, best) (((v) > "
                    "(best)) | ((v) != (v)))\n\n");
-    if (uses[0].vectors)
+    if (uses[0].vectors) {
         put_vectors(f, plan->target->lanes, "", &uses[0]);
+        put_over_lanes(f, plan->target->lanes, "", &uses[0]);
+    }
     emit_math(f, plan->target->lanes, "", uses[0].scalar_math | uses[1].scalar_math, uses[0].vector_math);
     if (uses[1].vectors) {
         const char *kind = kind_of(plan, &plan->training);
         put_vectors(f, plan->training.target->lanes, kind, &uses[1]);
+        put_over_lanes(f, plan->training.target->lanes, kind, &uses[1]);
         emit_math(f, plan->training.target->lanes, kind, 0, uses[1].vector_math);
     }
 }

@@ -160,8 +160,7 @@ static bool read_word(const char *choices, Text value, const char *what, const c
 static const char *describe(const Kind *kind, const Param *param)
 {
     if (param->type == PARAM_CHANNELS)
-        return format("the number of output %s of %s", !strcmp(kind->name, "fc") ? "features" : "channels",
-                      kind->name);
+        return format("the number of output %s of %s", kind->features ? "features" : "channels", kind->name);
     if (param->name[1] && !isupper((unsigned char)param->name[0]))
         return format("the argument '%s' of %s", param->name, kind->name);
     int length = (int)strcspn(param->help, ";"); /* "stride; the kernel if left out" */
@@ -437,7 +436,7 @@ static void letter_missing(Reading *r, const AstArg *given)
                  (int)strcspn(next->help, ";"), next->help);
         append(r, written);
         r->proposed |= 1u << (next - first);
-    } else if (!strcmp(kind->name, "batchnorm") || !strcmp(kind->name, "layernorm")) {
+    } else if (kind->sizes_itself) {
         error_at(given->loc, "%s takes no size: nnc knows the shape of its input, so leave '%s' out",
                  kind->name, text);
     } else {

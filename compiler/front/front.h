@@ -119,6 +119,10 @@ struct Kind {
     bool greatest, rises;
     /* Losses: the kind whose input this one takes directly when it stands last ("softmax"). */
     const char *absorbs;
+    bool fallback;       /* Losses: taken where none is given and none absorbs what stands last */
+    bool probabilities;  /* Layers: the output is the probabilities of classes */
+    bool features;       /* Layers: messages speak of features, not of channels */
+    bool sizes_itself;   /* Layers: has weights, but no argument for their number */
     /* Random examples for the tests that walk the table: statements separated by '|'. */
     const char *examples;
 };

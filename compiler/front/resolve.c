@@ -266,13 +266,24 @@ static void warn_of_channels(const Net *net, const Layer *input)
             s.w == 1 ? "" : "s");
 }
 
-/* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else mse. */
+/* Is there a loss that takes the input of such a layer directly? Then what it gives is no logits. */
+static bool is_absorbed(const Kind *kind)
+{
+    for (int i = 0; i < nkinds; i++)
+        if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, kind->name))
+            return true;
+    return false;
+}
+
+/* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else the fallback. */
 static bool follow_loss(Net *net, Layer *loss)
 {
     const Layer *last = net->out->producer;
     if (!loss) {
         loss = NEW(Layer);
-        loss->kind = find_kind("mse");
+        for (int i = 0; i < nkinds; i++)
+            if (kinds[i]->fallback)
+                loss->kind = kinds[i];
         for (int i = 0; i < nkinds; i++)
             if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, last->kind->name))
                 loss->kind = kinds[i];
@@ -284,8 +295,7 @@ static bool follow_loss(Net *net, Layer *loss)
             return false;
     }
     bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, last->kind->name);
-    if (loss->kind->absorbs && !absorbs
-        && (!strcmp(last->kind->name, "softmax") || !strcmp(last->kind->name, "sigmoid")))
+    if (loss->kind->absorbs && !absorbs && is_absorbed(last->kind))
         warning_at(
             WARN_LOSS, loss->loc,
             "%s expects logits or a %s before it, but %s gives probabilities, which it takes for logits",

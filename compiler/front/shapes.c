@@ -92,7 +92,7 @@ bool check_channels(const Layer *layer, int64_t come_in)
     if (o->i[0] < 0 || o->i[0] == come_in)
         return true;
     error_at(o->loc, "%s expects %lld input %s%s, but its input has %lld (%s)", layer->kind->name,
-             (long long)o->i[0], strcmp(layer->kind->name, "fc") ? "channel" : "feature",
+             (long long)o->i[0], layer->kind->features ? "feature" : "channel",
              o->i[0] == 1 ? "" : "s", (long long)come_in, shape_text(layer->in->shape));
     say_where_from(layer->in);
     return false;

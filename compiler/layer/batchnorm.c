@@ -378,6 +378,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_batchnorm = {
     .name = "batchnorm",
+    .sizes_itself = true,
     .role = ROLE_LAYER,
     .syntax = "batchnorm [eps=1e-5] [momentum=0.1]",
     .help = "each channel to mean 0 and deviation 1 over the batch, then a weight and a bias each "

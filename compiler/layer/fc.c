@@ -57,6 +57,7 @@ static void lower_fc(Prog *prog, const Layer *layer)
 
 const Kind kind_fc = {
     .name = "fc",
+    .features = true,
     .role = ROLE_LAYER,
     .syntax = "fc [I->]O [bias=true]",
     .help = "fully connected layer over the flattened sample (Linear)",

@@ -27,6 +27,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_mse = {
     .name = "mse",
+    .fallback = true,
     .role = ROLE_LOSS,
     .syntax = "loss mse",
     .help = "MSELoss; the default after all layers but softmax and sigmoid",

@@ -179,6 +179,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_layernorm = {
     .name = "layernorm",
+    .sizes_itself = true,
     .role = ROLE_LAYER,
     .syntax = "layernorm [eps=1e-5]",
     .help = "each sample to mean 0 and deviation 1, then a weight and a bias for each element (LayerNorm)",

@@ -55,6 +55,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_softmax = {
     .name = "softmax",
+    .probabilities = true,
     .role = ROLE_LAYER,
     .syntax = "softmax",
     .help = "exp(x) / sum of exp(x), over channels (features after fc)",
@@ -62,6 +63,6 @@ const Kind kind_softmax = {
     .shape = same_shape,
     .lower = lower_softmax,
     .gradient = gradient,
-    .examples = "input 5; softmax; loss mse|input 3x2x4; softmax; loss mse|input 1; softmax; fc 2|input "
-                "1x2x2; softmax; loss mse",
+    .examples = "input 5; softmax; loss mse|input 3x2x4; softmax; loss mse|input 1; softmax; fc 2|"
+                "input 1x2x2; softmax; loss mse",
 };

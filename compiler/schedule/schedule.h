@@ -321,6 +321,18 @@ bool split_regions(const Statement *, int lanes, unsigned exchange, Region **reg
 int64_t points_inside(const Statement *);
 bool needs_guard(const Statement *);                       /* does some access fall outside? */
 
+/* ---- cost.c: cycles ------------------------------------------------------------------------- */
+
+/* Predictions, in cycles of the machine, for a number or a vector of them. */
+double expr_cycles(const Expr *);
+double window_cycles(const Statement *);                   /* of a point of a sum or a maximum */
+/* Of a point of the windows of a nest, which is in a register. */
+double held_window_cycles(const Kernel *);
+/* Of what follows on a tile of so many vectors, or numbers, `row` of them in each row; whole: it is the only
+ * tile. */
+double followers_cycles(const Kernel *, const Machine *, const Tile *, double vectors, double row,
+                        bool whole);
+
 /* ---- tile.c: register tiles ------------------------------------------------------------------ */
 
 struct Chosen **no_tiles_chosen(void);
@@ -332,7 +344,6 @@ double text_of_tiles(const Kernel *);                      /* bytes of C, roughl
 void choose_tiles(Kernel *, const Target *);
 bool follower_in_vectors(const Kernel *follower, int lane); /* may the maker's index lie in lanes? */
 bool in_vectors(const Statement *, int lane);              /* can that index lie in lanes? */
-double expr_cycles(const Expr *);               /* a prediction */
 
 /* ---- kernels.c: statements to loop nests ----------------------------------------------------- */
 
@@ -389,7 +400,27 @@ void name_functions(const Plan *, Pass *, const Pass *forward);
 
 void fuse(Pass *);                                         /* pointwise statements, element by element */
 void fuse_windows(Pass *);                                 /* windows, where a tile holds whole ones */
-/* sums and maxima over rows, and what is worked out of them */
+
+/* The nests that make a value, each a part of it. */
+enum { MOST_MAKERS = 16 };
+typedef struct Makers {
+    Function *function;
+    Kernel *kernel[MOST_MAKERS];
+    int n;
+} Makers;
+
+Statement *last_of(const Kernel *);                         /* what gives its last value */
+/* False where they are too many, of several functions, or not yet complete. */
+bool find_makers(const Pass *, const Tensor *, Makers *);
+bool nest_writes(Kernel *, const Tensor *);                     /* does a statement of the nest write it? */
+bool nest_reads(Kernel *, const Tensor *);
+bool is_halo_fill(const Kernel *);                         /* does it only write the zeros around a value? */
+bool has_alias(const Pass *, const Tensor *);              /* does another tensor lie in its memory? */
+void remove_kernel(Function *, const Kernel *);
+
+/* ---- fuse_rows.c: what follows on the rows of tiles ------------------------------------------ */
+
+/* Sums and maxima over rows, and what is worked out of them. */
 void fuse_rows(Pass *);
 
 /* ---- follow.c: sums and maxima over a row of a tile ------------------------------------------ */
