@@ -13,192 +13,23 @@
  * are really there. Only a file that has passed all of this, and whose data has been read to its end,
  * touches the params.
  *
- * Functions that check return 1, or 0 after they have left a message with fail; so they chain with &&. */
+ * Functions that check return 1, or 0 after they have left a message with nn_fail; so they chain with &&.
+ * save.c writes such files. */
 #if defined(__unix__) || defined(__APPLE__)
 #define _POSIX_C_SOURCE 200809L
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#define POSIX 1
 #endif
 
 #define NN_COMPUTES
-#include "nn.h"
+#include "files.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-/* ---- Errors ---------------------------------------------------------------------------------- */
-
-#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L && !defined(__STDC_NO_THREADS__)
-#define PER_THREAD _Thread_local
-#elif defined(__GNUC__)
-#define PER_THREAD __thread
-#else
-#define PER_THREAD /* one message for all threads */
-#endif
-
-static PER_THREAD struct {
-    int error;
-    char text[1024];
-} last;
-
-static const char *const advice[] = {
-    [NN_EIO]     = "check the path and the device that it is on",
-    [NN_EFORMAT] = "the file is damaged or not safetensors: copy it again or save it again",
-    [NN_EMODEL]  = "load it into the network that it was saved from, or give its tensors the network's names "
-                   "and shapes",
-    [NN_ENOMEM]  = "free some memory",
-    [NN_EPREPARED] = "save from a build without --inference, where the weights stay as they were loaded",
-};
-
-/* The bytes of the UTF-8 character at s (RFC 3629) and which it is; 0 where it is none. */
-static size_t decode(const char *s, size_t left, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char first = (unsigned char)*s;
-    const size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-
-    if (length > left || (first >= 0x80 && first < 0xc0) || first >= 0xf8)
-        return 0;
-    *code = length == 1 ? first : first & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (((unsigned char)s[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | ((unsigned char)s[i] & 0x3f);
-    }
-    return *code >= least[length] && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff) ? length : 0;
-}
-
-/* Characters that a terminal obeys, or that nobody sees. */
-static int hidden(uint32_t code)
-{
-    static const uint32_t ranges[][2] = {
-        {0, 0x1f}, {0x7f, 0xa0}, {0xad, 0xad}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x180b, 0x180f},
-        {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff},
-        {0xffa0, 0xffa0}, {0xfff0, 0xffff}, {0xe0000, 0x10ffff},
-    };
-
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (code >= ranges[i][0] && code <= ranges[i][1])
-            return 1;
-    return 0;
-}
-
-/* Appends a text to the message, hidden characters by their number, bytes that are no character by theirs;
- * what goes beyond room bytes becomes "...". */
-static void say(const char *text, size_t room)
-{
-    size_t left = strlen(text), bytes;
-    char *to = last.text + strlen(last.text), *const end = to + room, shown[16];
-
-    for (; left > 0; text += bytes, left -= bytes) {
-        uint32_t code = 0;
-
-        bytes = decode(text, left, &code);
-        if (bytes == 0) {
-            bytes = 1;
-            sprintf(shown, "\\x%02X", (unsigned)(unsigned char)*text);
-        } else if (hidden(code))
-            sprintf(shown, code > 0xffff ? "\\U%08lX" : "\\u%04lX", (unsigned long)code);
-        else
-            sprintf(shown, "%.*s", (int)bytes, text);
-        if (strlen(shown) + 3 > (size_t)(end - to)) {
-            strcpy(to, "...");
-            return;
-        }
-        to += sprintf(to, "%s", shown);
-    }
-}
-
-#ifdef __GNUC__
-__attribute__((format(printf, 4, 0)))
-#endif
-static int vfail(int error, const char *path, const char *remedy, const char *format, va_list arguments)
-{
-    char what[640];
-
-    vsnprintf(what, sizeof what, format, arguments);
-    last.error = error;
-    last.text[0] = '\0';
-    say(path, 280);
-    say(": ", 8);
-    say(what, 560);
-    say("; ", 8);
-    say(remedy, 160);
-    return 0;
-}
-
-#ifdef __GNUC__
-__attribute__((format(printf, 3, 4)))
-#endif
-static int fail(int error, const char *path, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vfail(error, path, advice[error], format, arguments);
-    va_end(arguments);
-    return 0;
-}
-
-/* The same, with a remedy of its own. */
-#ifdef __GNUC__
-__attribute__((format(printf, 4, 5)))
-#endif
-static int fail_with(int error, const char *path, const char *remedy, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vfail(error, path, remedy, format, arguments);
-    va_end(arguments);
-    return 0;
-}
-
-/* The system refuses, for the reason errno. */
-static int refused(const char *path, const char *what, int reason)
-{
-    const char *remedy = advice[NN_EIO];
-
-    switch (reason) {
 #ifdef POSIX
-    case ENOENT: case ENOTDIR:
-        remedy = "check the path";
-        break;
-    case EACCES: case EPERM: case EROFS:
-        remedy = "check the permissions of the file and of its folder";
-        break;
-    case ENOSPC: case EDQUOT: case EFBIG:
-        remedy = "free some space there or choose another place";
-        break;
-    case EISDIR:
-        remedy = "give the path of a file";
-        break;
-    case ENAMETOOLONG: case ELOOP:
-        remedy = "choose another path";
-        break;
-    case EMFILE: case ENFILE:
-        remedy = "close files that are not needed any more";
-        break;
+#include <fcntl.h>
+#include <unistd.h>
 #endif
-    case ENOMEM:
-        remedy = advice[NN_ENOMEM];
-        break;
-    }
-    return fail_with(NN_EIO, path, remedy, "%s: %s", what, strerror(reason));
-}
-
-const char *nn_error(int error)
-{
-    if (error == last.error && error != NN_OK)
-        return last.text;
-    return error >= NN_EIO && error <= NN_EPREPARED ? advice[error] : "no error";
-}
 
 /* ---- What a header says ---------------------------------------------------------------------- */
 
@@ -261,7 +92,7 @@ static int append(const header *h, list *l, const void *item, size_t size)
         void *items = room > SIZE_MAX / size ? NULL : realloc(l->items, room * size);
 
         if (items == NULL)
-            return fail(NN_ENOMEM, h->path, "no memory for the header");
+            return nn_fail(NN_ENOMEM, h->path, "no memory for the header");
         l->items = items;
         l->room = room;
     }
@@ -286,7 +117,7 @@ static int no_duplicates(const header *h, list *l, size_t size)
         qsort(l->items, l->count, size, by_name);
     for (size_t i = 1; i < l->count; i++, item += size)
         if (by_name(item, item + size) == 0)
-            return fail(NN_EFORMAT, h->path, "the header has \"%.*s\" twice", SHOWN(*(span *)item));
+            return nn_fail(NN_EFORMAT, h->path, "the header has \"%.*s\" twice", SHOWN(*(span *)item));
     return 1;
 }
 
@@ -294,7 +125,7 @@ static int no_duplicates(const header *h, list *l, size_t size)
 
 static int bad_text(const header *h, const char *what)
 {
-    return fail(NN_EFORMAT, h->path, "byte %ld of the header: %s", (long)(h->at - h->text), what);
+    return nn_fail(NN_EFORMAT, h->path, "byte %ld of the header: %s", (long)(h->at - h->text), what);
 }
 
 static void skip_space(header *h)
@@ -384,7 +215,7 @@ static int string(header *h, span *s)
     s->at = to = h->at;
     while (h->at < h->end && *h->at != '"') {
         uint32_t code;
-        const size_t bytes = decode(h->at, (size_t)(h->end - h->at), &code);
+        const size_t bytes = nn_decode(h->at, (size_t)(h->end - h->at), &code);
 
         if (bytes == 0)
             return bad_text(h, "not UTF-8");
@@ -446,7 +277,7 @@ static int dtype(header *h, entry *e)
     for (e->dtype = 0; e->dtype < NDTYPES; e->dtype++)
         if (is(s, dtypes[e->dtype].name))
             return 1;
-    return fail(NN_EFORMAT, h->path, "%.*s has unknown dtype \"%.*s\"", SHOWN(e->name), SHOWN(s));
+    return nn_fail(NN_EFORMAT, h->path, "%.*s has unknown dtype \"%.*s\"", SHOWN(e->name), SHOWN(s));
 }
 
 static int shape(header *h, entry *e)
@@ -462,7 +293,7 @@ static int shape(header *h, entry *e)
         if (!number(h, &size))
             return 0;
         if (size != 0 && e->count > UINT64_MAX / size)
-            return fail(NN_EFORMAT, h->path, "the shape of %.*s is too large", SHOWN(e->name));
+            return nn_fail(NN_EFORMAT, h->path, "the shape of %.*s is too large", SHOWN(e->name));
         e->count *= size;
         if (e->ndim < NN_MAX_DIMS)
             e->shape[e->ndim] = size;
@@ -506,9 +337,9 @@ static int tensor(header *h, entry *e)
         while (f < 3 && !is(key, fields[f].key))
             f++;
         if (f == 3)
-            return fail(NN_EFORMAT, h->path, "%.*s has unknown key \"%.*s\"", SHOWN(e->name), SHOWN(key));
+            return nn_fail(NN_EFORMAT, h->path, "%.*s has unknown key \"%.*s\"", SHOWN(e->name), SHOWN(key));
         if (seen[f]++)
-            return fail(NN_EFORMAT, h->path, "%.*s has \"%s\" twice", SHOWN(e->name), fields[f].key);
+            return nn_fail(NN_EFORMAT, h->path, "%.*s has \"%s\" twice", SHOWN(e->name), fields[f].key);
         if (!take(h, ':') || !fields[f].parse(h, e))
             return 0;
     } while (next_is(h, ','));
@@ -516,13 +347,13 @@ static int tensor(header *h, entry *e)
         return 0;
     for (int f = 0; f < 3; f++)
         if (!seen[f])
-            return fail(NN_EFORMAT, h->path, "%.*s has no \"%s\"", SHOWN(e->name), fields[f].key);
+            return nn_fail(NN_EFORMAT, h->path, "%.*s has no \"%s\"", SHOWN(e->name), fields[f].key);
     if (e->begin > e->end || e->end > h->data)
-        return fail(NN_EFORMAT, h->path, "%.*s lies at bytes %llu to %llu of %llu", SHOWN(e->name),
+        return nn_fail(NN_EFORMAT, h->path, "%.*s lies at bytes %llu to %llu of %llu", SHOWN(e->name),
                     (unsigned long long)e->begin, (unsigned long long)e->end, (unsigned long long)h->data);
     if (e->count > UINT64_MAX / dtypes[e->dtype].size
         || e->count * dtypes[e->dtype].size != e->end - e->begin)
-        return fail(NN_EFORMAT, h->path, "%.*s, shape [%s], dtype %s, does not take %llu bytes",
+        return nn_fail(NN_EFORMAT, h->path, "%.*s, shape [%s], dtype %s, does not take %llu bytes",
                     SHOWN(e->name), shape_text(text, sizeof text, e->ndim, e->shape), dtypes[e->dtype].name,
                     (unsigned long long)(e->end - e->begin));
     return 1;
@@ -538,7 +369,7 @@ static int member(header *h, int *has_metadata)
     if (!is(e.name, "__metadata__"))
         return tensor(h, &e) && append(h, &h->entries, &e, sizeof e);
     if ((*has_metadata)++)
-        return fail(NN_EFORMAT, h->path, "the header has \"__metadata__\" twice");
+        return nn_fail(NN_EFORMAT, h->path, "the header has \"__metadata__\" twice");
     return metadata(h);
 }
 
@@ -583,12 +414,12 @@ static int check_tiling(header *h)
         qsort(h->entries.items, h->entries.count, sizeof *e, by_offset);
     for (size_t i = 0; i < h->entries.count; i++, e++) {
         if (e->begin != covered)
-            return fail(NN_EFORMAT, h->path,
+            return nn_fail(NN_EFORMAT, h->path,
                         "%.*s begins at byte %llu, but the tensors before it end at %llu", SHOWN(e->name),
                         (unsigned long long)e->begin, (unsigned long long)covered);
         covered = e->end;
     }
-    return covered == h->data || fail(NN_EFORMAT, h->path, "%llu bytes behind the last tensor",
+    return covered == h->data || nn_fail(NN_EFORMAT, h->path, "%llu bytes behind the last tensor",
                                       (unsigned long long)(h->data - covered));
 }
 
@@ -606,16 +437,17 @@ static int match(const header *h, entry *e, const nn_model *model)
         t++;
     if (t == model->ntensors)
         return (e->name.length > length && memcmp(e->name.at + e->name.length - length, ignored, length) == 0)
-            || fail(NN_EMODEL, h->path, "%.*s is in the file, but not in the network", SHOWN(e->name));
+            || nn_fail(NN_EMODEL, h->path, "%.*s is in the file, but not in the network", SHOWN(e->name));
     e->tensor = &model->tensors[t];
     for (int d = 0; d < e->tensor->ndim; d++)
         wanted[d] = (uint64_t)e->tensor->shape[d];
     if (e->ndim != e->tensor->ndim || memcmp(e->shape, wanted, sizeof wanted) != 0)
-        return fail(NN_EMODEL, h->path, "%.*s has shape [%s] in the file, [%s] in the network",
+        return nn_fail(NN_EMODEL, h->path, "%.*s has shape [%s] in the file, [%s] in the network",
                     SHOWN(e->name), shape_text(text[0], sizeof text[0], e->ndim, e->shape),
                     shape_text(text[1], sizeof text[1], e->tensor->ndim, wanted));
     return e->dtype == F32
-        || fail_with(NN_EMODEL, h->path, "convert it to F32 and save it again (in PyTorch: tensor.float())",
+        || nn_fail_with(NN_EMODEL, h->path,
+                        "convert it to F32 and save it again (in PyTorch: tensor.float())",
                      "%.*s has dtype %s in the file, F32 in the network", SHOWN(e->name),
                      dtypes[e->dtype].name);
 }
@@ -634,7 +466,7 @@ static int check_model(const header *h, const nn_model *model)
         while (i < h->entries.count && e[i].tensor != &model->tensors[t])
             i++;
         if (i == h->entries.count)
-            return fail(NN_EMODEL, h->path, "%.120s is in the network, but not in the file",
+            return nn_fail(NN_EMODEL, h->path, "%.120s is in the network, but not in the file",
                         model->tensors[t].name);
     }
     return 1;
@@ -647,8 +479,8 @@ static int read_bytes(FILE *file, const char *path, void *to, size_t n)
     errno = 0;
     if (fread(to, 1, n, file) == n)
         return 1;
-    return ferror(file) ? refused(path, "cannot read", errno)
-                        : fail(NN_EFORMAT, path, "the file ends too early");
+    return ferror(file) ? nn_refused(path, "cannot read", errno)
+                        : nn_fail(NN_EFORMAT, path, "the file ends too early");
 }
 
 /* n bytes of the file in new memory. */
@@ -657,7 +489,7 @@ static void *read_new(FILE *file, const char *path, uint64_t n)
     void *bytes = n >= SIZE_MAX ? NULL : malloc((size_t)n + 1);
 
     if (bytes == NULL)
-        fail(NN_ENOMEM, path, "no memory for its %llu bytes", (unsigned long long)n);
+        nn_fail(NN_ENOMEM, path, "no memory for its %llu bytes", (unsigned long long)n);
     else if (!read_bytes(file, path, bytes, (size_t)n)) {
         free(bytes);
         bytes = NULL;
@@ -677,12 +509,13 @@ static int read_header(header *h, FILE *file)
     for (int i = 8; i-- > 0;)
         length = length << 8 | bytes[i];
     if (fseek(file, 0, SEEK_END) != 0 || (end = ftell(file)) < 0 || fseek(file, 8, SEEK_SET) != 0)
-        return refused(h->path, "cannot tell the file's length", errno);
+        return nn_refused(h->path, "cannot tell the file's length", errno);
     if (length > MAX_HEADER)
-        return fail(NN_EFORMAT, h->path, "a header of %llu bytes, at most %u are allowed",
+        return nn_fail(NN_EFORMAT, h->path, "a header of %llu bytes, at most %u are allowed",
                     (unsigned long long)length, MAX_HEADER);
     if (end < 8 || length > (uint64_t)end - 8)
-        return fail(NN_EFORMAT, h->path, "the file ends too early: a header of %llu bytes in a file of %ld",
+        return nn_fail(NN_EFORMAT, h->path,
+                       "the file ends too early: a header of %llu bytes in a file of %ld",
                     (unsigned long long)length, end);
     h->data = (uint64_t)end - 8 - length;
     h->text = h->at = read_new(file, h->path, length);
@@ -690,28 +523,18 @@ static int read_header(header *h, FILE *file)
     return h->text != NULL;
 }
 
-#ifdef POSIX
-static int is_regular(const char *path, const struct stat *status)
-{
-    if (S_ISDIR(status->st_mode))
-        return fail_with(NN_EIO, path, "give the path of a file", "it is a folder");
-    return S_ISREG(status->st_mode) ||
-           fail_with(NN_EIO, path, "give the path of an ordinary file", "it is a device or a pipe");
-}
-#endif
-
 static FILE *open_input(const char *path)
 {
     FILE *file;
 #ifdef POSIX
     struct stat status;
 
-    if (stat(path, &status) == 0 && !is_regular(path, &status)) /* a pipe would wait for somebody */
+    if (stat(path, &status) == 0 && !nn_is_regular(path, &status)) /* a pipe would wait for somebody */
         return NULL;
 #endif
     file = fopen(path, "rb");
     if (file == NULL)
-        refused(path, "cannot open", errno);
+        nn_refused(path, "cannot open", errno);
     return file;
 }
 
@@ -747,271 +570,5 @@ int nn_load(const nn_model *model, void *params, const char *path)
     free(h.entries.items);
     free(h.text);
     free(data);
-    return ok ? NN_OK : last.error;
-}
-
-/* ---- Saving ---------------------------------------------------------------------------------- */
-
-static void write_length(FILE *file, uint64_t length)
-{
-    for (int i = 0; i < 64; i += 8)
-        putc((int)(length >> i & 255), file);
-}
-
-/* The header's length is known when it has been written; its place is filled then. Its text is a multiple
- * of 8 bytes, so the data is aligned for readers that map the file. */
-static int write_header(const nn_model *model, FILE *file)
-{
-    unsigned long long begin = 0;
-    long end;
-
-    write_length(file, 0);
-    fputs("{\"__metadata__\":{\"format\":\"pt\"}", file);
-    for (int t = 0; t < model->ntensors; t++) {
-        const nn_tensor *tensor = &model->tensors[t];
-
-        fputs(",\"", file);
-        for (const char *c = tensor->name; *c != '\0'; c++)
-            if ((unsigned char)*c < ' ')
-                fprintf(file, "\\u%04x", (unsigned)*c);
-            else
-                fprintf(file, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-        fputs("\":{\"dtype\":\"F32\",\"shape\":[", file);
-        for (int d = 0; d < tensor->ndim; d++)
-            fprintf(file, d == 0 ? "%d" : ",%d", tensor->shape[d]);
-        fprintf(file, "],\"data_offsets\":[%llu,%llu]}", begin, begin + 4ull * tensor->count);
-        begin += 4ull * tensor->count;
-    }
-    putc('}', file);
-    while ((end = ftell(file)) > 0 && end % 8 != 0)
-        putc(' ', file);
-    if (end < 0 || fseek(file, 0, SEEK_SET) != 0)
-        return 0;
-    write_length(file, (uint64_t)end - 8);
-    return fseek(file, 0, SEEK_END) == 0;
-}
-
-static int write_data(const nn_model *model, const float *params, FILE *file)
-{
-    for (int t = 0; t < model->ntensors; t++)
-        for (size_t i = 0; i < model->tensors[t].count; i++) {
-            unsigned char bytes[4];
-            uint32_t bits;
-
-            memcpy(&bits, params + nn_place(&model->tensors[t], i), sizeof bits);
-            for (int b = 0; b < 4; b++)
-                bytes[b] = (unsigned char)(bits >> 8 * b);
-            if (fwrite(bytes, 1, sizeof bytes, file) != sizeof bytes)
-                return 0;
-        }
-    return 1;
-}
-
-/* A file that is written under another name, and then takes its place. */
-typedef struct output {
-    const char *path;
-    /* behind symbolic links; the other name, in the same folder. NULL: not there */
-    char *place, *temporary;
-    FILE *file;
-} output;
-
-/* A name in the same folder as path, to be freed; or NULL. */
-static char *beside(const char *path, const char *name)
-{
-    size_t length = strlen(path);
-    char *joined;
-
-#ifdef POSIX
-    while (length > 0 && path[length - 1] != '/')
-#else
-    while (length > 0 && path[length - 1] != '/' && path[length - 1] != '\\')
-#endif
-        length--;
-    joined = malloc(length + strlen(name) + 1);
-    if (joined != NULL) {
-        memcpy(joined, path, length);
-        strcpy(joined + length, name);
-    }
-    return joined;
-}
-
-#ifdef POSIX
-/* Sets the file that writing to the path would write. */
-static int follow_links(output *o)
-{
-    char target[4096];
-    ssize_t length;
-
-    o->place = beside("", o->path);
-    for (int links = 0; o->place != NULL; links++) {
-        char *next;
-
-        length = readlink(o->place, target, sizeof target - 1);
-        if (length <= 0)
-            break;
-        if (links == 40 || length == sizeof target - 1)
-            return refused(o->path, "cannot write", ELOOP);
-        target[length] = '\0';
-        next = beside(*target == '/' ? "" : o->place, target);
-        free(o->place);
-        o->place = next;
-    }
-    return o->place != NULL || fail(NN_ENOMEM, o->path, "no memory");
-}
-
-/* Gives a new file the owner, the group and the permissions of the old one. */
-static int keep_mode(int fd, const struct stat *old)
-{
-    mode_t mode = old->st_mode & 0777;
-    struct stat status;
-
-    if (fstat(fd, &status) != 0)
-        return 0;
-    if ((status.st_uid != old->st_uid || status.st_gid != old->st_gid) &&
-        fchown(fd, old->st_uid, old->st_gid) != 0 && fchown(fd, (uid_t)-1, old->st_gid) != 0)
-        mode &= 0707; /* it is another group's now */
-    return (status.st_mode & 0777) == mode || fchmod(fd, mode) == 0;
-}
-#endif
-
-static FILE *open_new(const char *name, int mode)
-{
-#ifdef POSIX
-    const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
-
-    if (fd >= 0 && file == NULL) {
-        close(fd);
-        remove(name);
-    }
-    return file;
-#else
-    (void)mode;
-    return fopen(name, "wbx");
-#endif
-}
-
-/* Opens a file of a new name beside the place. Other savers may do so at the same time, and killed ones
- * have left theirs, so names are drawn until one is free. */
-static int open_temporary(output *o, int mode)
-{
-    uint64_t rng = (uint64_t)time(NULL) ^ (uint64_t)(uintptr_t)&rng;
-    char name[40];
-#ifdef POSIX
-    struct timespec now = {0, 0};
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    rng ^= (uint64_t)now.tv_nsec << 32 ^ (uint64_t)getpid() << 16;
-#endif
-    for (uint64_t i = 0; i < 100; i++) {
-        sprintf(name, ".nn_save-%08lx", (unsigned long)(nn_bits_at(rng, i) >> 32));
-        o->temporary = beside(o->place, name);
-        if (o->temporary == NULL)
-            return fail(NN_ENOMEM, o->path, "no memory");
-        o->file = open_new(o->temporary, mode);
-        if (o->file != NULL)
-            return 1;
-        free(o->temporary);
-        o->temporary = NULL;
-        if (errno != EEXIST)
-            break;
-    }
-    return refused(o->path, "cannot write", errno);
-}
-
-/* Only ordinary files are replaced, and only those that may be written. */
-static int open_output(output *o)
-{
-#ifdef POSIX
-    struct stat old;
-    int there;
-
-    if (!follow_links(o))
-        return 0;
-    there = stat(o->place, &old) == 0;
-    if (!there && errno != ENOENT)
-        return refused(o->path, "cannot write", errno);
-    if (there && !is_regular(o->path, &old))
-        return 0;
-    if (there && access(o->place, W_OK) != 0)
-        return refused(o->path, "cannot write", errno);
-    if (!open_temporary(o, there ? old.st_mode & 0777 : 0666))
-        return 0;
-    return !there || keep_mode(fileno(o->file), &old) || refused(o->path, "cannot write", errno);
-#else
-    o->place = beside("", o->path);
-    return o->place == NULL ? fail(NN_ENOMEM, o->path, "no memory") : open_temporary(o, 0);
-#endif
-}
-
-/* Everything has reached the disk, as far as one can ask for it. */
-static int settle(FILE *file)
-{
-    if (ferror(file) || fflush(file) != 0)
-        return 0;
-#ifdef POSIX
-    return fsync(fileno(file)) == 0;
-#else
-    return 1;
-#endif
-}
-
-/* So has the new name, where the system can do that. */
-static void settle_folder(const char *path)
-{
-#ifdef POSIX
-    char *folder = beside(path, ".");
-    const int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(folder);
-#else
-    (void)path;
-#endif
-}
-
-static int write_output(output *o, const nn_model *model, const void *params)
-{
-    int reason = 0;
-
-    errno = 0;
-    if (!write_header(model, o->file) || !write_data(model, params, o->file) || !settle(o->file))
-        reason = errno != 0 ? errno : EIO;
-    if (fclose(o->file) != 0 && reason == 0)
-        reason = errno;
-    o->file = NULL;
-    if (reason == 0 && rename(o->temporary, o->place) != 0)
-        reason = errno;
-    if (reason != 0)
-        return refused(o->path, "cannot write", reason);
-    free(o->temporary);
-    o->temporary = NULL;
-    settle_folder(o->place);
-    return 1;
-}
-
-/* Are the tensors there? */
-static int check_loaded(const nn_model *model, const void *params, const char *path)
-{
-    return model->ntensors == 0 || !nn_is_prepared(&model->tensors[0], params)
-        || fail(NN_EPREPARED, path,
-                "cannot save: these weights are prepared for net_forward (batchnorm folded into them, "
-                "for example), and what was loaded is gone");
-}
-
-int nn_save(const nn_model *model, const void *params, const char *path)
-{
-    output o = {.path = path};
-    const int ok = check_loaded(model, params, path) && open_output(&o) && write_output(&o, model, params);
-
-    if (o.file != NULL)
-        fclose(o.file);
-    if (o.temporary != NULL)
-        remove(o.temporary);
-    free(o.temporary);
-    free(o.place);
-    return ok ? NN_OK : last.error;
+    return ok ? NN_OK : nn_last_error();
 }

@@ -951,7 +951,7 @@ static void test_damaged(void)
 static void test_sanitized(void)
 {
     static const char build[] = "gcc -std=c99 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Iruntime"
-                                " tests/helpers/weights.c runtime/safetensors.c runtime/tensors.c -o " FOLDER "/weights -lm";
+                                " tests/helpers/weights.c runtime/errors.c runtime/safetensors.c runtime/tensors.c -o " FOLDER "/weights -lm";
     const char *argv[] = {FOLDER "/weights", SCRATCH, NULL, "3000", NULL};
     char seed[32];
     process run;
