@@ -246,5 +246,3 @@ void differentiate(Prog *prog)
     }
     remove_unused(prog);
 }
-
-/* ---- Removing what nobody reads -------------------------------------------------------------- */

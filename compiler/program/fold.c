@@ -24,7 +24,7 @@
  *               z[o, p]     += folded[o, c] * in[p, c]                z[o, p] += w[o, c] * in[p, c]
  *
  * So do the factors of a batchnorm that isn't folded. net_prepare executes what is done once, when the
- * weights have been loaded; that may be done to them only once (emit.c).
+ * weights have been loaded; that may be done to them only once (back/emit.c).
  *
  * Not folded is what has other readers, what reads more than one value of a sample (add, mul), what isn't
  * linear (an activation between), and a scale that is another one at each position. In training the scale

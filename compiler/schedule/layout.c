@@ -10,7 +10,7 @@
  *     - an input gradient reads weights transposed once a call, unless they are many and it is as fast
  *       without;
  *     - tensors that a contraction reads beyond their edge have a halo of zeros, which takes the place of a
- *       test, where that is no slower than borders of their own (split.c).
+ *       test, where that is no slower than borders of their own (halo.c).
  *
  * Under --unroll=none and on targets without vectors nothing moves. */
 #include <stdlib.h>

@@ -237,7 +237,7 @@ void verify_plan(const Plan *);                            /* net_params */
 
 /* ---- nest.c: questions about one loop nest --------------------------------------------------- */
 
-/* plan.c: the statements of a kernel: first, body, then what follows on them; those of its window last. */
+/* The statements of a kernel: first, body, then what follows on them; those of its window last. */
 enum { MAX_PARTS = 2 * (2 + MAX_THEN) + 2 * MAX_FOLLOWERS };
 
 Form form_of(const Statement *);

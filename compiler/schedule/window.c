@@ -25,7 +25,7 @@
  *               for y<14:                  pool.out[y, 14] = the greatest of relu.out[2y + ky, kx + 28]
  *
  * The rest of the plan sees to it that tiles and regions begin and end with whole windows (tile.c), that
- * it is done where it is predicted to be faster (plan.c), and prints it (kernel.c). */
+ * it is done where it is predicted to be faster (fuse.c), and prints it (back/kernel.c). */
 #include <string.h>
 
 #include "schedule/schedule.h"
