@@ -1,6 +1,6 @@
-/* emit.c: Plan to net.c. It begins with what was compiled and how (report.c) and what its functions call by name
- * (prelude.c, math.c), then has a function for each layer and direction in the network's order (kernel.c), then
- * net_forward and net_backward, which read like the network's text. */
+/* emit.c: Plan to net.c. It begins with what was compiled and how (report.c) and what its functions call by
+ * name (prelude.c, math.c), then has a function for each layer and direction in the network's order
+ * (kernel.c), then net_forward and net_backward, which read like the network's text. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
