@@ -1,4 +1,4 @@
-/* schedule.c: Prog to Plan: the list of passes, and the choice between the widths of vectors.
+/* schedule.c: Prog to Plan: the list of steps, and the choice between the widths of vectors.
  *
  * In: the statements of inference and of training. Out: for each of the two the functions that net.c will
  * have, one for each layer and direction, called in order for one sample after the other; in each function

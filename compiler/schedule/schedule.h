@@ -209,7 +209,7 @@ typedef struct Plan {
     int64_t arena;       /* floats of net_work's arena */
 } Plan;
 
-/* ---- schedule.c: the passes, in order -------------------------------------------------------- */
+/* ---- schedule.c: the steps, in order --------------------------------------------------------- */
 
 Plan *make_plan(const Net *, Prog *forward, Prog *training, const Options *);
 const Target *new_target(const Options *);                 /* the one that the options name */
