@@ -228,7 +228,7 @@ static void every_message(void)
 {
     glob_t found = {0};
     glob("compiler/*.c", 0, NULL, &found);
-    glob("compiler/layer/*.c", GLOB_APPEND, NULL, &found);
+    glob("compiler/*/*.c", GLOB_APPEND, NULL, &found);
     read_seen();
     for (size_t i = 0; i < found.gl_pathc; i++) {
         const char *file = strrchr(found.gl_pathv[i], '/') + 1;
