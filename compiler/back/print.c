@@ -85,25 +85,22 @@ enum { ANY, CONDITION, COMPARISON, SUM, PRODUCT, FACTOR }; /* how tightly it bin
 
 /* Operators have a level of their own, and what their operands need. */
 static const struct {
-    const char *text;
     int level, left, right;
     unsigned math;
 } c_ops[NOPS] = {
-    [OP_MEAN] = {.text = "mean"}, [OP_SAMPLES] = {.text = "samples"}, [OP_AT_HAND] = {.text = "(float)m"},
-    [OP_ADD] = {" + ", SUM, SUM, SUM, 0},
-    [OP_SUB] = {" - ", SUM, SUM, PRODUCT, 0},
-    [OP_MUL] = {" * ", PRODUCT, PRODUCT, PRODUCT, 0},
-    [OP_DIV] = {" / ", PRODUCT, PRODUCT, FACTOR, 0},
-    [OP_IF_LE] = {" <= ", CONDITION, SUM, SUM, 0},
-    [OP_IF_EQ] = {" == ", CONDITION, SUM, SUM, 0},
-    [OP_EXP] = {.text = "exp_f", .math = MATH_EXP},
-    [OP_LOG] = {.text = "log_f", .math = MATH_LOG},
-    [OP_LOG1P] = {.text = "log1p_f", .math = MATH_LOG1P},
-    [OP_TANH] = {.text = "tanh_f", .math = MATH_TANH},
-    [OP_SIGMOID] = {.text = "sigmoid_f", .math = MATH_SIGMOID},
-    [OP_ERF] = {.text = "erf_f", .math = MATH_ERF},
-    [OP_SQRT] = {.text = "sqrt_f", .math = MATH_SQRT},
-    [OP_ABS] = {.text = "fabsf"},
+    [OP_ADD] = {SUM, SUM, SUM, 0},
+    [OP_SUB] = {SUM, SUM, PRODUCT, 0},
+    [OP_MUL] = {PRODUCT, PRODUCT, PRODUCT, 0},
+    [OP_DIV] = {PRODUCT, PRODUCT, FACTOR, 0},
+    [OP_IF_LE] = {CONDITION, SUM, SUM, 0},
+    [OP_IF_EQ] = {CONDITION, SUM, SUM, 0},
+    [OP_EXP] = {.math = MATH_EXP},
+    [OP_LOG] = {.math = MATH_LOG},
+    [OP_LOG1P] = {.math = MATH_LOG1P},
+    [OP_TANH] = {.math = MATH_TANH},
+    [OP_SIGMOID] = {.math = MATH_SIGMOID},
+    [OP_ERF] = {.math = MATH_ERF},
+    [OP_SQRT] = {.math = MATH_SQRT},
 };
 
 static void put_term(Printer *p, const Term *v, int binds);
@@ -118,7 +115,9 @@ static void put_choice(Printer *p, const Term *a, const Term *b)
 
 static void put_op(Printer *p, const Term *v)
 {
-    const char *text = c_ops[v->op].text;
+    const char *text = op_info[v->op].c;
+    if (!*text && v->op != OP_RANDOM)
+        bug("operation %d has no words in C", (int)v->op);
     p->named->rng |= v->op == OP_RANDOM;
     p->named->mean |= v->op == OP_MEAN;
     p->named->samples |= v->op == OP_SAMPLES;
@@ -138,7 +137,7 @@ static void put_op(Printer *p, const Term *v)
         bool minus = v->op == OP_SUB && left->kind == TERM_NUMBER && left->number == 0;
         if (!minus)
             put_term(p, left, c_ops[v->op].left);
-        put(p->out, "%s", minus ? "-" : text);
+        put(p->out, "%s", minus ? "-" : format(" %s ", text));
         put_term(p, v->arg[1], c_ops[v->op].right);
         if (op_info[v->op].arity == 4)
             put_choice(p, v->arg[2], v->arg[3]);

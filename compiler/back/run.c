@@ -67,21 +67,7 @@ static double evaluate(const Run *run, const Term *v)
     case OP_RANDOM: return nn_uniform_at(run->binding->rng, (uint64_t)draw_number(run, v));
     case OP_MEAN: return run->mean;
     case OP_SAMPLES: return run->binding->n;
-    case OP_ADD: return a[0] + a[1];
-    case OP_SUB: return a[0] - a[1];
-    case OP_MUL: return a[0] * a[1];
-    case OP_DIV: return a[0] / a[1];
-    case OP_EXP: return exp(a[0]);
-    case OP_LOG: return log(a[0]);
-    case OP_LOG1P: return log1p(a[0]);
-    case OP_TANH: return tanh(a[0]);
-    case OP_SIGMOID: return 1 / (1 + exp(-a[0]));
-    case OP_ERF: return erf(a[0]);
-    case OP_SQRT: return sqrt(a[0]);
-    case OP_ABS: return fabs(a[0]);
-    case OP_IF_LE: return a[0] <= a[1] ? a[2] : a[3];
-    case OP_IF_EQ: return a[0] == a[1] ? a[2] : a[3];
-    default: bug("cannot run op %d", v->op);
+    default: return operation(v->op, a);
     }
 }
 

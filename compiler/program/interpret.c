@@ -49,8 +49,7 @@ static bool inside(const Expr *e, const Run *run)
     return true;
 }
 
-/* The value of an operation that has operands. */
-static double operation(Op op, const double v[4])
+double operation(Op op, const double v[4])
 {
     switch (op) {
 #define CASE(op, n, dump, c, cycles, bytes, each, value) case OP_##op: return value;

@@ -31,14 +31,14 @@
     row(SUB,      2, "(% - %)",          "-",        0.5,   4,    false, v[0] - v[1]) \
     row(MUL,      2, "% * %",            "*",        0.5,   4,    false, v[0] * v[1]) \
     row(DIV,      2, "% / %",            "/",        4,     20,   false, v[0] / v[1]) \
-    row(EXP,      1, "exp(%)",           "exp",      12,    180,  false, exp(v[0])) \
-    row(LOG,      1, "log(%)",           "log",      16,    150,  false, log(v[0])) \
-    row(LOG1P,    1, "log1p(%)",         "log1p",    20,    150,  false, log1p(v[0])) \
-    row(TANH,     1, "tanh(%)",          "tanh",     20,    180,  false, tanh(v[0])) \
-    row(SIGMOID,  1, "sigmoid(%)",       "sigmoid",  16,    180,  false, 1 / (1 + exp(-v[0]))) \
-    row(ERF,      1, "erf(%)",           "erf",      20,    60,   false, erf(v[0])) \
-    row(SQRT,     1, "sqrt(%)",          "sqrt",     6,     150,  true,  sqrt(v[0])) \
-    row(ABS,      1, "abs(%)",           "abs",      0.5,   4,    false, fabs(v[0])) \
+    row(EXP,      1, "exp(%)",           "exp_f",    12,    180,  false, exp(v[0])) \
+    row(LOG,      1, "log(%)",           "log_f",    16,    150,  false, log(v[0])) \
+    row(LOG1P,    1, "log1p(%)",         "log1p_f",  20,    150,  false, log1p(v[0])) \
+    row(TANH,     1, "tanh(%)",          "tanh_f",   20,    180,  false, tanh(v[0])) \
+    row(SIGMOID,  1, "sigmoid(%)",       "sigmoid_f",16,    180,  false, 1 / (1 + exp(-v[0]))) \
+    row(ERF,      1, "erf(%)",           "erf_f",    20,    60,   false, erf(v[0])) \
+    row(SQRT,     1, "sqrt(%)",          "sqrt_f",   6,     150,  true,  sqrt(v[0])) \
+    row(ABS,      1, "abs(%)",           "fabsf",    0.5,   4,    false, fabs(v[0])) \
     row(IF_LE,    4, "(% <= % ? % : %)", "<=",       1.5,   18,   false, v[0] <= v[1] ? v[2] : v[3]) \
     row(IF_EQ,    4, "(% == % ? % : %)", "==",       1.5,   18,   false, v[0] == v[1] ? v[2] : v[3])
 

@@ -264,6 +264,7 @@ typedef struct Binding {  /* what a run reads and writes; all in double, samples
 } Binding;
 
 void interpret(const Prog *, Binding *);
+double operation(Op, const double v[4]);                   /* the value of one that has operands */
 double mean_of(const Net *, const Binding *);               /* OP_MEAN of the call */
 
 #endif
