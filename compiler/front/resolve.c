@@ -104,7 +104,7 @@ static Value *new_value(Net *net, Layer *producer)
     return value;
 }
 
-enum { MOST_LAYERS = 5000 }; /* a few of the largest kinds take a millisecond and half a megabyte each */
+enum { MOST_LAYERS = 3000 }; /* a few of the largest kinds take a millisecond and half a megabyte each */
 
 /* The tensors that the statement names. */
 static bool find_inputs(const Scope *scope, Layer *layer)
