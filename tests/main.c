@@ -6,17 +6,21 @@
  * was passed over since this machine lacks what it needs.
  *
  * Exit status: 0 all passed, 1 something failed or nothing ran, 2 there is no such suite or test. */
+#include "base/base.h"
 #include "process.h"
 #include "suites.h"
 
 #include <CUnit/TestRun.h>
 #include <inttypes.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MAX_NEEDS = 40 };
 
@@ -125,9 +129,89 @@ static void print_passed_over(void)
         printf("\nDebian has it in packages: apt-get install%s", packages);
 }
 
+/* ---- Bugs that the compiler finds in itself -------------------------------------------------------------- */
+
+static struct {
+    jmp_buf *place;      /* NULL: bug() aborts */
+    pid_t process;       /* in a process that a test has forked it aborts, too */
+    char message[1000];
+} found_bug;
+
+static void leave_for_test(const char *message)
+{
+    if (!found_bug.place || found_bug.process != getpid())
+        return;
+    snprintf(found_bug.message, sizeof found_bug.message, "%s", message);
+    longjmp(*found_bug.place, 1);
+}
+
+const char *bug_found_by(void (*work)(void *with), void *with)
+{
+    jmp_buf here, *outside = found_bug.place;
+    bool found = setjmp(here) != 0;
+    if (!found) {
+        found_bug.place = &here;
+        found_bug.process = getpid();
+        bug_handler = leave_for_test;
+        work(with);
+    }
+    found_bug.place = outside;
+    return found ? found_bug.message : NULL;
+}
+
+enum { MAX_TESTS = 1000 };
+
+static struct {
+    CU_Test *test;
+    CU_TestFunc function;
+} guarded[MAX_TESTS];
+static int nguarded;
+
+static void call(void *function)
+{
+    (*(CU_TestFunc *)function)();
+}
+
+/* What CUnit calls in the place of each test's function. */
+static void run_guarded(void)
+{
+    int i = 0;
+    while (guarded[i].test != CU_get_current_test())
+        i++;
+    const char *message = bug_found_by(call, &guarded[i].function);
+    if (message)
+        check_at("bug()", 0, false, "%s", message);
+}
+
+static void guard_tests(void)
+{
+    for (CU_Suite *suite = CU_get_registry()->pSuite; suite; suite = suite->pNext)
+        for (CU_Test *test = suite->pTest; test; test = test->pNext) {
+            if (nguarded == MAX_TESTS)
+                abort();
+            guarded[nguarded].test = test;
+            guarded[nguarded++].function = test->pTestFunc;
+            test->pTestFunc = run_guarded;
+        }
+}
+
 /* ---- What CUnit's basic interface prints ---------------------------------------------------------------- */
 
 static struct timespec started;
+static double cpu_started;
+
+/* Seconds of processor time that this process has taken, and those that it has waited for. */
+static double cpu_seconds(void)
+{
+    double seconds = 0;
+    struct rusage usage[2];
+    getrusage(RUSAGE_SELF, &usage[0]);
+    getrusage(RUSAGE_CHILDREN, &usage[1]);
+    for (int i = 0; i < 2; i++)
+        seconds += (double)(usage[i].ru_utime.tv_sec + usage[i].ru_stime.tv_sec) +
+                   1e-6 * (double)(usage[i].ru_utime.tv_usec + usage[i].ru_stime.tv_usec);
+    return seconds;
+}
 
 static void suite_starts(const CU_pSuite suite)
 {
@@ -140,7 +224,9 @@ static void test_starts(const CU_pTest test, const CU_pSuite suite)
     (void)suite;
     printf("\n  Test: %s ...", test->pName);
     fflush(stdout);
+    found_bug.place = NULL; /* a fatal assertion has left the last test by a jump of CUnit's */
     clock_gettime(CLOCK_MONOTONIC, &started);
+    cpu_started = cpu_seconds();
 }
 
 static void test_ends(const CU_pTest test, const CU_pSuite suite, const CU_pFailureRecord failures)
@@ -151,7 +237,7 @@ static void test_ends(const CU_pTest test, const CU_pSuite suite, const CU_pFail
     double seconds = (double)(now.tv_sec - started.tv_sec) + 1e-9 * (double)(now.tv_nsec - started.tv_nsec);
     printf(failures ? "FAILED" : "passed");
     if (seconds >= 0.5)
-        printf(" (%.1f s)", seconds);
+        printf(" (%.1f s, %.1f s of processor)", seconds, cpu_seconds() - cpu_started);
     int i = 1;
     for (CU_pFailureRecord f = failures; f; f = f->pNext)
         printf("\n    %d. %s:%u  - %s", i++, f->strFileName ? f->strFileName : "", f->uiLineNumber,
@@ -233,6 +319,7 @@ int main(int argc, char **argv)
 #define SUITE(name) add_##name##_suite();
 #include "suites.inc"
 #undef SUITE
+    guard_tests();
 
     if (run(argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL) != 0)
         return 2;

@@ -31,6 +31,10 @@ typedef struct test_need {
 /* Of a test that add_suite has added. The need stays where it is. */
 void add_need(const char *suite, const char *test, const test_need *need);
 
+/* Calls work(with), which may find a bug of the compiler: the message of bug(), or NULL. The message lasts until the next call.
+ * Each test runs in such a call, so that a verifier's message fails the test and the run goes on. */
+const char *bug_found_by(void (*work)(void *with), void *with);
+
 /* Whether a shell command succeeds, in silence. */
 bool command_succeeds(const char *command);
 
