@@ -36,4 +36,5 @@ void add_runner_suite(void)
         CU_TEST_INFO_NULL,
     };
     add_suite("runner", networks_start, networks_end, tests);
+    add_to_check("runner", NULL);
 }
