@@ -1,6 +1,7 @@
 # make           build/nnc (the compiler) and build/libnn.a (the runtime)
 # make demo      installs what is missing, builds, trains LeNet on digits
 # make test      installs what is missing, builds, runs all tests
+# make check     builds, runs the quick tests: no C compiler for generated code, under 20 seconds
 # make bench     measures speed, beside PyTorch where there is one (NETS="N1 N4" ROUNDS=5 TARGET=avx2 SECONDS=0.15)
 # make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
 # make measure   prints what the compiler assumes of a core (compiler/schedule/machine.c), measured on this one
@@ -40,7 +41,7 @@ RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all demo test bare bench bench-save measure golden install clean need-demo need-test need-bench FORCE
+.PHONY: all demo check test bare bench bench-save measure golden install clean need-demo need-check need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/nnc $(BUILD)/libnn.a
@@ -87,7 +88,7 @@ $(BUILD)/runtime/%.o: runtime/%.c $(BUILD)/flags
 
 # ---- The demonstration and the tests -----------------------------------------------------------------
 #
-# Both begin by installing what this machine lacks, so what they build they build in a second make.
+# All begin by installing what this machine lacks, so what they build they build in a second make.
 
 # As many jobs as processors, unless the user has said how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
@@ -101,6 +102,10 @@ test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=clang build/sanitize-clang/nnc
 	$(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
+
+check: need-check
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
+	$(BUILD)/tests/run --check
 
 bare:
 	$(Q)sh .ci/bare $(if $(SUITE),"$(SUITE)")
@@ -133,7 +138,7 @@ golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden
 	UPDATE=1 $(BUILD)/tests/run bugs
 
-need-demo need-test need-bench: need-%:
+need-demo need-check need-test need-bench: need-%:
 	$(Q)sh .ci/need $*
 
 $(BUILD)/tests/run: $(TESTS) $(filter-out %/main.o,$(COMPILER)) $(GRAMMAR) $(BUILD)/libnn.a

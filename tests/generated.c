@@ -8,7 +8,7 @@
  * network is in PREFIX.log, which is shown if there is no object at the end.
  *
  * What came out is linked to one shared object, runtime included, since libnn.a need not be position-independent; the
- * runtime is compiled once for each C compiler. */
+ * runtime is compiled once for each C compiler, into files that appear whole, since two suites may do so at once. */
 #define _POSIX_C_SOURCE 200809L
 #include "generated.h"
 #include "process.h"
@@ -196,7 +196,7 @@ static void write_objects_makefile(const char *folder, generated *const *nets, s
     free(done);
     fprintf(f, "all: $(patsubst %%,%s/%%.o,$(wildcard runtime/*.c))\n", runtime);
     fprintf(f, "%s/%%.o: %% $(wildcard runtime/*.h) tests/generated.c\n", runtime);
-    fprintf(f, "\t@mkdir -p $(@D) && %s -std=gnu11 -O1 -fPIC -Iruntime -c -o $@ $<\n", cc);
+    fprintf(f, "\t@mkdir -p $(@D) && %s -std=gnu11 -O1 -fPIC -Iruntime -c -o $@.$$$$ $< && mv $@.$$$$ $@\n", cc);
     fclose(f);
 }
 

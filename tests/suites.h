@@ -20,6 +20,9 @@ uint64_t test_seed(void);
 /* Registers a suite; start and end give 0 where all is well, NULL: there is nothing to do. tests end with CU_TEST_INFO_NULL. */
 void add_suite(const char *name, int (*start)(void), int (*end)(void), CU_TestInfo *tests);
 
+/* Marks a test that add_suite has added, or all of a suite (NULL), as one of `make check`: no C compiler, a few seconds. */
+void add_to_check(const char *suite, const char *test);
+
 /* What a test takes beyond what `make test` installs. Where there() says no, before the suite starts, the test is not run: it
  * counts as inactive, not as passed, and the end of the run says what it lacked and which Debian packages bring it. */
 typedef struct test_need {
@@ -30,6 +33,10 @@ typedef struct test_need {
 
 /* Of a test that add_suite has added. The need stays where it is. */
 void add_need(const char *suite, const char *test, const test_need *need);
+
+/* Calls work(with), which may find a bug of the compiler: the message of bug(), or NULL. The message lasts until the next call.
+ * Each test runs in such a call, so that a verifier's message fails the test and the run goes on. */
+const char *bug_found_by(void (*work)(void *with), void *with);
 
 /* Whether a shell command succeeds, in silence. */
 bool command_succeeds(const char *command);

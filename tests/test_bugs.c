@@ -350,4 +350,6 @@ void add_bugs_suite(void)
         {"stories and messages", stories_and_messages}, {"no orphans", no_orphans}, {"numbers", numbers}, CU_TEST_INFO_NULL,
     };
     add_suite("bugs", networks_start, networks_end, tests);
+    add_to_check("bugs", "stories and messages");
+    add_to_check("bugs", "no orphans");
 }

@@ -248,4 +248,5 @@ void add_fold_suite(void)
         {"no more memory than training", no_more_than_training}, {"no large copies", no_large_copies}, CU_TEST_INFO_NULL,
     };
     add_suite("fold", networks_start, networks_end, tests);
+    add_to_check("fold", NULL);
 }

@@ -245,4 +245,5 @@ void add_golden_suite(void)
     CU_add_test(suite, "each case", all_cases);
     CU_add_test(suite, "each expectation has its case", no_orphans);
     CU_add_test(suite, "each message has a case", every_message);
+    add_to_check("golden", NULL);
 }

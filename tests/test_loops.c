@@ -267,4 +267,5 @@ void add_loops_suite(void)
         CU_TEST_INFO_NULL,
     };
     add_suite("loops", networks_start, networks_end, tests);
+    add_to_check("loops", NULL);
 }

@@ -460,4 +460,5 @@ void add_shapes_suite(void)
         CU_TEST_INFO_NULL,
     };
     add_suite("shapes", start, networks_end, tests);
+    add_to_check("shapes", NULL);
 }

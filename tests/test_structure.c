@@ -17,4 +17,5 @@ static CU_TestInfo tests[] = {
 void add_structure_suite(void)
 {
     add_suite("structure", NULL, NULL, tests);
+    add_to_check("structure", NULL);
 }

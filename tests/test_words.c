@@ -231,4 +231,5 @@ void add_words_suite(void)
         CU_TEST_INFO_NULL,
     };
     add_suite("words", networks_start, networks_end, tests);
+    add_to_check("words", NULL);
 }

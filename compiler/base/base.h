@@ -9,6 +9,8 @@
 void voice_start(FILE *, Color);                              /* NULL: stderr */
 void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
 void bug(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;       /* we are wrong: aborts */
+/* bug() calls it before it says and does anything; the tests' leaves by longjmp. NULL in nnc. */
+extern void (*bug_handler)(const char *message);
 FILE *message_file(void);
 /* How the character at s is shown, into shown; returns its columns. *bytes is what it takes of s. */
 int show_character(const char *s, size_t left, char shown[16], size_t *bytes);

@@ -138,9 +138,18 @@ void fail(const char *fmt, ...)
     exit(2);
 }
 
+void (*bug_handler)(const char *message);
+
 void bug(const char *fmt, ...)
 {
     va_list list;
+    if (bug_handler) {
+        char message[1000];
+        va_start(list, fmt);
+        vsnprintf(message, sizeof message, fmt, list);
+        va_end(list);
+        bug_handler(message);
+    }
     va_start(list, fmt);
     say("internal error", "1;31", fmt, list, "; please report this");
     va_end(list);
