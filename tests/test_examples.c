@@ -190,6 +190,8 @@ static void draw_weights(network *w)
             w->first[nn_place(t, i)] = (float)(low + (high - low) * u);
         }
     }
+    if (w->model->prepare)
+        w->model->prepare(w->first);
 }
 
 static void draw_samples(network *w)

@@ -1040,8 +1040,8 @@ static void interfaces(void)
     expect("gcc", "-fsyntax-only", false, "nn.h is of another version");
     remove(ASKED "/nn.h");
     expect("gcc", "-Dnn_interface_2=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
-    expect("gcc", "main.c init.o tensors.o -lm -o main", false, "nn_interface_2");
-    expect("gcc", "main.c ../../../../../runtime/init.c ../../../../../runtime/tensors.c -lm -o main", true, "");
+    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_2");
+    expect("gcc", "main.c ../../../../../runtime/init.c ../../../../../runtime/tensors.c ../../../../../runtime/check.c -lm -o main", true, "");
     free(header);
 }
 
