@@ -57,7 +57,8 @@ process process_run(const char *folder, const char *const *argv, const char *inp
     if (input && fwrite(input, 1, length, in) != length)
         give_up("tmpfile");
     rewind(in);
-    fflush(NULL);
+    fflush(stdout);
+    fflush(stderr);
 
     pid_t child = fork();
     if (child < 0)

@@ -318,7 +318,7 @@ static bool is_zero_fill(const Kernel *k)
 bool is_plain(const Kernel *k, Unroll unroll)
 {
     const Statement *s = statement_of(k);
-    if (is_zero_fill(k) && (unroll == UNROLL_FULL || k->samples < 0))
+    if (is_zero_fill(k) && !k->window && !k->followers && (unroll == UNROLL_FULL || k->samples < 0))
         return true;
     return unroll != UNROLL_FULL && !k->regions && !takes_samples_in(s) && !adds_up_lanes(s);
 }
