@@ -224,6 +224,7 @@ static void check_random(bool whole)
     int over_samples = 0;
     failures = 0;
     warning_option("error");  /* windows that cover nothing but padding give -inf */
+    warning_option("no-channels");
     warning_option("no-unused");
     for (int i = 0; i < NETWORKS; i++) {
         cases[i] = new_case(i, whole);
@@ -611,6 +612,7 @@ static void sanitizers(void)
     folder_make(SCRATCH "/watched");
     Case cases[4][WATCHED];
     warning_option("error");
+    warning_option("no-channels");
     for (int mode = 0; mode < 4; mode++) {
         const char *sources = format("%s/%s.c", SCRATCH "/watched", unroll_names[mode]), *commands = "true";
         for (int i = 0; i < WATCHED; i++) {
@@ -693,6 +695,7 @@ static void straight_line(void)
     static const char *const words[] = {"for", "while", "do", "goto"};
     failures = 0;
     warning_option("error");
+    warning_option("no-channels");
     for (int i = 0; i < 40; i++) {
         Case c = new_case(1 + 4 * (i % 2), false);     /* full */
         c.options.prefix = "net";
@@ -912,6 +915,7 @@ static void folded(void)
     Case *cases = NEW_ARRAY(Case, FOLDED);
     failures = 0;
     warning_option("error");
+    warning_option("no-channels");
     for (int i = 0; i < FOLDED; i++) {
         cases[i] = new_case(i, false);
         cases[i].options.inference = true;
