@@ -31,11 +31,24 @@ typedef struct Uses {    /* what the printed functions call by name */
  * uses. kind stands behind the names of what vectors are and what is done with them. */
 void emit_function(FILE *, const Plan *, const Function *, const char *kind, bool *tables, Uses *);
 
+/* ---- fixed.c: C that is the same for all networks, but for names and numbers ------------------- */
+
+/* An identifier, and what stands for it. One that ends in _ stands for all that begin with it, one that
+ * begins with _ for all that end in it. The first of a list that fits is taken; a list ends with {0}. */
+typedef struct FixedWord {
+    const char *word, *text;
+} FixedWord;
+
+/* The section "FILE: NAME" of the C files in fixed/. words NULL: as it stands. */
+void put_fixed(FILE *, const char *section, const FixedWord *words);
+const char *fixed_text(const char *section, const FixedWord *words);
+
 /* ---- prelude.c: what the functions call by name ---------------------------------------------- */
 
 /* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. calls:
  * some function may not be inlined. */
 const char *kind_of(const Plan *, const Pass *);            /* behind the names of its vectors: "16", or "" */
+const FixedWord *vector_words(int lanes, const char *kind); /* for what fixed/ says of vectors */
 void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2], bool calls);
 
 /* ---- lines.c: text on its way into C --------------------------------------------------------- */
