@@ -43,13 +43,14 @@ typedef struct FixedWord {
 /* The section "FILE: NAME" of the C files in fixed/. words NULL: as it stands. */
 void put_fixed(FILE *, const char *section, const FixedWord *words);
 const char *fixed_text(const char *section, const FixedWord *words);
+/* For what fixed/ says of vectors; kind stands behind their names. */
+const FixedWord *vector_words(int lanes, const char *kind);
 
 /* ---- prelude.c: what the functions call by name ---------------------------------------------- */
 
 /* uses[0]: of the plan's vectors, and of numbers; uses[1]: of training's, where they are others. calls:
  * some function may not be inlined. */
 const char *kind_of(const Plan *, const Pass *);            /* behind the names of its vectors: "16", or "" */
-const FixedWord *vector_words(int lanes, const char *kind); /* for what fixed/ says of vectors */
 void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2], bool calls);
 
 /* ---- lines.c: text on its way into C --------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /* fixed.c: the C of net.c and net.h that is the same for all networks, but for names and numbers.
  *
- * It lies in fixed/, as C files that are compiled and tested as they stand. The build makes of their sections the table
- * here (fixed/embed.awk), so that a network gets those that it needs. Some words of a section stand for
- * others: a list says which. To a C compiler that reads the file as it stands they are macros or names. */
+ * It lies in fixed/, as C files that are compiled and tested as they stand. The build makes of their
+ * sections the table here (fixed/embed.awk), so that a network gets those that it needs. Some words of a
+ * section stand for others: a list says which. To a C compiler that reads the file as it stands they are
+ * macros or names. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,4 +63,22 @@ const char *fixed_text(const char *section, const FixedWord *words)
     const char *text = copy_text(memory.text, memory.length);
     free(memory.text);
     return text;
+}
+
+const FixedWord *vector_words(int lanes, const char *kind)
+{
+    static const char *const names[] = {"vec", "vec_memory", "vec_mask", "vec_bits", "LOAD", "STORE",
+                                        "LOAD_FIRST", "STORE_FIRST", "FIRST", "ALL", "SELECT", "ABS",
+                                        "LANES", "EACH", "SUM", "GREATEST", "_in_place", "_v"};
+    enum { NAMES = sizeof names / sizeof *names };
+    FixedWord *words = NEW_ARRAY(FixedWord, NAMES + 5), *w = words;
+    *w++ = (FixedWord){"VEC_LANES", format("%d", lanes)};
+    *w++ = (FixedWord){"VEC_BYTES", format("%d", 4 * lanes)};
+    if (!*kind)
+        return words;
+    *w++ = (FixedWord){"sum_lanes", format("sum%s", kind)};
+    *w++ = (FixedWord){"greatest_lanes", format("greatest%s", kind)};
+    for (int i = 0; i < NAMES; i++)
+        *w++ = (FixedWord){names[i], format("%s%s", names[i], kind)};
+    return words;
 }

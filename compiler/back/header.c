@@ -1,5 +1,5 @@
-/* header.c: Plan to net.h, the manual of its network: sizes, types, functions, who owns what. The text lies in
- * fixed/net.h. */
+/* header.c: Plan to net.h, the manual of its network: sizes, types, functions, who owns what. The text lies
+ * in fixed/net.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +62,8 @@ const FixedWord *net_words(const Plan *plan)
         {"SOURCE_FILE", comment_text(net->file)},
         {"NEW_PARAMS", format("%-30s", format("new %s_params;", p))},
         {"ARENA_FLOATS", format("%lld", (long long)(plan->arena ? plan->arena : 16))},
-        {"ANSWERS", format("%s_OUTPUT%s", P, net->out->producer->kind->probabilities ? " probabilities" : "")},
+        {"ANSWERS",
+         format("%s_OUTPUT%s", P, net->out->producer->kind->probabilities ? " probabilities" : "")},
         {"PARAMS", format("%s%s_params", training ? backward_const(plan) : "", p)},
         {"TARGET", net->int_targets ? "int" : "float"},
         {"TARGETS", target_text(plan)},
@@ -111,7 +112,7 @@ static void put_params_struct(FILE *f, const Plan *plan, const FixedWord *words)
     for (int statistics = 0; statistics < 2; statistics++) {
         const Weight *w = next_weight(plan->net->weights, statistics);
         if (statistics && w)
-            put_fixed(f, plan->training.prog ? "net.h: statistics of training" : "net.h: statistics of inference",
+            put_fixed(f, format("net.h: statistics of %s", plan->training.prog ? "training" : "inference"),
                       words);
         for (const Weight *next; w; w = next) {
             next = next_weight(w->next, statistics);

@@ -23,24 +23,6 @@ static void put_advice(FILE *f, const Target *target)
     put_fixed(f, "prelude.h: advice for Arm", NULL);
 }
 
-const FixedWord *vector_words(int lanes, const char *kind)
-{
-    static const char *const names[] = {"vec", "vec_memory", "vec_mask", "vec_bits", "LOAD", "STORE",
-                                        "LOAD_FIRST", "STORE_FIRST", "FIRST", "ALL", "SELECT", "ABS",
-                                        "LANES", "EACH", "SUM", "GREATEST", "_in_place", "_v"};
-    enum { NAMES = sizeof names / sizeof *names };
-    FixedWord *words = NEW_ARRAY(FixedWord, NAMES + 5), *w = words;
-    *w++ = (FixedWord){"VEC_LANES", format("%d", lanes)};
-    *w++ = (FixedWord){"VEC_BYTES", format("%d", 4 * lanes)};
-    if (!*kind)
-        return words;
-    *w++ = (FixedWord){"sum_lanes", format("sum%s", kind)};
-    *w++ = (FixedWord){"greatest_lanes", format("greatest%s", kind)};
-    for (int i = 0; i < NAMES; i++)
-        *w++ = (FixedWord){names[i], format("%s%s", names[i], kind)};
-    return words;
-}
-
 static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
 {
     const FixedWord *words = vector_words(lanes, kind);

@@ -1,5 +1,5 @@
 /* vectors.h: vectors of VEC_LANES floats (4, 8 or 16) in net.c, and what is done with them. Macros, since a function that
- * takes or returns a vector wider than the machine's makes C compilers talk.
+ * takes or returns a vector wider than the machine's makes C compilers talk. It stands behind prelude.h.
  *
  * What depends on the lanes in more than their number stands in lanes4.h, lanes8.h and lanes16.h. There, in times_v, a C
  * compiler is told that the product may be changed in its register; where a vector fits none it cannot be told so, and the
