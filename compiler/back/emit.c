@@ -1,6 +1,7 @@
 /* emit.c: Plan to net.c. It begins with what was compiled and how (report.c) and what its functions call by
  * name (prelude.c, math.c), then has a function for each layer and direction in the network's order
- * (kernel.c), then net_forward and net_backward, which read like the network's text. */
+ * (kernel.c), then net_forward and net_backward, which read like the network's text.
+ * What is the same in all of them lies in fixed/net.c. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -362,57 +363,18 @@ static void name_prepared(FILE *f, const Pass *pass, bool forward)
                     dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
-/* At the head of a public function: is it called rightly? */
-static void put_checks(FILE *f, const Plan *plan, bool training)
-{
-    const char *p = plan->prefix, *P = plan->PREFIX;
-    long long least = training ? least_samples(plan->training.prog) : 1, batch = plan->net->batch;
-    fprintf(f, "    NN_CHECK_MEMORY(p, %s_params);\n    NN_CHECK_MEMORY(w, %s_work);\n", p, p);
-    if (training)
-        fprintf(f,
-                "    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs "
-                "memory of its own\");\n",
-                p);
-    const char *why = least > 1 ? ": batchnorm takes the variance of n numbers, and one has none"
-                                : ": make several calls, or compile with a larger batch";
-    fprintf(f, "    NN_CHECK(n >= %lld && n <= %s_BATCH, \"n must be from %lld to %s_BATCH, %lld%s\");\n",
-            least, P, least, P, batch, why);
-    const char *other = training ? "t" : "y";
-    fprintf(f, "    NN_CHECK(x != NULL && %s != NULL, \"x or %s is NULL\");\n", other, other);
-}
-
 /* What depends on the weights alone, once for all calls. What has been folded must not be folded again. */
-static void put_prepare(FILE *f, const Plan *plan)
+static void put_prepare(FILE *f, const Plan *plan, const FixedWord *words)
 {
-    const char *p = plan->prefix;
     const Pass *pass = &plan->forward;
-    fprintf(f,
-            "static int %s_is_prepared(const %s_params *p)\n{\n    uint32_t mark;\n    memcpy(&mark, "
-            "p->weights + %lld, sizeof mark);\n"
-            "    return mark == NN_PREPARED;\n}\n\n",
-            p, p, (long long)pass->mark);
-    fprintf(f,
-            "void %s_prepare(%s_params *p)\n{\n    const uint32_t mark = NN_PREPARED;\n    "
-            "NN_CHECK_MEMORY(p, %s_params);\n"
-            "    if (%s_is_prepared(p))\n        return;\n",
-            p, p, p, p);
+    put_fixed(f, "net.c: is_prepared", words);
+    put_fixed(f, "net.c: prepare begins", words);
     name_prepared(f, pass, false);
     Loop loop = {plan, pass, pass->functions, NULL, false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
             put_call(f, &loop, fn, 1);
-    fprintf(f, "    memcpy(p->weights + %lld, &mark, sizeof mark);\n}\n\n", (long long)pass->mark);
-}
-
-/* Weights as they were loaded mean nothing to net_forward; and no answer is better than a wrong one. */
-static void use_prepared(FILE *f, const Plan *plan)
-{
-    fprintf(f,
-            "    if (!%s_is_prepared(p)) {\n"
-            "        for (size_t i = 0; i < (size_t)n * %s_OUTPUT; i++)\n            y[i] = NAN;\n        "
-            "return;\n    }\n",
-            plan->prefix, plan->PREFIX);
-    name_prepared(f, &plan->forward, true);
+    put_fixed(f, "net.c: prepare ends", words);
 }
 
 static void put_buffers(FILE *f, const Pass *pass)
@@ -434,27 +396,28 @@ static void put_buffers(FILE *f, const Pass *pass)
 static void put_unused(FILE *f, const Pass *pass, bool uses_w)
 {
     if (!touches(pass, TENSOR_INPUT))
-        fprintf(f, "    (void)x;\n");
+        put_fixed(f, "net.c: unused x", NULL);
     if (!touches(pass, TENSOR_WEIGHT) && !pass->prepared)
-        fprintf(f, "    (void)p;\n");
+        put_fixed(f, "net.c: unused p", NULL);
     if (!pass->arena && !uses_w)
-        fprintf(f, "    (void)w;\n");
+        put_fixed(f, "net.c: unused w", NULL);
 }
 
-static void put_forward(FILE *f, const Plan *plan)
+/* Weights as they were loaded mean nothing to net_forward; and no answer is better than a wrong one. */
+static void put_forward(FILE *f, const Plan *plan, const FixedWord *words)
 {
-    const char *p = plan->prefix;
-    if (plan->forward.prepared)
-        put_prepare(f, plan);
-    fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, p,
-            p);
-    put_checks(f, plan, false);
-    if (plan->forward.prepared)
-        use_prepared(f, plan);
-    put_buffers(f, &plan->forward);
-    put_unused(f, &plan->forward, false);
-    put_calls(f, plan, &plan->forward);
-    fprintf(f, "}\n\n");
+    const Pass *pass = &plan->forward;
+    if (pass->prepared)
+        put_prepare(f, plan, words);
+    put_fixed(f, "net.c: forward begins", words);
+    if (pass->prepared) {
+        put_fixed(f, "net.c: forward is prepared", words);
+        name_prepared(f, pass, true);
+    }
+    put_buffers(f, pass);
+    put_unused(f, pass, false);
+    put_calls(f, plan, pass);
+    put_fixed(f, "net.c: forward ends", words);
 }
 
 static bool uses_mean(const Pass *pass)
@@ -474,10 +437,10 @@ static bool uses_samples(const Pass *pass)
 }
 
 /* What a mean over the call divides by: its samples, or what the weights of their targets sum to. */
-static void put_mean(FILE *f, const Net *net)
+static void put_mean(FILE *f, const Net *net, const FixedWord *words)
 {
     if (!net->class_weights) {
-        fprintf(f, "    const float mean = 1.0f / (float)n;\n");
+        put_fixed(f, "net.c: mean", words);
         return;
     }
     int64_t classes = net->loss_in->shape.c;
@@ -489,42 +452,38 @@ static void put_mean(FILE *f, const Net *net)
                 : classes > 10 ? "\n        "
                                : "",
                 c_float(net->class_weights[c]));
-    fprintf(f, "};\n    double weights = 0;\n    for (size_t i = 0; i < (size_t)n * %lld; i++)\n"
-               "        weights += t[i] >= 0 && t[i] < %lld ? class_weight[t[i]] : NAN;\n"
-               "    const float mean = (float)(1 / weights);\n", (long long)net->targets, (long long)classes);
+    fprintf(f, "};\n");
+    put_fixed(f, "net.c: mean with class weights", words);
 }
 
-static void put_backward(FILE *f, const Plan *plan)
+static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
 {
-    const char *p = plan->prefix;
     const Pass *pass = &plan->training;
-    fprintf(f,
-            "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params "
-            "*g)\n{\n",
-            p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
-    put_checks(f, plan, true);
+    put_fixed(f, "net.c: backward begins", words);
+    put_fixed(f, least_samples(pass->prog) > 1 ? "net.c: backward checks n for a variance"
+                                               : "net.c: backward checks n", words);
+    put_fixed(f, "net.c: backward checks x and t", words);
     put_buffers(f, pass);
     if (uses_mean(pass))
-        put_mean(f, plan->net);
+        put_mean(f, plan->net, words);
     if (uses_samples(pass))
-        fprintf(f, "    const float samples = (float)n;\n");
-    fprintf(f, "    float loss = 0.0f;\n");
+        put_fixed(f, "net.c: samples", words);
+    put_fixed(f, "net.c: loss", words);
     put_unused(f, pass, pass->prog->draws > 0);
-    fprintf(f, "    memset(g, 0, sizeof *g);\n");
+    put_fixed(f, "net.c: clear gradients", words);
     put_calls(f, plan, pass);
     if (pass->prog->draws)
-        fprintf(f, "    w->rng += (uint64_t)n * %lldu * NN_GAMMA;\n", (long long)pass->prog->draws);
-    fprintf(f, "    return loss;\n}\n\n");
+        put_fixed(f, "net.c: move rng", words);
+    put_fixed(f, "net.c: backward ends", words);
 }
 
 /* ---- net_init, net_model --------------------------------------------------------------------- */
 
-static void put_model(FILE *f, const Plan *plan)
+static void put_model(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Net *net = plan->net;
-    const char *p = plan->prefix, *P = plan->PREFIX;
     if (net->weights) {
-        fprintf(f, "static const nn_tensor %s_tensors[] = {\n", p);
+        fprintf(f, "static const nn_tensor %s_tensors[] = {\n", plan->prefix);
         for (const Weight *w = net->weights; w; w = w->next)
             fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}, %s},\n", w->name, w->rank,
                     dims_text(w->rank, w->dim, "", ", ", ""), (long long)w->offset, (long long)w->count,
@@ -533,49 +492,19 @@ static void put_model(FILE *f, const Plan *plan)
                     plan->forward.prepared ? format("%lld", (long long)plan->forward.mark + 1) : "0");
         fprintf(f, "};\n\n");
     }
-    fprintf(
-        f,
-        "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
-        "    %s_forward(params, work, n, x, y);\n}\n\n",
-        p, p);
+    put_fixed(f, "net.c: model forward", words);
     if (plan->training.prog)
-        fprintf(f,
-                "static float %s_model_backward(void *params, void *work, int n, const float *x, const void "
-                "*t, void *gradients)\n"
-                "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
-                "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = "
-                "rng;\n}\n\n",
-                p, p, p, p);
+        put_fixed(f, "net.c: model backward", words);
     if (plan->forward.prepared)
-        fprintf(f, "static void %s_model_prepare(void *params)\n{\n    %s_prepare(params);\n}\n\n", p, p);
-    fprintf(f, "const nn_model %s_model = {\n    .name = \"%s\",\n", p, p);
-    fprintf(f, "    .input_shape = {%lld, %lld, %lld},\n", (long long)net->input.c, (long long)net->input.h,
-            (long long)net->input.w);
-    fprintf(f,
-            "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s_TARGETS,\n    .int_targets "
-            "= %d,\n",
-            P, P, P, net->int_targets);
-    fprintf(f, "    .batch = %s_BATCH,\n    .params = %s_PARAMS,\n    .floats = %s_FLOATS,\n", P, P, P);
-    fprintf(f, "    .params_bytes = sizeof(%s_params),\n    .work_bytes = sizeof(%s_work),\n", p, p);
-    fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights,
-            net->weights ? format("%s_tensors", p) : "NULL");
-    bool trains = plan->training.prog;
-    fprintf(f,
-            "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .prepare = %s,\n"
-            "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than "
-            "this file */\n};\n\n",
-            p, trains ? format("%s_model_backward", p) : "NULL",
-            trains ? format("%s_model_set_rng", p) : "NULL",
-            plan->forward.prepared ? format("%s_model_prepare", p) : "NULL", NNC_INTERFACE);
-    fprintf(f,
-            "void %s_init(%s_params *p, uint64_t seed)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n    "
-            "nn_init(&%s_model, p, seed);\n}\n",
-            p, p, p, p);
+        put_fixed(f, "net.c: model prepare", words);
+    put_fixed(f, "net.c: model", words);
+    put_fixed(f, "net.c: init", words);
 }
 
 void emit_source(FILE *f, const Plan *plan, const char *header_name)
 {
     put_head(f, plan);
+    const FixedWord *words = net_words(plan);
     Uses uses[2] = {{0}};
     bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
     TextStream memory;
@@ -586,10 +515,10 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
         put_functions(functions, plan, &plan->training, training,
                       &uses[*kind_of(plan, &plan->training) != 0]);
     }
-    put_forward(functions, plan);
+    put_forward(functions, plan, words);
     if (plan->training.prog)
-        put_backward(functions, plan);
-    put_model(functions, plan);
+        put_backward(functions, plan, words);
+    put_model(functions, plan, words);
     close_text(&memory);
     put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));
     put_constants(f, plan, forward, training);

@@ -132,20 +132,24 @@ void share_moves(Pass *pass)
     for (const Statement *s = prog->statements; s; s = s->next)
         definitions[s->out.tensor->id]++;
     Tensor **instead = NEW_ARRAY(Tensor *, prog->ntensors);
+    pass->in_place = NEW_ARRAY(bool, 2 * (prog->net->nlayers + 1));
     for (Statement **link = &prog->statements; *link;) {
         const Statement *s = *link;
         read_instead(s->rhs, instead);
         if (is_move(s) && definitions[s->out.tensor->id] == 1
             && same_form(s->out.tensor, s->rhs->access.tensor)) {
             *link = s->next;
+            pass->in_place[2 * s->layer->id + s->backward] = true;
             instead[s->out.tensor->id] = s->rhs->access.tensor;
         } else
             link = &(*link)->next;
     }
     const Readers readers = find_readers(prog);
     for (const Statement *s = prog->statements; s; s = s->next)
-        if (is_move(s) && definitions[s->out.tensor->id] == 1 && !meets_itself(pass, &readers, s))
+        if (is_move(s) && definitions[s->out.tensor->id] == 1 && !meets_itself(pass, &readers, s)) {
+            pass->in_place[2 * s->layer->id + s->backward] = true;
             pass->root[s->out.tensor->id] = pass->root[s->rhs->access.tensor->id];
+        }
     pass->shared = NEW_ARRAY(bool, prog->ntensors);
     for (const Tensor *t = prog->tensors; t; t = t->next)
         if (pass->root[t->id] != t)

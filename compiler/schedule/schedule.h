@@ -165,6 +165,7 @@ typedef struct Pass {    /* net_forward, or net_backward */
     /* by 2 * layer's id + backward: the first of its functions that run for each sample; or NULL */
     const Function **of_layer;
     const Function **host; /* likewise: the first that does some of the layer's work for each sample */
+    bool *in_place;      /* likewise: is a move of its a second name for the same memory? */
     Function *functions; /* called in this order for each sample, or for as many as lie in lanes */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
     bool *shared;        /* by tensor id: does it share memory with another? */
