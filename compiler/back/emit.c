@@ -114,6 +114,7 @@ typedef struct Loop {
     const Plan *plan;
     const Pass *pass;
     const Function *begin, *end;
+    bool const_params;   /* the weights are only read */
     bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
 } Loop;
 
@@ -142,7 +143,7 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
     case TENSOR_GRADIENT: {
         const char *cast = fn->param_written[i] ? "(float *)" : "(const float *)";
         /* ISO C makes no pointer to const rows out of one to rows. */
-        bool adds_const = root->role == TENSOR_WEIGHT && !*const_of_params(loop->pass, loop->plan);
+        bool adds_const = root->role == TENSOR_WEIGHT && !loop->const_params;
         fprintf(f, "%s%s->%s", tensor->rank < 2 ? "" : flat ? cast : adds_const ? "(void *)" : "",
                 root->role == TENSOR_WEIGHT ? "p" : "g", c_name(tensor->weight->name));
         break;
@@ -345,8 +346,9 @@ static void put_loop(FILE *f, Loop *loop)
 /* Phase by phase: what is done once, then the loop over the samples. */
 static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
 {
+    bool const_params = *const_of_params(pass, plan);
     for (const Function *fn = pass->functions; fn;) {
-        Loop loop = {plan, pass, fn, fn, false};
+        Loop loop = {plan, pass, fn, fn, const_params, false};
         for (; fn && fn->per_call; fn = fn->next)
             if (!pass->prepares)
                 put_call(f, &loop, fn, 1);
@@ -421,7 +423,7 @@ static void put_prepare(FILE *f, const Plan *plan)
             "    if (%s_is_prepared(p))\n        return;\n",
             p, p, p, p);
     name_prepared(f, pass, false);
-    Loop loop = {plan, pass, pass->functions, NULL, false};
+    Loop loop = {plan, pass, pass->functions, NULL, *const_of_params(pass, plan), false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
             put_call(f, &loop, fn, 1);

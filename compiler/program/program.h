@@ -100,6 +100,7 @@ struct Statement {
     int phase;           /* which of the loops over samples it runs in, or before: see phases.c */
     int64_t blocks;      /* that the loop around it counts; 0: there is none */
     Statement *next;
+    Statement *before;   /* while fold.c works */
 };
 
 typedef struct Commuted { /* a layer that does its work on other values than were written: see commute.c */
