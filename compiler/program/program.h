@@ -113,7 +113,7 @@ typedef struct Folded {  /* what a layer does is done by the weights of another:
     const struct Folded *next;
 } Folded;
 
-enum { NAME_BUCKETS = 1021 };
+enum { NAME_BUCKETS = 4093 };
 struct Prog {
     const Net *net;
     bool training;
