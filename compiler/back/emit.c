@@ -23,16 +23,15 @@ static void put_constant(FILE *f, const Tensor *tensor)
  * names. */
 static void put_constants(FILE *f, const Plan *plan, const bool *forward, const bool *training)
 {
-    for (const Tensor *t = plan->forward.prog->tensors; t; t = t->next)
-        if (forward[t->id])
+    Map *done = new_map();
+    for (Tensor *t = plan->forward.prog->tensors; t; t = t->next)
+        if (forward[t->id]) {
             put_constant(f, t);
-    for (const Tensor *t = plan->training.prog ? plan->training.prog->tensors : NULL; t; t = t->next) {
-        bool done = !training[t->id];
-        for (const Tensor *other = plan->forward.prog->tensors; other; other = other->next)
-            done |= forward[other->id] && !strcmp(other->name, t->name);
-        if (!done)
+            map_set(done, t->name, t);
+        }
+    for (const Tensor *t = plan->training.prog ? plan->training.prog->tensors : NULL; t; t = t->next)
+        if (training[t->id] && !map_find(done, t->name))
             put_constant(f, t);
-    }
 }
 
 /* ---- What the functions call by name --------------------------------------------------------- */
@@ -116,6 +115,7 @@ typedef struct Loop {
     const Plan *plan;
     const Pass *pass;
     const Function *begin, *end;
+    bool const_params;   /* the weights are only read */
     bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
 } Loop;
 
@@ -144,7 +144,7 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
     case TENSOR_GRADIENT: {
         const char *cast = fn->param_written[i] ? "(float *)" : "(const float *)";
         /* ISO C makes no pointer to const rows out of one to rows. */
-        bool adds_const = root->role == TENSOR_WEIGHT && !*const_of_params(loop->pass, loop->plan);
+        bool adds_const = root->role == TENSOR_WEIGHT && !loop->const_params;
         fprintf(f, "%s%s->%s", tensor->rank < 2 ? "" : flat ? cast : adds_const ? "(void *)" : "",
                 root->role == TENSOR_WEIGHT ? "p" : "g", c_name(tensor->weight->name));
         break;
@@ -206,14 +206,28 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
     fprintf(f, ");\n");
 }
 
-/* Does a function from `begin` on, up to but not `end`, touch what shares memory with the tensor? */
-static bool group_touches(const Pass *pass, const Function *begin, const Function *end, const Tensor *root)
+static int by_number(const void *a, const void *b)
 {
+    return (*(const Buffer *const *)a)->number - (*(const Buffer *const *)b)->number;
+}
+
+/* The buffers that the functions from `begin` on, up to but not `end`, touch, in their order; how many. */
+static int buffers_of(const Pass *pass, const Function *begin, const Function *end, const Buffer ***buffers)
+{
+    int n = 0, kept = 0;
+    for (const Function *f = begin; f != end; f = f->next)
+        n += f->nparams;
+    const Buffer **list = *buffers = NEW_ARRAY(const Buffer *, n + 1);
+    n = 0;
     for (const Function *f = begin; f != end; f = f->next)
         for (int i = 0; i < f->nparams; i++)
-            if (pass->root[f->param[i]->id] == root)
-                return true;
-    return false;
+            if (buffer_of(pass, f->param[i]))
+                list[n++] = buffer_of(pass, f->param[i]);
+    qsort(list, (size_t)n, sizeof *list, by_number);
+    for (int i = 0; i < n; i++)
+        if (!i || list[i] != list[i - 1])
+            list[kept++] = list[i];
+    return kept;
 }
 
 static bool group_touches_role(const Pass *pass, const Function *begin, const Function *end, TensorRole role)
@@ -253,10 +267,14 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
     if (group_draws(begin, end))
         fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number,
                 (long long)pass->prog->draws);
-    for (const Buffer *b = pass->buffers; b; b = b->next)
-        if ((b->samples > 1 || b->whole_batch) && group_touches(pass, begin, end, b->tensor))
-            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", c_name(b->tensor->name),
-                    c_name(b->tensor->name), b->whole_batch ? number : "s", (long long)b->tensor->floats);
+    const Buffer **buffers;
+    int n = buffers_of(pass, begin, end, &buffers);
+    for (int i = 0; i < n; i++)
+        if (buffers[i]->samples > 1 || buffers[i]->whole_batch) {
+            const char *name = c_name(buffers[i]->tensor->name);
+            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", name, name,
+                    buffers[i]->whole_batch ? number : "s", (long long)buffers[i]->tensor->floats);
+        }
     for (const Function *fn = begin; fn != end; fn = fn->next)
         put_call(f, loop, fn, depth + 1);
     fprintf(f, "%*s}\n", 4 * depth, "");
@@ -329,8 +347,9 @@ static void put_loop(FILE *f, Loop *loop)
 /* Phase by phase: what is done once, then the loop over the samples. */
 static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
 {
+    bool const_params = *const_of_params(pass, plan);
     for (const Function *fn = pass->functions; fn;) {
-        Loop loop = {plan, pass, fn, fn, false};
+        Loop loop = {plan, pass, fn, fn, const_params, false};
         for (; fn && fn->per_call; fn = fn->next)
             if (!pass->prepares)
                 put_call(f, &loop, fn, 1);
@@ -344,20 +363,27 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     }
 }
 
-static bool touched_once(const Pass *pass, const Buffer *b)
+/* By a buffer's number: is it touched by what is done once? */
+static bool *touched_once(const Pass *pass)
 {
+    int n = 0;
+    for (const Buffer *b = pass->buffers; b; b = b->next)
+        n++;
+    bool *touched = NEW_ARRAY(bool, n + 1);
     for (const Function *fn = pass->functions; fn; fn = fn->next)
-        if (fn->per_call && group_touches(pass, fn, fn->next, b->tensor))
-            return true;
-    return false;
+        for (int i = 0; fn->per_call && i < fn->nparams; i++)
+            if (buffer_of(pass, fn->param[i]))
+                touched[buffer_of(pass, fn->param[i])->number] = true;
+    return touched;
 }
 
 /* What lies in net_params. In net_forward that is only read, which is const: ISO C makes no pointer to
  * const rows out of one to const void, so that the calls cast it. */
 static void name_prepared(FILE *f, const Pass *pass, bool forward)
 {
+    const bool *once = touched_once(pass);
     for (const Buffer *b = pass->buffers; b; b = b->next)
-        if (b->prepared && (forward ? b->lasting : touched_once(pass, b)))
+        if (b->prepared && (forward ? b->lasting : once[b->number]))
             fprintf(f, "    %s *const %s = p->weights + %lld;   /* %s */\n", forward ? "const float" : "void",
                     c_name(b->tensor->name), (long long)b->offset,
                     dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
@@ -370,7 +396,7 @@ static void put_prepare(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: is_prepared", words);
     put_fixed(f, "net.c: prepare begins", words);
     name_prepared(f, pass, false);
-    Loop loop = {plan, pass, pass->functions, NULL, false};
+    Loop loop = {plan, pass, pass->functions, NULL, *const_of_params(pass, plan), false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
             put_call(f, &loop, fn, 1);

@@ -146,6 +146,7 @@ typedef struct Function {
 } Function;
 
 typedef struct Buffer {  /* an interval of the arena, for one tensor (and those that share it) */
+    int number;          /* in the order of their first calls */
     Tensor *tensor;
     int64_t offset, size;/* floats; of all its samples */
     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
