@@ -128,12 +128,12 @@ static void whole_numbers(void)
 
 /* ---- Among tiles ----------------------------------------------------------------------------------------- */
 
-static int plain_in_blocks(const Pass *pass)
+static int zeros_in_blocks(const Pass *pass)
 {
     int n = 0;
     for (const Function *f = pass->functions; f; f = f->next)
         for (const Kernel *k = f->kernels; k; k = k->next)
-            n += k->blocks && is_plain(k, f->unroll);
+            n += k->blocks && lower_kernel(k, f->unroll, &(Numbering){0, 0})->kind == NODE_FILL;
     return n;
 }
 
@@ -143,7 +143,7 @@ static void in_blocks(void)
     Case c = {.text = "input 21x2x3; conv 21 k1; adaptiveavgpool 4x6", .options = {.unroll = UNROLL_TILE}};
     CU_ASSERT_FATAL(understand(&c));
     const Plan *plan = plan_of(&c);
-    CU_ASSERT(plain_in_blocks(&plan->forward) > 0);
+    CU_ASSERT(zeros_in_blocks(&plan->forward) > 0);
     FILE *nowhere = fopen("/dev/null", "w");
     CU_ASSERT_FATAL(nowhere != NULL);
     emit_source(nowhere, plan, "net.h");
@@ -178,7 +178,7 @@ static void untested(Node *n)    { find_node(n, NODE_WHEN)->tests = NULL; }
 static void half_tested(Node *n) { find_node(n, NODE_WHEN)->tests = find_node(n, NODE_WHEN)->tests->next; }
 static void undefined(Node *n)   { find_node(n, NODE_LET)->reg = NEW(Register); }
 static void no_value(Node *n)    { find_node(n, NODE_LET)->value = NULL; }
-static void one_place(Node *n)   { find_node(n, NODE_STORE)->place.at[0] = affine(0); }
+static void one_place(Node *n)   { ((Access *)find_node(n, NODE_STORE)->place)->at[0] = affine(0); }
 
 /* Runs the verifier in a process of its own, which it ends: did it? */
 static bool refuses(const Function *f, const Node *nodes)
@@ -202,9 +202,9 @@ static void wrong_loops(void)
                                             undefined, no_value, one_place};
     Case c = plain_case("input 1x4x4; conv 2 k3 p1");
     const Function *f = plan_of(&c)->forward.functions;
-    CU_ASSERT(!refuses(f, lower_kernel(f->kernels, &(Numbering){0, 0})));
+    CU_ASSERT(!refuses(f, lower_kernel(f->kernels, f->unroll, &(Numbering){0, 0})));
     for (size_t i = 0; i < sizeof spoil / sizeof *spoil; i++) {
-        Node *nodes = lower_kernel(f->kernels, &(Numbering){0, 0});
+        Node *nodes = lower_kernel(f->kernels, f->unroll, &(Numbering){0, 0});
         spoil[i](nodes);
         if (!refuses(f, nodes)) {
             fprintf(stderr, "\nverify_loops does not see fault %d\n", (int)i);
@@ -222,7 +222,7 @@ static Counts counts_of(const char *text)
     Case c = plain_case(text);
     const Kernel *k = plan_of(&c)->forward.functions->kernels;
     CU_ASSERT_PTR_NULL(k->next);
-    return count_loops(lower_kernel(k, &(Numbering){0, 0}));
+    return count_loops(lower_kernel(k, UNROLL_NONE, &(Numbering){0, 0}));
 }
 
 /* out[o] = bias[o], then += w[o, i] * in[i], for o<6 i<4. */
