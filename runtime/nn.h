@@ -26,9 +26,9 @@ extern "C" {
 /* What this file, libnn.a and generated code must agree on. It is raised when one of them wouldn't work
  * with older ones of the others. Each net.h checks it against this file's when it is compiled, and each
  * net.c refers to a name that holds it, so that a libnn.a of another interface is an error of the linker:
- * undefined reference to nn_interface_2. */
-#define NN_INTERFACE 2
-extern const int nn_interface_2;
+ * undefined reference to nn_interface_3. */
+#define NN_INTERFACE 3
+extern const int nn_interface_3;
 
 /* Alignment of a type to a cache line, where the compiler can say it. NN_ALIGNMENT: its bytes, 1 where it
  * can't. */
@@ -190,14 +190,16 @@ typedef struct nn_model {
     /* The functions of net.h, which says what they take and what they refuse: n samples, 1 <= n <= batch,
      * x of n x input floats, y of n x output, t of n x targets ints or floats; params and gradients of
      * params_bytes, work of work_bytes, aligned to 64 bytes (aligned_alloc(64, model->params_bytes): both
-     * are multiples of 64). */
+     * are multiples of 64). A new work is cleared before its first use. */
     void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
                                       /* NULL under --inference */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
+    /* sets work->add; 1: backward adds to gradients instead of writing over them; NULL under --inference */
+    void  (*set_add)(void *work, int add);
     /* net_prepare, which nn_init and nn_load call; NULL where there is nothing to prepare */
     void  (*prepare)(void *params);
-    const int *runtime;                         /* &nn_interface_2: see NN_INTERFACE */
+    const int *runtime;                         /* &nn_interface_3: see NN_INTERFACE */
 } nn_model;
 
 /* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a

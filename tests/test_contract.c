@@ -46,6 +46,9 @@ static const Misuse misuses[] = {
     {"net_backward(p, w, 1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: batchnorm"},
     {"net_backward(p, w, 5, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
     {"net_backward(p, w, 2, x, NULL, g)", "net_backward: x or t is NULL"},
+    {"w->add = 1; net_backward(p, w, 2, x, t, g)", NULL},
+    /* As in memory from malloc that nobody cleared: the gradient would be added to what g happens to hold. */
+    {"w->add = 24; net_backward(p, w, 2, x, t, g)", "net_backward: w->add is neither 0 nor 1: clear a new net_work"},
 };
 enum { MISUSES = sizeof misuses / sizeof *misuses };
 
@@ -53,13 +56,13 @@ static void write_program(void)
 {
     FILE *f = fopen(SCRATCH "/main.c", "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include \"net.h\"\n\n"
+    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"net.h\"\n\n"
                "#ifdef OWN\nvoid OWN(const char *function, const char *message)\n"
                "{\n    printf(\"mine: %%s: %%s\\n\", function, message);\n    exit(7);\n}\n#endif\n\n"
                "int main(int argc, char **argv)\n{\n"
                "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT];\n    static int t[NET_BATCH];\n"
                "    net_params *p = aligned_alloc(64, sizeof *p), *g = aligned_alloc(64, sizeof *g);\n"
-               "    net_work *w = aligned_alloc(64, sizeof *w);\n"
+               "    net_work *w = aligned_alloc(64, sizeof *w);\n    memset(w, 0, sizeof *w);\n"
                "    void *off = (char *)aligned_alloc(64, 128 + sizeof *p + sizeof *w) + 16;\n"
                "    net_init(p, 1);\n    switch (argc > 1 ? atoi(argv[1]) : -1) {\n");
     for (int i = 0; i < MISUSES; i++)
@@ -169,7 +172,7 @@ static void check_dead(const generated *net)
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
     float *x = generated_memory((size_t)n * m->input * sizeof *x);
     int *t = generated_memory((size_t)n * sizeof *t);
-    void *w = generated_memory(m->work_bytes);
+    void *w = generated_work(m);
     fill(m, p, x, t, n);
     m->backward(p, w, n, x, t, g);
     for (int k = 0; k < m->ntensors; k++) {

@@ -73,6 +73,30 @@ static void set_weights(const Net *net, const nn_model *m, float *p, const Bindi
             p[nn_place(&m->tensors[w->id], (size_t)i)] = (float)b->weights[w->id][i];
 }
 
+/* With w->add a second call adds the same gradient once more. */
+static void check_addition(const Case *c, const nn_model *m, const Binding *b, const float *x, const float *t, void *work,
+                           float *const copies[2], const Binding *once)
+{
+    Binding twice = *once, doubled = *once;
+    twice.gradients = NEW_ARRAY(double *, c->net->nweights);
+    doubled.gradients = NEW_ARRAY(double *, c->net->nweights);
+    m->set_rng(work, b->rng);
+    m->set_add(work, 1);
+    m->backward(copies[0], work, b->n, x, t, copies[1]);
+    m->set_add(work, 0);
+    for (const Weight *w = c->net->weights; w; w = w->next) {
+        twice.gradients[w->id] = NEW_ARRAY(double, w->count);
+        doubled.gradients[w->id] = NEW_ARRAY(double, w->count);
+        for (int64_t i = 0; i < w->count; i++) {
+            doubled.gradients[w->id][i] = w->statistic ? 0 : 2 * once->gradients[w->id][i];
+            twice.gradients[w->id][i] = (double)copies[1][nn_place(&m->tensors[w->id], (size_t)i)];
+        }
+    }
+    const char *what = difference(c, &doubled, &twice, 0.1);
+    if (what)
+        report(c, b, "added to itself, %s", what);
+}
+
 /* What the compiled network answers; backward first, so that nothing it leaves behind may help forward. */
 static Binding run(const Case *c, const nn_model *m, const Binding *b)
 {
@@ -83,18 +107,22 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
     float *y = floats_of(b->x, 0, net->batch * shape_count(net->out->shape));
     float *t = floats_of(b->t, net->int_targets ? 0 : labels, labels);
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     for (int64_t i = 0; net->int_targets && i < labels; i++)
         ((int *)(void *)t)[i] = (int)b->t[i];
     memset(p, 0, m->params_bytes);
     set_weights(net, m, p, b);
 
     if (m->backward) {
+        float *copies[2] = {generated_memory(m->params_bytes), g};
+        memcpy(copies[0], p, m->params_bytes);
         m->set_rng(work, b->rng);
         result.loss = (double)m->backward(p, work, b->n, x, t, g);
         for (const Weight *w = net->weights; w; w = w->next)
             for (int64_t i = 0; i < w->count; i++)
                 result.gradients[w->id][i] = (double)(w->statistic ? p : g)[nn_place(&m->tensors[w->id], (size_t)i)];
+        check_addition(c, m, b, x, t, work, copies, &result);
+        free(copies[0]);
     }
     if (m->prepare)
         m->prepare(p);
@@ -583,6 +611,7 @@ static void write_driver(FILE *f, const Case *cases)
                "    float *t = malloc(labels * sizeof *t);\n"
                "    void *p = aligned_alloc(64, m->params_bytes), *g = aligned_alloc(64, m->params_bytes);\n"
                "    void *w = aligned_alloc(64, m->work_bytes);\n"
+               "    m->set_add(w, 0);\n"
                "    for (size_t i = 0; i < inputs; i++)\n"
                "        x[i] = nn_uniform(&rng) - 0.5f;\n"
                "    for (size_t i = 0; i < labels; i++)\n"
@@ -737,7 +766,7 @@ static void check_deployed(const Case *c, const nn_model *m, const double *right
     int64_t outputs = b->n * shape_count(c->net->out->shape);
     float *x = floats_of(b->x, b->n * shape_count(c->net->input), b->n * shape_count(c->net->input)), *y = floats_of(b->x, 0, outputs);
     float *p = generated_memory(m->params_bytes);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     memset(p, 0, m->params_bytes);
     set_weights(c->net, m, p, b);
     if (!c->options.inference && nn_save(m, p, path))
@@ -870,7 +899,7 @@ static void check_folded(const Case *c, const nn_model *m)
     int64_t outputs = b.n * shape_count(net->out->shape);
     float *x = floats_of(b.x, b.n * shape_count(net->input), b.n * shape_count(net->input)), *y = floats_of(b.x, 0, outputs);
     float *p = generated_memory(m->params_bytes), *q = generated_memory(m->params_bytes);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     const char *path = format(SCRATCH "/%s.safetensors", c->prefix);
     interpret(c->forward, &b);
     memset(p, 0, m->params_bytes);
@@ -1039,8 +1068,8 @@ static void interfaces(void)
     file_write(ASKED "/nn.h", header, strlen(header));
     expect("gcc", "-fsyntax-only", false, "nn.h is of another version");
     remove(ASKED "/nn.h");
-    expect("gcc", "-Dnn_interface_2=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
-    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_2");
+    expect("gcc", "-Dnn_interface_3=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
+    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_3");
     expect("gcc", "main.c ../../../../../runtime/init.c ../../../../../runtime/tensors.c ../../../../../runtime/check.c -lm -o main", true, "");
     free(header);
 }

@@ -373,6 +373,11 @@ static void put_checks(FILE *f, const Plan *plan, bool training)
                 "    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs "
                 "memory of its own\");\n",
                 p);
+    if (training)
+        fprintf(f,
+                "    NN_CHECK(w->add == 0 || w->add == 1, \"w->add is neither 0 nor 1: clear a new %s_work, "
+                "as calloc does\");\n",
+                p);
     const char *why = least > 1 ? ": batchnorm takes the variance of n numbers, and one has none"
                                 : ": make several calls, or compile with a larger batch";
     fprintf(f, "    NN_CHECK(n >= %lld && n <= %s_BATCH, \"n must be from %lld to %s_BATCH, %lld%s\");\n",
@@ -510,7 +515,7 @@ static void put_backward(FILE *f, const Plan *plan)
         fprintf(f, "    const float samples = (float)n;\n");
     fprintf(f, "    float loss = 0.0f;\n");
     put_unused(f, pass, pass->prog->draws > 0);
-    fprintf(f, "    memset(g, 0, sizeof *g);\n");
+    fprintf(f, "    if (!w->add)\n        memset(g, 0, sizeof *g);\n");
     put_calls(f, plan, pass);
     if (pass->prog->draws)
         fprintf(f, "    w->rng += (uint64_t)n * %lldu * NN_GAMMA;\n", (long long)pass->prog->draws);
@@ -544,8 +549,10 @@ static void put_model(FILE *f, const Plan *plan)
                 "*t, void *gradients)\n"
                 "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
                 "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = "
-                "rng;\n}\n\n",
-                p, p, p, p);
+                "rng;\n}\n\n"
+                "static void %s_model_set_add(void *work, int add)\n{\n    ((%s_work *)work)->add = "
+                "add;\n}\n\n",
+                p, p, p, p, p, p);
     if (plan->forward.prepared)
         fprintf(f, "static void %s_model_prepare(void *params)\n{\n    %s_prepare(params);\n}\n\n", p, p);
     fprintf(f, "const nn_model %s_model = {\n    .name = \"%s\",\n", p, p);
@@ -561,11 +568,13 @@ static void put_model(FILE *f, const Plan *plan)
             net->weights ? format("%s_tensors", p) : "NULL");
     bool trains = plan->training.prog;
     fprintf(f,
-            "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .prepare = %s,\n"
+            "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .set_add = %s,\n"
+            "    .prepare = %s,\n"
             "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than "
             "this file */\n};\n\n",
             p, trains ? format("%s_model_backward", p) : "NULL",
             trains ? format("%s_model_set_rng", p) : "NULL",
+            trains ? format("%s_model_set_add", p) : "NULL",
             plan->forward.prepared ? format("%s_model_prepare", p) : "NULL", NNC_INTERFACE);
     fprintf(f,
             "void %s_init(%s_params *p, uint64_t seed)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n    "

@@ -142,6 +142,7 @@ static void put_prototypes(FILE *f, const Plan *plan)
             plan->training.prog->draws
                 ? "\n * Dropout draws from w->rng, which the caller sets once; each call moves it on."
                 : "");
+    fprintf(f, "\n * With w->add 1 the gradient is added to what g holds.");
     if (!*backward_const(plan))
         fprintf(f, "\n * It also updates the running statistics in p.%s",
                 least == 1 ? ""
@@ -209,12 +210,16 @@ static void put_header(FILE *f, const Plan *plan)
                 sizes[i].text);
     fprintf(f, "\n");
     put_params_struct(f, plan);
-    fprintf(f,
-            "/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. "
-            "*/\ntypedef struct %s_work {\n",
+    fprintf(f, "/* Scratch memory of a call%s */\ntypedef struct %s_work {\n",
+            plan->training.prog ? ", of which only rng and add mean something between calls. Clear a new "
+                                  "one, as static and calloc do."
+                                : "; it needs no first value.",
             p);
     fprintf(f, "    NN_ALIGNED float arena[%lld];\n", (long long)(plan->arena ? plan->arena : 16));
-    fprintf(f, "    uint64_t rng;   /* where dropout draws from */\n} %s_work;\n\n", p);
+    fprintf(f, "    uint64_t rng;   /* where dropout draws from */\n");
+    if (plan->training.prog)
+        fprintf(f, "    int add;        /* 1: %s_backward adds to g instead of writing over it */\n", p);
+    fprintf(f, "} %s_work;\n\n", p);
     fprintf(f, "extern const nn_model %s_model;   /* names, sizes and functions, for the runtime */\n\n", p);
     put_prototypes(f, plan);
     fprintf(f, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");

@@ -10,8 +10,9 @@
  *     out[F] max= u[G]     gives     d_u[G] += (position[F] == number of this point) ? d_out[F] : 0
  *
  * A first contribution that covers its whole adjoint sets it; before any other first one it is set to
- * zero. Gradients of weights need neither: they are zero when net_backward begins. Only tensors that
- * depend on a weight are followed, and what nobody reads in the end is removed. / */
+ * zero. Gradients of weights need neither: they are added to what g holds, which is zero or, with w->add,
+ * of another call. Only tensors that depend on a weight are followed, and what nobody reads in the end is
+ * removed. / */
 #include "program/program.h"
 
 /* ---- Which tensors depend on a weight -------------------------------------------------------- */

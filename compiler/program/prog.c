@@ -196,6 +196,9 @@ static void verify_load(const Access *access, void *context)
         bug("%s: %s is read by the statement that writes it", v->s->layer->name, access->tensor->name);
     bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS
              || v->summed[access->tensor->id];
+    if (access->tensor->role == TENSOR_GRADIENT)
+        bug("%s: %s is read, in which there may be more than this call's gradient", v->s->layer->name,
+            access->tensor->name);
     if (sums && v->s->per_sample)
         bug("%s: %s sums over samples and is read inside their loop", v->s->layer->name,
             access->tensor->name);

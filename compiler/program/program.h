@@ -20,7 +20,7 @@ typedef enum TensorRole {
     TENSOR_OUTPUT,       /* y */
     TENSOR_TARGET,       /* t */
     TENSOR_WEIGHT,       /* a tensor of p */
-    TENSOR_GRADIENT,     /* a tensor of g; zero when net_backward begins */
+    TENSOR_GRADIENT,     /* a tensor of g, which is only added to: it may hold what the caller has in it */
     TENSOR_LOSS,         /* the returned mean loss; zero when net_backward begins */
     TENSOR_CONSTANT,     /* data known here */
     TENSOR_VALUE         /* everything else: lies in the arena */

@@ -236,7 +236,7 @@ static Taken taken_by(const Plan *plan, const Pass *forward)
 {
     static const char *const reserved[] = {"init",    "forward",       "backward",       "model",
                                            "tensors", "model_forward", "model_backward", "model_set_rng",
-                                           "prepare", "model_prepare", "is_prepared"};
+                                           "model_set_add", "prepare", "model_prepare", "is_prepared"};
     Taken taken = {new_map(), new_map()};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         map_set(taken.names, format("%s_%s", plan->prefix, reserved[i]), &taken);

@@ -16,11 +16,15 @@ static void verify_room(const Access *access, void *context)
     }
 }
 
-/* Nothing but what is marked as padded reaches beyond a tensor and the zeros around it. */
+/* Nothing but what is marked as padded reaches beyond a tensor and the zeros around it, and gradients of
+ * weights are only added to: where w->add asks for that, the caller's are not zero before. */
 void verify_statements(const Pass *pass)
 {
     for (Statement *s = pass->prog->statements; s; s = s->next) {
         verify_room(&s->out, s);
+        if (s->out.tensor->role == TENSOR_GRADIENT && s->store != STORE_ADD)
+            bug("%s: %s is set, where it may be added to what the caller has in it", s->layer->name,
+                s->out.tensor->name);
         visit_loads(s->rhs, verify_room, s);
     }
 }
