@@ -89,6 +89,7 @@ typedef struct Options {
     bool traced;             /* --dump=STEP, --dump=all: each step of the schedule is kept as text */
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */
+    const char *loss;        /* --loss: a kind's name, whatever the text says; NULL: as it says */
 } Options;
 
 typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;

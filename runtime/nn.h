@@ -193,12 +193,17 @@ typedef struct nn_model {
      * are multiples of 64). A new work is cleared before its first use. */
     void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
-                                      /* NULL under --inference */
+                                      /* NULL under --inference and with `loss none` */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
     /* sets work->add; 1: backward adds to gradients instead of writing over them; NULL under --inference */
     void  (*set_add)(void *work, int add);
     /* net_prepare, which nn_init and nn_load call; NULL where there is nothing to prepare */
     void  (*prepare)(void *params);
+    /* Of a network with `loss none`, which has no targets and, in the place of backward, these two:
+     * net_forward_train and net_backward of its net.h; NULL in others. gradients and dx may be NULL. */
+    void  (*forward_train)(const void *params, void *work, int n, const float *x, float *y);
+    void  (*backward_from)(void *params, void *work, int n, const float *x, const float *dy, void *gradients,
+                           float *dx);
     const int *runtime;                         /* &nn_interface_3: see NN_INTERFACE */
 } nn_model;
 

@@ -52,7 +52,7 @@ static const Misuse misuses[] = {
 };
 enum { MISUSES = sizeof misuses / sizeof *misuses };
 
-static void write_program(void)
+static void write_program(const Misuse *calls, int ncalls)
 {
     FILE *f = fopen(SCRATCH "/main.c", "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
@@ -60,16 +60,29 @@ static void write_program(void)
                "#ifdef OWN\nvoid OWN(const char *function, const char *message)\n"
                "{\n    printf(\"mine: %%s: %%s\\n\", function, message);\n    exit(7);\n}\n#endif\n\n"
                "int main(int argc, char **argv)\n{\n"
-               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT];\n    static int t[NET_BATCH];\n"
+               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT], x2[NET_BATCH * NET_INPUT];\n    static int t[NET_BATCH];\n"
                "    net_params *p = aligned_alloc(64, sizeof *p), *g = aligned_alloc(64, sizeof *g);\n"
                "    net_work *w = aligned_alloc(64, sizeof *w);\n    memset(w, 0, sizeof *w);\n"
                "    void *off = (char *)aligned_alloc(64, 128 + sizeof *p + sizeof *w) + 16;\n"
                "    net_init(p, 1);\n    switch (argc > 1 ? atoi(argv[1]) : -1) {\n");
-    for (int i = 0; i < MISUSES; i++)
-        fprintf(f, "    case %d: %s; break;\n", i, misuses[i].call);
-    fprintf(f, "    }\n    (void)off;\n    return 0;\n}\n");
+    for (int i = 0; i < ncalls; i++)
+        fprintf(f, "    case %d: %s; break;\n", i, calls[i].call);
+    fprintf(f, "    }\n    (void)off, (void)t, (void)x2;\n    return 0;\n}\n");
     fclose(f);
 }
+
+/* The same of a network whose gradient comes from the caller; y is as good a dy as any. */
+static const Misuse outside[] = {
+    {"net_forward_train(p, w, 2, x, y); net_backward(p, w, 2, x, y, g, x2)", NULL},
+    {"net_backward(p, w, 2, x, y, NULL, x2); net_backward(p, w, 2, x, y, g, NULL); net_backward(p, w, 2, x, y, NULL, NULL)", NULL},
+    {"net_forward_train(p, w, 1, x, y)", "net_forward_train: n must be from 2 to NET_BATCH, 4: batchnorm"},
+    {"net_forward_train(p, w, 2, x, NULL)", "net_forward_train: x or y is NULL"},
+    {"net_backward(p, w, 2, x, NULL, g, NULL)", "net_backward: x or dy is NULL"},
+    {"net_backward(p, w, 2, x, y, (net_params *)off, NULL)", "net_backward: g is NULL or not aligned"},
+    {"net_backward(p, w, 2, x, y, p, NULL)", "net_backward: g is p"},
+    {"w->add = 2; net_backward(p, w, 2, x, y, g, NULL)", "net_backward: w->add is neither 0 nor 1"},
+};
+enum { OUTSIDE = sizeof outside / sizeof *outside };
 
 static process run_misuse(const char *program, int i)
 {
@@ -83,7 +96,7 @@ static void misuse(void)
     static const char own[] = "void mine(const char *, const char *);\n"
                               "#define NN_CHECK(condition, message) ((condition) ? (void)0 : mine(__func__, message))\n";
     folder_make(SCRATCH);
-    write_program();
+    write_program(misuses, MISUSES);
     file_write(SCRATCH "/net.nn", text, sizeof text - 1);
     file_write(SCRATCH "/own.h", own, sizeof own - 1);
     process nnc = nnc_run(SCRATCH, "net.nn", NULL);
@@ -113,6 +126,26 @@ static void misuse(void)
                 process_free(&p);
             }
         }
+    }
+}
+
+static void misuse_outside(void)
+{
+    static const char text[] = "input 2; batch 4; fc 3; batchnorm; fc 2; loss none\n";
+    folder_make(SCRATCH);
+    write_program(outside, OUTSIDE);
+    file_write(SCRATCH "/net.nn", text, sizeof text - 1);
+    process nnc = nnc_run(SCRATCH, "net.nn", NULL);
+    CU_ASSERT_EQUAL_FATAL(nnc.status, 0);
+    process_free(&nnc);
+    CU_ASSERT_EQUAL_FATAL(system("cd " SCRATCH " && gcc -O1 -Wall -Wextra -Werror -std=gnu11 -fsanitize=undefined "
+                                 "-fno-sanitize-recover=all -I../../../../runtime main.c net.c -o checked ../../../libnn.a -lm"), 0);
+    for (int i = 0; i < OUTSIDE; i++) {
+        const char *message = outside[i].message;
+        process p = run_misuse("checked", i);
+        check_at(__FILE__, __LINE__, p.status == (message ? -SIGABRT : 0) && !strncmp(p.err, message ? message : "",
+                 message ? strlen(message) : 1), "%s: ends with %d and `%s`", outside[i].call, p.status, p.err);
+        process_free(&p);
     }
 }
 
@@ -241,6 +274,7 @@ void add_contract_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"wrong calls", misuse},
+        {"wrong calls where the gradient is the caller's", misuse_outside},
         {"gradients that are exactly 0", dead_channels},
         {"where each layer runs", head},
         CU_TEST_INFO_NULL,

@@ -73,6 +73,39 @@ static void set_weights(const Net *net, const nn_model *m, float *p, const Bindi
             p[nn_place(&m->tensors[w->id], (size_t)i)] = (float)b->weights[w->id][i];
 }
 
+/* With `loss none`: net_forward_train's answers, then net_backward's gradients, which don't depend on whether the other one
+ * is wanted. */
+static void run_from_caller(const Case *c, const nn_model *m, const Binding *b, const float *x, const float *dy, void *work,
+                            float *p, float *g, Binding *result)
+{
+    size_t answers = (size_t)answers_in(c, b->n) / 2, inputs = (size_t)b->n * m->input;
+    float *y = generated_memory(answers * sizeof *y), *dx = generated_memory(inputs * sizeof *dx);
+    float *p2 = generated_memory(m->params_bytes), *g2 = generated_memory(m->params_bytes), *dx2 = generated_memory(inputs * sizeof *dx);
+    memcpy(p2, p, m->params_bytes);
+    m->set_rng(work, b->rng);
+    m->forward_train(p, work, b->n, x, y);
+    if (memcmp(p2, p, m->params_bytes))
+        report(c, b, "net_forward_train has changed p");
+    m->backward_from(p, work, b->n, x, dy, g, dx);
+    for (int wanted = 0; wanted < 3; wanted++) {
+        float *q = generated_memory(m->params_bytes);
+        memcpy(q, p2, m->params_bytes);
+        m->set_rng(work, b->rng);
+        m->backward_from(q, work, b->n, x, dy, wanted == 1 ? g2 : NULL, wanted == 2 ? dx2 : NULL);
+        if (memcmp(p, q, m->params_bytes))
+            report(c, b, "without a gradient, net_backward changes p in another way");
+        free(q);
+    }
+    if (memcmp(g, g2, m->params_bytes) || memcmp(dx, dx2, inputs * sizeof *dx))
+        report(c, b, "a gradient is another one where the other is not wanted");
+    for (size_t i = 0; i < inputs; i++)
+        result->dx[i] = (double)dx[i];
+    for (size_t i = 0; i < answers; i++)
+        result->y[answers + i] = (double)y[i];
+    result->loss = 0;
+    free(y), free(dx), free(p2), free(g2), free(dx2);
+}
+
 /* With w->add a second call adds the same gradient once more. */
 static void check_addition(const Case *c, const nn_model *m, const Binding *b, const float *x, const float *t, void *work,
                            float *const copies[2], const Binding *once)
@@ -82,7 +115,10 @@ static void check_addition(const Case *c, const nn_model *m, const Binding *b, c
     doubled.gradients = NEW_ARRAY(double *, c->net->nweights);
     m->set_rng(work, b->rng);
     m->set_add(work, 1);
-    m->backward(copies[0], work, b->n, x, t, copies[1]);
+    if (m->backward_from)
+        m->backward_from(copies[0], work, b->n, x, t, copies[1], NULL);
+    else
+        m->backward(copies[0], work, b->n, x, t, copies[1]);
     m->set_add(work, 0);
     for (const Weight *w = c->net->weights; w; w = w->next) {
         twice.gradients[w->id] = NEW_ARRAY(double, w->count);
@@ -113,11 +149,14 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
     memset(p, 0, m->params_bytes);
     set_weights(net, m, p, b);
 
-    if (m->backward) {
+    if (m->set_add) {
         float *copies[2] = {generated_memory(m->params_bytes), g};
         memcpy(copies[0], p, m->params_bytes);
         m->set_rng(work, b->rng);
-        result.loss = (double)m->backward(p, work, b->n, x, t, g);
+        if (m->backward_from)
+            run_from_caller(c, m, b, x, t, work, p, g, &result);
+        else
+            result.loss = (double)m->backward(p, work, b->n, x, t, g);
         for (const Weight *w = net->weights; w; w = w->next)
             for (int64_t i = 0; i < w->count; i++)
                 result.gradients[w->id][i] = (double)(w->statistic ? p : g)[nn_place(&m->tensors[w->id], (size_t)i)];
@@ -186,9 +225,9 @@ static generated build_of(const Case *c)
     if (c->flags)
         flags = format("%s %s", flags, c->flags);
     return (generated){c->prefix, c->text,
-                       format("--unroll=%s --target=%s --math=%s --lanes=%s%s%s -Wno-all", unroll_names[c->options.unroll],
+                       format("--unroll=%s --target=%s --math=%s --lanes=%s%s%s%s -Wno-all", unroll_names[c->options.unroll],
                               machines[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes],
-                              blocks_text(c), c->options.inference ? " --inference" : ""),
+                              blocks_text(c), c->options.inference ? " --inference" : "", c->options.loss ? " --loss=none" : ""),
                        flags, NULL};
 }
 
@@ -231,6 +270,7 @@ static Case new_case(int i, bool whole)
                   .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS),
                               .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3),
                               .lanes = (i % 4 / 2 + i / 4) % 2 ? LANES_SAMPLES : LANES_AUTO,
+                              .loss = i % 3 == 2 ? "none" : NULL,
                               .blocks = block_counts[i / 5 % BLOCK_COUNTS]}};
 }
 
@@ -612,6 +652,21 @@ static void write_driver(FILE *f, const Case *cases)
                "    void *p = aligned_alloc(64, m->params_bytes), *g = aligned_alloc(64, m->params_bytes);\n"
                "    void *w = aligned_alloc(64, m->work_bytes);\n"
                "    m->set_add(w, 0);\n"
+               "    if (m->backward_from) {\n"
+               "        float *dy = malloc((size_t)n * m->output * sizeof *dy), *dx = malloc(inputs * sizeof *dx);\n"
+               "        for (size_t i = 0; i < (size_t)n * m->output; i++)\n"
+               "            dy[i] = nn_uniform(&rng);\n"
+               "        for (size_t i = 0; i < inputs; i++)\n"
+               "            x[i] = nn_uniform(&rng) - 0.5f;\n"
+               "        nn_init(m, p, 1);\n"
+               "        m->set_rng(w, 1);\n"
+               "        m->forward_train(p, w, n, x, y);\n"
+               "        for (int wanted = 0; wanted < 4; wanted++)\n"
+               "            m->backward_from(p, w, n, x, dy, wanted & 1 ? g : NULL, wanted & 2 ? dx : NULL);\n"
+               "        m->forward(p, w, n, x, y);\n"
+               "        free(x), free(y), free(t), free(p), free(g), free(w), free(dy), free(dx);\n"
+               "        return;\n"
+               "    }\n"
                "    for (size_t i = 0; i < inputs; i++)\n"
                "        x[i] = nn_uniform(&rng) - 0.5f;\n"
                "    for (size_t i = 0; i < labels; i++)\n"
@@ -784,7 +839,7 @@ static void check_deployed(const Case *c, const nn_model *m, const double *right
 static void check_inference(const Case *c, const nn_model *m)
 {
     char path[PATH_MAX];
-    if (!m->backward != c->options.inference || !m->set_rng != c->options.inference)
+    if ((!m->backward && !m->backward_from) != c->options.inference || !m->set_rng != c->options.inference)
         report(c, NULL, "backward and set_rng should be there exactly without --inference");
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, SCRATCH "/inference-%s/%s.%c", c->cc, c->prefix, "ch"[i]);

@@ -14,6 +14,7 @@ void emit_header(FILE *, const Plan *);
 /* net_backward writes to the weights it is given where it keeps statistics. */
 const char *const_of_params(const Pass *pass, const Plan *plan);
 const char *backward_const(const Plan *plan);
+const char *backward_text(const Plan *plan);               /* how net_backward is declared */
 
 /* ---- report.c: the head of net.c ------------------------------------------------------------- */
 

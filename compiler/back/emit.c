@@ -18,20 +18,34 @@ static void put_constant(FILE *f, const Tensor *tensor)
     fprintf(f, "\n};\n\n");
 }
 
-/* The constants that the functions of a pass read by name; both passes have the same ones by the same
- * names. */
-static void put_constants(FILE *f, const Plan *plan, const bool *forward, const bool *training)
+/* The passes that net.c has, in its order. */
+enum { MOST_PASSES = 3 };
+
+static const Pass *pass_of(const Plan *plan, int number)
 {
-    for (const Tensor *t = plan->forward.prog->tensors; t; t = t->next)
-        if (forward[t->id])
-            put_constant(f, t);
-    for (const Tensor *t = plan->training.prog ? plan->training.prog->tensors : NULL; t; t = t->next) {
-        bool done = !training[t->id];
-        for (const Tensor *other = plan->forward.prog->tensors; other; other = other->next)
-            done |= forward[other->id] && !strcmp(other->name, t->name);
-        if (!done)
-            put_constant(f, t);
-    }
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train};
+    return passes[number]->prog ? passes[number] : NULL;
+}
+
+static const Tensor *tensors_in(const Plan *plan, int number)
+{
+    const Pass *pass = pass_of(plan, number);
+    return pass ? pass->prog->tensors : NULL;
+}
+
+/* The constants that the functions of a pass read by name; all passes have the same ones by the same names.
+ * tables: by pass and id of the tensor. */
+static void put_constants(FILE *f, const Plan *plan, bool *const tables[MOST_PASSES])
+{
+    for (int pass = 0; pass < MOST_PASSES; pass++)
+        for (const Tensor *t = tensors_in(plan, pass); t; t = t->next) {
+            bool done = !tables[pass][t->id];
+            for (int i = 0; i < pass && !done; i++)
+                for (const Tensor *o = tensors_in(plan, i); o; o = o->next)
+                    done |= tables[i][o->id] && !strcmp(o->name, t->name);
+            if (!done)
+                put_constant(f, t);
+        }
 }
 
 /* ---- What the functions call by name --------------------------------------------------------- */
@@ -118,6 +132,17 @@ typedef struct Loop {
     bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
 } Loop;
 
+/* What net_backward is given beside x: targets, or the gradient of the answer. */
+static const char *target_name(const Net *net)
+{
+    return net->from_caller ? "dy" : "t";
+}
+
+static const char *targets_macro(const Net *net)
+{
+    return net->from_caller ? "OUTPUT" : "TARGETS";
+}
+
 /* Where the first sample of the call or of the chunk lies. */
 static const char *all_samples(const Loop *loop, const Tensor *root)
 {
@@ -126,7 +151,12 @@ static const char *all_samples(const Loop *loop, const Tensor *root)
         return format("(all_%s + (size_t)first * %lld)", c_name(root->name), (long long)b->tensor->floats);
     if (b || loop->chunks)
         return format("all_%s", c_name(root->name));
-    return root->role == TENSOR_INPUT ? "x" : root->role == TENSOR_OUTPUT ? "y" : "t";
+    switch (root->role) {
+    case TENSOR_INPUT: return "x";
+    case TENSOR_OUTPUT: return "y";
+    case TENSOR_INPUT_GRADIENT: return "dx";
+    default: return target_name(loop->plan->net);
+    }
 }
 
 /* What a function is called with. Buffers are void pointers and fit every parameter; of the others those
@@ -180,6 +210,8 @@ static bool touches(const Pass *pass, TensorRole role)
 
 static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
 {
+    if (fn->purpose != FOR_ALL)
+        fprintf(f, "%*sif (%s)\n", 4 * depth++, "", fn->purpose == FOR_WEIGHTS ? "g" : "dx");
     int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
     const char *separator = "";
     for (int i = 0; i < fn->nparams; i++) {
@@ -246,8 +278,14 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
         fprintf(f, "%*svoid *const %s = %s + (size_t)s * %s_OUTPUT;\n", in, "", c_name(pass->prog->y->name),
                 all_samples(loop, pass->prog->y), P);
     if (group_touches_role(pass, begin, end, TENSOR_TARGET))
-        fprintf(f, "%*sconst %s *const target = %s + (size_t)s * %s_TARGETS;\n", in, "",
-                loop->plan->net->int_targets ? "int" : "float", all_samples(loop, pass->prog->t), P);
+        fprintf(f, "%*sconst %s *const %s = %s + (size_t)s * %s_%s;\n", in, "",
+                loop->plan->net->int_targets ? "int" : "float", c_name(pass->prog->t->name),
+                all_samples(loop, pass->prog->t), P, targets_macro(loop->plan->net));
+    if (group_touches_role(pass, begin, end, TENSOR_INPUT_GRADIENT)) {
+        const char *all = all_samples(loop, pass->prog->dx);
+        fprintf(f, "%*svoid *const %s = %s ? %s + (size_t)s * %s_INPUT : NULL;\n", in, "",
+                c_name(pass->prog->dx->name), all, all, P);
+    }
     const char *number = loop->chunks ? "(first + s)" : "s";
     if (group_draws(begin, end))
         fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number,
@@ -275,7 +313,12 @@ static void open_chunks(FILE *f, const Loop *loop)
         fprintf(f, "        float *const all_%s = y + (size_t)first * %s_OUTPUT;\n",
                 c_name(pass->prog->y->name), P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
-        fprintf(f, "        const %s *const all_target = t + (size_t)first * %s_TARGETS;\n", type, P);
+        fprintf(f, "        const %s *const all_%s = %s + (size_t)first * %s_%s;\n", type,
+                c_name(pass->prog->t->name), target_name(loop->plan->net), P,
+                targets_macro(loop->plan->net));
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT_GRADIENT))
+        fprintf(f, "        float *const all_%s = dx ? dx + (size_t)first * %s_INPUT : NULL;\n",
+                c_name(pass->prog->dx->name), P);
 }
 
 /* The loop over groups of samples that lie in lanes; what the caller gives begins with the group's first. */
@@ -293,8 +336,12 @@ static void put_group_loop(FILE *f, const Loop *loop)
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
         fprintf(f, "        const float *const input = x + (size_t)first * %s_INPUT;\n", P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
-        fprintf(f, "        const %s *const target = t + (size_t)first * %s_TARGETS;\n",
-                loop->plan->net->int_targets ? "int" : "float", P);
+        fprintf(f, "        const %s *const %s = %s + (size_t)first * %s_%s;\n",
+                loop->plan->net->int_targets ? "int" : "float", c_name(pass->prog->t->name),
+                target_name(loop->plan->net), P, targets_macro(loop->plan->net));
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT_GRADIENT))
+        fprintf(f, "        void *const %s = dx ? dx + (size_t)first * %s_INPUT : NULL;\n",
+                c_name(pass->prog->dx->name), P);
     for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
         put_call(f, loop, fn, 2);
     fprintf(f, "    }\n");
@@ -363,17 +410,18 @@ static void name_prepared(FILE *f, const Pass *pass, bool forward)
 }
 
 /* At the head of a public function: is it called rightly? */
-static void put_checks(FILE *f, const Plan *plan, bool training)
+static void put_checks(FILE *f, const Plan *plan, const Pass *pass)
 {
+    const bool answers = pass->prog->answers, may_be_null = plan->net->from_caller;
     const char *p = plan->prefix, *P = plan->PREFIX;
-    long long least = training ? least_samples(plan->training.prog) : 1, batch = plan->net->batch;
+    long long least = least_samples(pass->prog), batch = plan->net->batch;
     fprintf(f, "    NN_CHECK_MEMORY(p, %s_params);\n    NN_CHECK_MEMORY(w, %s_work);\n", p, p);
-    if (training)
+    if (!answers)
         fprintf(f,
-                "    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs "
+                "%s    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs "
                 "memory of its own\");\n",
-                p);
-    if (training)
+                may_be_null ? "    if (g)\n    " : "", p);
+    if (!answers)
         fprintf(f,
                 "    NN_CHECK(w->add == 0 || w->add == 1, \"w->add is neither 0 nor 1: clear a new %s_work, "
                 "as calloc does\");\n",
@@ -382,7 +430,7 @@ static void put_checks(FILE *f, const Plan *plan, bool training)
                                 : ": make several calls, or compile with a larger batch";
     fprintf(f, "    NN_CHECK(n >= %lld && n <= %s_BATCH, \"n must be from %lld to %s_BATCH, %lld%s\");\n",
             least, P, least, P, batch, why);
-    const char *other = training ? "t" : "y";
+    const char *other = answers ? "y" : target_name(plan->net);
     fprintf(f, "    NN_CHECK(x != NULL && %s != NULL, \"x or %s is NULL\");\n", other, other);
 }
 
@@ -446,22 +494,6 @@ static void put_unused(FILE *f, const Pass *pass, bool uses_w)
         fprintf(f, "    (void)w;\n");
 }
 
-static void put_forward(FILE *f, const Plan *plan)
-{
-    const char *p = plan->prefix;
-    if (plan->forward.prepared)
-        put_prepare(f, plan);
-    fprintf(f, "void %s_forward(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, p,
-            p);
-    put_checks(f, plan, false);
-    if (plan->forward.prepared)
-        use_prepared(f, plan);
-    put_buffers(f, &plan->forward);
-    put_unused(f, &plan->forward, false);
-    put_calls(f, plan, &plan->forward);
-    fprintf(f, "}\n\n");
-}
-
 static bool uses_mean(const Pass *pass)
 {
     for (const Function *f = pass->functions; f; f = f->next)
@@ -476,6 +508,25 @@ static bool uses_samples(const Pass *pass)
         if (f->uses_samples)
             return true;
     return false;
+}
+
+/* net_forward, or net_forward_train. */
+static void put_forward(FILE *f, const Plan *plan, const Pass *pass, const char *name)
+{
+    const char *p = plan->prefix;
+    if (pass->prepared)
+        put_prepare(f, plan);
+    fprintf(f, "void %s_%s(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, name, p,
+            p);
+    put_checks(f, plan, pass);
+    if (pass->prepared)
+        use_prepared(f, plan);
+    put_buffers(f, pass);
+    if (uses_samples(pass))
+        fprintf(f, "    const float samples = (float)n;\n");
+    put_unused(f, pass, pass->prog->draws > 0);
+    put_calls(f, plan, pass);
+    fprintf(f, "}\n\n");
 }
 
 /* What a mean over the call divides by: its samples, or what the weights of their targets sum to. */
@@ -501,25 +552,25 @@ static void put_mean(FILE *f, const Net *net)
 
 static void put_backward(FILE *f, const Plan *plan)
 {
-    const char *p = plan->prefix;
     const Pass *pass = &plan->training;
-    fprintf(f,
-            "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params "
-            "*g)\n{\n",
-            p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
-    put_checks(f, plan, true);
+    const bool from_caller = plan->net->from_caller;
+    fprintf(f, "%s\n{\n", backward_text(plan));
+    put_checks(f, plan, pass);
     put_buffers(f, pass);
     if (uses_mean(pass))
         put_mean(f, plan->net);
     if (uses_samples(pass))
         fprintf(f, "    const float samples = (float)n;\n");
-    fprintf(f, "    float loss = 0.0f;\n");
-    put_unused(f, pass, pass->prog->draws > 0);
-    fprintf(f, "    if (!w->add)\n        memset(g, 0, sizeof *g);\n");
+    if (!from_caller)
+        fprintf(f, "    float loss = 0.0f;\n");
+    put_unused(f, pass, true);
+    if (from_caller && !touches(pass, TENSOR_TARGET))
+        fprintf(f, "    (void)dy;\n");
+    fprintf(f, "    if (%s!w->add)\n        memset(g, 0, sizeof *g);\n", from_caller ? "g && " : "");
     put_calls(f, plan, pass);
     if (pass->prog->draws)
         fprintf(f, "    w->rng += (uint64_t)n * %lldu * NN_GAMMA;\n", (long long)pass->prog->draws);
-    fprintf(f, "    return loss;\n}\n\n");
+    fprintf(f, from_caller ? "}\n\n" : "    return loss;\n}\n\n");
 }
 
 /* ---- net_init, net_model --------------------------------------------------------------------- */
@@ -543,39 +594,55 @@ static void put_model(FILE *f, const Plan *plan)
         "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
         "    %s_forward(params, work, n, x, y);\n}\n\n",
         p, p);
-    if (plan->training.prog)
+    if (plan->training.prog && net->from_caller)
+        fprintf(f,
+                "static void %s_model_forward_train(const void *params, void *work, int n, const float *x, "
+                "float *y)\n{\n"
+                "    %s_forward_train(params, work, n, x, y);\n}\n\n"
+                "static void %s_model_backward_from(void *params, void *work, int n, const float *x, const "
+                "float *dy, void *gradients, float *dx)\n"
+                "{\n    %s_backward(params, work, n, x, dy, gradients, dx);\n}\n\n",
+                p, p, p, p);
+    else if (plan->training.prog)
         fprintf(f,
                 "static float %s_model_backward(void *params, void *work, int n, const float *x, const void "
                 "*t, void *gradients)\n"
-                "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n"
+                "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n",
+                p, p);
+    if (plan->training.prog)
+        fprintf(f,
                 "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = "
                 "rng;\n}\n\n"
                 "static void %s_model_set_add(void *work, int add)\n{\n    ((%s_work *)work)->add = "
                 "add;\n}\n\n",
-                p, p, p, p, p, p);
+                p, p, p, p);
     if (plan->forward.prepared)
         fprintf(f, "static void %s_model_prepare(void *params)\n{\n    %s_prepare(params);\n}\n\n", p, p);
     fprintf(f, "const nn_model %s_model = {\n    .name = \"%s\",\n", p, p);
     fprintf(f, "    .input_shape = {%lld, %lld, %lld},\n", (long long)net->input.c, (long long)net->input.h,
             (long long)net->input.w);
     fprintf(f,
-            "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s_TARGETS,\n    .int_targets "
+            "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s,\n    .int_targets "
             "= %d,\n",
-            P, P, P, net->int_targets);
+            P, P, net->from_caller ? "0" : format("%s_TARGETS", P), net->int_targets);
     fprintf(f, "    .batch = %s_BATCH,\n    .params = %s_PARAMS,\n    .floats = %s_FLOATS,\n", P, P, P);
     fprintf(f, "    .params_bytes = sizeof(%s_params),\n    .work_bytes = sizeof(%s_work),\n", p, p);
     fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights,
             net->weights ? format("%s_tensors", p) : "NULL");
-    bool trains = plan->training.prog;
+    bool trains = plan->training.prog, from_caller = trains && net->from_caller;
     fprintf(f,
             "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .set_add = %s,\n"
-            "    .prepare = %s,\n"
+            "    .prepare = %s,\n%s"
             "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than "
             "this file */\n};\n\n",
-            p, trains ? format("%s_model_backward", p) : "NULL",
+            p, trains && !from_caller ? format("%s_model_backward", p) : "NULL",
             trains ? format("%s_model_set_rng", p) : "NULL",
             trains ? format("%s_model_set_add", p) : "NULL",
-            plan->forward.prepared ? format("%s_model_prepare", p) : "NULL", NNC_INTERFACE);
+            plan->forward.prepared ? format("%s_model_prepare", p) : "NULL",
+            from_caller ? format("    .forward_train = %s_model_forward_train,\n    .backward_from = "
+                                 "%s_model_backward_from,\n", p, p)
+                        : "",
+            NNC_INTERFACE);
     fprintf(f,
             "void %s_init(%s_params *p, uint64_t seed)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n    "
             "nn_init(&%s_model, p, seed);\n}\n",
@@ -586,21 +653,23 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
 {
     put_head(f, plan);
     Uses uses[2] = {{0}};
-    bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
+    bool *tables[MOST_PASSES] = {NULL};
     TextStream memory;
     FILE *functions = open_text(&memory);
-    put_functions(functions, plan, &plan->forward, forward, &uses[0]);
-    if (plan->training.prog) {
-        training = NEW_ARRAY(bool, plan->training.prog->ntensors);
-        put_functions(functions, plan, &plan->training, training,
-                      &uses[*kind_of(plan, &plan->training) != 0]);
+    for (int i = 0; i < MOST_PASSES; i++) {
+        const Pass *pass = pass_of(plan, i);
+        tables[i] = NEW_ARRAY(bool, pass ? pass->prog->ntensors : 0);
+        if (pass)
+            put_functions(functions, plan, pass, tables[i], &uses[*kind_of(plan, pass) != 0]);
     }
-    put_forward(functions, plan);
+    put_forward(functions, plan, &plan->forward, "forward");
+    if (plan->forward_train.prog)
+        put_forward(functions, plan, &plan->forward_train, "forward_train");
     if (plan->training.prog)
         put_backward(functions, plan);
     put_model(functions, plan);
     close_text(&memory);
     put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));
-    put_constants(f, plan, forward, training);
+    put_constants(f, plan, tables);
     put_lines(f, &memory);
 }

@@ -26,12 +26,24 @@ static const Weight *next_weight(const Weight *w, bool statistic)
 /* net_backward writes to the weights it is given where it keeps statistics. */
 const char *const_of_params(const Pass *pass, const Plan *plan)
 {
-    return pass->prog->training && next_weight(plan->net->weights, true) ? "" : "const ";
+    bool keeps = pass->prog->training && !pass->prog->answers && next_weight(plan->net->weights, true);
+    return keeps ? "" : "const ";
 }
 
 const char *backward_const(const Plan *plan)
 {
     return const_of_params(&plan->training, plan);
+}
+
+const char *backward_text(const Plan *plan)
+{
+    const char *p = plan->prefix;
+    const Net *net = plan->net;
+    const char *head = format("%s %s_backward(%s%s_params *p, %s_work *w, int n, const float *x",
+                              net->from_caller ? "void" : "float", p, backward_const(plan), p, p);
+    if (net->from_caller)
+        return format("%s, const float *dy, %s_params *g, float *dx)", head, p);
+    return format("%s, const %s *t, %s_params *g)", head, net->int_targets ? "int" : "float", p);
 }
 
 /* Where net_prepare makes something of the weights, what is loaded and what is made of it lie in the same
@@ -104,6 +116,43 @@ static const char *target_text(const Plan *plan)
                   (long long)(net->out->shape.c - 1));
 }
 
+/* What is said of statistics and dropout, in both kinds of training. */
+static void put_notes(FILE *f, const Plan *plan)
+{
+    const int64_t least = least_samples(plan->training.prog);
+    if (plan->training.prog->draws)
+        fprintf(f, "\n * Dropout draws from w->rng, which the caller sets once; each call moves it on.");
+    fprintf(f, "\n * With w->add 1 the gradient is added to what g holds.");
+    if (!*backward_const(plan))
+        fprintf(f, "\n * It also updates the running statistics in p.%s",
+                least == 1 ? ""
+                           : " The variance of one sample alone is none, so that\n * a rest of one sample at "
+                             "the end of an epoch has to be left out or joined with others, as in PyTorch.");
+    fprintf(f, " */\n%s;\n\n", backward_text(plan));
+}
+
+/* Where the caller gives the gradient of the answer. */
+static void put_from_caller(FILE *f, const Plan *plan)
+{
+    const char *p = plan->prefix, *P = plan->PREFIX;
+    const int64_t least = least_samples(plan->training.prog);
+    fprintf(f,
+            "/* The answers as in training for n samples, %lld <= n <= %s_BATCH: dropout drops, and\n"
+            " * batchnorm takes the statistics of these samples. It moves neither w->rng nor running\n"
+            " * statistics, so that %s_backward, called with the same p, w, n and x, works on the same\n"
+            " * answers. */\n"
+            "void %s_forward_train(const %s_params *p, %s_work *w, int n, const float *x, float *y);\n\n",
+            (long long)least, P, p, p, p, p);
+    fprintf(f,
+            "/* One training pass for n samples, %lld <= n <= %s_BATCH: forward as %s_forward_train does,\n"
+            " * then backward from dy, n x %s_OUTPUT floats: the gradient, with respect to the answers, of\n"
+            " * what is minimised, undivided. It writes the gradient of the weights over g (sizeof *g bytes\n"
+            " * with padding) and that of x over dx, n x %s_INPUT floats, which must not overlap x or dy. g\n"
+            " * and dx may be NULL: not wanted.",
+            (long long)least, P, p, P, P);
+    put_notes(f, plan);
+}
+
 static void put_prototypes(FILE *f, const Plan *plan)
 {
     const char *p = plan->prefix, *P = plan->PREFIX;
@@ -132,27 +181,18 @@ static void put_prototypes(FILE *f, const Plan *plan)
             p);
     if (!plan->training.prog)
         return;
+    if (plan->net->from_caller) {
+        put_from_caller(f, plan);
+        return;
+    }
     const int64_t least = least_samples(plan->training.prog);
     fprintf(f,
             "/* One training pass for n samples, %lld <= n <= %s_BATCH: writes the gradient of their mean "
             "loss over g (sizeof *g bytes,\n"
-            " * padding included), and returns that loss. x is n x %s_INPUT floats; t: %s.%s%s",
+            " * padding included), and returns that loss. x is n x %s_INPUT floats; t: %s.%s",
             (long long)least, P, P, target_text(plan),
-            plan->net->int_targets ? "\n * A label outside that range makes the loss NaN." : "",
-            plan->training.prog->draws
-                ? "\n * Dropout draws from w->rng, which the caller sets once; each call moves it on."
-                : "");
-    fprintf(f, "\n * With w->add 1 the gradient is added to what g holds.");
-    if (!*backward_const(plan))
-        fprintf(f, "\n * It also updates the running statistics in p.%s",
-                least == 1 ? ""
-                           : " The variance of one sample alone is none, so that\n * a rest of one sample at "
-                             "the end of an epoch has to be left out or joined with others, as in PyTorch.");
-    fprintf(f, " */\n");
-    fprintf(f,
-            "float %s_backward(%s%s_params *p, %s_work *w, int n, const float *x, const %s *t, %s_params "
-            "*g);\n\n",
-            p, backward_const(plan), p, p, plan->net->int_targets ? "int" : "float", p);
+            plan->net->int_targets ? "\n * A label outside that range makes the loss NaN." : "");
+    put_notes(f, plan);
 }
 
 static void put_header(FILE *f, const Plan *plan)
@@ -166,9 +206,13 @@ static void put_header(FILE *f, const Plan *plan)
             " *     %s_init(&p, 1);                             or nn_load(&%s_model, &p, "
             "\"file.safetensors\")\n",
             p, p);
+    if (plan->training.prog && net->from_caller)
+        fprintf(f, " *     %s_forward_train(&p, &w, n, x, y);          answers, of which dy is worked out\n"
+                   " *     %s_backward(&p, &w, n, x, dy, &g, NULL);    gradients of one batch\n", p, p);
+    else if (plan->training.prog)
+        fprintf(f, " *     loss = %s_backward(&p, &w, n, x, t, &g);    gradients of one batch\n", p);
     if (plan->training.prog)
-        fprintf(f, " *     loss = %s_backward(&p, &w, n, x, t, &g);    gradients of one batch\n"
-                   " *     nn_step(&o, (float *)&p, (const float *)&g, state, %s_FLOATS);\n", p, P);
+        fprintf(f, " *     nn_step(&o, (float *)&p, (const float *)&g, state, %s_FLOATS);\n", P);
     fprintf(f, " *     %s_forward(&p, &w, n, x, y);                answers\n *\n", p);
     fprintf(f,
             " * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types "
@@ -198,7 +242,9 @@ static void put_header(FILE *f, const Plan *plan)
         {"OUTPUT", shape_count(net->out->shape),
          net->out->shape.rank == 3 ? "floats in one answer, C,H,W order" : "floats in one answer"},
         {"TARGETS", net->targets,
-         net->int_targets ? "labels of one sample" : "floats in one sample's target"},
+         net->from_caller   ? NULL
+         : net->int_targets ? "labels of one sample"
+                            : "floats in one sample's target"},
         {"BATCH", net->batch, "maximum number of samples in a call"},
         {"PARAMS", net->nparams, "learnable parameters"},
         {"FLOATS", plan->floats,
@@ -206,8 +252,9 @@ static void put_header(FILE *f, const Plan *plan)
                                 : "floats in the weights, padding (always 0) included"},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", P, sizes[i].name, (long long)sizes[i].value,
-                sizes[i].text);
+        if (sizes[i].text)
+            fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", P, sizes[i].name, (long long)sizes[i].value,
+                    sizes[i].text);
     fprintf(f, "\n");
     put_params_struct(f, plan);
     fprintf(f, "/* Scratch memory of a call%s */\ntypedef struct %s_work {\n",

@@ -195,6 +195,7 @@ struct Net {
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
+    bool from_caller;    /* what targets are to others: the gradient of the answer, which the caller gives */
     const double *class_weights; /* crossentropy's, one for each class; or NULL */
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;

@@ -275,18 +275,26 @@ static bool is_absorbed(const Kind *kind)
     return false;
 }
 
-/* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else the fallback. */
-static bool follow_loss(Net *net, Layer *loss)
+/* By the rule: the loss that absorbs the layer that gives the answer, else the fallback. */
+static const Kind *loss_behind(const Layer *last)
+{
+    const Kind *kind = NULL;
+    for (int i = 0; i < nkinds; i++)
+        if (kinds[i]->fallback)
+            kind = kinds[i];
+    for (int i = 0; i < nkinds; i++)
+        if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, last->kind->name))
+            kind = kinds[i];
+    return kind;
+}
+
+/* The loss: the command line's, that of the text, or by the rule. */
+static bool follow_loss(Net *net, Layer *loss, const char *option)
 {
     const Layer *last = net->out->producer;
-    if (!loss) {
+    if (!loss || option) {
         loss = NEW(Layer);
-        for (int i = 0; i < nkinds; i++)
-            if (kinds[i]->fallback)
-                loss->kind = kinds[i];
-        for (int i = 0; i < nkinds; i++)
-            if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, last->kind->name))
-                loss->kind = kinds[i];
+        loss->kind = option ? find_kind(option) : loss_behind(last);
         loss->loc = last->loc;
         loss->text = format("loss %s", loss->kind->name);
         AstStatement none = {.kind = {"loss", last->loc}, .loc = last->loc};
@@ -434,7 +442,7 @@ Net *resolve(const Ast *ast, const Options *options)
     warn_of_unused(net);
     warn_of_shortcuts(net);
     warn_of_labels(names);
-    return follow_loss(net, loss) ? net : NULL;
+    return follow_loss(net, loss, options->loss) ? net : NULL;
 }
 
 /* ---- The dump and the verifier --------------------------------------------------------------- */

@@ -31,11 +31,27 @@ void verify_statements(const Pass *pass)
 
 /* ---- Nests ----------------------------------------------------------------------------------- */
 
+/* What leads to one gradient is called where that one is wanted, and touches the other never: it may be
+ * NULL. */
+static void verify_purpose(const Function *f, const Statement *s)
+{
+    TensorRole role = s->out.tensor->role;
+    bool wrong = (role == TENSOR_GRADIENT && f->purpose != FOR_WEIGHTS)
+              || (role == TENSOR_INPUT_GRADIENT && f->purpose != FOR_INPUT);
+    if (wrong)
+        bug("%s: %s is written even where nobody wants it", f->layer->name, s->out.tensor->name);
+}
+
 /* Each nest has statements of one box, and a first value comes with a sum onto the same tensor. */
 void verify_nests(const Pass *pass)
 {
     for (const Function *f = pass->functions; f; f = f->next)
-        for (const Kernel *k = f->kernels; k; k = k->next) {
+        for (Kernel *k = f->kernels; k; k = k->next) {
+            Statement **part[MAX_PARTS];
+            int n = 0;
+            if (pass->prog->dx)
+                for (parts_of(k, part, &n); n--;)
+                    verify_purpose(f, *part[n]);
             if (!k->first && !k->body)
                 bug("%s: a nest without statements", f->layer->name);
             if (k->first && k->body && k->first->out.tensor != k->body->out.tensor)
