@@ -1,6 +1,6 @@
 /* nn.h: the runtime of nnc, the part of a network that is the same for every network.
  *
- * Two halves. The core (optimizers, initialisation, random numbers) works on plain arrays of float,
+ * Two halves. The core (optimizers, losses, initialisation, random numbers) works on plain arrays of float,
  * needs no operating system and no heap, and serves any network or none. The files half (nn_save,
  * nn_load) reads and writes safetensors through stdio.
  *
@@ -117,6 +117,26 @@ size_t nn_state_size(const nn_optimizer *o, size_t n);
 /* One step: updates n weights in place from n gradients. state: nn_state_size(o, n) floats, or NULL when
  * that is 0. The three arrays must not overlap. A weight of 0 whose gradient is 0 stays 0. */
 void nn_step(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n);
+
+/* ---- Losses ----------------------------------------------------------------------------------
+ *
+ * For networks with `loss none`, on plain arrays: what is given back is the mean, and d, which may be NULL,
+ * gets its gradient, as the PyTorch modules named here have them with reduction "mean". So losses can be
+ * mixed and weighted: net_backward takes any sum of such gradients. d overlaps no other array, but may be
+ * logits or y itself where the loss is one of elements. Sums are double; n = 0 gives NaN. */
+
+/* CrossEntropyLoss: the mean over rows i of log(sum over c of exp(logits[i][c])) - logits[i][t[i]], for n rows
+ * of `classes`. A row with t[i] = -100 is not counted (ignore_index) and has the gradient 0; where none is
+ * counted the mean is NaN. Another label outside 0 .. classes-1 makes the mean and its row of d NaN. */
+float nn_crossentropy(size_t n, size_t classes, const float *logits, const int *t, float *d);
+/* BCEWithLogitsLoss: the mean of log(1 + exp(x)) - x t over n elements, x a logit */
+float nn_bce(size_t n, const float *logits, const float *t, float *d);
+/* MSELoss: the mean of (y - t)^2 */
+float nn_mse(size_t n, const float *y, const float *t, float *d);
+/* L1Loss: the mean of |y - t|; its gradient where y = t is 0 */
+float nn_l1(size_t n, const float *y, const float *t, float *d);
+/* HuberLoss: the mean of e^2 / 2 where |e| <= delta, else of delta (|e| - delta / 2); e = y - t */
+float nn_huber(size_t n, float delta, const float *y, const float *t, float *d);
 
 /* ---- Random numbers --------------------------------------------------------------------------
  *
