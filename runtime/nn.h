@@ -125,9 +125,9 @@ void nn_step(const nn_optimizer *o, float *weights, const float *gradients, floa
  * mixed and weighted: net_backward takes any sum of such gradients. d overlaps no other array, but may be
  * logits or y itself where the loss is one of elements. Sums are double; n = 0 gives NaN. */
 
-/* CrossEntropyLoss: the mean over rows i of log(sum over c of exp(logits[i][c])) - logits[i][t[i]], for n rows
- * of `classes`. A row with t[i] = -100 is not counted (ignore_index) and has the gradient 0; where none is
- * counted the mean is NaN. Another label outside 0 .. classes-1 makes the mean and its row of d NaN. */
+/* CrossEntropyLoss: the mean over rows i of log(sum over c of exp(logits[i][c])) - logits[i][t[i]], for n
+ * rows of `classes`. A row with t[i] = -100 is not counted (ignore_index) and has the gradient 0; where none
+ * is counted the mean is NaN. Another label outside 0 .. classes-1 makes the mean and its row of d NaN. */
 float nn_crossentropy(size_t n, size_t classes, const float *logits, const int *t, float *d);
 /* BCEWithLogitsLoss: the mean of log(1 + exp(x)) - x t over n elements, x a logit */
 float nn_bce(size_t n, const float *logits, const float *t, float *d);

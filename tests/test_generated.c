@@ -360,6 +360,10 @@ static const char *const edges[] = {
     "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5",
     "input 1; batch 8; fc 17; a:; tanh; b:; from a; gelu; concat b", /* vectors read behind the end of a row */
     "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
+    "left: input 3; right: input 2x2x2; batch 5; conv 3 k1; tanh; fc 4; a:; from left; fc 4; relu; add a; b: fc 2; from a; c: fc 1; "
+    "output b c; loss none",
+    "left: input 3x5x4; right: input 2; batch 3; fc 4; tanh; a:; from left; b: conv 2 k3 p1; relu; fc 4; mul a; c: softmax; "
+    "output c b; loss none",
 };
 
 enum { EDGES = sizeof edges / sizeof *edges, MAX_EXAMPLES = 300 };

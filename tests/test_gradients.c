@@ -400,6 +400,29 @@ static void random_networks(void)
     CU_ASSERT_EQUAL(failures, 0);
 }
 
+/* ---- Several inputs, several answers ------------------------------------------------------------------------ */
+
+/* Each order of inputs and answers; an answer that others read, too; a shape of each kind. */
+static void several(void)
+{
+    static const char *const inputs[] = {"left: input 4; right: input 2x3x2", "right: input 2x3x2; left: input 4"};
+    static const char *const answers[] = {"a", "a b", "b a", "c a b", "b c"};
+    failures = 0;
+    for (int i = 0; i < 10; i++) {
+        const char *text = format("%s; from left; fc 5; tanh; x:; from right; conv 2 k2; sigmoid; c:; fc 5; add x; a: fc 2; from a; relu; "
+                                  "add a; b: softmax; output %s; loss none", inputs[i % 2], answers[i / 2]);
+        const Net *net = network_of(text, &options);
+        if (!net)
+            report(text, "does not compile");
+        else
+            check_gradients(text, net);
+        if (net && i < 2)
+            check_stages(text, net);
+        free_all();
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
 /* ---- By hand ------------------------------------------------------------------------------------------------- */
 
 /* `input 2; fc 3; sigmoid; fc 2; softmax`, one sample, by the chain rule:
@@ -532,6 +555,7 @@ void add_gradients_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"every example of every kind", examples_of_kinds},
+        {"several inputs and answers", several},
         {"random networks", random_networks},
         {"two, three, two by hand", two_three_two},
         {"relu behind a maximum", relu_behind_a_maximum},

@@ -195,6 +195,20 @@ static void put_prototypes(FILE *f, const Plan *plan)
     put_notes(f, plan);
 }
 
+/* Where each of several inputs, or answers, lies within a sample. */
+static void put_part_sizes(FILE *f, const char *P, const char *what, const Part *parts)
+{
+    int width = 0;
+    for (const Part *part = parts; part; part = part->next)
+        width = (int)strlen(part->label) > width ? (int)strlen(part->label) : width;
+    for (const Part *part = parts; part; part = part->next) {
+        fprintf(f, "#define %s_%s_%-*s %-10lld /* its floats in each sample, %s, */\n", P, what, width,
+                part->label, (long long)shape_count(part->value->shape), shape_text(part->value->shape));
+        fprintf(f, "#define %s_AT_%-*s %-10lld /* which begin here */\n", P, width + (int)strlen(what) - 2,
+                part->label, (long long)part->at);
+    }
+}
+
 static void put_header(FILE *f, const Plan *plan)
 {
     const Net *net = plan->net;
@@ -255,6 +269,8 @@ static void put_header(FILE *f, const Plan *plan)
         if (sizes[i].text)
             fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", P, sizes[i].name, (long long)sizes[i].value,
                     sizes[i].text);
+    put_part_sizes(f, P, "INPUT", net->inputs);
+    put_part_sizes(f, P, "OUTPUT", net->answers);
     fprintf(f, "\n");
     put_params_struct(f, plan);
     fprintf(f, "/* Scratch memory of a call%s */\ntypedef struct %s_work {\n",
