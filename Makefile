@@ -31,7 +31,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 	-Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wredundant-decls
 
 # -MMD writes each object's headers beside it; -MP keeps a removed header from stopping the build.
-COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -MMD -MP
+COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -I$(BUILD)/fixed -MMD -MP
 RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fPIC -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
 TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Itests -I$(BUILD)/tests -MMD -MP
 
@@ -58,6 +58,16 @@ $(BUILD)/compiler/%.o: compiler/%.c $(BUILD)/flags
 	$(Q)$(CC) $(COMPILER_FLAGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZERS) -c -o $@ $<
 
 $(BUILD)/compiler/front/parse.o: | $(BUILD)/grammar/nnc.tab.h
+
+# What nnc prints as it stands there: compiler/back/fixed.c has it as a table.
+FIXED := $(sort $(wildcard compiler/back/fixed/*.h compiler/back/fixed/*.c))
+
+$(BUILD)/compiler/back/fixed.o: | $(BUILD)/fixed/fixed.inc
+
+$(BUILD)/fixed/fixed.inc: compiler/back/fixed/embed.awk $(FIXED)
+	$(SAY) AWK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -f $< $(FIXED) > $@
 
 # What bison and flex write is theirs: it compiles, but it leaves functions unused.
 $(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c $(BUILD)/grammar/nnc.tab.h $(BUILD)/flags

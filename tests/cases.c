@@ -219,6 +219,7 @@ void draw_chain(Case *c)
                             : format("input %d; batch %d", draw_size(), batch);
     if (branches && between(0, 1))
         c->text = format("%s; l%d:", c->text, nlabels++);
+    c->net = NULL;
     c->bits = 0;
     Case longer = *c;
     Shape shape = image_shape(1, 1, 1);

@@ -20,6 +20,7 @@
 typedef struct Case {         /* a network, how it is compiled, and its meaning */
     const char *text, *prefix, *cc;
     const char *flags;        /* for the C compiler beside the usual ones; NULL: none */
+    bool optimized;           /* by the C compiler, too */
     Options options;
     bool whole;               /* whole numbers: results are exact */
     int bits;                 /* binary places that its layers add */

@@ -7,6 +7,7 @@
 #     3. What a folder's header declares is defined in that folder.
 #     4. No kind of layer is named outside layer/.
 #     5. No file has over 700 lines, no line over 110 columns, no function over 80 lines: in compiler/ and runtime/.
+#        compiler/back/fixed holds C of net.c and net.h, which have lines of up to 130 columns.
 #        But for compiler/back/kernel.c, which is to go: what it still prints will go through loops.h, as plain loops do.
 #
 # Calls are read from the object files in BUILD, with nm: what one defines and another lacks. Data may be read from above: the
@@ -53,11 +54,11 @@ grep -nE "\"($kinds)\"|kind_($kinds)\b" compiler/*.c compiler/base/*.c compiler/
 
 # 5.
 awk 'FNR == 1 { opened = 0 }
-     length($0) > 110 { print FILENAME ":" FNR ": " length($0) " columns" }
+     length($0) > (FILENAME ~ /back\/fixed\// ? 130 : 110) { print FILENAME ":" FNR ": " length($0) " columns" }
      FNR == 701 && FILENAME != "compiler/back/kernel.c" { print FILENAME ": over 700 lines" }
      /^\{/ { opened = FNR }
      /^\}/ { if (opened && FNR - opened > 80) print FILENAME ":" opened ": a function of " FNR - opened " lines"; opened = 0 }' \
-    compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] > "$work/bad5"
+    compiler/*.[ch] compiler/*/*.[ch] compiler/back/fixed/*.[ch] runtime/*.[ch] > "$work/bad5"
 
 cat "$work/bad" "$work/bad3" "$work/bad4" "$work/bad5" > "$work/all"
 [ -s "$work/all" ] && { cat "$work/all"; status=1; }

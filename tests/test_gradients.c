@@ -389,6 +389,7 @@ static void random_networks(void)
     failures = 0;
     for (int i = 0; i < RANDOM_NETWORKS; i++) {
         warning_option("error");  /* windows that cover nothing but padding give -inf */
+        warning_option("no-channels");
         warning_option("no-unused");
         const char *text = draw_network();
         while (!network_of(text, &options) || !network_of(with_weights_in_front(text), &options))

@@ -103,6 +103,7 @@ static void check_networks(bool whole)
 {
     int failures = 0;
     warning_option("error"); /* windows that cover nothing but padding give -inf */
+    warning_option("no-channels");
     warning_option("no-unused");
     for (int i = 0; i < NETWORKS; i++) {
         Case c = {.whole = whole, .options = {.unroll = UNROLL_NONE, .inference = i % 4 == 3,

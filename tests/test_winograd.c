@@ -355,7 +355,7 @@ static void errors(void)
         trial[i] = i < FIXED ? trials[i] : draw_trial();
         for (int k = 0; k < FORMS; k++)
             nets[FORMS * i + k] = (generated){format("net%d", FORMS * i + k), text_of(&trial[i]),
-                                               format("--math=%s -Wno-all", forms[k]), GENERATED_GNU " -O0", NULL}; /* the same sums */
+                                               format("--math=%s -Wno-all", forms[k]), GENERATED_GNU " -O0 -march=native", NULL}; /* the same sums */
     }
     void *library = generated_build("build/tests/tmp/winograd", nets, (size_t)(FORMS * count), NULL);
     for (int i = 0; i < count; i++) {

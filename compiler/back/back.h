@@ -14,7 +14,7 @@ void emit_header(FILE *, const Plan *);
 /* net_backward writes to the weights it is given where it keeps statistics. */
 const char *const_of_params(const Pass *pass, const Plan *plan);
 const char *backward_const(const Plan *plan);
-const char *backward_text(const Plan *plan);               /* how net_backward is declared */
+const struct FixedWord *net_words(const Plan *);
 
 /* ---- report.c: the head of net.c ------------------------------------------------------------- */
 
@@ -31,6 +31,20 @@ typedef struct Uses {    /* what the printed functions call by name */
 /* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name, and its
  * uses. kind stands behind the names of what vectors are and what is done with them. */
 void emit_function(FILE *, const Plan *, const Function *, const char *kind, bool *tables, Uses *);
+
+/* ---- fixed.c: C that is the same for all networks, but for names and numbers ------------------- */
+
+/* An identifier, and what stands for it. One that ends in _ stands for all that begin with it, one that
+ * begins with _ for all that end in it. The first of a list that fits is taken; a list ends with {0}. */
+typedef struct FixedWord {
+    const char *word, *text;
+} FixedWord;
+
+/* The section "FILE: NAME" of the C files in fixed/. words NULL: as it stands. */
+void put_fixed(FILE *, const char *section, const FixedWord *words);
+const char *fixed_text(const char *section, const FixedWord *words);
+/* For what fixed/ says of vectors; kind stands behind their names. */
+const FixedWord *vector_words(int lanes, const char *kind);
 
 /* ---- prelude.c: what the functions call by name ---------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* emit.c: Plan to net.c. It begins with what was compiled and how (report.c) and what its functions call by
  * name (prelude.c, math.c), then has a function for each layer and direction in the network's order
- * (kernel.c), then net_forward and net_backward, which read like the network's text. */
+ * (kernel.c), then net_forward and net_backward, which read like the network's text.
+ * What is the same in all of them lies in fixed/net.c. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,25 +28,19 @@ static const Pass *pass_of(const Plan *plan, int number)
     return passes[number]->prog ? passes[number] : NULL;
 }
 
-static const Tensor *tensors_in(const Plan *plan, int number)
-{
-    const Pass *pass = pass_of(plan, number);
-    return pass ? pass->prog->tensors : NULL;
-}
-
 /* The constants that the functions of a pass read by name; all passes have the same ones by the same names.
  * tables: by pass and id of the tensor. */
 static void put_constants(FILE *f, const Plan *plan, bool *const tables[MOST_PASSES])
 {
-    for (int pass = 0; pass < MOST_PASSES; pass++)
-        for (const Tensor *t = tensors_in(plan, pass); t; t = t->next) {
-            bool done = !tables[pass][t->id];
-            for (int i = 0; i < pass && !done; i++)
-                for (const Tensor *o = tensors_in(plan, i); o; o = o->next)
-                    done |= tables[i][o->id] && !strcmp(o->name, t->name);
-            if (!done)
+    Map *done = new_map();
+    for (int i = 0; i < MOST_PASSES; i++) {
+        const Pass *pass = pass_of(plan, i);
+        for (Tensor *t = pass ? pass->prog->tensors : NULL; t; t = t->next)
+            if (tables[i][t->id] && !map_find(done, t->name)) {
                 put_constant(f, t);
-        }
+                map_set(done, t->name, t);
+            }
+    }
 }
 
 /* ---- What the functions call by name --------------------------------------------------------- */
@@ -129,6 +124,7 @@ typedef struct Loop {
     const Plan *plan;
     const Pass *pass;
     const Function *begin, *end;
+    bool const_params;   /* the weights are only read */
     bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
 } Loop;
 
@@ -173,7 +169,7 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
     case TENSOR_GRADIENT: {
         const char *cast = fn->param_written[i] ? "(float *)" : "(const float *)";
         /* ISO C makes no pointer to const rows out of one to rows. */
-        bool adds_const = root->role == TENSOR_WEIGHT && !*const_of_params(loop->pass, loop->plan);
+        bool adds_const = root->role == TENSOR_WEIGHT && !loop->const_params;
         fprintf(f, "%s%s->%s", tensor->rank < 2 ? "" : flat ? cast : adds_const ? "(void *)" : "",
                 root->role == TENSOR_WEIGHT ? "p" : "g", c_name(tensor->weight->name));
         break;
@@ -237,14 +233,28 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
     fprintf(f, ");\n");
 }
 
-/* Does a function from `begin` on, up to but not `end`, touch what shares memory with the tensor? */
-static bool group_touches(const Pass *pass, const Function *begin, const Function *end, const Tensor *root)
+static int by_number(const void *a, const void *b)
 {
+    return (*(const Buffer *const *)a)->number - (*(const Buffer *const *)b)->number;
+}
+
+/* The buffers that the functions from `begin` on, up to but not `end`, touch, in their order; how many. */
+static int buffers_of(const Pass *pass, const Function *begin, const Function *end, const Buffer ***buffers)
+{
+    int n = 0, kept = 0;
+    for (const Function *f = begin; f != end; f = f->next)
+        n += f->nparams;
+    const Buffer **list = *buffers = NEW_ARRAY(const Buffer *, n + 1);
+    n = 0;
     for (const Function *f = begin; f != end; f = f->next)
         for (int i = 0; i < f->nparams; i++)
-            if (pass->root[f->param[i]->id] == root)
-                return true;
-    return false;
+            if (buffer_of(pass, f->param[i]))
+                list[n++] = buffer_of(pass, f->param[i]);
+    qsort(list, (size_t)n, sizeof *list, by_number);
+    for (int i = 0; i < n; i++)
+        if (!i || list[i] != list[i - 1])
+            list[kept++] = list[i];
+    return kept;
 }
 
 static bool group_touches_role(const Pass *pass, const Function *begin, const Function *end, TensorRole role)
@@ -290,10 +300,14 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
     if (group_draws(begin, end))
         fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number,
                 (long long)pass->prog->draws);
-    for (const Buffer *b = pass->buffers; b; b = b->next)
-        if ((b->samples > 1 || b->whole_batch) && group_touches(pass, begin, end, b->tensor))
-            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", c_name(b->tensor->name),
-                    c_name(b->tensor->name), b->whole_batch ? number : "s", (long long)b->tensor->floats);
+    const Buffer **buffers;
+    int n = buffers_of(pass, begin, end, &buffers);
+    for (int i = 0; i < n; i++)
+        if (buffers[i]->samples > 1 || buffers[i]->whole_batch) {
+            const char *name = c_name(buffers[i]->tensor->name);
+            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", name, name,
+                    buffers[i]->whole_batch ? number : "s", (long long)buffers[i]->tensor->floats);
+        }
     for (const Function *fn = begin; fn != end; fn = fn->next)
         put_call(f, loop, fn, depth + 1);
     fprintf(f, "%*s}\n", 4 * depth, "");
@@ -375,8 +389,9 @@ static void put_loop(FILE *f, Loop *loop)
 /* Phase by phase: what is done once, then the loop over the samples. */
 static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
 {
+    bool const_params = *const_of_params(pass, plan);
     for (const Function *fn = pass->functions; fn;) {
-        Loop loop = {plan, pass, fn, fn, false};
+        Loop loop = {plan, pass, fn, fn, const_params, false};
         for (; fn && fn->per_call; fn = fn->next)
             if (!pass->prepares)
                 put_call(f, &loop, fn, 1);
@@ -390,82 +405,44 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
     }
 }
 
-static bool touched_once(const Pass *pass, const Buffer *b)
+/* By a buffer's number: is it touched by what is done once? */
+static bool *touched_once(const Pass *pass)
 {
+    int n = 0;
+    for (const Buffer *b = pass->buffers; b; b = b->next)
+        n++;
+    bool *touched = NEW_ARRAY(bool, n + 1);
     for (const Function *fn = pass->functions; fn; fn = fn->next)
-        if (fn->per_call && group_touches(pass, fn, fn->next, b->tensor))
-            return true;
-    return false;
+        for (int i = 0; fn->per_call && i < fn->nparams; i++)
+            if (buffer_of(pass, fn->param[i]))
+                touched[buffer_of(pass, fn->param[i])->number] = true;
+    return touched;
 }
 
 /* What lies in net_params. In net_forward that is only read, which is const: ISO C makes no pointer to
  * const rows out of one to const void, so that the calls cast it. */
 static void name_prepared(FILE *f, const Pass *pass, bool forward)
 {
+    const bool *once = touched_once(pass);
     for (const Buffer *b = pass->buffers; b; b = b->next)
-        if (b->prepared && (forward ? b->lasting : touched_once(pass, b)))
+        if (b->prepared && (forward ? b->lasting : once[b->number]))
             fprintf(f, "    %s *const %s = p->weights + %lld;   /* %s */\n", forward ? "const float" : "void",
                     c_name(b->tensor->name), (long long)b->offset,
                     dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
 }
 
-/* At the head of a public function: is it called rightly? */
-static void put_checks(FILE *f, const Plan *plan, const Pass *pass)
-{
-    const bool answers = pass->prog->answers, may_be_null = plan->net->from_caller;
-    const char *p = plan->prefix, *P = plan->PREFIX;
-    long long least = least_samples(pass->prog), batch = plan->net->batch;
-    fprintf(f, "    NN_CHECK_MEMORY(p, %s_params);\n    NN_CHECK_MEMORY(w, %s_work);\n", p, p);
-    if (!answers)
-        fprintf(f,
-                "%s    NN_CHECK_MEMORY(g, %s_params);\n    NN_CHECK(g != p, \"g is p: the gradient needs "
-                "memory of its own\");\n",
-                may_be_null ? "    if (g)\n    " : "", p);
-    if (!answers)
-        fprintf(f,
-                "    NN_CHECK(w->add == 0 || w->add == 1, \"w->add is neither 0 nor 1: clear a new %s_work, "
-                "as calloc does\");\n",
-                p);
-    const char *why = least > 1 ? ": batchnorm takes the variance of n numbers, and one has none"
-                                : ": make several calls, or compile with a larger batch";
-    fprintf(f, "    NN_CHECK(n >= %lld && n <= %s_BATCH, \"n must be from %lld to %s_BATCH, %lld%s\");\n",
-            least, P, least, P, batch, why);
-    const char *other = answers ? "y" : target_name(plan->net);
-    fprintf(f, "    NN_CHECK(x != NULL && %s != NULL, \"x or %s is NULL\");\n", other, other);
-}
-
 /* What depends on the weights alone, once for all calls. What has been folded must not be folded again. */
-static void put_prepare(FILE *f, const Plan *plan)
+static void put_prepare(FILE *f, const Plan *plan, const FixedWord *words)
 {
-    const char *p = plan->prefix;
     const Pass *pass = &plan->forward;
-    fprintf(f,
-            "static int %s_is_prepared(const %s_params *p)\n{\n    uint32_t mark;\n    memcpy(&mark, "
-            "p->weights + %lld, sizeof mark);\n"
-            "    return mark == NN_PREPARED;\n}\n\n",
-            p, p, (long long)pass->mark);
-    fprintf(f,
-            "void %s_prepare(%s_params *p)\n{\n    const uint32_t mark = NN_PREPARED;\n    "
-            "NN_CHECK_MEMORY(p, %s_params);\n"
-            "    if (%s_is_prepared(p))\n        return;\n",
-            p, p, p, p);
+    put_fixed(f, "net.c: is_prepared", words);
+    put_fixed(f, "net.c: prepare begins", words);
     name_prepared(f, pass, false);
-    Loop loop = {plan, pass, pass->functions, NULL, false};
+    Loop loop = {plan, pass, pass->functions, NULL, *const_of_params(pass, plan), false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
             put_call(f, &loop, fn, 1);
-    fprintf(f, "    memcpy(p->weights + %lld, &mark, sizeof mark);\n}\n\n", (long long)pass->mark);
-}
-
-/* Weights as they were loaded mean nothing to net_forward; and no answer is better than a wrong one. */
-static void use_prepared(FILE *f, const Plan *plan)
-{
-    fprintf(f,
-            "    if (!%s_is_prepared(p)) {\n"
-            "        for (size_t i = 0; i < (size_t)n * %s_OUTPUT; i++)\n            y[i] = NAN;\n        "
-            "return;\n    }\n",
-            plan->prefix, plan->PREFIX);
-    name_prepared(f, &plan->forward, true);
+    put_fixed(f, "net.c: prepare ends", words);
 }
 
 static void put_buffers(FILE *f, const Pass *pass)
@@ -487,11 +464,28 @@ static void put_buffers(FILE *f, const Pass *pass)
 static void put_unused(FILE *f, const Pass *pass, bool uses_w)
 {
     if (!touches(pass, TENSOR_INPUT))
-        fprintf(f, "    (void)x;\n");
+        put_fixed(f, "net.c: unused x", NULL);
     if (!touches(pass, TENSOR_WEIGHT) && !pass->prepared)
-        fprintf(f, "    (void)p;\n");
+        put_fixed(f, "net.c: unused p", NULL);
     if (!pass->arena && !uses_w)
-        fprintf(f, "    (void)w;\n");
+        put_fixed(f, "net.c: unused w", NULL);
+}
+
+/* Weights as they were loaded mean nothing to net_forward; and no answer is better than a wrong one. */
+static void put_forward(FILE *f, const Plan *plan, const FixedWord *words)
+{
+    const Pass *pass = &plan->forward;
+    if (pass->prepared)
+        put_prepare(f, plan, words);
+    put_fixed(f, "net.c: forward begins", words);
+    if (pass->prepared) {
+        put_fixed(f, "net.c: forward is prepared", words);
+        name_prepared(f, pass, true);
+    }
+    put_buffers(f, pass);
+    put_unused(f, pass, false);
+    put_calls(f, plan, pass);
+    put_fixed(f, "net.c: forward ends", words);
 }
 
 static bool uses_mean(const Pass *pass)
@@ -510,30 +504,11 @@ static bool uses_samples(const Pass *pass)
     return false;
 }
 
-/* net_forward, or net_forward_train. */
-static void put_forward(FILE *f, const Plan *plan, const Pass *pass, const char *name)
-{
-    const char *p = plan->prefix;
-    if (pass->prepared)
-        put_prepare(f, plan);
-    fprintf(f, "void %s_%s(const %s_params *p, %s_work *w, int n, const float *x, float *y)\n{\n", p, name, p,
-            p);
-    put_checks(f, plan, pass);
-    if (pass->prepared)
-        use_prepared(f, plan);
-    put_buffers(f, pass);
-    if (uses_samples(pass))
-        fprintf(f, "    const float samples = (float)n;\n");
-    put_unused(f, pass, pass->prog->draws > 0);
-    put_calls(f, plan, pass);
-    fprintf(f, "}\n\n");
-}
-
 /* What a mean over the call divides by: its samples, or what the weights of their targets sum to. */
-static void put_mean(FILE *f, const Net *net)
+static void put_mean(FILE *f, const Net *net, const FixedWord *words)
 {
     if (!net->class_weights) {
-        fprintf(f, "    const float mean = 1.0f / (float)n;\n");
+        put_fixed(f, "net.c: mean", words);
         return;
     }
     int64_t classes = net->loss_in->shape.c;
@@ -545,42 +520,61 @@ static void put_mean(FILE *f, const Net *net)
                 : classes > 10 ? "\n        "
                                : "",
                 c_float(net->class_weights[c]));
-    fprintf(f, "};\n    double weights = 0;\n    for (size_t i = 0; i < (size_t)n * %lld; i++)\n"
-               "        weights += t[i] >= 0 && t[i] < %lld ? class_weight[t[i]] : NAN;\n"
-               "    const float mean = (float)(1 / weights);\n", (long long)net->targets, (long long)classes);
+    fprintf(f, "};\n");
+    put_fixed(f, "net.c: mean with class weights", words);
 }
 
-static void put_backward(FILE *f, const Plan *plan)
+static void check_samples(FILE *f, const Pass *pass, const FixedWord *words)
+{
+    put_fixed(f, least_samples(pass->prog) > 1 ? "net.c: backward checks n for a variance"
+                                               : "net.c: backward checks n", words);
+}
+
+static void put_forward_train(FILE *f, const Plan *plan, const FixedWord *words)
+{
+    const Pass *pass = &plan->forward_train;
+    put_fixed(f, "net.c: forward_train begins", words);
+    check_samples(f, pass, words);
+    put_fixed(f, "net.c: forward_train checks x and y", words);
+    put_buffers(f, pass);
+    if (uses_samples(pass))
+        put_fixed(f, "net.c: samples", words);
+    put_unused(f, pass, pass->prog->draws > 0);
+    put_calls(f, plan, pass);
+    put_fixed(f, "net.c: forward ends", words);
+}
+
+static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Pass *pass = &plan->training;
     const bool from_caller = plan->net->from_caller;
-    fprintf(f, "%s\n{\n", backward_text(plan));
-    put_checks(f, plan, pass);
+    put_fixed(f, from_caller ? "net.c: backward from the caller begins" : "net.c: backward begins", words);
+    check_samples(f, pass, words);
+    put_fixed(f, from_caller ? "net.c: backward checks x and dy" : "net.c: backward checks x and t", words);
     put_buffers(f, pass);
     if (uses_mean(pass))
-        put_mean(f, plan->net);
+        put_mean(f, plan->net, words);
     if (uses_samples(pass))
-        fprintf(f, "    const float samples = (float)n;\n");
+        put_fixed(f, "net.c: samples", words);
     if (!from_caller)
-        fprintf(f, "    float loss = 0.0f;\n");
+        put_fixed(f, "net.c: loss", words);
     put_unused(f, pass, true);
     if (from_caller && !touches(pass, TENSOR_TARGET))
-        fprintf(f, "    (void)dy;\n");
-    fprintf(f, "    if (%s!w->add)\n        memset(g, 0, sizeof *g);\n", from_caller ? "g && " : "");
+        put_fixed(f, "net.c: unused dy", words);
+    put_fixed(f, from_caller ? "net.c: clear wanted gradients" : "net.c: clear gradients", words);
     put_calls(f, plan, pass);
     if (pass->prog->draws)
-        fprintf(f, "    w->rng += (uint64_t)n * %lldu * NN_GAMMA;\n", (long long)pass->prog->draws);
-    fprintf(f, from_caller ? "}\n\n" : "    return loss;\n}\n\n");
+        put_fixed(f, "net.c: move rng", words);
+    put_fixed(f, from_caller ? "net.c: backward from the caller ends" : "net.c: backward ends", words);
 }
 
 /* ---- net_init, net_model --------------------------------------------------------------------- */
 
-static void put_model(FILE *f, const Plan *plan)
+static void put_model(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Net *net = plan->net;
-    const char *p = plan->prefix, *P = plan->PREFIX;
     if (net->weights) {
-        fprintf(f, "static const nn_tensor %s_tensors[] = {\n", p);
+        fprintf(f, "static const nn_tensor %s_tensors[] = {\n", plan->prefix);
         for (const Weight *w = net->weights; w; w = w->next)
             fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}, %s},\n", w->name, w->rank,
                     dims_text(w->rank, w->dim, "", ", ", ""), (long long)w->offset, (long long)w->count,
@@ -589,69 +583,25 @@ static void put_model(FILE *f, const Plan *plan)
                     plan->forward.prepared ? format("%lld", (long long)plan->forward.mark + 1) : "0");
         fprintf(f, "};\n\n");
     }
-    fprintf(
-        f,
-        "static void %s_model_forward(const void *params, void *work, int n, const float *x, float *y)\n{\n"
-        "    %s_forward(params, work, n, x, y);\n}\n\n",
-        p, p);
-    if (plan->training.prog && net->from_caller)
-        fprintf(f,
-                "static void %s_model_forward_train(const void *params, void *work, int n, const float *x, "
-                "float *y)\n{\n"
-                "    %s_forward_train(params, work, n, x, y);\n}\n\n"
-                "static void %s_model_backward_from(void *params, void *work, int n, const float *x, const "
-                "float *dy, void *gradients, float *dx)\n"
-                "{\n    %s_backward(params, work, n, x, dy, gradients, dx);\n}\n\n",
-                p, p, p, p);
-    else if (plan->training.prog)
-        fprintf(f,
-                "static float %s_model_backward(void *params, void *work, int n, const float *x, const void "
-                "*t, void *gradients)\n"
-                "{\n    return %s_backward(params, work, n, x, t, gradients);\n}\n\n",
-                p, p);
-    if (plan->training.prog)
-        fprintf(f,
-                "static void %s_model_set_rng(void *work, uint64_t rng)\n{\n    ((%s_work *)work)->rng = "
-                "rng;\n}\n\n"
-                "static void %s_model_set_add(void *work, int add)\n{\n    ((%s_work *)work)->add = "
-                "add;\n}\n\n",
-                p, p, p, p);
+    put_fixed(f, "net.c: model forward", words);
+    const bool trains = plan->training.prog, from_caller = trains && net->from_caller;
+    if (trains)
+        put_fixed(f, from_caller ? "net.c: model backward from the caller" : "net.c: model backward", words);
+    if (trains)
+        put_fixed(f, "net.c: model settings", words);
     if (plan->forward.prepared)
-        fprintf(f, "static void %s_model_prepare(void *params)\n{\n    %s_prepare(params);\n}\n\n", p, p);
-    fprintf(f, "const nn_model %s_model = {\n    .name = \"%s\",\n", p, p);
-    fprintf(f, "    .input_shape = {%lld, %lld, %lld},\n", (long long)net->input.c, (long long)net->input.h,
-            (long long)net->input.w);
-    fprintf(f,
-            "    .input = %s_INPUT,\n    .output = %s_OUTPUT,\n    .targets = %s,\n    .int_targets "
-            "= %d,\n",
-            P, P, net->from_caller ? "0" : format("%s_TARGETS", P), net->int_targets);
-    fprintf(f, "    .batch = %s_BATCH,\n    .params = %s_PARAMS,\n    .floats = %s_FLOATS,\n", P, P, P);
-    fprintf(f, "    .params_bytes = sizeof(%s_params),\n    .work_bytes = sizeof(%s_work),\n", p, p);
-    fprintf(f, "    .ntensors = %d,\n    .tensors = %s,\n", net->nweights,
-            net->weights ? format("%s_tensors", p) : "NULL");
-    bool trains = plan->training.prog, from_caller = trains && net->from_caller;
-    fprintf(f,
-            "    .forward = %s_model_forward,\n    .backward = %s,\n    .set_rng = %s,\n    .set_add = %s,\n"
-            "    .prepare = %s,\n%s"
-            "    .runtime = &nn_interface_%d,   /* the linker misses it: libnn.a is of another version than "
-            "this file */\n};\n\n",
-            p, trains && !from_caller ? format("%s_model_backward", p) : "NULL",
-            trains ? format("%s_model_set_rng", p) : "NULL",
-            trains ? format("%s_model_set_add", p) : "NULL",
-            plan->forward.prepared ? format("%s_model_prepare", p) : "NULL",
-            from_caller ? format("    .forward_train = %s_model_forward_train,\n    .backward_from = "
-                                 "%s_model_backward_from,\n", p, p)
-                        : "",
-            NNC_INTERFACE);
-    fprintf(f,
-            "void %s_init(%s_params *p, uint64_t seed)\n{\n    NN_CHECK_MEMORY(p, %s_params);\n    "
-            "nn_init(&%s_model, p, seed);\n}\n",
-            p, p, p, p);
+        put_fixed(f, "net.c: model prepare", words);
+    put_fixed(f, "net.c: model", words);
+    if (from_caller)
+        put_fixed(f, "net.c: model from the caller", words);
+    put_fixed(f, "net.c: model ends", words);
+    put_fixed(f, "net.c: init", words);
 }
 
 void emit_source(FILE *f, const Plan *plan, const char *header_name)
 {
     put_head(f, plan);
+    const FixedWord *words = net_words(plan);
     Uses uses[2] = {{0}};
     bool *tables[MOST_PASSES] = {NULL};
     TextStream memory;
@@ -662,12 +612,12 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
         if (pass)
             put_functions(functions, plan, pass, tables[i], &uses[*kind_of(plan, pass) != 0]);
     }
-    put_forward(functions, plan, &plan->forward, "forward");
+    put_forward(functions, plan, words);
     if (plan->forward_train.prog)
-        put_forward(functions, plan, &plan->forward_train, "forward_train");
+        put_forward_train(functions, plan, words);
     if (plan->training.prog)
-        put_backward(functions, plan);
-    put_model(functions, plan);
+        put_backward(functions, plan, words);
+    put_model(functions, plan, words);
     close_text(&memory);
     put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));
     put_constants(f, plan, tables);

@@ -47,7 +47,7 @@ const char *how_function(const Function *f)
 }
 
 /* The functions of a layer and direction, those in full as one, or the one that takes its value out of a
- * register. */
+ * register. "in place": what it makes has the memory of what it takes. */
 static const char *how(const Pass *pass, const Layer *layer, bool backward)
 {
     const char *text = NULL, *last = "";
@@ -70,7 +70,7 @@ static const char *how(const Pass *pass, const Layer *layer, bool backward)
     for (const Folded *fold = pass->prog ? pass->prog->folded : NULL; fold; fold = fold->next)
         if (fold->layer == layer)
             return format("folded into %s", fold->into->name);
-    return "-";
+    return pass->in_place && pass->in_place[at] ? "in place" : "-";
 }
 
 static int max_width(int width, const char *text)
@@ -126,14 +126,16 @@ static void put_layers(FILE *f, const Plan *plan)
         output = max_width(output, shape_text(layer->out->shape));
         for (int i = 0; i < NPASSES; i++)
             columns[i].width = max_width(columns[i].width, how_in(plan, layer, i));
-        columns[TRAINING].shown |= trains && trains_otherwise(plan, layer);
+        columns[TRAINING].shown |= trains && (plan->training.samples || trains_otherwise(plan, layer));
     }
     fprintf(f, " * %-*s %-*s %10s %10s", name, "layer", output, "output", "parameters", "MACs");
     put_columns(f, plan, columns, NULL);
     for (const Layer *layer = plan->net->layers; layer; layer = layer->next) {
-        const Function *forward = plan->forward.of_layer[2 * layer->id];
+        int64_t macs = 0;
+        for (const Function *fn = plan->forward.of_layer[2 * layer->id]; fn; fn = fn->same_layer)
+            macs += fn->macs;
         fprintf(f, " * %-*s %-*s %10lld %10lld", name, layer->name, output, shape_text(layer->out->shape),
-                (long long)parameters_of(layer), (long long)(forward ? forward->macs : 0));
+                (long long)parameters_of(layer), (long long)macs);
         put_columns(f, plan, columns, layer);
     }
 }

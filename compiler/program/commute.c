@@ -21,18 +21,29 @@
 
 #include "program/program.h"
 
-static const Layer *only_reader(const Net *net, const Value *value)
+static bool reads(const Layer *layer, const Value *value)
 {
-    const Layer *found = NULL;
-    int readers = (value == net->out) + (value == net->loss_in);
-    for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        bool reads = layer->in == value;
-        for (int i = 0; i < layer->nmore; i++)
-            reads |= layer->more[i] == value;
-        readers += reads;
-        found = reads ? layer : found;
-    }
-    return readers == 1 ? found : NULL;
+    bool found = layer->in == value;
+    for (int i = 0; i < layer->nmore; i++)
+        found |= layer->more[i] == value;
+    return found;
+}
+
+/* Behind its producer, which is where readers are; NULL: nobody reads it. */
+static const Layer *first_reader(const Value *value)
+{
+    const Layer *layer = value->producer->next;
+    while (layer && !reads(layer, value))
+        layer = layer->next;
+    return layer;
+}
+
+static bool has_other_readers(const Net *net, const Value *value, const Layer *first)
+{
+    bool found = value == net->out || value == net->loss_in;
+    for (const Layer *layer = first->next; layer && !found; layer = layer->next)
+        found = reads(layer, value);
+    return found;
 }
 
 /* A window that lies in the padding with all its taps gives -inf, and relu would make 0 of that: dilated
@@ -45,9 +56,10 @@ static bool has_empty_windows(const Layer *maximum)
 
 static const Layer *maximum_behind(const Net *net, const Layer *layer)
 {
-    const Layer *reader = layer->kind->rises ? only_reader(net, layer->out) : NULL;
-    return reader && reader->kind->greatest && reader->in == layer->out && !has_empty_windows(reader) ? reader
-                                                                                                      : NULL;
+    const Layer *reader = layer->kind->rises ? first_reader(layer->out) : NULL;
+    return reader && reader->kind->greatest && reader->in == layer->out && !has_empty_windows(reader)
+                && !has_other_readers(net, layer->out, reader)
+             ? reader : NULL;
 }
 
 bool follows_maximum(const Net *net, const Layer *layer)

@@ -29,7 +29,57 @@
  * Not folded is what has other readers, what reads more than one value of a sample (add, mul), what isn't
  * linear (an activation between), and a scale that is another one at each position. In training the scale
  * depends on the sum itself. */
+#include <string.h>
+
 #include "program/program.h"
+
+/* ---- Who touches a tensor -------------------------------------------------------------------- */
+
+/* The statements that touch a tensor, so that asking for them needs no walk through all of a deep network.
+ * One that touches it no more may stay in the list: who asks looks at the statement. */
+typedef struct Touching {
+    Statement **statement;
+    int n, room;
+} Touching;
+
+typedef struct Index {
+    Touching *of;        /* by tensor id */
+    Statement *s;
+} Index;
+
+static void add_touching(Index *index, const Tensor *t)
+{
+    Touching *list = &index->of[t->id];
+    if (list->n && list->statement[list->n - 1] == index->s)
+        return;
+    if (list->n == list->room) {
+        Statement **old = list->statement;
+        list->room = list->room ? 2 * list->room : 4;
+        list->statement = NEW_ARRAY(Statement *, list->room);
+        if (old)
+            memcpy(list->statement, old, (size_t)list->n * sizeof *old);
+    }
+    list->statement[list->n++] = index->s;
+}
+
+static void note_touching(const Access *access, void *index)
+{
+    add_touching(index, access->tensor);
+}
+
+/* All that there is now, each list in the order of the statements. */
+static Index find_touching(const Prog *prog)
+{
+    Index index = {NEW_ARRAY(Touching, prog->ntensors), NULL};
+    for (Statement *s = prog->statements; s; s = s->next) {
+        index.s = s;
+        visit_loads(s->rhs, note_touching, &index);
+        add_touching(&index, s->out.tensor);
+        if (s->position)
+            add_touching(&index, s->position);
+    }
+    return index;
+}
 
 /* ---- a y + b --------------------------------------------------------------------------------- */
 
@@ -87,6 +137,8 @@ static bool as_line(Expr *e, const Tensor *y, Line *line)
 
 typedef struct Fold {
     Prog *prog;
+    Index *touching;     /* of the tensors that there were before anything was folded */
+    bool *forgotten;     /* by their ids: is no longer made */
     Statement *scaling;  /* z = a y + b */
     Access y;            /* as scaling reads it */
     Line line;
@@ -216,28 +268,46 @@ static bool is_first(const Fold *f, const Statement *s)
     return s->store == STORE_SET && is_shared(s->rhs) && covers_tensor(s, &s->out);
 }
 
+/* Does another statement than the scaling make z, or read y? If none, f->first is what sets y. The number of
+ * statements that make y, 0 where they have not one first value. */
+static int count_makers(Fold *f)
+{
+    const Tensor *y = f->y.tensor, *z = f->scaling->out.tensor;
+    const Touching *of_y = &f->touching->of[y->id], *of_z = &f->touching->of[z->id];
+    int makers = 0, firsts = 0;
+    for (int i = 0; i < of_z->n; i++) {
+        const Statement *s = of_z->statement[i];
+        if (s != f->scaling && (s->out.tensor == z || s->position == z))
+            return 0;
+    }
+    for (int i = 0; i < of_y->n; i++) {
+        Statement *s = of_y->statement[i];
+        if (s != f->scaling && (times_read(s->rhs, y) || s->position == y))
+            return 0;
+        makers += s->out.tensor == y;
+        if (s->out.tensor == y && s->store == STORE_SET) {
+            f->first = s;
+            firsts++;
+        }
+    }
+    return firsts == 1 ? makers : 0;
+}
+
 /* Is y set once, then only added to, then read by the scaling alone, which alone makes z? */
 static bool finds_sums(Fold *f)
 {
-    const Tensor *y = f->y.tensor, *z = f->scaling->out.tensor;
-    int sums = 0;
-    bool read = false;
-    f->first = NULL;
-    for (Statement *s = f->prog->statements; s; s = s->next) {
-        if (s != f->scaling
-            && (times_read(s->rhs, y) || s->out.tensor == z || s->position == z || s->position == y))
-            return false;
-        read |= s == f->scaling;
-        if (s->out.tensor != y)
-            continue;
-        if (!f->first && is_first(f, s))
-            f->first = s;
-        else if (f->first && !read && is_sum(f, s))
+    const Tensor *y = f->y.tensor;
+    int makers = count_makers(f), sums = 0;
+    if (makers < 2 || !is_first(f, f->first))
+        return false;
+    const Statement *s = f->first->next;
+    for (; s && s != f->scaling; s = s->next)
+        if (s->out.tensor == y) {
+            if (!is_sum(f, s))
+                return false;
             sums++;
-        else
-            return false;
-    }
-    return sums > 0;
+        }
+    return s && sums == makers - 1;
 }
 
 /* ---- The rewrite ----------------------------------------------------------------------------- */
@@ -251,23 +321,39 @@ static Expr *at_channel(const Fold *f, const Expr *e, Affine channel)
     return substitute_expr(e, map);
 }
 
-/* Statements that no sample touches run before those that each does; so they may stand before them. The
- * link to f->first behind those which stood between it and the scaling. */
-static Statement **shared_first(Fold *f)
+static Statement **link_to(Prog *prog, const Statement *s)
 {
-    Statement **to = &f->prog->statements;
-    while (*to != f->first)
-        to = &(*to)->next;
-    for (Statement **link = &f->first->next; *link != f->scaling;) {
-        Statement *s = *link;
-        if (s->per_sample) {
-            link = &s->next;
+    return s->before ? &s->before->next : &prog->statements;
+}
+
+static void put_before(Prog *prog, Statement *at, Statement *s)
+{
+    Statement **link = link_to(prog, at);
+    s->before = at->before;
+    s->next = at;
+    *link = at->before = s;
+}
+
+static void take_out(Prog *prog, const Statement *s)
+{
+    *link_to(prog, s) = s->next;
+    if (s->next)
+        s->next->before = s->before;
+    else
+        prog->last_statement = s->before;
+}
+
+/* Statements that no sample touches run before those that each does; so they may stand before them: those
+ * between f->first and the scaling come to stand before f->first. */
+static void shared_first(Fold *f)
+{
+    for (Statement *s = f->first->next, *next; s != f->scaling; s = next) {
+        next = s->next;
+        if (s->per_sample)
             continue;
-        }
-        *link = s->next;
-        to = insert_statement(to, s);
+        take_out(f->prog, s);
+        put_before(f->prog, f->first, s);
     }
-    return to;
 }
 
 /* `to` = rhs once a call, where both use some of the indices of another statement. */
@@ -282,7 +368,7 @@ static Statement *once(Fold *f, const Statement *like, Access to, const Expr *rh
     return s;
 }
 
-static Statement **fold_first(Fold *f, Statement **link)
+static void fold_first(Fold *f)
 {
     Statement *first = f->first;
     Affine channel = first->out.at[f->channel];
@@ -292,58 +378,43 @@ static Statement **fold_first(Fold *f, Statement **link)
                                                      : format("%s.start", first->layer->name);
         Access to = access_at(
             new_tensor(f->prog, TENSOR_VALUE, name, false, 1, &f->y.tensor->dim[f->channel]), channel);
-        link = insert_statement(link, once(f, first, to, start));
+        put_before(f->prog, first, once(f, first, to, start));
         start = load(to);
     }
     first->rhs = start;
     first->out.tensor = f->scaling->out.tensor;
-    return link;
 }
 
-static Statement **fold_sum(Fold *f, Statement *sum, Statement **link)
+static void fold_sum(Fold *f, Statement *sum)
 {
     Access *w = &sum->rhs->arg[weight_operand(sum)]->access, from = *w;
     w->tensor = new_tensor(f->prog, TENSOR_VALUE, format("%s.folded", from.tensor->name), false,
                            from.tensor->rank, from.tensor->dim);
     w->tensor->folded = true;
     Expr *a = at_channel(f, f->line.a, sum->out.at[f->channel]);
-    link = insert_statement(link, once(f, sum, *w, mul(load(from), a)));
+    put_before(f->prog, f->first, once(f, sum, *w, mul(load(from), a)));
     sum->out.tensor = f->scaling->out.tensor;
-    return link;
-}
-
-static void forget_tensor(Prog *prog, const Tensor *t)
-{
-    Tensor **link = &prog->tensors;
-    prog->last_tensor = NULL;
-    while (*link)
-        if (*link == t)
-            *link = t->next;
-        else {
-            prog->last_tensor = *link;
-            link = &(*link)->next;
-        }
 }
 
 static void rewrite(Fold *f)
 {
     Prog *prog = f->prog;
     const Tensor *y = f->y.tensor;
+    Touching *of_z = &f->touching->of[f->scaling->out.tensor->id];
     prog->layer = f->scaling->layer;
-    Statement **link = shared_first(f);
+    shared_first(f);
+    for (int i = 0; i < of_z->n; i++)
+        if (of_z->statement[i] == f->scaling)
+            of_z->statement[i] = f->first;
     for (Statement *s = f->first->next; s != f->scaling; s = s->next)
-        if (s->out.tensor == y)
-            link = fold_sum(f, s, link);
-    fold_first(f, link);
-    for (Statement **at = &f->first; *at; at = &(*at)->next)
-        if (*at == f->scaling) {
-            *at = f->scaling->next;
-            break;
+        if (s->out.tensor == y) {
+            fold_sum(f, s);
+            f->touching->s = s;
+            add_touching(f->touching, f->scaling->out.tensor);
         }
-    prog->last_statement = f->first;
-    while (prog->last_statement->next)
-        prog->last_statement = prog->last_statement->next;
-    forget_tensor(prog, y);
+    fold_first(f);
+    take_out(prog, f->scaling);
+    f->forgotten[y->id] = true;
     Folded *note = NEW(Folded);
     *note = (Folded){f->scaling->layer, f->first->layer, prog->folded};
     prog->folded = note;
@@ -366,10 +437,11 @@ static bool same_element(const Access *a, const Access *b)
 
 /* Does anybody read it when s has run, or s itself another element? What each sample does comes behind
  * what is done once. */
-static bool is_wanted(const Prog *prog, const Tensor *weight, const Statement *s)
+static bool is_wanted(const Touching *of_weight, const Tensor *weight, const Statement *s)
 {
     bool behind = false;
-    for (const Statement *other = prog->statements; other; other = other->next) {
+    for (int i = 0; i < of_weight->n; i++) {
+        const Statement *other = of_weight->statement[i];
         if (other != s && (behind || other->per_sample) && times_read(other->rhs, weight))
             return true;
         behind |= other == s;
@@ -377,11 +449,13 @@ static bool is_wanted(const Prog *prog, const Tensor *weight, const Statement *s
     return times_read(s->rhs, weight) > 1;
 }
 
-static bool is_set_once(const Prog *prog, const Statement *s)
+static bool is_set_once(const Touching *of_made, const Statement *s)
 {
-    for (const Statement *other = prog->statements; other; other = other->next)
+    for (int i = 0; i < of_made->n; i++) {
+        const Statement *other = of_made->statement[i];
         if (other != s && (other->out.tensor == s->out.tensor || other->position == s->out.tensor))
             return false;
+    }
     return true;
 }
 
@@ -400,22 +474,40 @@ static void exchange(Expr *e, const Tensor *from, Tensor *to)
         exchange(e->arg[i], from, to);
 }
 
-static void work_in_place(Prog *prog)
+static void work_in_place(Prog *prog, bool *forgotten)
 {
+    Index index = find_touching(prog);
     for (Statement *s = prog->statements; s; s = s->next) {
         Tensor *made = s->out.tensor;
+        const Touching *of_made = &index.of[made->id];
         if (s->per_sample || s->store != STORE_SET || made->role != TENSOR_VALUE || !covers_tensor(s, &s->out)
-            || !is_set_once(prog, s))
+            || !is_set_once(of_made, s))
             continue;
         Place place = {s, NULL};
         visit_loads(s->rhs, note_weight, &place);
-        if (!place.weight || is_wanted(prog, place.weight, s))
+        if (!place.weight || is_wanted(&index.of[place.weight->id], place.weight, s))
             continue;
         s->out.tensor = place.weight;
-        for (Statement *reader = prog->statements; reader; reader = reader->next)
-            exchange(reader->rhs, made, place.weight);
-        forget_tensor(prog, made);
+        for (int i = 0; i < of_made->n; i++) {
+            index.s = of_made->statement[i];
+            exchange(index.s->rhs, made, place.weight);
+            add_touching(&index, place.weight);
+        }
+        forgotten[made->id] = true;
     }
+}
+
+static void forget_tensors(Prog *prog, const bool *forgotten)
+{
+    Tensor **link = &prog->tensors;
+    prog->last_tensor = NULL;
+    while (*link)
+        if (forgotten[(*link)->id])
+            *link = (*link)->next;
+        else {
+            prog->last_tensor = *link;
+            link = &(*link)->next;
+        }
 }
 
 /* Has a tensor that the samples share to wait for all of them? */
@@ -431,11 +523,19 @@ void fold(Prog *prog)
 {
     if (sums_over_samples(prog))
         return;
+    Statement *before = NULL;
+    for (Statement *s = prog->statements; s; before = s, s = s->next)
+        s->before = before;
+    Index index = find_touching(prog);
+    bool *forgotten = NEW_ARRAY(bool, prog->ntensors);
     for (Statement *s = prog->statements, *next; s; s = next) {
         next = s->next;
-        Fold f = {.prog = prog};
+        Fold f = {.prog = prog, .touching = &index, .forgotten = forgotten};
         if (is_scaling(&f, s) && finds_sums(&f))
             rewrite(&f);
     }
-    work_in_place(prog);
+    forget_tensors(prog, forgotten);
+    forgotten = NEW_ARRAY(bool, prog->ntensors);
+    work_in_place(prog, forgotten);
+    forget_tensors(prog, forgotten);
 }

@@ -14,13 +14,15 @@ typedef struct Run {
     double **memory;     /* by tensor id; the samples of a per-sample tensor one behind the other */
     double mean;         /* of OP_MEAN */
     int sample;
+    int nindex;          /* of the statement */
     int64_t index[MAX_INDEX];
+    bool outside;        /* has a load fallen outside its tensor? */
 } Run;
 
 static int64_t value_of(const Affine *a, const Run *run)
 {
     int64_t value = a->constant;
-    for (int i = 0; i < MAX_INDEX; i++)
+    for (int i = 0; i < run->nindex; i++)
         value += a->coefficient[i] * run->index[i];
     return value;
 }
@@ -39,16 +41,6 @@ static double *place_of(const Access *access, const Run *run)
     return run->memory[tensor->id] + at;
 }
 
-static bool inside(const Expr *e, const Run *run)
-{
-    if (e->op == OP_LOAD && !place_of(&e->access, run))
-        return false;
-    for (int i = 0; i < op_info[e->op].arity; i++)
-        if (!inside(e->arg[i], run))
-            return false;
-    return true;
-}
-
 double operation(Op op, const double v[4])
 {
     switch (op) {
@@ -59,14 +51,19 @@ double operation(Op op, const double v[4])
     }
 }
 
-static double evaluate(const Expr *e, const Run *run)
+/* Says in run->outside whether a load fell outside its tensor: then there is no value. */
+static double evaluate(const Expr *e, Run *run)
 {
     double v[4] = {0, 0, 0, 0};
     for (int i = 0; i < op_info[e->op].arity; i++)
         v[i] = evaluate(e->arg[i], run);
     switch (e->op) {
     case OP_CONSTANT: return e->value;
-    case OP_LOAD: return *place_of(&e->access, run);
+    case OP_LOAD: {
+        const double *place = place_of(&e->access, run);
+        run->outside |= !place;
+        return place ? *place : NAN;
+    }
     case OP_INDEX: return (double)value_of(&e->index, run);
     case OP_RANDOM:
         return nn_uniform_at(run->binding->rng,
@@ -81,9 +78,12 @@ static double evaluate(const Expr *e, const Run *run)
 static void execute_point(const Statement *s, int64_t competitor, Run *run)
 {
     double *out = place_of(&s->out, run);
-    if (!out || !inside(s->rhs, run))
+    if (!out)
         return;
+    run->outside = false;
     double value = evaluate(s->rhs, run);
+    if (run->outside)
+        return;
     if (s->store == STORE_SET)
         *out = value;
     else if (s->store == STORE_ADD)
@@ -101,6 +101,7 @@ static void execute(const Statement *s, Run *run)
 {
     int outputs = output_indices(s);
     memset(run->index, 0, sizeof run->index);
+    run->nindex = s->nindex;
     for (;;) {
         int64_t competitor = 0;
         for (int i = outputs; i < s->nindex; i++)

@@ -105,6 +105,7 @@ struct Statement {
     int phase;           /* which of the loops over samples it runs in, or before: see phases.c */
     int64_t blocks;      /* that the loop around it counts; 0: there is none */
     Statement *next;
+    Statement *before;   /* while fold.c works */
 };
 
 typedef struct Commuted { /* a layer that does its work on other values than were written: see commute.c */
@@ -117,7 +118,7 @@ typedef struct Folded {  /* what a layer does is done by the weights of another:
     const struct Folded *next;
 } Folded;
 
-enum { NAME_BUCKETS = 1021 };
+enum { NAME_BUCKETS = 4093 };
 struct Prog {
     const Net *net;
     bool training;

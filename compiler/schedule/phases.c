@@ -63,7 +63,8 @@ static void first_phases(Prog *prog)
     int last = 0; /* of the forward pass */
     for (Statement *s = prog->statements; s; s = s->next) {
         order.s = s;
-        order.phase = s->backward && prog->dx ? last : 0; /* what the caller gives is there from the start */
+        /* what the caller gives is there from the start, but has no use before the forward pass is over */
+        order.phase = s->backward && prog->dx ? last : 0;
         visit_loads(s->rhs, after_writer, &order);
         after_writer(&s->out, &order);
         not_before(&order, order.read[s->out.tensor->id], order.read_by_samples[s->out.tensor->id]);
@@ -146,6 +147,27 @@ static void delay(Statement **all, int n, int ntensors)
     }
 }
 
+/* The statements phase by phase, in each what runs once before what runs for each sample, else as they
+ * stood. */
+static void sort_by_phase(Prog *prog, Statement **all, int n, int last)
+{
+    Statement **first = NEW_ARRAY(Statement *, 2 * (last + 1)), **end = NEW_ARRAY(Statement *, 2 * (last + 1));
+    for (int i = 0; i < n; i++) {
+        int at = 2 * all[i]->phase + all[i]->per_sample;
+        *(end[at] ? &end[at]->next : &first[at]) = all[i];
+        end[at] = all[i];
+    }
+    Statement **link = &prog->statements;
+    prog->last_statement = NULL;
+    for (int at = 0; at < 2 * (last + 1); at++)
+        if (first[at]) {
+            *link = first[at];
+            link = &end[at]->next;
+            prog->last_statement = end[at];
+        }
+    *link = NULL;
+}
+
 void order_phases(Prog *prog)
 {
     int n = 0, last = 0;
@@ -159,14 +181,5 @@ void order_phases(Prog *prog)
         last = s->phase > last ? s->phase : last;
     }
     delay(all, n, prog->ntensors);
-    Statement **link = &prog->statements;
-    prog->last_statement = NULL;
-    for (int phase = 0; phase <= last; phase++)
-        for (int per_sample = 0; per_sample < 2; per_sample++)
-            for (int i = 0; i < n; i++)
-                if (all[i]->phase == phase && all[i]->per_sample == per_sample) {
-                    *link = prog->last_statement = all[i];
-                    link = &all[i]->next;
-                }
-    *link = NULL;
+    sort_by_phase(prog, all, n, last);
 }

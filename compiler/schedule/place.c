@@ -132,20 +132,24 @@ void share_moves(Pass *pass)
     for (const Statement *s = prog->statements; s; s = s->next)
         definitions[s->out.tensor->id]++;
     Tensor **instead = NEW_ARRAY(Tensor *, prog->ntensors);
+    pass->in_place = NEW_ARRAY(bool, 2 * (prog->net->nlayers + 1));
     for (Statement **link = &prog->statements; *link;) {
         const Statement *s = *link;
         read_instead(s->rhs, instead);
         if (is_move(s) && definitions[s->out.tensor->id] == 1
             && same_form(s->out.tensor, s->rhs->access.tensor)) {
             *link = s->next;
+            pass->in_place[2 * s->layer->id + s->backward] = true;
             instead[s->out.tensor->id] = s->rhs->access.tensor;
         } else
             link = &(*link)->next;
     }
     const Readers readers = find_readers(prog);
     for (const Statement *s = prog->statements; s; s = s->next)
-        if (is_move(s) && definitions[s->out.tensor->id] == 1 && !meets_itself(pass, &readers, s))
+        if (is_move(s) && definitions[s->out.tensor->id] == 1 && !meets_itself(pass, &readers, s)) {
+            pass->in_place[2 * s->layer->id + s->backward] = true;
             pass->root[s->out.tensor->id] = pass->root[s->rhs->access.tensor->id];
+        }
     pass->shared = NEW_ARRAY(bool, prog->ntensors);
     for (const Tensor *t = prog->tensors; t; t = t->next)
         if (pass->root[t->id] != t)
@@ -159,20 +163,35 @@ const Buffer *buffer_of(const Pass *pass, const Tensor *tensor)
     return pass->buffer[pass->root[tensor->id]->id];
 }
 
-static bool meet(const Buffer *a, const Buffer *b)
-{
-    return a->begin <= b->end && b->begin <= a->end;
-}
+/* What a search for a gap asks of a buffer, side by side: such a search goes through all of them. */
+typedef struct Placed {
+    int64_t offset, end_offset;
+    int begin, end;
+} Placed;
 
 /* The first gap that is wide enough among the buffers alive at the same time; those placed stand in the
  * order of their offsets. */
-static int64_t lowest_offset(const Buffer *const *placed, int n, const Buffer *buffer)
+static int64_t lowest_offset(const Placed *placed, int n, const Buffer *buffer)
 {
     int64_t offset = 0;
-    for (int i = 0; i < n && placed[i]->offset < offset + buffer->size; i++)
-        if (placed[i]->offset + placed[i]->size > offset && meet(placed[i], buffer))
-            offset = placed[i]->offset + placed[i]->size;
+    for (int i = 0; i < n && placed[i].offset < offset + buffer->size; i++)
+        if (placed[i].end_offset > offset && placed[i].begin <= buffer->end && buffer->begin <= placed[i].end)
+            offset = placed[i].end_offset;
     return offset;
+}
+
+/* How many of those placed lie below an offset, or at it. */
+static int count_below(const Placed *placed, int n, int64_t offset)
+{
+    int least = 0;
+    while (least < n) {
+        int middle = least + (n - least) / 2;
+        if (placed[middle].offset <= offset)
+            least = middle + 1;
+        else
+            n = middle;
+    }
+    return least;
 }
 
 /* Calls that are made sample by sample form a group, and so do those that take a chunk of samples each.
@@ -201,38 +220,35 @@ static Group *find_groups(const Pass *pass)
         if (apart || f->per_call)
             loop = call;
         group_of[call] = (Group){.begin = begin, .loop = loop, .batched = f->batched || f->per_call};
-        for (int i = begin; i <= call; i++)
-            group_of[i].end = call;
-        for (int i = loop; i <= call; i++)
-            group_of[i].loop_end = call;
+    }
+    for (int i = n - 1; i >= 0; i--) {
+        bool last = i == n - 1;
+        group_of[i].end = last || group_of[i + 1].begin == i + 1 ? i : group_of[i + 1].end;
+        group_of[i].loop_end = last || group_of[i + 1].loop == i + 1 ? i : group_of[i + 1].loop_end;
     }
     return group_of;
 }
 
 /* The largest first; equals in order of birth. */
-static void sort_by_size(Buffer **order, int n)
+static int by_size(const void *a, const void *b)
 {
-    for (int i = 1; i < n; i++)
-        for (int k = i; k > 0 && order[k]->size > order[k - 1]->size; k--) {
-            Buffer *b = order[k];
-            order[k] = order[k - 1];
-            order[k - 1] = b;
-        }
+    const Buffer *x = *(const Buffer *const *)a, *y = *(const Buffer *const *)b;
+    return x->size != y->size ? (x->size < y->size ? 1 : -1) : x->number - y->number;
 }
 
 /* Each gets an offset, in that order; how many floats they take together. */
 static int64_t place_in_order(Buffer **order, int n)
 {
-    const Buffer **placed = NEW_ARRAY(const Buffer *, n);
+    Placed *placed = NEW_ARRAY(Placed, n);
     int64_t floats = 0;
     for (int i = 0; i < n; i++) {
-        order[i]->offset = lowest_offset(placed, i, order[i]);
-        int at = i;
-        for (; at > 0 && placed[at - 1]->offset > order[i]->offset; at--)
-            placed[at] = placed[at - 1];
-        placed[at] = order[i];
-        if (order[i]->offset + order[i]->size > floats)
-            floats = order[i]->offset + order[i]->size;
+        Buffer *b = order[i];
+        b->offset = lowest_offset(placed, i, b);
+        int at = count_below(placed, i, b->offset);
+        memmove(placed + at + 1, placed + at, (size_t)(i - at) * sizeof *placed);
+        placed[at] = (Placed){b->offset, b->offset + b->size, b->begin, b->end};
+        if (b->offset + b->size > floats)
+            floats = b->offset + b->size;
     }
     return floats;
 }
@@ -329,6 +345,7 @@ void place(Pass *pass, int lanes)
         }
     for (int i = 0; i < n; i++) {
         Buffer *b = order[i];
+        b->number = i;
         if (b->whole_batch || !b->tensor->per_sample) {
             b->samples = b->whole_batch ? pass->batch : 1;
             b->begin = b->begin < 0 ? b->begin : group_of[b->begin].loop;
@@ -345,7 +362,7 @@ void place(Pass *pass, int lanes)
             b->end = call - 1; /* for good: the next call of net_forward reads it, too */
     }
     n = place_prepared(pass, order, n, call - 1);
-    sort_by_size(order, n);
+    qsort(order, (size_t)n, sizeof *order, by_size);
     pass->arena = place_in_order(order, n);
 }
 

@@ -64,6 +64,7 @@ static void step_samples(Draft *d)
 static void step_gather(Draft *d)
 {
     gather_all(d->pass->prog);
+    remove_unused(d->pass->prog); /* a convolution's input gradient of which no point is left reads nothing */
 }
 
 static void step_sums(Draft *d)

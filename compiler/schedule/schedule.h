@@ -147,6 +147,7 @@ typedef struct Function {
 } Function;
 
 typedef struct Buffer {  /* an interval of the arena, for one tensor (and those that share it) */
+    int number;          /* in the order of their first calls */
     Tensor *tensor;
     int64_t offset, size;/* floats; of all its samples */
     /* how many samples' it holds: 1, the pass's chunk, or the batch where it lives on into another phase */
@@ -166,6 +167,7 @@ typedef struct Pass {    /* net_forward, or net_backward */
     /* by 2 * layer's id + backward: the first of its functions that run for each sample; or NULL */
     const Function **of_layer;
     const Function **host; /* likewise: the first that does some of the layer's work for each sample */
+    bool *in_place;      /* likewise: is a move of its a second name for the same memory? */
     Function *functions; /* called in this order for each sample, or for as many as lie in lanes */
     Tensor **root;       /* by tensor id: the tensor whose memory it shares, often itself */
     bool *shared;        /* by tensor id: does it share memory with another? */

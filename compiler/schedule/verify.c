@@ -1,5 +1,8 @@
 /* verify.c: what holds behind the steps of the schedule, and of every Plan. What breaks it is our fault:
  * nnc aborts. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "schedule/schedule.h"
 
 /* ---- Statements in memory -------------------------------------------------------------------- */
@@ -180,19 +183,72 @@ static void verify_params(const Pass *pass)
         }
 }
 
-/* Buffers that live at the same time don't overlap, and none leaves its room. */
+static void verify_buffer(const Pass *pass, const Buffer *b)
+{
+    int64_t room = b->prepared ? pass->prepared : pass->arena;
+    if (b->offset < 0 || b->size < b->tensor->floats * b->samples || b->offset + b->size > room)
+        bug("%s lies outside the arena", b->tensor->name);
+    if (b->prepared && b->lasting && b->offset <= pass->mark && pass->mark < b->offset + b->size)
+        bug("%s lies where it is marked as prepared", b->tensor->name);
+}
+
+static int by_begin(const void *a, const void *b)
+{
+    const Buffer *x = *(const Buffer *const *)a, *y = *(const Buffer *const *)b;
+    return x->begin != y->begin ? (x->begin < y->begin ? -1 : 1) : x->number - y->number;
+}
+
+/* How many of those alive lie below b; they stand in the order of their offsets. */
+static int alive_below(const Buffer *const *alive, int n, const Buffer *b)
+{
+    int least = 0;
+    while (least < n) {
+        int middle = least + (n - least) / 2;
+        if (alive[middle]->offset < b->offset)
+            least = middle + 1;
+        else
+            n = middle;
+    }
+    return least;
+}
+
+/* Buffers that live at the same time don't overlap. Those alive when one is born overlap with none, so it
+ * is held against the two between which it comes to lie. A dead one goes when it is met there. */
+static void verify_apart(const Buffer **order, int n)
+{
+    const Buffer **alive = NEW_ARRAY(const Buffer *, n + 1);
+    int count = 0;
+    qsort(order, (size_t)n, sizeof *order, by_begin);
+    for (int i = 0; i < n; i++) {
+        const Buffer *b = order[i];
+        int at = alive_below(alive, count, b), from = at, to = at;
+        while (from > 0 && alive[from - 1]->end < b->begin)
+            from--;
+        while (to < count && alive[to]->end < b->begin)
+            to++;
+        const Buffer *below = from > 0 ? alive[from - 1] : NULL, *above = to < count ? alive[to] : NULL;
+        if (below && below->offset + below->size > b->offset)
+            bug("%s and %s overlap", below->tensor->name, b->tensor->name);
+        if (above && b->offset + b->size > above->offset)
+            bug("%s and %s overlap", b->tensor->name, above->tensor->name);
+        memmove(alive + from + 1, alive + to, (size_t)(count - to) * sizeof *alive);
+        alive[from] = b;
+        count += 1 - (to - from);
+    }
+}
+
 static void verify_buffers(const Pass *pass)
 {
-    for (const Buffer *a = pass->buffers; a; a = a->next) {
-        int64_t room = a->prepared ? pass->prepared : pass->arena;
-        if (a->offset < 0 || a->size < a->tensor->floats * a->samples || a->offset + a->size > room)
-            bug("%s lies outside the arena", a->tensor->name);
-        if (a->prepared && a->lasting && a->offset <= pass->mark && pass->mark < a->offset + a->size)
-            bug("%s lies where it is marked as prepared", a->tensor->name);
-        for (const Buffer *b = a->next; b; b = b->next)
-            if (a->prepared == b->prepared && a->begin <= b->end && b->begin <= a->end
-                && a->offset < b->offset + b->size && b->offset < a->offset + a->size)
-                bug("%s and %s overlap", a->tensor->name, b->tensor->name);
+    int n = 0;
+    for (const Buffer *b = pass->buffers; b; b = b->next, n++)
+        verify_buffer(pass, b);
+    const Buffer **order = NEW_ARRAY(const Buffer *, n + 1);
+    for (int prepared = 0; prepared < 2; prepared++) {
+        n = 0;
+        for (const Buffer *b = pass->buffers; b; b = b->next)
+            if (b->prepared == prepared)
+                order[n++] = b;
+        verify_apart(order, n);
     }
 }
 
@@ -204,16 +260,26 @@ void verify_places(const Pass *pass)
 
 /* ---- The Plan -------------------------------------------------------------------------------- */
 
+static int by_offset(const void *a, const void *b)
+{
+    const Weight *x = *(const Weight *const *)a, *y = *(const Weight *const *)b;
+    return x->offset != y->offset ? (x->offset < y->offset ? -1 : 1) : x->id - y->id;
+}
+
 /* Parameters and statistics lie in their parts of net_params and don't overlap. */
 void verify_plan(const Plan *plan)
 {
+    int n = 0;
+    const Weight **order = NEW_ARRAY(const Weight *, plan->net->nweights + 1);
     for (const Weight *w = plan->net->weights; w; w = w->next) {
-        int64_t end = w->offset + w->array->floats;
         bool behind = w->statistic && !plan->forward.prepared;
-        if (w->offset < (behind ? plan->floats : 0) || end > (w->statistic ? plan->all_floats : plan->floats))
+        if (w->offset < (behind ? plan->floats : 0)
+            || w->offset + w->array->floats > (w->statistic ? plan->all_floats : plan->floats))
             bug("%s lies outside its part of the parameters", w->name);
-        for (const Weight *other = w->next; other; other = other->next)
-            if (w->offset < other->offset + other->array->floats && other->offset < end)
-                bug("%s and %s overlap", w->name, other->name);
+        order[n++] = w;
     }
+    qsort(order, (size_t)n, sizeof *order, by_offset);
+    for (int i = 1; i < n; i++)
+        if (order[i]->offset < order[i - 1]->offset + order[i - 1]->array->floats)
+            bug("%s and %s overlap", order[i - 1]->name, order[i]->name);
 }

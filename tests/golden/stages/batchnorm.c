@@ -1431,6 +1431,7 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
     }
 }
 
+#ifdef FROM_CALLER
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g)
 {
     NN_CHECK_MEMORY(p, batchnorm_params);

@@ -451,6 +451,7 @@ void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, flo
     }
 }
 
+#ifdef FROM_CALLER
 static const nn_tensor fold_tensors[] = {
     {"conv1.weight", 4, {4, 1, 3, 3}, 0, 36, -0.33333334f, 0.33333334f, {4, 1, 3, 3}, {9, 9, 3, 1}, 529},
     {"conv1.bias", 1, {4}, 48, 4, -0.33333334f, 0.33333334f, {4, 1, 1, 1}, {1, 0, 0, 0}, 529},

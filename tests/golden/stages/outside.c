@@ -4,7 +4,7 @@
  * layer        output      parameters       MACs  forward                 training  backward
  * fc1          3                    9          6  loops                   loops     loops
  * relu1        3                    0          0  loops                   loops     loops
- * dropout1     3                    0          0  -                       loops     loops
+ * dropout1     3                    0          0  in place                loops     loops
  * fc2          1                    4          3  loops                   -         loops
  */
 #define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
@@ -207,6 +207,7 @@ void outside_forward(const outside_params *p, outside_work *w, int n, const floa
     }
 }
 
+#ifdef FROM_CALLER
 void outside_forward_train(const outside_params *p, outside_work *w, int n, const float *x, float *y)
 {
     NN_CHECK_MEMORY(p, outside_params);
@@ -228,6 +229,7 @@ void outside_forward_train(const outside_params *p, outside_work *w, int n, cons
     }
 }
 
+#ifdef FROM_CALLER
 void outside_backward(const outside_params *p, outside_work *w, int n, const float *x, const float *dy, outside_params *g,
         float *dx)
 {

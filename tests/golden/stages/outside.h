@@ -65,17 +65,15 @@ void outside_init(outside_params *p, uint64_t seed);
  * x and y must not overlap. */
 void outside_forward(const outside_params *p, outside_work *w, int n, const float *x, float *y);
 
-/* The answers as in training for n samples, 1 <= n <= OUTSIDE_BATCH: dropout drops, and
- * batchnorm takes the statistics of these samples. It moves neither w->rng nor running
- * statistics, so that outside_backward, called with the same p, w, n and x, works on the same
- * answers. */
+/* The answers as in training for n samples, 1 <= n <= OUTSIDE_BATCH: dropout drops, and batchnorm takes the statistics
+ * of these samples. It moves neither w->rng nor running statistics, so that outside_backward, called with the same p, w, n
+ * and x, works on the same answers. */
 void outside_forward_train(const outside_params *p, outside_work *w, int n, const float *x, float *y);
 
-/* One training pass for n samples, 1 <= n <= OUTSIDE_BATCH: forward as outside_forward_train does,
- * then backward from dy, n x OUTSIDE_OUTPUT floats: the gradient, with respect to the answers, of
- * what is minimised, undivided. It writes the gradient of the weights over g (sizeof *g bytes
- * with padding) and that of x over dx, n x OUTSIDE_INPUT floats, which must not overlap x or dy. g
- * and dx may be NULL: not wanted.
+/* One training pass for n samples, 1 <= n <= OUTSIDE_BATCH: forward as outside_forward_train does, then backward from dy,
+ * n x OUTSIDE_OUTPUT floats: the gradient, with respect to the answers, of what is minimised, undivided. It writes the
+ * gradient of the weights over g (sizeof *g bytes, padding included) and that of x over dx, n x OUTSIDE_INPUT floats, which
+ * must not overlap x or dy. g and dx may be NULL: not wanted.
  * Dropout draws from w->rng, which the caller sets once; each call moves it on.
  * With w->add 1 the gradient is added to what g holds. */
 void outside_backward(const outside_params *p, outside_work *w, int n, const float *x, const float *dy, outside_params *g,

@@ -248,6 +248,7 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
     }
 }
 
+#ifdef FROM_CALLER
 static const nn_tensor prepared_tensors[] = {
     {"conv1.weight", 4, {2, 1, 3, 3}, 0, 18, -0.33333334f, 0.33333334f, {2, 1, 3, 3}, {1, 8, 24, 8}, 97},
     {"batchnorm1.weight", 1, {2}, 112, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 97},

@@ -77,17 +77,15 @@ void two_init(two_params *p, uint64_t seed);
  * x and y must not overlap. */
 void two_forward(const two_params *p, two_work *w, int n, const float *x, float *y);
 
-/* The answers as in training for n samples, 1 <= n <= TWO_BATCH: dropout drops, and
- * batchnorm takes the statistics of these samples. It moves neither w->rng nor running
- * statistics, so that two_backward, called with the same p, w, n and x, works on the same
- * answers. */
+/* The answers as in training for n samples, 1 <= n <= TWO_BATCH: dropout drops, and batchnorm takes the statistics
+ * of these samples. It moves neither w->rng nor running statistics, so that two_backward, called with the same p, w, n
+ * and x, works on the same answers. */
 void two_forward_train(const two_params *p, two_work *w, int n, const float *x, float *y);
 
-/* One training pass for n samples, 1 <= n <= TWO_BATCH: forward as two_forward_train does,
- * then backward from dy, n x TWO_OUTPUT floats: the gradient, with respect to the answers, of
- * what is minimised, undivided. It writes the gradient of the weights over g (sizeof *g bytes
- * with padding) and that of x over dx, n x TWO_INPUT floats, which must not overlap x or dy. g
- * and dx may be NULL: not wanted.
+/* One training pass for n samples, 1 <= n <= TWO_BATCH: forward as two_forward_train does, then backward from dy,
+ * n x TWO_OUTPUT floats: the gradient, with respect to the answers, of what is minimised, undivided. It writes the
+ * gradient of the weights over g (sizeof *g bytes, padding included) and that of x over dx, n x TWO_INPUT floats, which
+ * must not overlap x or dy. g and dx may be NULL: not wanted.
  * With w->add 1 the gradient is added to what g holds. */
 void two_backward(const two_params *p, two_work *w, int n, const float *x, const float *dy, two_params *g, float *dx);
 
