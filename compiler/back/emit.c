@@ -204,33 +204,48 @@ static bool touches(const Pass *pass, TensorRole role)
     return false;
 }
 
+/* What stands behind a call's tensors: other arguments, and whose work a function does that several layers
+ * share. */
+static const char *end_of_call(const Loop *loop, const Function *fn)
+{
+    const Function *code = fn->twin ? fn->twin : fn;
+    const char *separator = fn->nparams ? ", " : "", *text = "";
+    const struct { bool given; const char *name;
+    } others[] = {
+        {fn->uses_random, "rng"},
+        {fn->uses_mean, "mean"},
+        {fn->uses_samples, "samples"},
+        {fn->batched || fn->uses_at_hand, loop->chunks || fn->uses_at_hand ? "m" : "n"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].given) {
+            text = format("%s%s%s", text, separator, others[i].name);
+            separator = ", ";
+        }
+    bool shared = code->shared || code->layer != fn->layer;
+    return shared ? format("%s);   /* %s */\n", text, comment_text(fn->layer->name)) : format("%s);\n", text);
+}
+
 static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
 {
+    enum { MOST = 114, MOST_WITH_COMMENT = 130 };
+    const char *end = end_of_call(loop, fn);
     if (fn->purpose != FOR_ALL)
         fprintf(f, "%*sif (%s)\n", 4 * depth++, "", fn->purpose == FOR_WEIGHTS ? "g" : "dx");
     int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
-    const char *separator = "";
     for (int i = 0; i < fn->nparams; i++) {
         TextStream argument;
         put_argument(open_text(&argument), loop, fn, i);
         close_text(&argument);
         int size = (int)argument.length;
-        bool wrap = column + size > 114;
+        bool last = i == fn->nparams - 1 && strchr(end, '/');
+        bool wrap = column + size > MOST || (last && column + size + (int)strlen(end) > MOST_WITH_COMMENT);
         column = wrap ? 4 * depth + 4 + size : column + size + 2;
-        fprintf(f, "%s%s%s", separator, wrap ? format("\n%*s", 4 * depth + 4, "") : *separator ? " " : "",
+        fprintf(f, "%s%s%s", i ? "," : "", wrap ? format("\n%*s", 4 * depth + 4, "") : i ? " " : "",
                 argument.text);
         free(argument.text);
-        separator = ",";
     }
-    if (fn->uses_random)
-        fprintf(f, "%s rng", separator), separator = ",";
-    if (fn->uses_mean)
-        fprintf(f, "%s mean", separator), separator = ",";
-    if (fn->uses_samples)
-        fprintf(f, "%s samples", separator), separator = ",";
-    if (fn->batched || fn->uses_at_hand)
-        fprintf(f, "%s %s", separator, loop->chunks || fn->uses_at_hand ? "m" : "n");
-    fprintf(f, ");\n");
+    fprintf(f, "%s", end);
 }
 
 static int by_number(const void *a, const void *b)

@@ -254,10 +254,30 @@ static Taken taken_by(const Plan *plan, const Pass *forward, const Pass *trainin
     return taken;
 }
 
-/* The function's name in net.c; a label may ask for one that is taken. */
+/* What a layer computes, as a name for those that do the same: conv3x3_16_32_on_8x8, batchnorm_16_on_32x32,
+ * fc_64_10. What else they have in common (a stride, who follows in registers) it doesn't say. */
+static const char *task_name(const Layer *layer)
+{
+    const Shape in = layer->in->shape, out = layer->out ? layer->out->shape : in;
+    const Weight *w = layer->nweights ? layer->weight[0] : NULL;
+    const char *window =
+        w && w->rank == 4 ? format("%lldx%lld", (long long)w->dim[2], (long long)w->dim[3]) : "";
+    const char *channels =
+        out.c == in.c && !*window ? format("%lld", (long long)in.c)
+                                  : format("%lld_%lld", (long long)in.c, (long long)out.c);
+    const char *plane = in.rank == 3 ? format("_on_%lldx%lld", (long long)in.h, (long long)in.w) : "";
+    return format("%s%s_%s%s", layer->kind->name, window, channels, plane);
+}
+
+/* The function's name in net.c: of its layer, or of the task where several layers share it. A label may ask
+ * for one that is taken; and C promises to tell names apart by their first 63 characters. */
 static const char *function_name(const Taken *taken, const Function *f, const char *direction)
 {
-    const char *first = format("%s_%s", c_name(f->layer->name), direction), *name = first;
+    enum { MOST = 60 };
+    const char *task = f->shared ? format("%s_%s", task_name(f->layer), direction) : NULL;
+    const char *first = task && strlen(task) <= MOST ? task
+                                                     : format("%s_%s", c_name(f->layer->name), direction);
+    const char *name = first;
     for (int number = 2; map_find(taken->names, name); number++)
         name = format("%s%d", first, number);
     return name;
@@ -293,6 +313,25 @@ static bool adds_up(const Function *f)
     return false;
 }
 
+/* What a function makes, but for the name of its layer: "slope", "weight_taps". A gradient, or else the first
+ * value, or else the first that it changes. */
+static const char *made_name(const Function *f)
+{
+    int i = -1, best = -1;
+    for (int p = 0; p < f->nparams; p++) {
+        const TensorRole role = f->param[p]->role;
+        int weight = !f->param_written[p] ? -1 : role == TENSOR_GRADIENT ? 2 : role == TENSOR_VALUE;
+        if (weight > best) {
+            best = weight;
+            i = p;
+        }
+    }
+    const char *name = f->param[i < 0 ? 0 : i]->name, *layer = f->layer->name;
+    name += 2 * !strncmp(name, "d_", 2);
+    bool own = !strncmp(name, layer, strlen(layer)) && name[strlen(layer)] == '.';
+    return c_name(own ? name + strlen(layer) + 1 : name);
+}
+
 /* Of what is done around the loops over samples. */
 static const char *purpose_name(const Function *f)
 {
@@ -306,23 +345,34 @@ static const char *purpose_name(const Function *f)
          : lanes ? "add_up"
                  : format("%s%s", f->backward ? "backward_" : "",
                           fills         ? "clear"
-                          : f->per_call ? "once"
+                          : f->per_call ? format("%s_once", made_name(f))
                                         : "sums");
+}
+
+/* Finds the first function of equal code, for each function. */
+static void find_twins(const Taken *taken, Pass *pass)
+{
+    for (Function *f = pass->functions; f; f = f->next) {
+        f->signature = signature(f, pass->target->lanes);
+        Function *first = map_find(taken->code, f->signature);
+        f->twin = first;
+        if (!first)
+            map_set(taken->code, f->signature, f);
+        else if (!first->name)
+            first->shared |= first->layer != f->layer;
+    }
 }
 
 void name_functions(const Plan *plan, Pass *pass, const Pass *forward, const Pass *training)
 {
     const Taken taken = taken_by(plan, forward, training);
+    find_twins(&taken, pass);
     for (Function *f = pass->functions; f; f = f->next) {
-        f->signature = signature(f, pass->target->lanes);
-        f->twin = map_find(taken.code, f->signature);
         bool forward_too = forward && !f->backward && !f->per_call && forward->of_layer[2 * f->layer->id];
         const char *direction = f->per_call || adds_up(f) ? purpose_name(f)
                                 : f->backward ? part_name(f) : forward_too ? "training" : "forward";
         f->name = f->twin ? f->twin->name : function_name(&taken, f, direction);
         map_set(taken.names, f->name, f);
-        if (!f->twin)
-            map_set(taken.code, f->signature, f);
     }
 }
 

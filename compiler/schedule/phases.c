@@ -63,7 +63,7 @@ static void first_phases(Prog *prog)
     int last = 0; /* of the forward pass */
     for (Statement *s = prog->statements; s; s = s->next) {
         order.s = s;
-        /* what the caller gives is there from the start, but has no use before the forward pass is over */
+        /* what the caller gives is there from the start, and of no use before the forward pass ends */
         order.phase = s->backward && prog->dx ? last : 0;
         visit_loads(s->rhs, after_writer, &order);
         after_writer(&s->out, &order);

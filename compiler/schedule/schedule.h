@@ -122,6 +122,7 @@ typedef struct Function {
     const char *signature; /* what its code depends on */
     /* an earlier one with the same code, which is called in its place; or NULL */
     const struct Function *twin;
+    bool shared;         /* other layers have one with the same code: its name is that of the task */
     Kernel *kernels;
     Tensor **param;      /* formal parameters: what it reads, then what it writes */
     bool *param_written;

@@ -354,7 +354,6 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
     }
 }
 
-#ifdef FROM_CALLER
 float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g)
 {
     NN_CHECK_MEMORY(p, learns_params);

@@ -207,7 +207,6 @@ void outside_forward(const outside_params *p, outside_work *w, int n, const floa
     }
 }
 
-#ifdef FROM_CALLER
 void outside_forward_train(const outside_params *p, outside_work *w, int n, const float *x, float *y)
 {
     NN_CHECK_MEMORY(p, outside_params);
@@ -229,7 +228,6 @@ void outside_forward_train(const outside_params *p, outside_work *w, int n, cons
     }
 }
 
-#ifdef FROM_CALLER
 void outside_backward(const outside_params *p, outside_work *w, int n, const float *x, const float *dy, outside_params *g,
         float *dx)
 {

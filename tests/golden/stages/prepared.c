@@ -75,11 +75,11 @@ static inline void sqrt_in_place(vec *at)
  *     batchnorm1.bias[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.weight[c])   for c<2
  *     conv1.weight[ky, kx, 0, o] = conv1.weight[ky, kx, 0, o] * batchnorm1.weight[o]   for ky<3 kx<3 o<2
  */
-static NOINLINE void batchnorm1_once(float batchnorm1_weight[restrict 8],
-                                     const float batchnorm1_running_var[restrict 8],
-                                     float batchnorm1_bias[restrict 8],
-                                     const float batchnorm1_running_mean[restrict 8],
-                                     float conv1_weight[restrict 3][3][1][8])
+static NOINLINE void batchnorm1_weight_once(float batchnorm1_weight[restrict 8],
+                                            const float batchnorm1_running_var[restrict 8],
+                                            float batchnorm1_bias[restrict 8],
+                                            const float batchnorm1_running_mean[restrict 8],
+                                            float conv1_weight[restrict 3][3][1][8])
 {
     STORE(batchnorm1_weight[0], FIRST(2, LOAD(batchnorm1_weight[0]) / sqrt_v(LOAD(batchnorm1_running_var[0]) + 1e-05f)));
     STORE(batchnorm1_bias[0], FIRST(2, LOAD(batchnorm1_bias[0]) - LOAD(batchnorm1_running_mean[0]) * LOAD(batchnorm1_weight[0])));
@@ -220,7 +220,7 @@ void prepared_prepare(prepared_params *p)
     void *const batchnorm1_weight = p->weights + 112;   /* 8 */
     void *const batchnorm1_running_mean = p->weights + 128;   /* 8 */
     void *const batchnorm1_bias = p->weights + 80;   /* 8 */
-    batchnorm1_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
+    batchnorm1_weight_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
         conv1_weight);
     memcpy(p->weights + 96, &mark, sizeof mark);
 }
@@ -248,7 +248,6 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
     }
 }
 
-#ifdef FROM_CALLER
 static const nn_tensor prepared_tensors[] = {
     {"conv1.weight", 4, {2, 1, 3, 3}, 0, 18, -0.33333334f, 0.33333334f, {2, 1, 3, 3}, {1, 8, 24, 8}, 97},
     {"batchnorm1.weight", 1, {2}, 112, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 97},

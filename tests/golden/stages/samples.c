@@ -639,7 +639,6 @@ void samples_forward(const samples_params *p, samples_work *w, int n, const floa
     }
 }
 
-#ifdef FROM_CALLER
 float samples_backward(const samples_params *p, samples_work *w, int n, const float *x, const int *t, samples_params *g)
 {
     NN_CHECK_MEMORY(p, samples_params);
