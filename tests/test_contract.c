@@ -256,7 +256,7 @@ static void check_taps(const generated *net, size_t met)
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
     float *x = generated_memory((size_t)m->batch * m->input * sizeof *x);
     int *t = generated_memory((size_t)m->batch * sizeof *t), wrong = 0, live = 0;
-    void *w = generated_memory(m->work_bytes);
+    void *w = generated_work(m);
     uint64_t rng = 3 + met;
     nn_init(m, p, 3);
     for (size_t i = 0; i < m->tensors[0].count; i++) /* conv1.weight */
