@@ -210,6 +210,60 @@ static void dead_channels(void)
     generated_close(library);
 }
 
+/* Winograd's weight gradient: in each sample one pixel is other than 0 (in all channels), and a relu lets one position of the
+ * output through, that at which the pixel lies under the tap `met`. Under the other taps everything meets a 0: their
+ * gradients were up to 6e-10, what was rounded on the way through the 36 elements of a tile. */
+static void check_taps(const generated *net, size_t met)
+{
+    const nn_model *m = net->model;
+    size_t plane = 18 * 18, channels = m->input / plane;
+    float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
+    float *x = generated_memory((size_t)m->batch * m->input * sizeof *x);
+    int *t = generated_memory((size_t)m->batch * sizeof *t), wrong = 0, live = 0;
+    void *w = generated_memory(m->work_bytes);
+    uint64_t rng = 3 + met;
+    nn_init(m, p, 3);
+    for (size_t i = 0; i < m->tensors[0].count; i++) /* conv1.weight */
+        p[nn_place(&m->tensors[0], i)] = i % 9 == met ? 1 : 0;
+    for (size_t i = 0; i < m->tensors[1].count; i++)
+        p[nn_place(&m->tensors[1], i)] = -0.01f;
+    memset(x, 0, (size_t)m->batch * m->input * sizeof *x);
+    for (int n = 0; n < m->batch; n++) {
+        size_t at = (1 + (size_t)(16 * nn_uniform(&rng))) * 18 + 1 + (size_t)(16 * nn_uniform(&rng));
+        for (size_t c = 0; c < channels; c++)
+            x[(size_t)n * m->input + c * plane + at] = 0.1f + nn_uniform(&rng);
+        t[n] = n % 3;
+    }
+    m->backward(p, w, m->batch, x, t, g);
+    for (size_t i = 0; i < m->tensors[0].count; i++) {
+        float value = g[nn_place(&m->tensors[0], i)];
+        live += i % 9 == met && value != 0;
+        wrong += i % 9 != met && value != 0;
+    }
+    check_at(__FILE__, __LINE__, !wrong && live * 9 == (int)m->tensors[0].count, "`%s` %s, tap %zu: %d gradients are not 0, %d are",
+             net->text, net->options, met, wrong, live);
+    free(p), free(g), free(x), free(t), free(w);
+}
+
+static void taps_that_never_meet(void)
+{
+    static const char *const targets[] = {"generic", "scalar"};
+    generated nets[8];
+    size_t n = 0;
+    for (int filter = 0; filter_option(filter); filter++)
+        for (int target = 0; target < 2 - filter; target++)
+            nets[n++] = (generated){format("taps%zu", n), "input 8x18x18; batch 7; conv 12 k3 p1; relu; globalavgpool; fc 3; softmax",
+                                    format("--math=%s --target=%s", filter_option(filter), targets[target]),
+                                    target ? GENERATED_C99 " -O0" : GENERATED_GNU " -O0", NULL};
+    void *library = generated_build(SCRATCH "/taps", nets, n, NULL);
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(nets[i].model);
+        for (size_t tap = 0; tap < 9; tap++)
+            check_taps(&nets[i], tap);
+    }
+    generated_close(library);
+}
+
 /* ---- The head of net.c ------------------------------------------------------------------------------------------------ */
 
 /* Is the layer's row in the table that, runs of blanks apart? */
@@ -239,6 +293,7 @@ void add_contract_suite(void)
     static CU_TestInfo tests[] = {
         {"wrong calls", misuse},
         {"gradients that are exactly 0", dead_channels},
+        {"taps that never meet", taps_that_never_meet},
         {"where each layer runs", head},
         CU_TEST_INFO_NULL,
     };
