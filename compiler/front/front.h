@@ -255,6 +255,12 @@ void set_label(const Scope *, const Token *label, const char *what, Value *, Loc
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
 void warn_of_labels(const Names *);                        /* that are never used */
 
+/* ---- calls.c: layers written as Python calls ------------------------------------------------- */
+
+const char *mended_call(const char *text);   /* conv 3->16 k3; NULL: it can't be said for sure */
+void error_parentheses(const Token *name); /* behind the name of a kind */
+const char *instead_of_dots(Loc dot);  /* what to write; NULL: unknown */
+
 /* ---- words.c: what other tools call things --------------------------------------------------- */
 
 typedef enum WordUse { WORD_KIND, WORD_LOSS, WORD_ARGUMENT, WORD_VALUE } WordUse;
@@ -271,6 +277,7 @@ const Kind *find_kind(const char *name);                   /* NULL: none */
 /* the next row behind that; NULL: none */
 const Word *find_word(WordUse, const char *text, const Word *after);
 bool same_word(const char *, const char *);                /* but for upper and lower case and '_' */
+const char *positions_of(const Kind *);                    /* in PyTorch, as our parameters; NULL: unknown */
 const Kind *kind_meant(const char *word, bool loss);       /* by another spelling or tool; or NULL */
 bool is_statement(const Kind *kind);
 /* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. */

@@ -369,6 +369,28 @@ const Word foreign_words[] = {
 
 const int nforeign_words = sizeof foreign_words / sizeof *foreign_words;
 
+/* By kind: what PyTorch has at each position. "I": the input's channels; "-": what nnc knows itself. */
+static const struct Order {
+    const char *kind, *params;
+} orders[] = {
+    {"conv", "I O k s p d g bias pad"},
+    {"convtranspose", "I O k s p o g bias"},
+    {"fc", "I O bias"},
+    {"maxpool", "k s p d"},
+    {"avgpool", "k s p"},
+    {"batchnorm", "- eps momentum"},
+    {"layernorm", "- eps"},
+    {"groupnorm", "G - eps"},
+};
+
+const char *positions_of(const Kind *kind)
+{
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+        if (!strcmp(orders[i].kind, kind->name))
+            return orders[i].params;
+    return NULL;
+}
+
 bool same_word(const char *a, const char *b)
 {
     for (;; a++, b++) {

@@ -151,7 +151,8 @@ static void delay(Statement **all, int n, int ntensors)
  * stood. */
 static void sort_by_phase(Prog *prog, Statement **all, int n, int last)
 {
-    Statement **first = NEW_ARRAY(Statement *, 2 * (last + 1)), **end = NEW_ARRAY(Statement *, 2 * (last + 1));
+    Statement **first = NEW_ARRAY(Statement *, 2 * (last + 1));
+    Statement **end = NEW_ARRAY(Statement *, 2 * (last + 1));
     for (int i = 0; i < n; i++) {
         int at = 2 * all[i]->phase + all[i]->per_sample;
         *(end[at] ? &end[at]->next : &first[at]) = all[i];

@@ -295,6 +295,26 @@ void warn_of_lanes(const Prog *training, const Options *); /* where --lanes=samp
 /* after weights are laid out, before anything else */
 void put_samples_in_lanes(Prog *, int lanes);
 
+/* ---- convolution.c: what slides a kernel over data ------------------------------------------- */
+
+/* One of the two directions that the window slides in: data[y + k] or data[y - k]. */
+typedef struct Axis {
+    int y, k;                 /* indices of the statement */
+    int data, kernel, result; /* the dimensions in which they occur */
+    bool turned;              /* y - k */
+} Axis;
+
+typedef struct Convolution {
+    Statement *first, *s;     /* first: sets the result just before; or NULL */
+    const Access *data, *kernel, *result;
+    bool gives_kernel;        /* the sum is the kernel, not the result */
+    Axis axis[2];
+} Convolution;
+
+bool is_convolution(Convolution *, Statement *first, Statement *s); /* first: the one before s */
+bool is_spatial(const Convolution *, int index);
+int  channel_of(const Convolution *, const Access *);
+
 /* ---- winograd.c: 3x3 convolutions with fewer multiplications --------------------------------- */
 
 /* Where its error is more, --math=auto does not take a filter. */
