@@ -810,12 +810,14 @@ static void straight_line(void)
         for (int word = 0; word < 4; word++)
             all[word] = count_word(code, length, words[word]);
         for (int pass = 0; pass < 2; pass++) {
-            const char *begin = strstr(code, pass ? "\nfloat net_backward(" : "\nvoid net_forward("), *end = begin;
+            const char *head = !pass ? "\nvoid net_forward(" : c.net->from_caller ? "\nvoid net_backward(" : "\nfloat net_backward(";
+            const char *begin = strstr(code, head), *end = begin;
             if (begin && (end = strstr(begin, "\n}\n")))
                 passes[pass] = count_word(begin, (size_t)(end - begin), "for");
         }
         int expected = sample_loops(training) + (c.net->class_weights != NULL); /* and one over the weights of the targets */
-        if (all[0] != 1 + expected || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
+        int rehearsal = c.net->from_caller ? sample_loops((Prog *)training->forward_train) : 0;
+        if (all[0] != 1 + rehearsal + expected || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
             report(&c, NULL, "holds for %d, while %d, do %d, goto %d times; the passes for %d and %d times", all[0],
                    all[1], all[2], all[3], passes[0], passes[1]);
         free(code);
