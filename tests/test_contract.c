@@ -46,27 +46,43 @@ static const Misuse misuses[] = {
     {"net_backward(p, w, 1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: batchnorm"},
     {"net_backward(p, w, 5, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
     {"net_backward(p, w, 2, x, NULL, g)", "net_backward: x or t is NULL"},
+    {"w->add = 1; net_backward(p, w, 2, x, t, g)", NULL},
+    /* As in memory from malloc that nobody cleared: the gradient would be added to what g happens to hold. */
+    {"w->add = 24; net_backward(p, w, 2, x, t, g)", "net_backward: w->add is neither 0 nor 1: clear a new net_work"},
 };
 enum { MISUSES = sizeof misuses / sizeof *misuses };
 
-static void write_program(void)
+static void write_program(const Misuse *calls, int ncalls)
 {
     FILE *f = fopen(SCRATCH "/main.c", "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include \"net.h\"\n\n"
+    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"net.h\"\n\n"
                "#ifdef OWN\nvoid OWN(const char *function, const char *message)\n"
                "{\n    printf(\"mine: %%s: %%s\\n\", function, message);\n    exit(7);\n}\n#endif\n\n"
                "int main(int argc, char **argv)\n{\n"
-               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT];\n    static int t[NET_BATCH];\n"
+               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT], x2[NET_BATCH * NET_INPUT];\n    static int t[NET_BATCH];\n"
                "    net_params *p = aligned_alloc(64, sizeof *p), *g = aligned_alloc(64, sizeof *g);\n"
-               "    net_work *w = aligned_alloc(64, sizeof *w);\n"
+               "    net_work *w = aligned_alloc(64, sizeof *w);\n    memset(w, 0, sizeof *w);\n"
                "    void *off = (char *)aligned_alloc(64, 128 + sizeof *p + sizeof *w) + 16;\n"
                "    net_init(p, 1);\n    switch (argc > 1 ? atoi(argv[1]) : -1) {\n");
-    for (int i = 0; i < MISUSES; i++)
-        fprintf(f, "    case %d: %s; break;\n", i, misuses[i].call);
-    fprintf(f, "    }\n    (void)off;\n    return 0;\n}\n");
+    for (int i = 0; i < ncalls; i++)
+        fprintf(f, "    case %d: %s; break;\n", i, calls[i].call);
+    fprintf(f, "    }\n    (void)off, (void)t, (void)x2;\n    return 0;\n}\n");
     fclose(f);
 }
+
+/* The same of a network whose gradient comes from the caller; y is as good a dy as any. */
+static const Misuse outside[] = {
+    {"net_forward_train(p, w, 2, x, y); net_backward(p, w, 2, x, y, g, x2)", NULL},
+    {"net_backward(p, w, 2, x, y, NULL, x2); net_backward(p, w, 2, x, y, g, NULL); net_backward(p, w, 2, x, y, NULL, NULL)", NULL},
+    {"net_forward_train(p, w, 1, x, y)", "net_forward_train: n must be from 2 to NET_BATCH, 4: batchnorm"},
+    {"net_forward_train(p, w, 2, x, NULL)", "net_forward_train: x or y is NULL"},
+    {"net_backward(p, w, 2, x, NULL, g, NULL)", "net_backward: x or dy is NULL"},
+    {"net_backward(p, w, 2, x, y, (net_params *)off, NULL)", "net_backward: g is NULL or not aligned"},
+    {"net_backward(p, w, 2, x, y, p, NULL)", "net_backward: g is p"},
+    {"w->add = 2; net_backward(p, w, 2, x, y, g, NULL)", "net_backward: w->add is neither 0 nor 1"},
+};
+enum { OUTSIDE = sizeof outside / sizeof *outside };
 
 static process run_misuse(const char *program, int i)
 {
@@ -80,7 +96,7 @@ static void misuse(void)
     static const char own[] = "void mine(const char *, const char *);\n"
                               "#define NN_CHECK(condition, message) ((condition) ? (void)0 : mine(__func__, message))\n";
     folder_make(SCRATCH);
-    write_program();
+    write_program(misuses, MISUSES);
     file_write(SCRATCH "/net.nn", text, sizeof text - 1);
     file_write(SCRATCH "/own.h", own, sizeof own - 1);
     process nnc = nnc_run(SCRATCH, "net.nn", NULL);
@@ -110,6 +126,26 @@ static void misuse(void)
                 process_free(&p);
             }
         }
+    }
+}
+
+static void misuse_outside(void)
+{
+    static const char text[] = "input 2; batch 4; fc 3; batchnorm; fc 2; loss none\n";
+    folder_make(SCRATCH);
+    write_program(outside, OUTSIDE);
+    file_write(SCRATCH "/net.nn", text, sizeof text - 1);
+    process nnc = nnc_run(SCRATCH, "net.nn", NULL);
+    CU_ASSERT_EQUAL_FATAL(nnc.status, 0);
+    process_free(&nnc);
+    CU_ASSERT_EQUAL_FATAL(system("cd " SCRATCH " && gcc -O1 -Wall -Wextra -Werror -std=gnu11 -fsanitize=undefined "
+                                 "-fno-sanitize-recover=all -I../../../../runtime main.c net.c -o checked ../../../libnn.a -lm"), 0);
+    for (int i = 0; i < OUTSIDE; i++) {
+        const char *message = outside[i].message;
+        process p = run_misuse("checked", i);
+        check_at(__FILE__, __LINE__, p.status == (message ? -SIGABRT : 0) && !strncmp(p.err, message ? message : "",
+                 message ? strlen(message) : 1), "%s: ends with %d and `%s`", outside[i].call, p.status, p.err);
+        process_free(&p);
     }
 }
 
@@ -169,7 +205,7 @@ static void check_dead(const generated *net)
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
     float *x = generated_memory((size_t)n * m->input * sizeof *x);
     int *t = generated_memory((size_t)n * sizeof *t);
-    void *w = generated_memory(m->work_bytes);
+    void *w = generated_work(m);
     fill(m, p, x, t, n);
     m->backward(p, w, n, x, t, g);
     for (int k = 0; k < m->ntensors; k++) {
@@ -220,7 +256,7 @@ static void check_taps(const generated *net, size_t met)
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
     float *x = generated_memory((size_t)m->batch * m->input * sizeof *x);
     int *t = generated_memory((size_t)m->batch * sizeof *t), wrong = 0, live = 0;
-    void *w = generated_memory(m->work_bytes);
+    void *w = generated_work(m);
     uint64_t rng = 3 + met;
     nn_init(m, p, 3);
     for (size_t i = 0; i < m->tensors[0].count; i++) /* conv1.weight */
@@ -292,6 +328,7 @@ void add_contract_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"wrong calls", misuse},
+        {"wrong calls where the gradient is the caller's", misuse_outside},
         {"gradients that are exactly 0", dead_channels},
         {"taps that never meet", taps_that_never_meet},
         {"where each layer runs", head},

@@ -318,7 +318,7 @@ static void check_example(const example *e, const nn_model *m, const char *optio
     network w = {.e = e, .model = m, .options = options};
     size_t n = (size_t)e->n;
     w.weights = generated_memory(m->params_bytes), w.first = generated_memory(m->params_bytes);
-    w.gradients = generated_memory(m->params_bytes), w.work = generated_memory(m->work_bytes);
+    w.gradients = generated_memory(m->params_bytes), w.work = generated_work(m);
     w.x = generated_memory(n * m->input * sizeof(float)), w.y = generated_memory(n * m->output * sizeof(float));
     w.t = generated_memory(n * m->targets * sizeof(float));
     draw_weights(&w);

@@ -412,7 +412,7 @@ static int check_network(const torch_case *c, const nn_model *model, const char 
         return w.failures;
     w.params = generated_memory(model->params_bytes);
     w.gradients = generated_memory(model->params_bytes);
-    w.work = generated_memory(model->work_bytes);
+    w.work = generated_work(model);
     w.x = generated_memory(model->input * batch * sizeof(float));
     w.y = generated_memory(model->output * batch * sizeof(float));
     w.t = generated_memory(model->targets * batch * sizeof(float));
@@ -499,7 +499,7 @@ static void dropout_mask(const nn_model *m, double p, uint64_t rng, unsigned cha
 {
     float *params = generated_memory(m->params_bytes), *gradients = generated_memory(m->params_bytes);
     float x = 1.5f, *t = calloc(UNITS, sizeof *t);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     memset(params, 0, m->params_bytes);
     for (size_t i = 0; i < UNITS; i++)
         params[nn_place(&m->tensors[0], i)] = 0.5f + (float)(i % 7) / 8;
@@ -580,7 +580,7 @@ static void many_elements(void)
         CU_ASSERT_PTR_NOT_NULL(nets[i].model);
         if (!nets[i].model)
             continue;
-        void *work = generated_memory(nets[i].model->work_bytes), *params = generated_memory(64), *d = generated_memory(64);
+        void *work = generated_work(nets[i].model), *params = generated_memory(64), *d = generated_memory(64);
         double loss = (double)nets[i].model->backward(params, work, BATCH, x, t, d);
         if (!(fabs(loss - expected[i % 2]) <= FORWARD_TOLERANCE * expected[i % 2]))
             fprintf(stderr, "\n%s (%s): loss is %.9g, not %.9g\n", text[i % 2], options[i], loss, expected[i % 2]);

@@ -317,7 +317,7 @@ static Binding run(const Net *net, const nn_model *m, const Binding *numbers)
     Binding b = results_of(net, numbers);
     int64_t answers = b.n * m->output;
     float *x = floats_of(b.x, b.n * m->input), *t = floats_of(b.t, b.n * m->targets), *y = generated_memory((size_t)answers * 4);
-    void *params = generated_memory(m->params_bytes), *gradients = generated_memory(m->params_bytes), *work = generated_memory(m->work_bytes);
+    void *params = generated_memory(m->params_bytes), *gradients = generated_memory(m->params_bytes), *work = generated_work(m);
     memset(params, 0, m->params_bytes);
     for (const Weight *w = net->weights; w; w = w->next) {
         float *values = floats_of(b.weights[w->id], w->count);

@@ -72,6 +72,7 @@ typedef struct Node {
     int index;
     const char *name;    /* of the index */
     int64_t from, to, step;
+    bool at_hand;        /* LOOP: over the samples in lanes, of which there may be fewer than `to`: m */
     const Test *tests;
     const Register *reg;
     const Term *value;

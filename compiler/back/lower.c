@@ -70,7 +70,7 @@ static Affine in_loops(const Lowering *l, Affine a)
 static Access place_of(const Lowering *l, const Access *access)
 {
     Access place = *access;
-    if (place.tensor->ragged)
+    if (place.tensor->ragged && access != &l->s->out)
         bug("%s is read sample by sample", place.tensor->name);
     for (int d = 0; d < place.tensor->rank; d++)
         place.at[d] = in_loops(l, place.at[d]);
@@ -179,6 +179,7 @@ static void open_loop(Lowering *l, int i)
 {
     const Statement *s = l->s;
     Node loop = {.kind = NODE_LOOP, .index = i, .name = s->index_name[i], .to = s->extent[i], .step = 1};
+    loop.at_hand = gives_samples_out(s) && s->out.at[0].coefficient[i];
     if (s->extent[i] > 1)
         append_around(l, loop);
 }

@@ -204,7 +204,7 @@ static void put_inside(Printer *p, const Node *n, int depth)
 static void put_loop(Printer *p, const Node *n, int depth)
 {
     put(p->out, "for (int %s = %lld; ", n->name, (long long)n->from);
-    put(p->out, "%s < %lld; %s", n->name, (long long)n->to, n->name);
+    put(p->out, "%s < %s; %s", n->name, n->at_hand ? "m" : format("%lld", (long long)n->to), n->name);
     put(p->out, n->step == 1 ? "++)" : " += %lld)", (long long)n->step);
     p->index[n->index] = n->name;
     put_inside(p, n, depth);

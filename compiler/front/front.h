@@ -119,6 +119,8 @@ struct Kind {
     bool greatest, rises;
     /* Losses: the kind whose input this one takes directly when it stands last ("softmax"). */
     const char *absorbs;
+    /* input, output: the layer that one is of several */
+    const Kind *layer;
     bool fallback;       /* Losses: taken where none is given and none absorbs what stands last */
     bool probabilities;  /* Layers: the output is the probabilities of classes */
     bool features;       /* Layers: messages speak of features, not of channels */
@@ -181,6 +183,15 @@ struct Layer {
     Layer *next;
 };
 
+/* One of several inputs or answers, which lie one behind the other in x and y. */
+typedef struct Part {
+    const char *label;
+    Loc loc;
+    const Value *value;
+    int64_t at;          /* where it begins within a sample */
+    struct Part *next;
+} Part;
+
 struct Net {
     const Source *source;
     const char *file;    /* base name of the source file */
@@ -188,6 +199,7 @@ struct Net {
     int64_t batch;
     bool inference;      /* nobody trains it here */
     Value *in, *out;     /* the network's input and its answer */
+    Part *inputs, *answers; /* what they are made of, where they have labels; NULL: they are one */
     int nvalues;
     Layer *layers, *last;
     int nlayers;         /* the loss has that number */
@@ -195,6 +207,7 @@ struct Net {
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
+    bool from_caller;    /* what targets are to others: the gradient of the answer, which the caller gives */
     const double *class_weights; /* crossentropy's, one for each class; or NULL */
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;

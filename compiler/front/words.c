@@ -176,7 +176,6 @@ const Word foreign_words[] = {
     {WORD_KIND, "inputshape", "input", NULL},
     {WORD_KIND, "batchsize", "batch", NULL},
     {WORD_KIND, "sequential", NULL, "write the layers one after the other, separated by ';' or new lines"},
-    {WORD_KIND, "output", NULL, NOT_YET "; the network's answer is the output of its last layer"},
 
     /* Sequences. */
     {WORD_KIND, "lstm", NULL, NOT_YET},
@@ -249,7 +248,6 @@ const Word foreign_words[] = {
     {WORD_LOSS, "tripletmarginloss", NULL, NOT_YET},
     {WORD_LOSS, "poissonnllloss", NULL, NOT_YET},
     {WORD_LOSS, "gaussiannllloss", NULL, NOT_YET},
-    {WORD_LOSS, "none", NULL, NOT_YET},
 
     /* Arguments: ours is the parameter of the kind's table, in capitals one without a name; "": leave it
      * out. */

@@ -110,6 +110,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->backward = begin->backward;
     f->per_call = !begin->per_sample;
     f->phase = begin->phase;
+    f->purpose = begin->purpose;
     Unroll wish = plan->options->unroll;
     /* and not worth straight-line code */
     bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL;
@@ -232,19 +233,24 @@ typedef struct Taken {
     Map *code;           /* by signature: the first function of that code */
 } Taken;
 
-static Taken taken_by(const Plan *plan, const Pass *forward)
+static Taken taken_by(const Plan *plan, const Pass *forward, const Pass *training)
 {
-    static const char *const reserved[] = {"init",    "forward",       "backward",       "model",
-                                           "tensors", "model_forward", "model_backward", "model_set_rng",
-                                           "prepare", "model_prepare", "is_prepared"};
+    static const char *const reserved[] = {
+        "init",           "forward",       "backward",      "model",         "tensors",
+        "model_forward",  "model_backward", "model_set_rng", "model_set_add", "prepare",
+        "model_prepare",  "is_prepared",   "forward_train", "model_forward_train", "model_backward_from"};
+    const Pass *earlier[] = {forward, training};
     Taken taken = {new_map(), new_map()};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         map_set(taken.names, format("%s_%s", plan->prefix, reserved[i]), &taken);
     for (Function *f = plan->forward.functions; f; f = f->next)
         map_set(taken.names, f->name, f);
-    for (Function *f = forward ? forward->functions : NULL; f; f = f->next)
-        if (!f->twin)
-            map_set(taken.code, f->signature, f);
+    for (Function *f = training ? training->functions : NULL; f; f = f->next)
+        map_set(taken.names, f->name, f);
+    for (int i = 0; i < 2; i++)
+        for (Function *f = earlier[i] ? earlier[i]->functions : NULL; f; f = f->next)
+            if (!f->twin)
+                map_set(taken.code, f->signature, f);
     return taken;
 }
 
@@ -357,9 +363,9 @@ static void find_twins(const Taken *taken, Pass *pass)
     }
 }
 
-void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
+void name_functions(const Plan *plan, Pass *pass, const Pass *forward, const Pass *training)
 {
-    const Taken taken = taken_by(plan, forward);
+    const Taken taken = taken_by(plan, forward, training);
     find_twins(&taken, pass);
     for (Function *f = pass->functions; f; f = f->next) {
         bool forward_too = forward && !f->backward && !f->per_call && forward->of_layer[2 * f->layer->id];
@@ -399,20 +405,70 @@ void find_layers_functions(Pass *pass, int nlayers)
     }
 }
 
+/* ---- What is for one gradient alone -----------------------------------------------------------
+ *
+ * Where the caller gives the gradient of the answer, it may want that of the weights, that of the input, or
+ * both. What leads to one of them alone is in functions of its own, which are called only where that one is
+ * wanted. */
+
+enum { WEIGHTS = 1, INPUT = 2, BOTH = WEIGHTS | INPUT };
+
+typedef struct Led {
+    unsigned *to;        /* by tensor id */
+    unsigned here;       /* what the statement at hand leads to */
+} Led;
+
+static void note_led(const Access *access, void *context)
+{
+    Led *led = context;
+    led->to[access->tensor->id] |= led->here;
+}
+
+static unsigned leads_to(const Statement *s, const unsigned *to)
+{
+    switch (s->out.tensor->role) {
+    case TENSOR_GRADIENT: return WEIGHTS;
+    case TENSOR_INPUT_GRADIENT: return INPUT | to[s->out.tensor->id];
+    case TENSOR_VALUE: return to[s->out.tensor->id] | (s->position ? to[s->position->id] : 0);
+    default: return BOTH; /* statistics are kept whatever is wanted */
+    }
+}
+
+static void find_purposes(const Prog *prog)
+{
+    Led led = {NEW_ARRAY(unsigned, prog->ntensors), 0};
+    int n = 0;
+    for (const Statement *s = prog->statements; s; s = s->next)
+        n++;
+    Statement **all = NEW_ARRAY(Statement *, n + 1);
+    n = 0;
+    for (Statement *s = prog->statements; s; s = s->next)
+        all[n++] = s;
+    while (n--) {
+        led.here = leads_to(all[n], led.to);
+        visit_loads(all[n]->rhs, note_led, &led);
+        all[n]->purpose = led.here == WEIGHTS ? FOR_WEIGHTS : led.here == INPUT ? FOR_INPUT : FOR_ALL;
+    }
+}
+
 /* ---- All of a pass --------------------------------------------------------------------------- */
 
 /* A function for each layer and direction; the statements stand in the order of the phases. */
 void make_functions(const Plan *plan, Pass *pass)
 {
     Function **last = &pass->functions;
+    if (pass->prog->dx)
+        find_purposes(pass->prog);
     for (Statement **link = &pass->prog->statements, *end; *link;) {
         const Statement *first = *link;
         for (end = *link; end && end->layer == first->layer && end->backward == first->backward
                           && end->per_sample == first->per_sample && end->phase == first->phase;)
             end = end->next;
-        Statement **middle = gradients_first(link, end), *parts[] = {*link, *middle, end};
-        for (int i = 0; i < 2; i++) {
-            Function *f = parts[i] == parts[i + 1] ? NULL : make_function(plan, pass, parts[i], parts[i + 1]);
+        const Statement *middle = *gradients_first(link, end);
+        for (Statement *begin = *link, *next = NULL; begin != end; begin = next) {
+            for (next = begin->next; next != end && next != middle && next->purpose == begin->purpose;)
+                next = next->next;
+            Function *f = make_function(plan, pass, begin, next);
             if (!f)
                 continue;
             *last = f;

@@ -131,6 +131,7 @@ typedef struct Function {
     /* under auto: what it would be under full; NULL: that is not to be had, or decided */
     Kernel *straight;
     bool uses_random, uses_mean, uses_samples, uses_at_hand;
+    Purpose purpose;     /* called only where the caller wants that gradient */
     bool per_call;       /* runs once, before the samples of its phase, of which there may be none */
     int phase;
     bool batched;        /* takes all samples of a chunk at once */
@@ -197,7 +198,7 @@ typedef struct Draft {
     const struct Plan *plan;
     const Options *options;
     const Target *weights; /* whose vectors the weights are laid out for */
-    const Pass *forward; /* the pass planned before this one; NULL: none */
+    const Pass *forward, *training; /* the passes planned before this one; NULL: none */
     Pass *pass;
 } Draft;
 
@@ -207,6 +208,7 @@ typedef struct Plan {
     const Target *target;
     const char *prefix, *PREFIX;
     Pass forward, training;
+    Pass forward_train;  /* where the caller gives the gradient of the answer; else its prog is NULL */
     int64_t floats;      /* of net_params, without the statistics behind them */
     int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */
@@ -417,7 +419,7 @@ void make_functions(const Plan *, Pass *);                 /* of the statements,
 /* regions, tiles, cycles and parameters of what is final */
 void finish_functions(Pass *);
 void find_layers_functions(Pass *, int nlayers);           /* which functions work for a layer */
-void name_functions(const Plan *, Pass *, const Pass *forward);
+void name_functions(const Plan *, Pass *, const Pass *forward, const Pass *training);
 
 /* ---- fuse.c: what is done with a value runs where it is in a register ------------------------ */
 

@@ -1437,6 +1437,7 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     NN_CHECK_MEMORY(w, batchnorm_work);
     NN_CHECK_MEMORY(g, batchnorm_params);
     NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+    NN_CHECK(w->add == 0 || w->add == 1, "w->add is neither 0 nor 1: clear a new batchnorm_work, as calloc does");
     NN_CHECK(n >= 2 && n <= BATCHNORM_BATCH,
             "n must be from 2 to BATCHNORM_BATCH, 32: batchnorm takes the variance of n numbers, and one has none");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
@@ -1486,7 +1487,8 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     const float mean = 1.0f / (float)n;
     const float samples = (float)n;
     float loss = 0.0f;
-    memset(g, 0, sizeof *g);
+    if (!w->add)
+        memset(g, 0, sizeof *g);
     batchnorm1_clear(batchnorm1_sum, batchnorm1_squares);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
@@ -1593,6 +1595,11 @@ static void batchnorm_model_set_rng(void *work, uint64_t rng)
     ((batchnorm_work *)work)->rng = rng;
 }
 
+static void batchnorm_model_set_add(void *work, int add)
+{
+    ((batchnorm_work *)work)->add = add;
+}
+
 const nn_model batchnorm_model = {
     .name = "batchnorm",
     .input_shape = {2, 3, 5},
@@ -1610,8 +1617,9 @@ const nn_model batchnorm_model = {
     .forward = batchnorm_model_forward,
     .backward = batchnorm_model_backward,
     .set_rng = batchnorm_model_set_rng,
+    .set_add = batchnorm_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)

@@ -283,8 +283,9 @@ const nn_model prepared_model = {
     .forward = prepared_model_forward,
     .backward = NULL,
     .set_rng = NULL,
+    .set_add = NULL,
     .prepare = prepared_model_prepare,
-    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void prepared_init(prepared_params *p, uint64_t seed)
