@@ -105,7 +105,6 @@ void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy
     if (g)
         NN_CHECK_MEMORY(g, net_params);
     NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
-    NN_CHECK(w->add == 0 || w->add == 1, "w->add is neither 0 nor 1: clear a new net_work, as calloc does");
 // section backward checks x and dy
     NN_CHECK(x != NULL && dy != NULL, "x or dy is NULL");
 // end
@@ -113,7 +112,7 @@ void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy
 // section unused dy
     (void)dy;
 // section clear wanted gradients
-    if (g && !w->add)
+    if (g && w->add != 1)
         memset(g, 0, sizeof *g);
 // end
     w->rng += (uint64_t)n * DRAWS * NN_GAMMA;
@@ -129,7 +128,6 @@ float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *
     NN_CHECK_MEMORY(w, net_work);
     NN_CHECK_MEMORY(g, net_params);
     NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
-    NN_CHECK(w->add == 0 || w->add == 1, "w->add is neither 0 nor 1: clear a new net_work, as calloc does");
 // section backward checks n
     NN_CHECK(n >= 1 && n <= NET_BATCH, "n must be from 1 to NET_BATCH, MOST: make several calls, or compile with a larger batch");
 // section backward checks n for a variance
@@ -160,7 +158,7 @@ float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *
     (void)p;
     loss += samples * mean;
 // section clear gradients
-    if (!w->add)
+    if (w->add != 1)
         memset(g, 0, sizeof *g);
 // section move rng
     w->rng += (uint64_t)n * DRAWS * NN_GAMMA;

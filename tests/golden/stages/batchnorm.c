@@ -1437,7 +1437,6 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     NN_CHECK_MEMORY(w, batchnorm_work);
     NN_CHECK_MEMORY(g, batchnorm_params);
     NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
-    NN_CHECK(w->add == 0 || w->add == 1, "w->add is neither 0 nor 1: clear a new batchnorm_work, as calloc does");
     NN_CHECK(n >= 2 && n <= BATCHNORM_BATCH,
             "n must be from 2 to BATCHNORM_BATCH, 32: batchnorm takes the variance of n numbers, and one has none");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
@@ -1487,7 +1486,7 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     const float mean = 1.0f / (float)n;
     const float samples = (float)n;
     float loss = 0.0f;
-    if (!w->add)
+    if (w->add != 1)
         memset(g, 0, sizeof *g);
     batchnorm1_clear(batchnorm1_sum, batchnorm1_squares);
     for (int s = 0; s < n; s++) {

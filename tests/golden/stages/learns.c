@@ -360,7 +360,6 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     NN_CHECK_MEMORY(w, learns_work);
     NN_CHECK_MEMORY(g, learns_params);
     NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
-    NN_CHECK(w->add == 0 || w->add == 1, "w->add is neither 0 nor 1: clear a new learns_work, as calloc does");
     NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
             "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
@@ -376,7 +375,7 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     void *const d_fc1_out = w->arena + 0;   /* 3 */
     const float mean = 1.0f / (float)n;
     float loss = 0.0f;
-    if (!w->add)
+    if (w->add != 1)
         memset(g, 0, sizeof *g);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * LEARNS_INPUT;

@@ -236,7 +236,6 @@ void outside_backward(const outside_params *p, outside_work *w, int n, const flo
     if (g)
         NN_CHECK_MEMORY(g, outside_params);
     NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
-    NN_CHECK(w->add == 0 || w->add == 1, "w->add is neither 0 nor 1: clear a new outside_work, as calloc does");
     NN_CHECK(n >= 1 && n <= OUTSIDE_BATCH,
             "n must be from 1 to OUTSIDE_BATCH, 4: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && dy != NULL, "x or dy is NULL");
@@ -246,7 +245,7 @@ void outside_backward(const outside_params *p, outside_work *w, int n, const flo
     void *const d_dropout1_out = w->arena + 0;   /* 3 */
     void *const d_relu1_out = w->arena + 32;   /* 3 */
     void *const d_fc1_out = w->arena + 0;   /* 3 */
-    if (g && !w->add)
+    if (g && w->add != 1)
         memset(g, 0, sizeof *g);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * OUTSIDE_INPUT;

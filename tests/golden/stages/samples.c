@@ -645,7 +645,6 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
     NN_CHECK_MEMORY(w, samples_work);
     NN_CHECK_MEMORY(g, samples_params);
     NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
-    NN_CHECK(w->add == 0 || w->add == 1, "w->add is neither 0 nor 1: clear a new samples_work, as calloc does");
     NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
             "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
@@ -662,7 +661,7 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
     void *const d_fc1_out = w->arena + 288;   /* 3x16 */
     const float mean = 1.0f / (float)n;
     float loss = 0.0f;
-    if (!w->add)
+    if (w->add != 1)
         memset(g, 0, sizeof *g);
     loss_clear(loss_lanes);
     fc2_backward_clear(d_fc2_weight_lanes, d_fc2_bias_lanes);
