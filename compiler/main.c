@@ -75,6 +75,10 @@ static bool prints(const Command *command, Dump stage, const char *name)
 static void dump_progs(const Prog *forward, const Prog *training)
 {
     dump_prog(stdout, forward);
+    if (training && training->forward_train) {
+        fputc('\n', stdout);
+        dump_prog(stdout, training->forward_train);
+    }
     if (training) {
         fputc('\n', stdout);
         dump_prog(stdout, training);
@@ -109,7 +113,9 @@ static int compile(const Command *command, const Source *source)
     verify_prog(forward);
     if (training)
         verify_prog(training);
-    else {
+    if (training && training->forward_train)
+        verify_prog(training->forward_train);
+    if (!training) {
         fold(forward);
         verify_prog(forward);
     }

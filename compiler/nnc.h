@@ -16,7 +16,7 @@
 #include <stdio.h>
 
 #define NNC_VERSION "0.2.0-dev"
-#define NNC_INTERFACE 2   /* the NN_INTERFACE of the nn.h and libnn.a that generated code works with */
+#define NNC_INTERFACE 3   /* the NN_INTERFACE of the nn.h and libnn.a that generated code works with */
 
 #if defined(__GNUC__)
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
@@ -89,6 +89,7 @@ typedef struct Options {
     bool traced;             /* --dump=STEP, --dump=all: each step of the schedule is kept as text */
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */
+    const char *loss;        /* --loss: a kind's name, whatever the text says; NULL: as it says */
 } Options;
 
 typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;

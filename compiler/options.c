@@ -17,6 +17,7 @@ typedef enum OptionId {
     OPT_PREFIX,
     OPT_INPUT,
     OPT_BATCH,
+    OPT_LOSS,
     OPT_UNROLL,
     OPT_TARGET,
     OPT_MATH,
@@ -45,6 +46,7 @@ static const struct Option {
     {"--prefix", "NAME", OPT_PREFIX, "another C prefix: NAME_forward, NAME_BATCH"},
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
     {"--batch", "N", OPT_BATCH, "the maximum number of samples in a call, as the statement `batch`"},
+    {"--loss", "none", OPT_LOSS, "no loss, whatever the text says: as the statement `loss none`"},
     {"--unroll", "auto|full|tile|none", OPT_UNROLL,
      "how much straight-line code to generate (default: auto)"},
     {"--target", "generic|scalar|avx2|avx512|neon", OPT_TARGET,
@@ -337,6 +339,10 @@ static void take_option(Command *command, const struct Option *option, const cha
         break;
     case OPT_BATCH:
         o->batch_size = value;
+        break;
+    case OPT_LOSS:
+        choice(option->name, value, option->value);
+        o->loss = value;
         break;
     case OPT_UNROLL:
         o->unroll = (Unroll)choice(option->name, value, option->value);

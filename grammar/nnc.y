@@ -26,6 +26,7 @@ typedef struct Brace {
     Loc loc;
     struct Brace *outer;
     int depth;               /* how many are open with this one */
+    bool wrong;              /* nothing that has a body stands before it */
 } Brace;
 
 /* What the scanner and the parser share while they read one text. */

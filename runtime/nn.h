@@ -1,6 +1,6 @@
 /* nn.h: the runtime of nnc, the part of a network that is the same for every network.
  *
- * Two halves. The core (optimizers, initialisation, random numbers) works on plain arrays of float,
+ * Two halves. The core (optimizers, losses, initialisation, random numbers) works on plain arrays of float,
  * needs no operating system and no heap, and serves any network or none. The files half (nn_save,
  * nn_load) reads and writes safetensors through stdio.
  *
@@ -26,9 +26,9 @@ extern "C" {
 /* What this file, libnn.a and generated code must agree on. It is raised when one of them wouldn't work
  * with older ones of the others. Each net.h checks it against this file's when it is compiled, and each
  * net.c refers to a name that holds it, so that a libnn.a of another interface is an error of the linker:
- * undefined reference to nn_interface_2. */
-#define NN_INTERFACE 2
-extern const int nn_interface_2;
+ * undefined reference to nn_interface_3. */
+#define NN_INTERFACE 3
+extern const int nn_interface_3;
 
 /* Alignment of a type to a cache line, where the compiler can say it. NN_ALIGNMENT: its bytes, 1 where it
  * can't. */
@@ -118,6 +118,26 @@ size_t nn_state_size(const nn_optimizer *o, size_t n);
  * that is 0. The three arrays must not overlap. A weight of 0 whose gradient is 0 stays 0. */
 void nn_step(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n);
 
+/* ---- Losses ----------------------------------------------------------------------------------
+ *
+ * For networks with `loss none`, on plain arrays: what is given back is the mean, and d, which may be NULL,
+ * gets its gradient, as the PyTorch modules named here have them with reduction "mean". So losses can be
+ * mixed and weighted: net_backward takes any sum of such gradients. d overlaps no other array, but may be
+ * logits or y itself where the loss is one of elements. Sums are double; n = 0 gives NaN. */
+
+/* CrossEntropyLoss: the mean over rows i of log(sum over c of exp(logits[i][c])) - logits[i][t[i]], for n
+ * rows of `classes`. A row with t[i] = -100 is not counted (ignore_index) and has the gradient 0; where none
+ * is counted the mean is NaN. Another label outside 0 .. classes-1 makes the mean and its row of d NaN. */
+float nn_crossentropy(size_t n, size_t classes, const float *logits, const int *t, float *d);
+/* BCEWithLogitsLoss: the mean of log(1 + exp(x)) - x t over n elements, x a logit */
+float nn_bce(size_t n, const float *logits, const float *t, float *d);
+/* MSELoss: the mean of (y - t)^2 */
+float nn_mse(size_t n, const float *y, const float *t, float *d);
+/* L1Loss: the mean of |y - t|; its gradient where y = t is 0 */
+float nn_l1(size_t n, const float *y, const float *t, float *d);
+/* HuberLoss: the mean of e^2 / 2 where |e| <= delta, else of delta (|e| - delta / 2); e = y - t */
+float nn_huber(size_t n, float delta, const float *y, const float *t, float *d);
+
 /* ---- Random numbers --------------------------------------------------------------------------
  *
  * splitmix64 (Steele, Lea, Flood 2014): number k of the stream that begins at rng can be had without
@@ -190,14 +210,21 @@ typedef struct nn_model {
     /* The functions of net.h, which says what they take and what they refuse: n samples, 1 <= n <= batch,
      * x of n x input floats, y of n x output, t of n x targets ints or floats; params and gradients of
      * params_bytes, work of work_bytes, aligned to 64 bytes (aligned_alloc(64, model->params_bytes): both
-     * are multiples of 64). */
+     * are multiples of 64). A new work is cleared before its first use. */
     void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
-                                      /* NULL under --inference */
+                                      /* NULL under --inference and with `loss none` */
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
+    /* sets work->add; 1: backward adds to gradients instead of writing over them; NULL under --inference */
+    void  (*set_add)(void *work, int add);
     /* net_prepare, which nn_init and nn_load call; NULL where there is nothing to prepare */
     void  (*prepare)(void *params);
-    const int *runtime;                         /* &nn_interface_2: see NN_INTERFACE */
+    /* Of a network with `loss none`, which has no targets and, in the place of backward, these two:
+     * net_forward_train and net_backward of its net.h; NULL in others. gradients and dx may be NULL. */
+    void  (*forward_train)(const void *params, void *work, int n, const float *x, float *y);
+    void  (*backward_from)(void *params, void *work, int n, const float *x, const float *dy, void *gradients,
+                           float *dx);
+    const int *runtime;                         /* &nn_interface_3: see NN_INTERFACE */
 } nn_model;
 
 /* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a

@@ -244,7 +244,7 @@ void draw_chain(Case *c)
         *c = longer;
         layers--;
     }
-    if (c->whole && power_of_two(c->net ? c->net->targets : 0) < 0)
+    if (c->whole && !c->options.loss && power_of_two(c->net ? c->net->targets : 0) < 0)
         longer.text = format("%s; fc %d", c->text, 1 << between(0, 4));
     else if (!c->whole && between(0, 1))
         longer.text = format("%s; %s", c->text, draw_from_examples(ROLE_LOSS));
@@ -267,12 +267,17 @@ static double draw_number(const Case *c, int low, int high)
     return c->whole ? between(low, high) : uniform(low, high);
 }
 
+int64_t answers_in(const Case *c, int n)
+{
+    return n * shape_count(c->net->out->shape) * (c->net->from_caller ? 2 : 1);
+}
+
 Binding draw_numbers(const Case *c, int n)
 {
     const Net *net = c->net;
     int64_t inputs = n * shape_count(net->input), labels = n * net->targets;
     double *x = NEW_ARRAY(double, inputs), *t = NEW_ARRAY(double, labels);
-    Binding b = {.n = n, .x = x, .t = t, .y = NEW_ARRAY(double, n * shape_count(net->out->shape)),
+    Binding b = {.n = n, .x = x, .t = t, .y = NEW_ARRAY(double, answers_in(c, n)), .dx = NEW_ARRAY(double, inputs),
                  .weights = NEW_ARRAY(double *, net->nweights), .gradients = NEW_ARRAY(double *, net->nweights),
                  .rng = nn_bits(&rng)};
     for (int64_t i = 0; i < inputs; i++)
@@ -299,6 +304,11 @@ void answer(const Case *c, Binding *b)
     }
     interpret(c->backward, &copy);
     b->loss = copy.loss;
+    if (c->net->from_caller) {
+        copy.y = b->y + answers_in(c, b->n) / 2;
+        interpret(c->backward->forward_train, &copy);
+        copy.y = b->y;
+    }
     interpret(c->forward, &copy);
     for (const Weight *w = c->net->weights; w; w = w->next)
         if (w->statistic)
@@ -324,7 +334,7 @@ Binding changed(const Case *c, const Binding *b, double (*change)(double))
 
 static double largest_gradient(const Case *c, const Binding *b)
 {
-    double most = 0;
+    double most = c->net->from_caller ? largest(b->dx, b->n * shape_count(c->net->input)) : 0;
     for (const Weight *w = c->net->weights; w; w = w->next)
         most = fmax(most, largest(b->gradients[w->id], w->count));
     return most;
@@ -340,7 +350,7 @@ static double magnitude(double v)
  * so its answer bounds every partial sum; below, no sum has more binary places than this. */
 bool is_exact(const Case *c)
 {
-    int mean = power_of_two(c->net->targets * c->net->batch);
+    int mean = c->net->from_caller ? 0 : power_of_two(c->net->targets * c->net->batch);
     if (mean < 0)
         return false;
     Binding b = draw_numbers(c, (int)c->net->batch), most = changed(c, &b, magnitude);
@@ -353,7 +363,7 @@ bool is_exact(const Case *c)
             most.weights[w->id][i] = 1;
     answer(c, &most);
     double bound = fmax(most.loss * most.n, fmax(largest_gradient(c, &most) * most.n,
-                                                 largest(most.y, most.n * shape_count(c->net->out->shape))));
+                                                 largest(most.y, answers_in(c, most.n))));
     return bound * ldexp(1, 2 * c->bits + mean) < EXACT;
 }
 
@@ -371,7 +381,7 @@ static double tolerance(const Case *c, const double *reference, int64_t count, d
 /* Describes the first difference between two answers to the same question; NULL: none. share: of the tolerance. */
 const char *difference(const Case *c, const Binding *right, const Binding *other, double share)
 {
-    int64_t outputs = right->n * shape_count(c->net->out->shape);
+    int64_t outputs = answers_in(c, right->n), inputs = right->n * shape_count(c->net->input);
     double most = share * tolerance(c, right->y, outputs, 0), all = largest_gradient(c, right);
     for (int64_t i = 0; i < outputs; i++)
         if (!(fabs(other->y[i] - right->y[i]) <= most))
@@ -386,5 +396,11 @@ const char *difference(const Case *c, const Binding *right, const Binding *other
                 return format("the gradient of %s[%" PRId64 "] is %.9g, not %.9g", w->name, i, is, should);
         }
     }
+    if (!c->net->from_caller)
+        return NULL;
+    most = share * tolerance(c, right->dx, inputs, all);
+    for (int64_t i = 0; i < inputs; i++)
+        if (!(fabs(other->dx[i] - right->dx[i]) <= most))
+            return format("dx[%" PRId64 "] is %.9g, not %.9g", i, other->dx[i], right->dx[i]);
     return NULL;
 }

@@ -52,7 +52,10 @@ int power_of_two(int64_t n);  /* which n is, or -1 */
 /* ---- Numbers and answers ---- */
 
 Binding draw_numbers(const Case *c, int n);
-/* interpret's: y, loss, gradients; in the place of a statistic's gradient what backward made of it. */
+/* How many floats of y are compared: the answers and, where the caller gives their gradient, behind them those of
+ * net_forward_train. */
+int64_t answers_in(const Case *c, int n);
+/* interpret's: y, loss, gradients, dx; in the place of a statistic's gradient what backward made of it. */
 void answer(const Case *c, Binding *b);
 /* A copy whose numbers are all passed through change; with room for an answer of its own. */
 Binding changed(const Case *c, const Binding *b, double (*change)(double));

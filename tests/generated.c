@@ -321,3 +321,11 @@ void *generated_memory(size_t bytes)
     memset(memory, 0xff, whole);
     return memory;
 }
+
+void *generated_work(const nn_model *model)
+{
+    void *work = generated_memory(model->work_bytes);
+    if (model->set_add)
+        model->set_add(work, 0);
+    return work;
+}

@@ -44,4 +44,7 @@ void generated_close(void *library);
  * is found out. Free with free(). Aborts when there is none left. */
 void *generated_memory(size_t bytes);
 
+/* The same for a network's scratch memory, of which only what a caller has to clear is clear. */
+void *generated_work(const nn_model *model);
+
 #endif

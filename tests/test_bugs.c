@@ -159,7 +159,7 @@ static void run(const Bug *bug, const nn_model *m, const Binding *b, Binding *re
     int64_t outputs = b->n * shape_count(net->out->shape), labels = b->n * net->targets;
     float *x = floats_of(b->x, b->n * shape_count(net->input)), *y = floats_of(NULL, outputs), *t = floats_of(b->t, labels);
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     for (int64_t i = 0; net->int_targets && i < labels; i++)
         ((int *)(void *)t)[i] = (int)b->t[i];
     memset(p, 0, m->params_bytes);

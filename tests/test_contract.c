@@ -46,27 +46,42 @@ static const Misuse misuses[] = {
     {"net_backward(p, w, 1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: batchnorm"},
     {"net_backward(p, w, 5, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
     {"net_backward(p, w, 2, x, NULL, g)", "net_backward: x or t is NULL"},
+    {"w->add = 1; net_backward(p, w, 2, x, t, g)", NULL},
+    /* As in memory from malloc that nobody cleared. */
+    {"w->add = 24; net_backward(p, w, 2, x, t, g)", NULL},
 };
 enum { MISUSES = sizeof misuses / sizeof *misuses };
 
-static void write_program(void)
+static void write_program(const Misuse *calls, int ncalls)
 {
     FILE *f = fopen(SCRATCH "/main.c", "w");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include \"net.h\"\n\n"
+    fprintf(f, "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"net.h\"\n\n"
                "#ifdef OWN\nvoid OWN(const char *function, const char *message)\n"
                "{\n    printf(\"mine: %%s: %%s\\n\", function, message);\n    exit(7);\n}\n#endif\n\n"
                "int main(int argc, char **argv)\n{\n"
-               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT];\n    static int t[NET_BATCH];\n"
+               "    static float x[NET_BATCH * NET_INPUT], y[NET_BATCH * NET_OUTPUT], x2[NET_BATCH * NET_INPUT];\n    static int t[NET_BATCH];\n"
                "    net_params *p = aligned_alloc(64, sizeof *p), *g = aligned_alloc(64, sizeof *g);\n"
-               "    net_work *w = aligned_alloc(64, sizeof *w);\n"
+               "    net_work *w = aligned_alloc(64, sizeof *w);\n    memset(w, 0, sizeof *w);\n"
                "    void *off = (char *)aligned_alloc(64, 128 + sizeof *p + sizeof *w) + 16;\n"
                "    net_init(p, 1);\n    switch (argc > 1 ? atoi(argv[1]) : -1) {\n");
-    for (int i = 0; i < MISUSES; i++)
-        fprintf(f, "    case %d: %s; break;\n", i, misuses[i].call);
-    fprintf(f, "    }\n    (void)off;\n    return 0;\n}\n");
+    for (int i = 0; i < ncalls; i++)
+        fprintf(f, "    case %d: %s; break;\n", i, calls[i].call);
+    fprintf(f, "    }\n    (void)off, (void)t, (void)x2;\n    return 0;\n}\n");
     fclose(f);
 }
+
+/* The same of a network whose gradient comes from the caller; y is as good a dy as any. */
+static const Misuse outside[] = {
+    {"net_forward_train(p, w, 2, x, y); net_backward(p, w, 2, x, y, g, x2)", NULL},
+    {"net_backward(p, w, 2, x, y, NULL, x2); net_backward(p, w, 2, x, y, g, NULL); net_backward(p, w, 2, x, y, NULL, NULL)", NULL},
+    {"net_forward_train(p, w, 1, x, y)", "net_forward_train: n must be from 2 to NET_BATCH, 4: batchnorm"},
+    {"net_forward_train(p, w, 2, x, NULL)", "net_forward_train: x or y is NULL"},
+    {"net_backward(p, w, 2, x, NULL, g, NULL)", "net_backward: x or dy is NULL"},
+    {"net_backward(p, w, 2, x, y, (net_params *)off, NULL)", "net_backward: g is NULL or not aligned"},
+    {"net_backward(p, w, 2, x, y, p, NULL)", "net_backward: g is p"},
+};
+enum { OUTSIDE = sizeof outside / sizeof *outside };
 
 static process run_misuse(const char *program, int i)
 {
@@ -80,7 +95,7 @@ static void misuse(void)
     static const char own[] = "void mine(const char *, const char *);\n"
                               "#define NN_CHECK(condition, message) ((condition) ? (void)0 : mine(__func__, message))\n";
     folder_make(SCRATCH);
-    write_program();
+    write_program(misuses, MISUSES);
     file_write(SCRATCH "/net.nn", text, sizeof text - 1);
     file_write(SCRATCH "/own.h", own, sizeof own - 1);
     process nnc = nnc_run(SCRATCH, "net.nn", NULL);
@@ -110,6 +125,26 @@ static void misuse(void)
                 process_free(&p);
             }
         }
+    }
+}
+
+static void misuse_outside(void)
+{
+    static const char text[] = "input 2; batch 4; fc 3; batchnorm; fc 2; loss none\n";
+    folder_make(SCRATCH);
+    write_program(outside, OUTSIDE);
+    file_write(SCRATCH "/net.nn", text, sizeof text - 1);
+    process nnc = nnc_run(SCRATCH, "net.nn", NULL);
+    CU_ASSERT_EQUAL_FATAL(nnc.status, 0);
+    process_free(&nnc);
+    CU_ASSERT_EQUAL_FATAL(system("cd " SCRATCH " && gcc -O1 -Wall -Wextra -Werror -std=gnu11 -fsanitize=undefined "
+                                 "-fno-sanitize-recover=all -I../../../../runtime main.c net.c -o checked ../../../libnn.a -lm"), 0);
+    for (int i = 0; i < OUTSIDE; i++) {
+        const char *message = outside[i].message;
+        process p = run_misuse("checked", i);
+        check_at(__FILE__, __LINE__, p.status == (message ? -SIGABRT : 0) && !strncmp(p.err, message ? message : "",
+                 message ? strlen(message) : 1), "%s: ends with %d and `%s`", outside[i].call, p.status, p.err);
+        process_free(&p);
     }
 }
 
@@ -169,7 +204,7 @@ static void check_dead(const generated *net)
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
     float *x = generated_memory((size_t)n * m->input * sizeof *x);
     int *t = generated_memory((size_t)n * sizeof *t);
-    void *w = generated_memory(m->work_bytes);
+    void *w = generated_work(m);
     fill(m, p, x, t, n);
     m->backward(p, w, n, x, t, g);
     for (int k = 0; k < m->ntensors; k++) {
@@ -210,6 +245,60 @@ static void dead_channels(void)
     generated_close(library);
 }
 
+/* Winograd's weight gradient: in each sample one pixel is other than 0 (in all channels), and a relu lets one position of the
+ * output through, that at which the pixel lies under the tap `met`. Under the other taps everything meets a 0: their
+ * gradients were up to 6e-10, what was rounded on the way through the 36 elements of a tile. */
+static void check_taps(const generated *net, size_t met)
+{
+    const nn_model *m = net->model;
+    size_t plane = 18 * 18, channels = m->input / plane;
+    float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
+    float *x = generated_memory((size_t)m->batch * m->input * sizeof *x);
+    int *t = generated_memory((size_t)m->batch * sizeof *t), wrong = 0, live = 0;
+    void *w = generated_work(m);
+    uint64_t rng = 3 + met;
+    nn_init(m, p, 3);
+    for (size_t i = 0; i < m->tensors[0].count; i++) /* conv1.weight */
+        p[nn_place(&m->tensors[0], i)] = i % 9 == met ? 1 : 0;
+    for (size_t i = 0; i < m->tensors[1].count; i++)
+        p[nn_place(&m->tensors[1], i)] = -0.01f;
+    memset(x, 0, (size_t)m->batch * m->input * sizeof *x);
+    for (int n = 0; n < m->batch; n++) {
+        size_t at = (1 + (size_t)(16 * nn_uniform(&rng))) * 18 + 1 + (size_t)(16 * nn_uniform(&rng));
+        for (size_t c = 0; c < channels; c++)
+            x[(size_t)n * m->input + c * plane + at] = 0.1f + nn_uniform(&rng);
+        t[n] = n % 3;
+    }
+    m->backward(p, w, m->batch, x, t, g);
+    for (size_t i = 0; i < m->tensors[0].count; i++) {
+        float value = g[nn_place(&m->tensors[0], i)];
+        live += i % 9 == met && value != 0;
+        wrong += i % 9 != met && value != 0;
+    }
+    check_at(__FILE__, __LINE__, !wrong && live * 9 == (int)m->tensors[0].count, "`%s` %s, tap %zu: %d gradients are not 0, %d are",
+             net->text, net->options, met, wrong, live);
+    free(p), free(g), free(x), free(t), free(w);
+}
+
+static void taps_that_never_meet(void)
+{
+    static const char *const targets[] = {"generic", "scalar"};
+    generated nets[8];
+    size_t n = 0;
+    for (int filter = 0; filter_option(filter); filter++)
+        for (int target = 0; target < 2 - filter; target++)
+            nets[n++] = (generated){format("taps%zu", n), "input 8x18x18; batch 7; conv 12 k3 p1; relu; globalavgpool; fc 3; softmax",
+                                    format("--math=%s --target=%s", filter_option(filter), targets[target]),
+                                    target ? GENERATED_C99 " -O0" : GENERATED_GNU " -O0", NULL};
+    void *library = generated_build(SCRATCH "/taps", nets, n, NULL);
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(nets[i].model);
+        for (size_t tap = 0; tap < 9; tap++)
+            check_taps(&nets[i], tap);
+    }
+    generated_close(library);
+}
+
 /* ---- The head of net.c ------------------------------------------------------------------------------------------------ */
 
 /* Is the layer's row in the table that, runs of blanks apart? */
@@ -238,7 +327,9 @@ void add_contract_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"wrong calls", misuse},
+        {"wrong calls where the gradient is the caller's", misuse_outside},
         {"gradients that are exactly 0", dead_channels},
+        {"taps that never meet", taps_that_never_meet},
         {"where each layer runs", head},
         CU_TEST_INFO_NULL,
     };

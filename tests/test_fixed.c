@@ -33,7 +33,7 @@ static void compile(const char *cc, const char *flags, const char *file)
 
 static void network(void)
 {
-    static const char *const kinds[] = {"", "-DPREPARED", "-DCLASS_WEIGHTS", "-DPREPARED -DCLASS_WEIGHTS"};
+    static const char *const kinds[] = {"", "-DPREPARED", "-DCLASS_WEIGHTS", "-DFROM_CALLER"};
     char flags[100];
     folder_make(SCRATCH);
     for (int c = 0; c < 2; c++)

@@ -290,7 +290,7 @@ static bool run(const Case *c, const nn_model *m, const Binding *b, Binding *res
     int64_t floats = (int64_t)(m->params_bytes / sizeof(float));
     float *x = floats_of(b->x, b->n * shape_count(net->input)), *t = floats_of(b->t, labels), *y = floats_of(NULL, outputs);
     float *p = floats_of(NULL, floats), *g = floats_of(NULL, floats);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     for (int64_t i = 0; net->int_targets && i < labels; i++)
         ((int *)(void *)t)[i] = (int)b->t[i];
     memset(p, 0, m->params_bytes);

@@ -73,6 +73,66 @@ static void set_weights(const Net *net, const nn_model *m, float *p, const Bindi
             p[nn_place(&m->tensors[w->id], (size_t)i)] = (float)b->weights[w->id][i];
 }
 
+/* With `loss none`: net_forward_train's answers, then net_backward's gradients, which don't depend on whether the other one
+ * is wanted. */
+static void run_from_caller(const Case *c, const nn_model *m, const Binding *b, const float *x, const float *dy, void *work,
+                            float *p, float *g, Binding *result)
+{
+    size_t answers = (size_t)answers_in(c, b->n) / 2, inputs = (size_t)b->n * m->input;
+    float *y = generated_memory(answers * sizeof *y), *dx = generated_memory(inputs * sizeof *dx);
+    float *p2 = generated_memory(m->params_bytes), *g2 = generated_memory(m->params_bytes), *dx2 = generated_memory(inputs * sizeof *dx);
+    memcpy(p2, p, m->params_bytes);
+    m->set_rng(work, b->rng);
+    m->forward_train(p, work, b->n, x, y);
+    if (memcmp(p2, p, m->params_bytes))
+        report(c, b, "net_forward_train has changed p");
+    m->backward_from(p, work, b->n, x, dy, g, dx);
+    for (int wanted = 0; wanted < 3; wanted++) {
+        float *q = generated_memory(m->params_bytes);
+        memcpy(q, p2, m->params_bytes);
+        m->set_rng(work, b->rng);
+        m->backward_from(q, work, b->n, x, dy, wanted == 1 ? g2 : NULL, wanted == 2 ? dx2 : NULL);
+        if (memcmp(p, q, m->params_bytes))
+            report(c, b, "without a gradient, net_backward changes p in another way");
+        free(q);
+    }
+    if (memcmp(g, g2, m->params_bytes) || memcmp(dx, dx2, inputs * sizeof *dx))
+        report(c, b, "a gradient is another one where the other is not wanted");
+    for (size_t i = 0; i < inputs; i++)
+        result->dx[i] = (double)dx[i];
+    for (size_t i = 0; i < answers; i++)
+        result->y[answers + i] = (double)y[i];
+    result->loss = 0;
+    free(y), free(dx), free(p2), free(g2), free(dx2);
+}
+
+/* With w->add a second call adds the same gradient once more. */
+static void check_addition(const Case *c, const nn_model *m, const Binding *b, const float *x, const float *t, void *work,
+                           float *const copies[2], const Binding *once)
+{
+    Binding twice = *once, doubled = *once;
+    twice.gradients = NEW_ARRAY(double *, c->net->nweights);
+    doubled.gradients = NEW_ARRAY(double *, c->net->nweights);
+    m->set_rng(work, b->rng);
+    m->set_add(work, 1);
+    if (m->backward_from)
+        m->backward_from(copies[0], work, b->n, x, t, copies[1], NULL);
+    else
+        m->backward(copies[0], work, b->n, x, t, copies[1]);
+    m->set_add(work, 0);
+    for (const Weight *w = c->net->weights; w; w = w->next) {
+        twice.gradients[w->id] = NEW_ARRAY(double, w->count);
+        doubled.gradients[w->id] = NEW_ARRAY(double, w->count);
+        for (int64_t i = 0; i < w->count; i++) {
+            doubled.gradients[w->id][i] = w->statistic ? 0 : 2 * once->gradients[w->id][i];
+            twice.gradients[w->id][i] = (double)copies[1][nn_place(&m->tensors[w->id], (size_t)i)];
+        }
+    }
+    const char *what = difference(c, &doubled, &twice, 0.1);
+    if (what)
+        report(c, b, "added to itself, %s", what);
+}
+
 /* What the compiled network answers; backward first, so that nothing it leaves behind may help forward. */
 static Binding run(const Case *c, const nn_model *m, const Binding *b)
 {
@@ -83,18 +143,25 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
     float *y = floats_of(b->x, 0, net->batch * shape_count(net->out->shape));
     float *t = floats_of(b->t, net->int_targets ? 0 : labels, labels);
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     for (int64_t i = 0; net->int_targets && i < labels; i++)
         ((int *)(void *)t)[i] = (int)b->t[i];
     memset(p, 0, m->params_bytes);
     set_weights(net, m, p, b);
 
-    if (m->backward) {
+    if (m->set_add) {
+        float *copies[2] = {generated_memory(m->params_bytes), g};
+        memcpy(copies[0], p, m->params_bytes);
         m->set_rng(work, b->rng);
-        result.loss = (double)m->backward(p, work, b->n, x, t, g);
+        if (m->backward_from)
+            run_from_caller(c, m, b, x, t, work, p, g, &result);
+        else
+            result.loss = (double)m->backward(p, work, b->n, x, t, g);
         for (const Weight *w = net->weights; w; w = w->next)
             for (int64_t i = 0; i < w->count; i++)
                 result.gradients[w->id][i] = (double)(w->statistic ? p : g)[nn_place(&m->tensors[w->id], (size_t)i)];
+        check_addition(c, m, b, x, t, work, copies, &result);
+        free(copies[0]);
     }
     if (m->prepare)
         m->prepare(p);
@@ -161,9 +228,9 @@ static const char *flags_of(const Case *c)
 static generated build_of(const Case *c)
 {
     return (generated){c->prefix, c->text,
-                       format("--unroll=%s --target=%s --math=%s --lanes=%s%s%s -Wno-all", unroll_names[c->options.unroll],
+                       format("--unroll=%s --target=%s --math=%s --lanes=%s%s%s%s -Wno-all", unroll_names[c->options.unroll],
                               machines[c->options.target].name, math_names[c->options.math], lanes_names[c->options.lanes],
-                              blocks_text(c), c->options.inference ? " --inference" : ""),
+                              blocks_text(c), c->options.inference ? " --inference" : "", c->options.loss ? " --loss=none" : ""),
                        format("%s%s", c->options.target == TARGET_SCALAR ? GENERATED_C99 : GENERATED_GNU, flags_of(c)), NULL};
 }
 
@@ -206,6 +273,7 @@ static Case new_case(int i, bool whole)
                   .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS),
                               .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3),
                               .lanes = (i % 4 / 2 + i / 4) % 2 ? LANES_SAMPLES : LANES_AUTO,
+                              .loss = i % 3 == 2 ? "none" : NULL,
                               .blocks = block_counts[i / 5 % BLOCK_COUNTS]}};
 }
 
@@ -297,6 +365,10 @@ static const char *const edges[] = {
     "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5",
     "input 1; batch 8; fc 17; a:; tanh; b:; from a; gelu; concat b", /* vectors read behind the end of a row */
     "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
+    "left: input 3; right: input 2x2x2; batch 5; conv 3 k1; tanh; fc 4; a:; from left; fc 4; relu; add a; b: fc 2; from a; c: fc 1; "
+    "output b c; loss none",
+    "left: input 2x3x3; right: input 2; batch 3; fc 4; tanh; a:; from left; b: conv 2 k3 p1; relu; fc 4; mul a; c: softmax; "
+    "output c b; loss none",
 };
 
 enum { EDGES = sizeof edges / sizeof *edges, MAX_EXAMPLES = 300 };
@@ -352,6 +424,7 @@ static void check_examples(bool worked)
         c->prefix = format("net%02d", i);
         c->cc = compilers[(i + i / per) % 2];
         c->text = worked ? "input 1x5x5; batch 1; conv 1->1 k2 s2 p1" : edges[i % per];
+        c->options.loss = NULL; /* two of them have none of their own */
         CU_ASSERT_FATAL(understand(c));
     }
     for (int i = 0; i < 2; i++)
@@ -588,6 +661,22 @@ static void write_driver(FILE *f, const Case *cases)
                "    float *t = malloc(labels * sizeof *t);\n"
                "    void *p = aligned_alloc(64, m->params_bytes), *g = aligned_alloc(64, m->params_bytes);\n"
                "    void *w = aligned_alloc(64, m->work_bytes);\n"
+               "    m->set_add(w, 0);\n"
+               "    if (m->backward_from) {\n"
+               "        float *dy = malloc((size_t)n * m->output * sizeof *dy), *dx = malloc(inputs * sizeof *dx);\n"
+               "        for (size_t i = 0; i < (size_t)n * m->output; i++)\n"
+               "            dy[i] = nn_uniform(&rng);\n"
+               "        for (size_t i = 0; i < inputs; i++)\n"
+               "            x[i] = nn_uniform(&rng) - 0.5f;\n"
+               "        nn_init(m, p, 1);\n"
+               "        m->set_rng(w, 1);\n"
+               "        m->forward_train(p, w, n, x, y);\n"
+               "        for (int wanted = 0; wanted < 4; wanted++)\n"
+               "            m->backward_from(p, w, n, x, dy, wanted & 1 ? g : NULL, wanted & 2 ? dx : NULL);\n"
+               "        m->forward(p, w, n, x, y);\n"
+               "        free(x), free(y), free(t), free(p), free(g), free(w), free(dy), free(dx);\n"
+               "        return;\n"
+               "    }\n"
                "    for (size_t i = 0; i < inputs; i++)\n"
                "        x[i] = nn_uniform(&rng) - 0.5f;\n"
                "    for (size_t i = 0; i < labels; i++)\n"
@@ -721,12 +810,14 @@ static void straight_line(void)
         for (int word = 0; word < 4; word++)
             all[word] = count_word(code, length, words[word]);
         for (int pass = 0; pass < 2; pass++) {
-            const char *begin = strstr(code, pass ? "\nfloat net_backward(" : "\nvoid net_forward("), *end = begin;
+            const char *head = !pass ? "\nvoid net_forward(" : c.net->from_caller ? "\nvoid net_backward(" : "\nfloat net_backward(";
+            const char *begin = strstr(code, head), *end = begin;
             if (begin && (end = strstr(begin, "\n}\n")))
                 passes[pass] = count_word(begin, (size_t)(end - begin), "for");
         }
         int expected = sample_loops(training) + (c.net->class_weights != NULL); /* and one over the weights of the targets */
-        if (all[0] != 1 + expected || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
+        int rehearsal = c.net->from_caller ? sample_loops((Prog *)training->forward_train) : 0;
+        if (all[0] != 1 + rehearsal + expected || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
             report(&c, NULL, "holds for %d, while %d, do %d, goto %d times; the passes for %d and %d times", all[0],
                    all[1], all[2], all[3], passes[0], passes[1]);
         free(code);
@@ -746,7 +837,7 @@ static void check_deployed(const Case *c, const nn_model *m, const double *right
     int64_t outputs = b->n * shape_count(c->net->out->shape);
     float *x = floats_of(b->x, b->n * shape_count(c->net->input), b->n * shape_count(c->net->input)), *y = floats_of(b->x, 0, outputs);
     float *p = generated_memory(m->params_bytes);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     memset(p, 0, m->params_bytes);
     set_weights(c->net, m, p, b);
     if (!c->options.inference && nn_save(m, p, path))
@@ -764,7 +855,7 @@ static void check_deployed(const Case *c, const nn_model *m, const double *right
 static void check_inference(const Case *c, const nn_model *m)
 {
     char path[PATH_MAX];
-    if (!m->backward != c->options.inference || !m->set_rng != c->options.inference)
+    if ((!m->backward && !m->backward_from) != c->options.inference || !m->set_rng != c->options.inference)
         report(c, NULL, "backward and set_rng should be there exactly without --inference");
     for (int i = 0; i < 2; i++) {
         snprintf(path, sizeof path, SCRATCH "/inference-%s/%s.%c", c->cc, c->prefix, "ch"[i]);
@@ -879,7 +970,7 @@ static void check_folded(const Case *c, const nn_model *m)
     int64_t outputs = b.n * shape_count(net->out->shape);
     float *x = floats_of(b.x, b.n * shape_count(net->input), b.n * shape_count(net->input)), *y = floats_of(b.x, 0, outputs);
     float *p = generated_memory(m->params_bytes), *q = generated_memory(m->params_bytes);
-    void *work = generated_memory(m->work_bytes);
+    void *work = generated_work(m);
     const char *path = format(SCRATCH "/%s.safetensors", c->prefix);
     interpret(c->forward, &b);
     memset(p, 0, m->params_bytes);
@@ -1049,8 +1140,8 @@ static void interfaces(void)
     file_write(ASKED "/nn.h", header, strlen(header));
     expect("gcc", "-fsyntax-only", false, "nn.h is of another version");
     remove(ASKED "/nn.h");
-    expect("gcc", "-Dnn_interface_2=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
-    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_2");
+    expect("gcc", "-Dnn_interface_3=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
+    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_3");
     expect("gcc", "main.c ../../../../../runtime/init.c ../../../../../runtime/tensors.c ../../../../../runtime/check.c -lm -o main", true, "");
     free(header);
 }

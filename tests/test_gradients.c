@@ -147,7 +147,7 @@ static void draw_numbers(Trial *t, int n)
     for (int64_t i = 0; net->int_targets && i < nlabels; i++)
         labels[i] = below((int)net->loss_in->shape.c);
     t->binding = (Binding){.n = n, .x = numbers(inputs, -1.5, 1.5), .t = labels,
-                           .y = NEW_ARRAY(double, n * shape_count(net->out->shape)),
+                           .y = NEW_ARRAY(double, n * shape_count(net->out->shape)), .dx = NEW_ARRAY(double, inputs),
                            .weights = NEW_ARRAY(double *, net->nweights), .gradients = NEW_ARRAY(double *, net->nweights),
                            .rng = nn_bits(&rng)};
     for (const Weight *w = net->weights; w; w = w->next) {
@@ -156,13 +156,23 @@ static void draw_numbers(Trial *t, int n)
     }
 }
 
+/* The loss; where the caller gives the gradient of the answer, the sum of answers times it. */
+static double loss_of(Trial *t)
+{
+    Binding *b = &t->binding;
+    interpret(t->forward, b);
+    for (int64_t i = 0; t->net->from_caller && i < b->n * t->net->targets; i++)
+        b->loss += b->y[i] * b->t[i];
+    return b->loss;
+}
+
 static double loss_at(Trial *t, double *weight, double value)
 {
     double old = *weight;
     *weight = value;
-    interpret(t->forward, &t->binding);
+    double loss = loss_of(t);
     *weight = old;
-    return t->binding.loss;
+    return loss;
 }
 
 static double difference(Trial *t, double *weight, double h)
@@ -172,42 +182,52 @@ static double difference(Trial *t, double *weight, double h)
 
 typedef enum Verdict { RIGHT, WRONG, KINK } Verdict;
 
+/* The gradient d of count numbers at `at`. */
+static Verdict compare_array(Trial *t, const char *name, const double *d, double *at, int64_t count, bool frozen, double loss)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(d[i]));
+    for (int64_t i = 0; i < count; i++) {
+        double expected = frozen ? 0 : difference(t, &at[i], STEP), error = TOLERANCE * largest + ROUNDING * (1 + fabs(loss));
+        if (fabs(d[i] - expected) <= error)
+            continue;
+        double wide = frozen ? 0 : difference(t, &at[i], 2 * STEP);
+        if (!(fabs(wide - expected) <= error / 2))
+            return KINK;
+        report(t->text, "n %d: the gradient of %s[%" PRId64 "] is %.10g, by differences %.10g", t->binding.n, name, i, d[i],
+               expected);
+        return WRONG;
+    }
+    return RIGHT;
+}
+
 static Verdict compare(Trial *t)
 {
     Binding *b = &t->binding;
     interpret(t->backward, b);
     interpret(t->backward, b);   /* does not add to what was there */
-    double loss = b->loss;
-    interpret(t->forward, b);
-    if (!isfinite(loss) || fabs(loss - b->loss) > 1e-12 * (1 + fabs(loss))) {
-        report(t->text, "the loss is %.17g with and %.17g without the gradients", loss, b->loss);
+    double loss = b->loss, without = loss_of(t);
+    if (t->net->from_caller)
+        loss = without;
+    if (!isfinite(loss) || fabs(loss - without) > 1e-12 * (1 + fabs(loss))) {
+        report(t->text, "the loss is %.17g with and %.17g without the gradients", loss, without);
         return WRONG;
     }
-    for (const Weight *w = t->net->weights; w; w = w->next) {
-        double largest = 0;
-        for (int64_t i = 0; i < w->count; i++)
-            largest = fmax(largest, fabs(b->gradients[w->id][i]));
-        for (int64_t i = 0; i < w->count; i++) {
-            double *at = &b->weights[w->id][i], d = b->gradients[w->id][i];
-            double expected = w->frozen ? 0 : difference(t, at, STEP), error = TOLERANCE * largest + ROUNDING * (1 + fabs(loss));
-            if (fabs(d - expected) <= error)
-                continue;
-            double wide = w->frozen ? 0 : difference(t, at, 2 * STEP);
-            if (!(fabs(wide - expected) <= error / 2))
-                return KINK;
-            report(t->text, "n %d: the gradient of %s[%" PRId64 "] is %.10g, by differences %.10g", b->n, w->name, i, d,
-                   expected);
-            return WRONG;
-        }
-    }
-    return RIGHT;
+    Verdict verdict = RIGHT;
+    for (const Weight *w = t->net->weights; w && verdict == RIGHT; w = w->next)
+        verdict = compare_array(t, w->name, b->gradients[w->id], b->weights[w->id], w->count, w->frozen, loss);
+    if (t->net->from_caller && verdict == RIGHT)
+        verdict = compare_array(t, "x", b->dx, (double *)b->x, b->n * shape_count(t->net->input), false, loss);
+    return verdict;
 }
 
 static void check_gradients(const char *text, const Net *net)
 {
     Prog *backward = lower(net, true);
     differentiate(backward);
-    Trial t = {.text = text, .net = net, .forward = lower(net, true), .backward = backward};
+    Trial t = {.text = text, .net = net, .forward = net->from_caller ? backward->forward_train : lower(net, true),
+               .backward = backward};
     for (int n = 1; n <= 3; n += 2) {
         Verdict verdict = KINK;
         for (int draw = 0; draw < MAX_DRAWS && verdict == KINK; draw++) {
@@ -233,6 +253,16 @@ static void check_network(const char *text)
         check_stages(whole, net);
         check_gradients(whole, net);
     }
+    /* And without a loss, so that it is the kind's own gradient of x that comes out. */
+    Options o = options;
+    o.loss = "none";
+    const Net *net = network_of(text, &o);
+    if (bare)
+        return;
+    if (!net)
+        report(text, "does not compile with --loss=none");
+    else
+        check_gradients(format("%s; loss none", text), net);
 }
 
 static void examples_of_kinds(void)
@@ -371,6 +401,29 @@ static void random_networks(void)
     CU_ASSERT_EQUAL(failures, 0);
 }
 
+/* ---- Several inputs, several answers ------------------------------------------------------------------------ */
+
+/* Each order of inputs and answers; an answer that others read, too; a shape of each kind. */
+static void several(void)
+{
+    static const char *const inputs[] = {"left: input 4; right: input 2x3x2", "right: input 2x3x2; left: input 4"};
+    static const char *const answers[] = {"a", "a b", "b a", "c a b", "b c"};
+    failures = 0;
+    for (int i = 0; i < 10; i++) {
+        const char *text = format("%s; from left; fc 5; tanh; x:; from right; conv 2 k2; sigmoid; c:; fc 5; add x; a: fc 2; from a; relu; "
+                                  "add a; b: softmax; output %s; loss none", inputs[i % 2], answers[i / 2]);
+        const Net *net = network_of(text, &options);
+        if (!net)
+            report(text, "does not compile");
+        else
+            check_gradients(text, net);
+        if (net && i < 2)
+            check_stages(text, net);
+        free_all();
+    }
+    CU_ASSERT_EQUAL(failures, 0);
+}
+
 /* ---- By hand ------------------------------------------------------------------------------------------------- */
 
 /* `input 2; fc 3; sigmoid; fc 2; softmax`, one sample, by the chain rule:
@@ -503,6 +556,7 @@ void add_gradients_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"every example of every kind", examples_of_kinds},
+        {"several inputs and answers", several},
         {"random networks", random_networks},
         {"two, three, two by hand", two_three_two},
         {"relu behind a maximum", relu_behind_a_maximum},

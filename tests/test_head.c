@@ -1,4 +1,4 @@
-/* test_head.c: the table of layers at the head of net.c says of each layer where its work runs.
+/* test_head.c: the table of layers at the head of net.c says of each layer where its work runs, and what functions are called.
  *
  * A layer has work in a pass where the Prog has statements of it. Its cell then names what does that: its own functions, the
  * function of another layer that has its values in registers, what it is folded into, or "in place" where it only gives a value
@@ -97,6 +97,35 @@ static void check_head(const char *what, const Net *net, const Stages *stages)
     free(head.text);
 }
 
+/* ---- The functions ---- */
+
+/* A function that several layers share has the name of what it does, not that of the first of them; one name is one function. */
+static void check_names(const char *what, const Pass *pass)
+{
+    for (const Function *f = pass->functions; f; f = f->next) {
+        const char *layer = format("%s_", c_name(f->layer->name));
+        const bool own = !strncmp(f->name, layer, strlen(layer));
+        check(!f->shared || !own || strlen(f->name) > 50, "%s: %s is shared", what, f->name);
+        check(strlen(f->name) <= 63 || own, "%s: %s has over 63 characters", what, f->name);
+        for (const Function *g = f->next; g; g = g->next)
+            check(strcmp(f->name, g->name) || (f->twin ? f->twin : f) == (g->twin ? g->twin : g), "%s: %s are two functions", what,
+                  f->name);
+    }
+}
+
+static void task_names(void)
+{
+    static const char *const names[] = {"conv3x3_64_64_on_8x8_backward_weights", "conv3x3_32_32_on_16x16_training",
+                                        "batchnorm_16_on_32x32_forward", "fc1_training"};
+    Options o = {.target = TARGET_AVX2, .prefix = "net"};
+    char *text = file_read("tests/bench/N6.nn", NULL);
+    const Stages stages = stages_of(network_of(text, &o), &o);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        check(has_function(&stages.plan->training, names[i]), "ResNet-20 has no %s", names[i]);
+    free(text);
+    free_all();
+}
+
 /* ---- The networks ---- */
 
 static void check_network(const char *path, const char *text)
@@ -116,6 +145,9 @@ static void check_network(const char *path, const char *text)
             continue;
         const Stages stages = stages_of(net, &o);
         check_head(format("%s, options %d", path, (int)i), net, &stages);
+        check_names(path, &stages.plan->forward);
+        if (stages.training)
+            check_names(path, &stages.plan->training);
         free_all();
     }
 }
@@ -143,6 +175,7 @@ void add_head_suite(void)
         {"bench", bench},
         {"examples", examples},
         {"golden", stages},
+        {"names of tasks", task_names},
         CU_TEST_INFO_NULL,
     };
     add_suite("head", networks_start, networks_end, tests);

@@ -45,7 +45,8 @@ static Binding run(const Case *c, const Plan *plan, const Binding *b)
 {
     Binding result = *b;
     const Net *net = c->net;
-    result.y = NEW_ARRAY(double, b->n * shape_count(net->out->shape));
+    result.y = NEW_ARRAY(double, answers_in(c, b->n));
+    result.dx = NEW_ARRAY(double, b->n * shape_count(net->input));
     result.weights = NEW_ARRAY(double *, net->nweights);
     result.gradients = NEW_ARRAY(double *, net->nweights);
     for (const Weight *w = net->weights; w; w = w->next) {
@@ -55,6 +56,12 @@ static Binding run(const Case *c, const Plan *plan, const Binding *b)
     }
     if (plan->training.prog)
         run_loops(plan, &plan->training, &result);
+    if (plan->forward_train.prog) {
+        Binding training = result;
+        training.y += answers_in(c, b->n) / 2;
+        training.weights = b->weights; /* the running statistics of before */
+        run_loops(plan, &plan->forward_train, &training);
+    }
     double loss = result.loss;
     run_loops(plan, &plan->forward, &result);
     result.loss = loss;
@@ -98,7 +105,8 @@ static Options options_of(int i, bool whole)
     static const int blocks[] = {0, 1, 2, 99};
     return (Options){.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS),
                      .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3), .inference = i / 7 % 4 == 3,
-                     .lanes = i / 5 % 2 ? LANES_SAMPLES : LANES_AUTO, .blocks = blocks[i / 11 % 4]};
+                     .lanes = i / 5 % 2 ? LANES_SAMPLES : LANES_AUTO, .blocks = blocks[i / 11 % 4],
+                     .loss = i / 3 % 5 == 4 ? "none" : NULL};
 }
 
 static const char *options_text(const Options *o)

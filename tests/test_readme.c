@@ -540,6 +540,22 @@ static void card(void)
     process_free(&run);
 }
 
+/* Losses of one's own: parts of a batch add up (the program compares), and a few steps bring like pictures nearer. */
+static void own_losses(void)
+{
+    process run = run_example("accumulate");
+    process_free(&run);
+    run = run_example("triplet TRIPLET_STEPS=200");
+    double first = 0, last = 0;
+    const char *end = run.out;
+    for (const char *line = run.out; (line = strstr(line, "loss ")); line++)
+        end = line;
+    CU_ASSERT_EQUAL_FATAL(sscanf(run.out, "step 40 loss %lf", &first), 1);
+    CU_ASSERT_EQUAL_FATAL(sscanf(end, "loss %lf", &last), 1);
+    check(last > 0 && last < 0.75 * first, __LINE__, "triplet: the loss went from %.3f to %.3f", first, last);
+    process_free(&run);
+}
+
 /* A few steps of each network to start from; the loss must fall. */
 static void networks(void)
 {
@@ -623,7 +639,7 @@ void add_readme_suite(void)
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
         {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
-        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"the optimizers' table", optimizers},
+        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python_program}, {"the CMake project", cmake_project},
         CU_TEST_INFO_NULL,
     };

@@ -1136,6 +1136,91 @@ static int make_folder(void)
     return access(FOLDER, W_OK);
 }
 
+/* ---- Losses ---------------------------------------------------------------------------------- */
+
+enum { ELEMENTS = 60, ROWS = 12, CLASSES = 5, LOSSES = 5 };
+
+static const char *const loss_names[LOSSES] = {"crossentropy", "bce", "mse", "l1", "huber"};
+
+static float loss_of(int which, const float *y, const float *t, const int *labels, float *d)
+{
+    switch (which) {
+    case 0: return nn_crossentropy(ROWS, CLASSES, y, labels, d);
+    case 1: return nn_bce(ELEMENTS, y, t, d);
+    case 2: return nn_mse(ELEMENTS, y, t, d);
+    case 3: return nn_l1(ELEMENTS, y, t, d);
+    default: return nn_huber(ELEMENTS, 0.7f, y, t, d);
+    }
+}
+
+/* By PyTorch's definitions, in double. */
+static double defined_loss(int which, const double *y, const float *t, const int *labels)
+{
+    double sum = 0, counted = 0;
+    for (int i = 0; which == 0 && i < ROWS; i++) {
+        double all = 0;
+        for (int c = 0; c < CLASSES; c++)
+            all += exp(y[i * CLASSES + c]);
+        counted += labels[i] != -100;
+        sum += labels[i] == -100 ? 0 : log(all) - y[i * CLASSES + labels[i]];
+    }
+    for (int i = 0; which > 0 && i < ELEMENTS; i++) {
+        double e = y[i] - t[i];
+        counted++;
+        sum += which == 1 ? log(1 + exp(y[i])) - y[i] * t[i] : which == 2 ? e * e : which == 3 ? fabs(e)
+             : fabs(e) <= 0.7f ? e * e / 2 : 0.7f * (fabs(e) - 0.7f / 2);
+    }
+    return sum / counted;
+}
+
+static void test_losses(void)
+{
+    float y[ELEMENTS], t[ELEMENTS], d[ELEMENTS];
+    double exact[ELEMENTS];
+    int labels[ROWS];
+    uint64_t rng = 11;
+    for (int i = 0; i < ELEMENTS; i++) {
+        exact[i] = y[i] = 2 * nn_normal(&rng);
+        t[i] = nn_uniform(&rng);
+    }
+    for (int i = 0; i < ROWS; i++)
+        labels[i] = i % 4 == 3 ? -100 : (int)(nn_bits(&rng) % CLASSES);
+    for (int which = 0; which < LOSSES; which++) {
+        float loss = loss_of(which, y, t, labels, d);
+        double right = defined_loss(which, exact, t, labels);
+        CHECK(fabs((double)loss - right) < 3e-7 * right, "%s is %.9g, not %.9g", loss_names[which], (double)loss, right);
+        CHECK(loss_of(which, y, t, labels, NULL) == loss, "%s is another one without d", loss_names[which]);
+        for (int i = 0; i < ELEMENTS; i++) {
+            const double h = 1e-6, value = exact[i];
+            exact[i] = value + h;
+            double above = defined_loss(which, exact, t, labels);
+            exact[i] = value - h;
+            double slope = (above - defined_loss(which, exact, t, labels)) / (2 * h);
+            exact[i] = value;
+            CHECK(fabs((double)d[i] - slope) < 1e-8, "%s: d[%d] is %.9g, not %.9g", loss_names[which], i, (double)d[i], slope);
+        }
+    }
+}
+
+/* Where a formula written as it stands would overflow or divide by zero. */
+static void test_loss_edges(void)
+{
+    static const float logits[] = {1000, 0, -1000, 200, 200, 200}, ends[] = {1000, -1000, 1000, -1000}, answers[] = {1, 0, 0, 1};
+    static const int first[] = {0, 1}, last[] = {2, -100}, none[] = {-100, -100}, wrong[] = {3, 1};
+    float d[6], ninety[4] = {0};
+    CHECK(fabsf(nn_crossentropy(2, 3, logits, first, d) - 0.54930614f) < 1e-6f, "crossentropy of large logits");
+    CHECK(d[0] == 0 && d[1] == 0 && fabsf(d[4] + 1 / 3.0f) < 1e-6f, "its gradient");
+    CHECK(nn_crossentropy(2, 3, logits, last, d) == 2000 && d[0] == 1 && d[2] == -1 && d[3] == 0, "a row that isn't counted");
+    CHECK(isnan(nn_crossentropy(2, 3, logits, none, d)) && d[0] == 0 && d[5] == 0, "no row is counted");
+    CHECK(isnan(nn_crossentropy(2, 3, logits, wrong, d)) && isnan(d[1]) && !isnan(d[4]), "a label that is no class");
+    CHECK(nn_bce(4, ends, answers, d) == 500 && d[0] == 0 && d[1] == 0 && d[2] == 0.25f && d[3] == -0.25f, "bce of large logits");
+    CHECK(nn_l1(4, ninety, ninety, d) == 0 && d[0] == 0, "l1 where nothing differs");
+    CHECK(isnan(nn_mse(0, logits, logits, NULL)), "the mean of nothing");
+    ninety[2] = NAN;
+    CHECK(isnan(nn_bce(4, ninety, answers, d)) && isnan(d[2]) && !isnan(d[1]), "bce of NaN");
+    CHECK(isnan(nn_l1(4, ninety, answers, d)) && isnan(d[2]) && isnan(nn_huber(4, 1, ninety, answers, d)) && isnan(d[2]), "of NaN");
+}
+
 void add_runtime_suite(void)
 {
     CU_pSuite suite = CU_add_suite("runtime", make_folder, NULL);
@@ -1147,6 +1232,8 @@ void add_runtime_suite(void)
     CU_add_test(suite, "steps keep to their state", test_state_bounds);
     CU_add_test(suite, "centered RMSprop without variance", test_centered_constant);
     CU_add_test(suite, "the same bits at each width of vectors", test_widths);
+    CU_add_test(suite, "losses and their gradients", test_losses);
+    CU_add_test(suite, "losses at their edges", test_loss_edges);
     CU_add_test(suite, "splitmix64", test_bits);
     CU_add_test(suite, "uniform and normal numbers", test_uniform_and_normal);
     CU_add_test(suite, "shuffle", test_shuffle);

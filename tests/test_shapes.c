@@ -311,7 +311,7 @@ static void names(void)
     expect("input 3; a: relu; a: tanh", "the name 'a' is already used");
     expect("input 3; relu1: tanh; relu", "would be called 'relu1'");
     expect("input 3; relu; relu1: tanh", "the name 'relu1' is already used");
-    expect("a: input 3; relu", "cannot have a label");
+    expect("input 3; a: batch 2; relu", "cannot have a label");
     CU_ASSERT_EQUAL(failures, 0);
     CU_ASSERT_EQUAL(refused, 4);
     free_all();

@@ -19,19 +19,28 @@ static void put_constant(FILE *f, const Tensor *tensor)
     fprintf(f, "\n};\n\n");
 }
 
-/* The constants that the functions of a pass read by name; both passes have the same ones by the same
- * names. */
-static void put_constants(FILE *f, const Plan *plan, const bool *forward, const bool *training)
+/* The passes that net.c has, in its order. */
+enum { MOST_PASSES = 3 };
+
+static const Pass *pass_of(const Plan *plan, int number)
+{
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train};
+    return passes[number]->prog ? passes[number] : NULL;
+}
+
+/* The constants that the functions of a pass read by name; all passes have the same ones by the same names.
+ * tables: by pass and id of the tensor. */
+static void put_constants(FILE *f, const Plan *plan, bool *const tables[MOST_PASSES])
 {
     Map *done = new_map();
-    for (Tensor *t = plan->forward.prog->tensors; t; t = t->next)
-        if (forward[t->id]) {
-            put_constant(f, t);
-            map_set(done, t->name, t);
-        }
-    for (const Tensor *t = plan->training.prog ? plan->training.prog->tensors : NULL; t; t = t->next)
-        if (training[t->id] && !map_find(done, t->name))
-            put_constant(f, t);
+    for (int i = 0; i < MOST_PASSES; i++) {
+        const Pass *pass = pass_of(plan, i);
+        for (Tensor *t = pass ? pass->prog->tensors : NULL; t; t = t->next)
+            if (tables[i][t->id] && !map_find(done, t->name)) {
+                put_constant(f, t);
+                map_set(done, t->name, t);
+            }
+    }
 }
 
 /* ---- What the functions call by name --------------------------------------------------------- */
@@ -119,6 +128,17 @@ typedef struct Loop {
     bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
 } Loop;
 
+/* What net_backward is given beside x: targets, or the gradient of the answer. */
+static const char *target_name(const Net *net)
+{
+    return net->from_caller ? "dy" : "t";
+}
+
+static const char *targets_macro(const Net *net)
+{
+    return net->from_caller ? "OUTPUT" : "TARGETS";
+}
+
 /* Where the first sample of the call or of the chunk lies. */
 static const char *all_samples(const Loop *loop, const Tensor *root)
 {
@@ -127,7 +147,12 @@ static const char *all_samples(const Loop *loop, const Tensor *root)
         return format("(all_%s + (size_t)first * %lld)", c_name(root->name), (long long)b->tensor->floats);
     if (b || loop->chunks)
         return format("all_%s", c_name(root->name));
-    return root->role == TENSOR_INPUT ? "x" : root->role == TENSOR_OUTPUT ? "y" : "t";
+    switch (root->role) {
+    case TENSOR_INPUT: return "x";
+    case TENSOR_OUTPUT: return "y";
+    case TENSOR_INPUT_GRADIENT: return "dx";
+    default: return target_name(loop->plan->net);
+    }
 }
 
 /* What a function is called with. Buffers are void pointers and fit every parameter; of the others those
@@ -179,31 +204,48 @@ static bool touches(const Pass *pass, TensorRole role)
     return false;
 }
 
+/* What stands behind a call's tensors: other arguments, and whose work a function does that several layers
+ * share. */
+static const char *end_of_call(const Loop *loop, const Function *fn)
+{
+    const Function *code = fn->twin ? fn->twin : fn;
+    const char *separator = fn->nparams ? ", " : "", *text = "";
+    const struct { bool given; const char *name;
+    } others[] = {
+        {fn->uses_random, "rng"},
+        {fn->uses_mean, "mean"},
+        {fn->uses_samples, "samples"},
+        {fn->batched || fn->uses_at_hand, loop->chunks || fn->uses_at_hand ? "m" : "n"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].given) {
+            text = format("%s%s%s", text, separator, others[i].name);
+            separator = ", ";
+        }
+    bool shared = code->shared || code->layer != fn->layer;
+    return shared ? format("%s);   /* %s */\n", text, comment_text(fn->layer->name)) : format("%s);\n", text);
+}
+
 static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
 {
+    enum { MOST = 114, MOST_WITH_COMMENT = 130 };
+    const char *end = end_of_call(loop, fn);
+    if (fn->purpose != FOR_ALL)
+        fprintf(f, "%*sif (%s)\n", 4 * depth++, "", fn->purpose == FOR_WEIGHTS ? "g" : "dx");
     int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
-    const char *separator = "";
     for (int i = 0; i < fn->nparams; i++) {
         TextStream argument;
         put_argument(open_text(&argument), loop, fn, i);
         close_text(&argument);
         int size = (int)argument.length;
-        bool wrap = column + size > 114;
+        bool last = i == fn->nparams - 1 && strchr(end, '/');
+        bool wrap = column + size > MOST || (last && column + size + (int)strlen(end) > MOST_WITH_COMMENT);
         column = wrap ? 4 * depth + 4 + size : column + size + 2;
-        fprintf(f, "%s%s%s", separator, wrap ? format("\n%*s", 4 * depth + 4, "") : *separator ? " " : "",
+        fprintf(f, "%s%s%s", i ? "," : "", wrap ? format("\n%*s", 4 * depth + 4, "") : i ? " " : "",
                 argument.text);
         free(argument.text);
-        separator = ",";
     }
-    if (fn->uses_random)
-        fprintf(f, "%s rng", separator), separator = ",";
-    if (fn->uses_mean)
-        fprintf(f, "%s mean", separator), separator = ",";
-    if (fn->uses_samples)
-        fprintf(f, "%s samples", separator), separator = ",";
-    if (fn->batched || fn->uses_at_hand)
-        fprintf(f, "%s %s", separator, loop->chunks || fn->uses_at_hand ? "m" : "n");
-    fprintf(f, ");\n");
+    fprintf(f, "%s", end);
 }
 
 static int by_number(const void *a, const void *b)
@@ -261,8 +303,14 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
         fprintf(f, "%*svoid *const %s = %s + (size_t)s * %s_OUTPUT;\n", in, "", c_name(pass->prog->y->name),
                 all_samples(loop, pass->prog->y), P);
     if (group_touches_role(pass, begin, end, TENSOR_TARGET))
-        fprintf(f, "%*sconst %s *const target = %s + (size_t)s * %s_TARGETS;\n", in, "",
-                loop->plan->net->int_targets ? "int" : "float", all_samples(loop, pass->prog->t), P);
+        fprintf(f, "%*sconst %s *const %s = %s + (size_t)s * %s_%s;\n", in, "",
+                loop->plan->net->int_targets ? "int" : "float", c_name(pass->prog->t->name),
+                all_samples(loop, pass->prog->t), P, targets_macro(loop->plan->net));
+    if (group_touches_role(pass, begin, end, TENSOR_INPUT_GRADIENT)) {
+        const char *all = all_samples(loop, pass->prog->dx);
+        fprintf(f, "%*svoid *const %s = %s ? %s + (size_t)s * %s_INPUT : NULL;\n", in, "",
+                c_name(pass->prog->dx->name), all, all, P);
+    }
     const char *number = loop->chunks ? "(first + s)" : "s";
     if (group_draws(begin, end))
         fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number,
@@ -294,7 +342,12 @@ static void open_chunks(FILE *f, const Loop *loop)
         fprintf(f, "        float *const all_%s = y + (size_t)first * %s_OUTPUT;\n",
                 c_name(pass->prog->y->name), P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
-        fprintf(f, "        const %s *const all_target = t + (size_t)first * %s_TARGETS;\n", type, P);
+        fprintf(f, "        const %s *const all_%s = %s + (size_t)first * %s_%s;\n", type,
+                c_name(pass->prog->t->name), target_name(loop->plan->net), P,
+                targets_macro(loop->plan->net));
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT_GRADIENT))
+        fprintf(f, "        float *const all_%s = dx ? dx + (size_t)first * %s_INPUT : NULL;\n",
+                c_name(pass->prog->dx->name), P);
 }
 
 /* The loop over groups of samples that lie in lanes; what the caller gives begins with the group's first. */
@@ -312,8 +365,12 @@ static void put_group_loop(FILE *f, const Loop *loop)
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
         fprintf(f, "        const float *const input = x + (size_t)first * %s_INPUT;\n", P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
-        fprintf(f, "        const %s *const target = t + (size_t)first * %s_TARGETS;\n",
-                loop->plan->net->int_targets ? "int" : "float", P);
+        fprintf(f, "        const %s *const %s = %s + (size_t)first * %s_%s;\n",
+                loop->plan->net->int_targets ? "int" : "float", c_name(pass->prog->t->name),
+                target_name(loop->plan->net), P, targets_macro(loop->plan->net));
+    if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT_GRADIENT))
+        fprintf(f, "        void *const %s = dx ? dx + (size_t)first * %s_INPUT : NULL;\n",
+                c_name(pass->prog->dx->name), P);
     for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
         put_call(f, loop, fn, 2);
     fprintf(f, "    }\n");
@@ -482,25 +539,48 @@ static void put_mean(FILE *f, const Net *net, const FixedWord *words)
     put_fixed(f, "net.c: mean with class weights", words);
 }
 
+static void check_samples(FILE *f, const Pass *pass, const FixedWord *words)
+{
+    put_fixed(f, least_samples(pass->prog) > 1 ? "net.c: backward checks n for a variance"
+                                               : "net.c: backward checks n", words);
+}
+
+static void put_forward_train(FILE *f, const Plan *plan, const FixedWord *words)
+{
+    const Pass *pass = &plan->forward_train;
+    put_fixed(f, "net.c: forward_train begins", words);
+    check_samples(f, pass, words);
+    put_fixed(f, "net.c: forward_train checks x and y", words);
+    put_buffers(f, pass);
+    if (uses_samples(pass))
+        put_fixed(f, "net.c: samples", words);
+    put_unused(f, pass, pass->prog->draws > 0);
+    put_calls(f, plan, pass);
+    put_fixed(f, "net.c: forward ends", words);
+}
+
 static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Pass *pass = &plan->training;
-    put_fixed(f, "net.c: backward begins", words);
-    put_fixed(f, least_samples(pass->prog) > 1 ? "net.c: backward checks n for a variance"
-                                               : "net.c: backward checks n", words);
-    put_fixed(f, "net.c: backward checks x and t", words);
+    const bool from_caller = plan->net->from_caller;
+    put_fixed(f, from_caller ? "net.c: backward from the caller begins" : "net.c: backward begins", words);
+    check_samples(f, pass, words);
+    put_fixed(f, from_caller ? "net.c: backward checks x and dy" : "net.c: backward checks x and t", words);
     put_buffers(f, pass);
     if (uses_mean(pass))
         put_mean(f, plan->net, words);
     if (uses_samples(pass))
         put_fixed(f, "net.c: samples", words);
-    put_fixed(f, "net.c: loss", words);
-    put_unused(f, pass, pass->prog->draws > 0);
-    put_fixed(f, "net.c: clear gradients", words);
+    if (!from_caller)
+        put_fixed(f, "net.c: loss", words);
+    put_unused(f, pass, true);
+    if (from_caller && !touches(pass, TENSOR_TARGET))
+        put_fixed(f, "net.c: unused dy", words);
+    put_fixed(f, from_caller ? "net.c: clear wanted gradients" : "net.c: clear gradients", words);
     put_calls(f, plan, pass);
     if (pass->prog->draws)
         put_fixed(f, "net.c: move rng", words);
-    put_fixed(f, "net.c: backward ends", words);
+    put_fixed(f, from_caller ? "net.c: backward from the caller ends" : "net.c: backward ends", words);
 }
 
 /* ---- net_init, net_model --------------------------------------------------------------------- */
@@ -519,11 +599,17 @@ static void put_model(FILE *f, const Plan *plan, const FixedWord *words)
         fprintf(f, "};\n\n");
     }
     put_fixed(f, "net.c: model forward", words);
-    if (plan->training.prog)
-        put_fixed(f, "net.c: model backward", words);
+    const bool trains = plan->training.prog, from_caller = trains && net->from_caller;
+    if (trains)
+        put_fixed(f, from_caller ? "net.c: model backward from the caller" : "net.c: model backward", words);
+    if (trains)
+        put_fixed(f, "net.c: model settings", words);
     if (plan->forward.prepared)
         put_fixed(f, "net.c: model prepare", words);
     put_fixed(f, "net.c: model", words);
+    if (from_caller)
+        put_fixed(f, "net.c: model from the caller", words);
+    put_fixed(f, "net.c: model ends", words);
     put_fixed(f, "net.c: init", words);
 }
 
@@ -532,21 +618,23 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     put_head(f, plan);
     const FixedWord *words = net_words(plan);
     Uses uses[2] = {{0}};
-    bool *forward = NEW_ARRAY(bool, plan->forward.prog->ntensors), *training = NULL;
+    bool *tables[MOST_PASSES] = {NULL};
     TextStream memory;
     FILE *functions = open_text(&memory);
-    put_functions(functions, plan, &plan->forward, forward, &uses[0]);
-    if (plan->training.prog) {
-        training = NEW_ARRAY(bool, plan->training.prog->ntensors);
-        put_functions(functions, plan, &plan->training, training,
-                      &uses[*kind_of(plan, &plan->training) != 0]);
+    for (int i = 0; i < MOST_PASSES; i++) {
+        const Pass *pass = pass_of(plan, i);
+        tables[i] = NEW_ARRAY(bool, pass ? pass->prog->ntensors : 0);
+        if (pass)
+            put_functions(functions, plan, pass, tables[i], &uses[*kind_of(plan, pass) != 0]);
     }
     put_forward(functions, plan, words);
+    if (plan->forward_train.prog)
+        put_forward_train(functions, plan, words);
     if (plan->training.prog)
         put_backward(functions, plan, words);
     put_model(functions, plan, words);
     close_text(&memory);
     put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));
-    put_constants(f, plan, forward, training);
+    put_constants(f, plan, tables);
     put_lines(f, &memory);
 }

@@ -27,7 +27,8 @@ static const Weight *next_weight(const Weight *w, bool statistic)
 /* net_backward writes to the weights it is given where it keeps statistics. */
 const char *const_of_params(const Pass *pass, const Plan *plan)
 {
-    return pass->prog->training && next_weight(plan->net->weights, true) ? "" : "const ";
+    bool keeps = pass->prog->training && !pass->prog->answers && next_weight(plan->net->weights, true);
+    return keeps ? "" : "const ";
 }
 
 const char *backward_const(const Plan *plan)
@@ -79,8 +80,10 @@ const FixedWord *net_words(const Plan *plan)
         {"INPUT_W", format("%lld", (long long)net->input.w)},
         {"NTENSORS", format("%d", net->nweights)},
         {"TENSORS", net->weights ? format("%s_tensors", p) : "NULL"},
-        {"BACKWARD", training ? format("%s_model_backward", p) : "NULL"},
+        {"TARGETS_OR_NONE", net->from_caller ? "0" : format("%s_TARGETS", P)},
+        {"BACKWARD", training && !net->from_caller ? format("%s_model_backward", p) : "NULL"},
         {"SET_RNG", training ? format("%s_model_set_rng", p) : "NULL"},
+        {"SET_ADD", training ? format("%s_model_set_add", p) : "NULL"},
         {"PREPARE", plan->forward.prepared ? format("%s_model_prepare", p) : "NULL"},
         {0},
     };
@@ -150,16 +153,35 @@ static void put_prototypes(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.h: forward", words);
     if (!plan->training.prog)
         return;
-    const char *sections[5] = {"net.h: backward"}, **next = sections + 1;
+    const bool from_caller = plan->net->from_caller;
+    const char *sections[6] = {from_caller ? "net.h: backward from the caller" : "net.h: backward"};
+    const char **next = sections + 1;
+    if (from_caller)
+        put_fixed(f, "net.h: forward_train", words);
     if (plan->net->int_targets)
         *next++ = "net.h: backward with labels";
     if (plan->training.prog->draws)
         *next++ = "net.h: backward with dropout";
+    *next++ = "net.h: backward with add";
     if (!*backward_const(plan))
         *next++ = least_samples(plan->training.prog) > 1 ? "net.h: backward with variances"
                                                          : "net.h: backward with statistics";
     put_comment(f, sections, words);
-    put_fixed(f, "net.h: backward itself", words);
+    put_fixed(f, from_caller ? "net.h: backward from the caller itself" : "net.h: backward itself", words);
+}
+
+/* Where each of several inputs, or answers, lies within a sample. */
+static void put_part_sizes(FILE *f, const char *P, const char *what, const Part *parts)
+{
+    int width = 0;
+    for (const Part *part = parts; part; part = part->next)
+        width = (int)strlen(part->label) > width ? (int)strlen(part->label) : width;
+    for (const Part *part = parts; part; part = part->next) {
+        fprintf(f, "#define %s_%s_%-*s %-10lld /* its floats in each sample, %s, */\n", P, what, width,
+                part->label, (long long)shape_count(part->value->shape), shape_text(part->value->shape));
+        fprintf(f, "#define %s_AT_%-*s %-10lld /* which begin here */\n", P, width + (int)strlen(what) - 2,
+                part->label, (long long)part->at);
+    }
 }
 
 static void put_sizes(FILE *f, const Plan *plan)
@@ -172,7 +194,9 @@ static void put_sizes(FILE *f, const Plan *plan)
         {"OUTPUT", shape_count(net->out->shape),
          net->out->shape.rank == 3 ? "floats in one answer, C,H,W order" : "floats in one answer"},
         {"TARGETS", net->targets,
-         net->int_targets ? "labels of one sample" : "floats in one sample's target"},
+         net->from_caller   ? NULL
+         : net->int_targets ? "labels of one sample"
+                            : "floats in one sample's target"},
         {"BATCH", net->batch, "maximum number of samples in a call"},
         {"PARAMS", net->nparams, "learnable parameters"},
         {"FLOATS", plan->floats,
@@ -180,8 +204,11 @@ static void put_sizes(FILE *f, const Plan *plan)
                                 : "floats in the weights, padding (always 0) included"},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", plan->PREFIX, sizes[i].name,
-                (long long)sizes[i].value, sizes[i].text);
+        if (sizes[i].text)
+            fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", plan->PREFIX, sizes[i].name,
+                    (long long)sizes[i].value, sizes[i].text);
+    put_part_sizes(f, plan->PREFIX, "INPUT", net->inputs);
+    put_part_sizes(f, plan->PREFIX, "OUTPUT", net->answers);
     fprintf(f, "\n");
 }
 
@@ -190,12 +217,17 @@ static void put_header(FILE *f, const Plan *plan)
     const FixedWord *words = net_words(plan);
     put_fixed(f, "net.h: manual", words);
     if (plan->training.prog)
-        put_fixed(f, "net.h: manual of training", words);
+        put_fixed(f, plan->net->from_caller ? "net.h: manual of training from the caller"
+                                            : "net.h: manual of training", words);
     put_fixed(f, "net.h: manual of memory", words);
     put_fixed(f, "net.h: interface", words);
     put_sizes(f, plan);
     put_params_struct(f, plan, words);
-    put_fixed(f, "net.h: work", words);
+    put_fixed(f, plan->training.prog ? "net.h: work" : "net.h: work of inference", words);
+    put_fixed(f, "net.h: work begins", words);
+    if (plan->training.prog)
+        put_fixed(f, "net.h: work adds", words);
+    put_fixed(f, "net.h: work ends", words);
     put_prototypes(f, plan, words);
     put_fixed(f, "net.h: end of header", words);
 }

@@ -27,6 +27,8 @@ static void open_loop(Lowering *l, int i)
 {
     const Statement *s = l->s;
     Node loop = {.kind = NODE_LOOP, .index = i, .name = s->index_name[i], .to = s->extent[i], .step = 1};
+    if (gives_samples_out(s) && s->out.at[0].coefficient[i])
+        loop.range = RANGE_SAMPLES;
     if (s->extent[i] > 1)
         append_around(l, loop);
 }

@@ -150,9 +150,10 @@ void put_head(FILE *f, const Plan *plan)
     const char *math = o->filter ? format(" --math=%s", o->filter) : maths[o->math];
     const char *tile = o->tile_rows ? format(" --tile=%dx%d", o->tile_rows, o->tile_vectors) : "";
     const char *blocks = o->blocks ? format(" --blocks=%d", o->blocks) : "";
-    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s.\n",
+    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s%s.\n",
             comment_text(net->file), NNC_VERSION, unrolls[o->unroll], plan->target->machine->name, math,
-            lanes[o->lanes], tile, blocks, o->inference ? " --inference" : "");
+            lanes[o->lanes], tile, blocks, o->loss ? format(" --loss=%s", o->loss) : "",
+            o->inference ? " --inference" : "");
     fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n",
             plan->target->machine->cflags);
     if (plan->training.samples)

@@ -229,6 +229,7 @@ static double *memory_of(const Run *run, const Tensor *tensor)
     case TENSOR_TARGET: return (double *)b->t + sample * net->targets;
     case TENSOR_WEIGHT: return run->params + root->weight->offset;
     case TENSOR_GRADIENT: return run->gradients + root->weight->offset;
+    case TENSOR_INPUT_GRADIENT: return b->dx + sample * shape_count(net->input);
     case TENSOR_LOSS: return &run->binding->loss;
     case TENSOR_VALUE: return buffer_at(run, tensor);
     case TENSOR_CONSTANT: break;
@@ -362,7 +363,7 @@ void run_loops(const Plan *plan, const Pass *pass, Binding *b)
     b->loss = 0;
     copy_weights(plan->net, b->weights, run.params, false, false);
     call_functions(&run, code);
-    if (pass->prog->training) { /* in inference their place may hold what is prepared */
+    if (!pass->prog->answers) { /* in inference their place may hold what is prepared */
         copy_weights(plan->net, b->weights, run.params, true, true);
         copy_weights(plan->net, b->gradients, run.gradients, true, false);
     }

@@ -54,6 +54,7 @@ void diag_inside(const Use *);
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
 /* false: there are so many that the next is not */
+const char *text_from(Loc);     /* the user's text from there to the end of the line; NULL: none */
 bool errors_are_shown(void);
 const char *closest(const char *word, const char *const *candidates, int n); /* "did you mean"; or NULL */
 

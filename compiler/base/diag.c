@@ -122,21 +122,37 @@ const char *closest_warning(const char *name)
 
 /* ---- The line and the caret ------------------------------------------------------------------ */
 
-/* Prints the line that loc stands in, or the window of it around loc, and a caret line below. */
-static void print_line(Loc loc)
+/* The line that loc stands in, without its end; NULL: there is none. */
+static const char *line_of(Loc loc, size_t *length)
 {
     const char *line = text->text, *end = text->text + text->length;
     for (int n = 1; n < loc.line; n++) {
         line = memchr(line, '\n', (size_t)(end - line));
         if (!line)
-            return;
+            return NULL;
         line++;
     }
     const char *newline = memchr(line, '\n', (size_t)(end - line));
-    size_t length = (size_t)((newline ? newline : end) - line);
-    if (length && line[length - 1] == '\r')
-        length--;
+    *length = (size_t)((newline ? newline : end) - line);
+    if (*length && line[*length - 1] == '\r')
+        --*length;
+    return line;
+}
 
+const char *text_from(Loc loc)
+{
+    size_t length, column = (size_t)(loc.column > 0 ? loc.column - 1 : 0);
+    const char *line = text && loc.line > 0 ? line_of(loc, &length) : NULL;
+    return line && column < length ? copy_text(line + column, length - column) : NULL;
+}
+
+/* Prints the line that loc stands in, or the window of it around loc, and a caret line below. */
+static void print_line(Loc loc)
+{
+    size_t length;
+    const char *line = line_of(loc, &length);
+    if (!line)
+        return;
     size_t from = 0, until = length, mark = (size_t)(loc.column > 0 ? loc.column - 1 : 0);
     if (mark > length)
         mark = length;

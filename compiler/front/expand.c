@@ -225,13 +225,8 @@ static void unknown_block(const Expansion *e, const Token *name)
     for (const Block *block = e->blocks; block; block = block->next)
         names[n++] = block->name;
     const char *near = closest(name->text, names, n);
-    const Kind *kind = find_kind(name->text);
-    if (!kind)
-        kind = kind_meant(name->text, false);
-    if (kind)
-        error_at(name->loc,
-                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
-                 kind->name);
+    if (kind_meant(name->text, false))
+        error_parentheses(name);
     else if (near)
         error_at(name->loc, "there is no block '%s'; did you mean %s?", name->text, near);
     else

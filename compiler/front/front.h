@@ -119,6 +119,8 @@ struct Kind {
     bool greatest, rises;
     /* Losses: the kind whose input this one takes directly when it stands last ("softmax"). */
     const char *absorbs;
+    /* input, output: the layer that one is of several */
+    const Kind *layer;
     bool fallback;       /* Losses: taken where none is given and none absorbs what stands last */
     bool probabilities;  /* Layers: the output is the probabilities of classes */
     bool features;       /* Layers: messages speak of features, not of channels */
@@ -181,6 +183,15 @@ struct Layer {
     Layer *next;
 };
 
+/* One of several inputs or answers, which lie one behind the other in x and y. */
+typedef struct Part {
+    const char *label;
+    Loc loc;
+    const Value *value;
+    int64_t at;          /* where it begins within a sample */
+    struct Part *next;
+} Part;
+
 struct Net {
     const Source *source;
     const char *file;    /* base name of the source file */
@@ -188,6 +199,7 @@ struct Net {
     int64_t batch;
     bool inference;      /* nobody trains it here */
     Value *in, *out;     /* the network's input and its answer */
+    Part *inputs, *answers; /* what they are made of, where they have labels; NULL: they are one */
     int nvalues;
     Layer *layers, *last;
     int nlayers;         /* the loss has that number */
@@ -195,6 +207,7 @@ struct Net {
     Value *loss_in;      /* what the loss reads: out, or the input of the layer that it absorbs */
     int64_t targets;     /* elements of one sample's target */
     bool int_targets;
+    bool from_caller;    /* what targets are to others: the gradient of the answer, which the caller gives */
     const double *class_weights; /* crossentropy's, one for each class; or NULL */
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;
@@ -242,6 +255,12 @@ void set_label(const Scope *, const Token *label, const char *what, Value *, Loc
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
 void warn_of_labels(const Names *);                        /* that are never used */
 
+/* ---- calls.c: layers written as Python calls ------------------------------------------------- */
+
+const char *mended_call(const char *text);   /* conv 3->16 k3; NULL: it can't be said for sure */
+void error_parentheses(const Token *name); /* behind the name of a kind */
+const char *instead_of_dots(Loc dot);  /* what to write; NULL: unknown */
+
 /* ---- words.c: what other tools call things --------------------------------------------------- */
 
 typedef enum WordUse { WORD_KIND, WORD_LOSS, WORD_ARGUMENT, WORD_VALUE } WordUse;
@@ -258,6 +277,7 @@ const Kind *find_kind(const char *name);                   /* NULL: none */
 /* the next row behind that; NULL: none */
 const Word *find_word(WordUse, const char *text, const Word *after);
 bool same_word(const char *, const char *);                /* but for upper and lower case and '_' */
+const char *positions_of(const Kind *);                    /* in PyTorch, as our parameters; NULL: unknown */
 const Kind *kind_meant(const char *word, bool loss);       /* by another spelling or tool; or NULL */
 bool is_statement(const Kind *kind);
 /* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. */

@@ -75,7 +75,7 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
         parse->braces = parse->braces->outer;
     if (type == '{') {
         Brace *brace = NEW(Brace);
-        *brace = (Brace){*loc, parse->braces, parse->braces ? parse->braces->depth + 1 : 1};
+        *brace = (Brace){*loc, parse->braces, parse->braces ? parse->braces->depth + 1 : 1, false};
         parse->braces = brace;
         if (brace->depth > DEEPEST) { /* the parser's stack has an end */
             parse->reported = true;
@@ -130,6 +130,8 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++)
         if (strcmp(character, slips[i].stray) == 0)
             instead = slips[i].instead;
+    const char *dotless = *character == '.' ? instead_of_dots(place) : NULL;
+    instead = dotless ? dotless : instead;
     error_at(place, "unexpected '%s'%s%s", character, instead ? ": " : "", instead ? instead : "");
     return place.length;
 }
@@ -163,20 +165,21 @@ void syntax_error(Parse *parse, Loc loc)
         if (error_count() == 0 && parse->braces)
             error_at(parse->braces->loc, "this '{' is never closed");
     } else if (found == '}') {
+        if (parse->braces && parse->braces->wrong)
+            return; /* which was said where it was opened */
         if (!parse->braces && error_count() == 0)
             error_at(loc, "there is no '{' that this '}' closes");
         else if (parse->braces)
             error_at(loc, "expected a value after %s, found '}'", before_text);
     } else if (before == '}')
         error_at(loc, "expected ';' or a new line after '}', found %s", found_text);
-    else if (found == '{' && starts_statement(before))
+    else if (found == '{' && starts_statement(before)) {
         error_at(loc, "a '{' must be on the same line as its repeat or block");
-    else if (found == ')' && !parse->in_list && before != '(')
+        parse->braces->wrong = true;
+    } else if (found == ')' && !parse->in_list && before != '(')
         error_at(loc, "unexpected ')': arguments are separated by spaces, as in 'conv 3->16 k3'");
     else if (parse->in_list && kind_meant(parse->list_of.text, false))
-        error_at(parse->list_of.loc,
-                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
-                 kind_meant(parse->list_of.text, false)->name);
+        error_parentheses(&parse->list_of);
     else if (parse->in_list || found == ')')
         error_at(loc,
                  "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s",

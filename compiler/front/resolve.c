@@ -169,6 +169,12 @@ static bool follow(Net *net, const Written *written)
         layer->in = net->out;
         if (!find_inputs(written->scope, layer) || !layer->kind->shape(net, layer))
             return false;
+        if (layer->kind->layer && layer->nmore > 1) {
+            static const Token none;
+            layer->kind = layer->kind->layer;
+            layer->nmore = 0;
+            return follow_layer(net, layer, written->scope, &none);
+        }
     }
     if (label->text && !is_layer && !written->end_of_call
         && !take_name(written->scope, label, "", "label", label->loc))
@@ -182,7 +188,15 @@ static bool follow(Net *net, const Written *written)
     return true;
 }
 
-/* Layers on which neither the answer nor the loss depends are not computed. */
+static bool is_input(const Net *net, const Value *value)
+{
+    for (const Part *part = net->inputs; part; part = part->next)
+        if (part->value == value)
+            return true;
+    return false;
+}
+
+/* Layers on which neither the answer nor the loss depends are not computed; an input must be. */
 static void warn_of_unused(const Net *net)
 {
     int n = 0;
@@ -204,7 +218,10 @@ static void warn_of_unused(const Net *net)
         }
     }
     for (int i = 0; i < n; i++)
-        if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
+        if (!needed[layers[i]->out->id] && is_input(net, layers[i]->out))
+            error_at(layers[i]->loc, "the answer does not depend on the input '%s': nothing that leads to it "
+                     "reads it", layers[i]->name);
+        else if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
             diag_inside(layers[i]->use);
             warning_at(
                 WARN_UNUSED, layers[i]->loc,
@@ -275,18 +292,26 @@ static bool is_absorbed(const Kind *kind)
     return false;
 }
 
-/* The loss, given or by the rule: the one that absorbs the layer that gives the answer, else the fallback. */
-static bool follow_loss(Net *net, Layer *loss)
+/* By the rule: the loss that absorbs the layer that gives the answer, else the fallback. */
+static const Kind *loss_behind(const Layer *last)
+{
+    const Kind *kind = NULL;
+    for (int i = 0; i < nkinds; i++)
+        if (kinds[i]->fallback)
+            kind = kinds[i];
+    for (int i = 0; i < nkinds; i++)
+        if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, last->kind->name))
+            kind = kinds[i];
+    return kind;
+}
+
+/* The loss: the command line's, that of the text, or by the rule. */
+static bool follow_loss(Net *net, Layer *loss, const char *option)
 {
     const Layer *last = net->out->producer;
-    if (!loss) {
+    if (!loss || option) {
         loss = NEW(Layer);
-        for (int i = 0; i < nkinds; i++)
-            if (kinds[i]->fallback)
-                loss->kind = kinds[i];
-        for (int i = 0; i < nkinds; i++)
-            if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, last->kind->name))
-                loss->kind = kinds[i];
+        loss->kind = option ? find_kind(option) : loss_behind(last);
         loss->loc = last->loc;
         loss->text = format("loss %s", loss->kind->name);
         AstStatement none = {.kind = {"loss", last->loc}, .loc = last->loc};
@@ -309,7 +334,14 @@ static bool follow_loss(Net *net, Layer *loss)
             loss->name = format("%s_", loss->name);
             layer = net->layers;
         }
-    return loss->kind->shape(net, loss);
+    if (!loss->kind->shape(net, loss))
+        return false;
+    if (net->answers && net->answers->next && !net->from_caller) {
+        error_at(loss->loc, "of several answers nnc knows no loss: what is minimised is the caller's affair");
+        help_at(loss->loc, "write `loss none` behind `output`");
+        return false;
+    }
+    return true;
 }
 
 /* The same text can be wrong only once, however often it is used. */
@@ -321,12 +353,46 @@ static bool failed_before(const Written *written, const AstStatement **failed, i
     return false;
 }
 
+typedef struct Settings {
+    Layer *input, *batch, *loss; /* input: the first */
+    Written *inputs;             /* all of them */
+    int ninputs;
+    const AstStatement *output;
+    bool misplaced;              /* an input stands too late */
+} Settings;
+
+/* One input needs no label; several have one each. */
+static void check_input(const Settings *settings, int number)
+{
+    const AstStatement *s = settings->inputs[number].statement, *first = settings->inputs[0].statement;
+    if (!number || (s->label.text && first->label.text))
+        return;
+    if (!s->label.text && !first->label.text)
+        error_at(s->loc, "input is given twice");
+    else
+        error_at((s->label.text ? first : s)->loc, "of several inputs each needs a label: `left: input 8`");
+    note_at(first->loc, "the first %s here", s->label.text || first->label.text ? "input is" : "time");
+}
+
+/* False where the loss, or the answers, have been said: then nothing but the loss may follow. */
+static bool check_order(const Settings *settings, const AstStatement *s, const Layer *layer)
+{
+    bool is_loss = layer && layer->kind->role == ROLE_LOSS;
+    if (settings->loss) {
+        error_at(s->loc, "the loss must be the last statement");
+        note_at(settings->loss->loc, "the loss is here");
+    } else if (settings->output && !is_loss) {
+        error_at(s->loc, "output must be the last statement before the loss");
+        note_at(settings->output->loc, "output is here");
+    }
+    return !settings->loss && (!settings->output || is_loss);
+}
+
 /* Reads the kinds and arguments of all statements. Those that compute something stay in written; gives
  * their number. */
-static int read_statements(Written *written, int count, const Scope *scope, Layer *settings[3],
-                           bool *misplaced)
+static int read_statements(Written *written, int count, const Scope *scope, Settings *settings)
 {
-    Layer **input = &settings[0], **batch = &settings[1], **loss = &settings[2];
+    settings->inputs = NEW_ARRAY(Written, count + 1);
     const AstStatement **failed = NEW_ARRAY(const AstStatement *, count + 1);
     int n = 0, nfailed = 0;
     for (int i = 0; i < count; i++) {
@@ -340,36 +406,104 @@ static int read_statements(Written *written, int count, const Scope *scope, Laye
             failed[nfailed++] = w->origin;
             continue;
         }
-        if (*loss) {
-            error_at(s->loc, "the loss must be the last statement");
-            note_at((*loss)->loc, "the loss is here");
+        if (!check_order(settings, s, w->layer))
             continue;
-        }
-        if (!w->layer || w->layer->kind->role == ROLE_LAYER || w->layer->kind->role == ROLE_FLOW) {
+        bool flows = w->layer && w->layer->kind->role == ROLE_FLOW;
+        bool is_output = flows && w->layer->kind->layer;
+        if (!w->layer || w->layer->kind->role == ROLE_LAYER || (flows && !is_output)) {
             written[n++] = *w;
             continue;
         }
         const char *name = s->kind.text;
-        Layer **slot = w->layer->kind->role == ROLE_LOSS ? loss : !strcmp(name, "input") ? input : batch;
+        bool is_input = !is_output && w->layer->kind->layer;
         if (w->scope != scope) {
             error_at(s->loc, "%s must stand outside of blocks and repeats", name);
             failed[nfailed++] = w->origin;
             continue;
         }
-        if (s->label.text)
+        if (s->label.text && !is_input)
             error_at(s->label.loc, "%s cannot have a label", name);
-        if (*slot) {
+        if (is_output) {
+            settings->output = s;
+            written[n++] = *w;
+            continue;
+        }
+        Layer **slot = w->layer->kind->role == ROLE_LOSS ? &settings->loss
+                     : is_input ? &settings->input : &settings->batch;
+        if (is_input) {
+            settings->inputs[settings->ninputs] = *w;
+            check_input(settings, settings->ninputs++);
+        } else if (*slot) {
             error_at(s->loc, "%s is given twice", name);
             note_at((*slot)->loc, "the first time here");
         }
-        if (slot == input && (n || *batch)) {
+        if (is_input && (n || settings->batch)) {
             error_at(s->loc, "input must be the first statement");
-            *misplaced = true;
+            settings->misplaced = true;
         }
         *slot = w->layer;
     }
     diag_inside(NULL);
     return n;
+}
+
+/* What one sample is: that of the command line, of one input, or all inputs that have labels. */
+static bool read_input(Net *net, Settings *settings, const Options *options)
+{
+    const Written *first = settings->inputs;
+    bool parts = settings->ninputs && first->statement->label.text;
+    if (parts && options->input_size)
+        fail("--input=%s: the inputs of this network have labels, and their sizes in the text",
+             options->input_size);
+    if (options->input_size)
+        settings->input = read_option(net, "input", options->input_size);
+    if (!settings->input)
+        return false;
+    int64_t count = 0;
+    for (int i = 0; i < settings->ninputs && parts; i++) {
+        Layer *input = settings->inputs[i].layer;
+        if (!input->kind->shape(net, input))
+            return false;
+        count += shape_count(net->input);
+        if (count > MOST_ELEMENTS) {
+            error_at(input->loc, "the inputs are too large: a sample can have %d elements", MOST_ELEMENTS);
+            return false;
+        }
+        input->kind = input->kind->layer;
+    }
+    if (parts)
+        net->input = flat_shape(count);
+    return parts || settings->input->kind->shape(net, settings->input);
+}
+
+/* The inputs that have labels are layers that take their part of x. */
+static bool follow_inputs(Net *net, const Settings *settings)
+{
+    for (int i = 0; i < settings->ninputs && settings->inputs[i].statement->label.text; i++) {
+        const Written *w = &settings->inputs[i];
+        net->out = net->in;
+        if (!follow(net, w))
+            return false;
+        find_label(w->scope, &w->statement->label); /* the first layer may read it without its name */
+    }
+    return true;
+}
+
+static bool follow_all(Net *net, const Written *written, int n)
+{
+    bool good = true;
+    for (int i = 0, scopes = -1; i < n && good; i++) {
+        const Written *w = &written[i];
+        const Layer *before = i ? written[i - 1].layer : NULL;
+        bool begins = w->scope->id > scopes || (before && !strcmp(before->kind->name, "from"));
+        scopes = w->scope->id > scopes ? w->scope->id : scopes;
+        diag_inside(w->use);
+        if (w->layer && begins && w->statement->label.text)
+            w->layer->label = &w->statement->label;
+        good = follow(net, w);
+    }
+    diag_inside(NULL);
+    return good;
 }
 
 Net *resolve(const Ast *ast, const Options *options)
@@ -389,41 +523,27 @@ Net *resolve(const Ast *ast, const Options *options)
     for (const AstStatement *s = ast->statements; s; s = s->next)
         end = s->loc;
     Written *written = expand(ast, scope, &n);
-    Layer *settings[3] = {NULL};
-    bool misplaced = false;
-    n = read_statements(written, n, scope, settings, &misplaced);
+    Settings settings = {0};
+    n = read_statements(written, n, scope, &settings);
     if (error_count() > errors)
         return NULL;
-    Layer *input = settings[0], *batch = settings[1], *loss = settings[2];
-    if (options->input_size)
-        input = read_option(net, "input", options->input_size);
+    bool good = read_input(net, &settings, options);
+    Layer *batch = settings.batch;
     if (options->batch_size)
         batch = read_option(net, "batch", options->batch_size);
-    if (!input && !misplaced) {
+    if (!settings.input && !settings.misplaced) {
         error_at(n ? written[0].statement->loc : end,
                  "the network has no input: begin with `input CxHxW`, or give --input=CxHxW");
         return NULL;
     }
-    if (!input->kind->shape(net, input) || (batch && !batch->kind->shape(net, batch)))
+    if (!good || (batch && !batch->kind->shape(net, batch)))
         return NULL;
     net->in = net->out = new_value(net, NULL);
     net->in->shape = net->input;
-    warn_of_channels(net, input);
-    bool good = true;
-    for (int i = 0, scopes = -1; i < n && good; i++) {
-        const Written *w = &written[i];
-        const Layer *before = i ? written[i - 1].layer : NULL;
-        bool begins = w->scope->id > scopes || (before && !strcmp(before->kind->name, "from"));
-        scopes = w->scope->id > scopes ? w->scope->id : scopes;
-        diag_inside(w->use);
-        if (w->layer && begins && w->statement->label.text)
-            w->layer->label = &w->statement->label;
-        good = follow(net, w);
-    }
-    diag_inside(NULL);
-    if (!good)
+    warn_of_channels(net, settings.input);
+    if (!follow_inputs(net, &settings) || !follow_all(net, written, n))
         return NULL;
-    if (!net->layers) {
+    if (!n || !net->layers) {
         error_at(end, "the network has no layers");
         return NULL;
     }
@@ -432,9 +552,11 @@ Net *resolve(const Ast *ast, const Options *options)
         return NULL;
     }
     warn_of_unused(net);
+    if (error_count() > errors)
+        return NULL;
     warn_of_shortcuts(net);
     warn_of_labels(names);
-    return follow_loss(net, loss) ? net : NULL;
+    return follow_loss(net, settings.loss, options->loss) ? net : NULL;
 }
 
 /* ---- The dump and the verifier --------------------------------------------------------------- */

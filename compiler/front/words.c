@@ -176,7 +176,6 @@ const Word foreign_words[] = {
     {WORD_KIND, "inputshape", "input", NULL},
     {WORD_KIND, "batchsize", "batch", NULL},
     {WORD_KIND, "sequential", NULL, "write the layers one after the other, separated by ';' or new lines"},
-    {WORD_KIND, "output", NULL, NOT_YET "; the network's answer is the output of its last layer"},
 
     /* Sequences. */
     {WORD_KIND, "lstm", NULL, NOT_YET},
@@ -249,7 +248,6 @@ const Word foreign_words[] = {
     {WORD_LOSS, "tripletmarginloss", NULL, NOT_YET},
     {WORD_LOSS, "poissonnllloss", NULL, NOT_YET},
     {WORD_LOSS, "gaussiannllloss", NULL, NOT_YET},
-    {WORD_LOSS, "none", NULL, NOT_YET},
 
     /* Arguments: ours is the parameter of the kind's table, in capitals one without a name; "": leave it
      * out. */
@@ -370,6 +368,28 @@ const Word foreign_words[] = {
 };
 
 const int nforeign_words = sizeof foreign_words / sizeof *foreign_words;
+
+/* By kind: what PyTorch has at each position. "I": the input's channels; "-": what nnc knows itself. */
+static const struct Order {
+    const char *kind, *params;
+} orders[] = {
+    {"conv", "I O k s p d g bias pad"},
+    {"convtranspose", "I O k s p o g bias"},
+    {"fc", "I O bias"},
+    {"maxpool", "k s p d"},
+    {"avgpool", "k s p"},
+    {"batchnorm", "- eps momentum"},
+    {"layernorm", "- eps"},
+    {"groupnorm", "G - eps"},
+};
+
+const char *positions_of(const Kind *kind)
+{
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+        if (!strcmp(orders[i].kind, kind->name))
+            return orders[i].params;
+    return NULL;
+}
 
 bool same_word(const char *a, const char *b)
 {

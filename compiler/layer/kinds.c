@@ -12,8 +12,8 @@
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
     row(batchnorm) row(layernorm) row(groupnorm) \
     row(flatten) row(dropout) row(normalize) \
-    row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) \
-    row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber)
+    row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) row(output) \
+    row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber) row(none)
 
 #define DECLARE(name) extern const Kind kind_##name;
 

@@ -7,4 +7,6 @@
 #include "front/front.h"
 #include "program/program.h"
 
+extern const Kind kind_input_part;                         /* parts.c */
+
 #endif

@@ -26,9 +26,10 @@ const Kind kind_input = {
     .name = "input",
     .role = ROLE_SETTING,
     .syntax = "input CxHxW | input N",
-    .help = "what one sample is; the first statement",
+    .help = "what one sample is; the first statement. Several inputs have a label each: `left: input 8`",
     .params = input_params,
     .shape = input_shape,
+    .layer = &kind_input_part,
 };
 
 static const Param batch_params[] = {

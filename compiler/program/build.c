@@ -76,7 +76,7 @@ Tensor *tensor_of(Prog *prog, const Value *value)
     if (!*slot) {
         int64_t dim[MAX_RANK];
         int rank = shape_dims(value->shape, dim);
-        bool answer = value->id == prog->net->out->id && !prog->training;
+        bool answer = value->id == prog->net->out->id && prog->answers;
         const char *out_name = value->producer ? format("%s.out", value->producer->name) : NULL;
         *slot = value == prog->net->in ? new_tensor(prog, TENSOR_INPUT, "input", true, rank, dim)
                 : answer ? new_tensor(prog, TENSOR_OUTPUT, out_name, true, rank, dim)

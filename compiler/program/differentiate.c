@@ -1,7 +1,8 @@
 /* differentiate.c: reverse mode over loop statements.
  *
- * In: a training Prog that ends in the loss. Out: the same Prog with the adjoint statements behind it, so
- * that each weight has its gradient. The statements are taken last to first; one of them,
+ * In: a training Prog that ends in the loss, or in the answer, whose gradient the caller gives. Out: the
+ * same Prog with the adjoint statements behind it, so that each weight has its gradient, and in the second
+ * case the input. The statements are taken last to first; one of them,
  *
  *     out[F] (=, +=) f(u[G], v[H], ...)     gives     d_u[G] += d_out[F] * df/du,  d_v[H] += d_out[F] * df/dv
  *
@@ -10,8 +11,9 @@
  *     out[F] max= u[G]     gives     d_u[G] += (position[F] == number of this point) ? d_out[F] : 0
  *
  * A first contribution that covers its whole adjoint sets it; before any other first one it is set to
- * zero. Gradients of weights need neither: they are zero when net_backward begins. Only tensors that
- * depend on a weight are followed, and what nobody reads in the end is removed. / */
+ * zero. Gradients of weights need neither: they are added to what g holds, which is zero or, with w->add,
+ * of another call. Only tensors that depend on one of these are followed, and what nobody reads in the end is
+ * removed. / */
 #include "program/program.h"
 
 /* ---- Which tensors depend on a weight -------------------------------------------------------- */
@@ -23,6 +25,7 @@ static void note_active(const Access *access, void *active)
 
 static void mark_active(Prog *prog)
 {
+    prog->x->active = prog->net->from_caller;
     for (Statement *s = prog->statements; s; s = s->next)
         visit_loads(s->rhs, note_active, &s->out.tensor->active);
 }
@@ -31,11 +34,18 @@ static void mark_active(Prog *prog)
 
 static Tensor *make_adjoint(Prog *prog, Tensor *of)
 {
-    bool weight = of->role == TENSOR_WEIGHT;
-    of->adjoint = new_tensor(prog, weight ? TENSOR_GRADIENT : TENSOR_VALUE, format("d_%s", of->name),
-                             of->per_sample, of->rank, of->dim);
+    TensorRole role = of->role == TENSOR_WEIGHT ? TENSOR_GRADIENT
+                    : of->role == TENSOR_INPUT ? TENSOR_INPUT_GRADIENT : TENSOR_VALUE;
+    of->adjoint = new_tensor(prog, role, format("d_%s", of->name), of->per_sample, of->rank, of->dim);
     of->adjoint->weight = of->weight;
     return of->adjoint;
+}
+
+static void set_to_zero(Prog *prog, Tensor *adjoint)
+{
+    Statement *zero = new_statement(prog);
+    Access all = element(zero, adjoint);
+    store(prog, zero, STORE_SET, all, constant(0));
 }
 
 Expr *adjoint_at(Prog *prog, Access access)
@@ -85,11 +95,8 @@ void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
             ;
         else if (covers_tensor(s, &target) && always_inside(s, rhs))
             how = STORE_SET;
-        else {
-            Statement *zero = new_statement(prog);
-            Access all = element(zero, tensor->adjoint);
-            store(prog, zero, STORE_SET, all, constant(0));
-        }
+        else
+            set_to_zero(prog, tensor->adjoint);
     }
     store(prog, s, how, same_place(of, tensor->adjoint), rhs);
 }
@@ -229,6 +236,10 @@ void differentiate(Prog *prog)
     for (Statement *s = prog->statements; s; s = s->next)
         forward[n++] = s;
     prog->backward = true;
+    if (prog->net->from_caller) {
+        prog->layer = prog->net->loss;
+        prog->layer->kind->gradient(prog, prog->layer);
+    }
     for (int last = n - 1; last >= 0;) {
         const Layer *layer = forward[last]->layer;
         int first = last;
@@ -243,6 +254,11 @@ void differentiate(Prog *prog)
             for (int i = last; i >= first; i--)
                 adjoint_statements(prog, forward[i]);
         last = first - 1;
+    }
+    if (prog->net->from_caller) {
+        if (!prog->x->adjoint) /* the answer doesn't depend on it, as behind `dropout 1` */
+            set_to_zero(prog, make_adjoint(prog, prog->x));
+        prog->dx = prog->x->adjoint;
     }
     remove_unused(prog);
 }

@@ -145,6 +145,7 @@ void interpret(const Prog *prog, Binding *b)
         case TENSOR_TARGET: m = (double *)b->t; break;
         case TENSOR_WEIGHT: m = b->weights[t->weight->id]; break;
         case TENSOR_CONSTANT: m = (double *)t->data; break;
+        case TENSOR_INPUT_GRADIENT: m = b->dx ? b->dx : NEW_ARRAY(double, count); break;
         case TENSOR_LOSS: m = &b->loss; break;
         case TENSOR_GRADIENT: m = b->gradients[t->weight->id]; break;
         case TENSOR_VALUE: /* what is read before it is set shows */

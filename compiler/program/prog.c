@@ -20,11 +20,13 @@
 
 /* ---- lower: Net to Prog ---------------------------------------------------------------------- */
 
-Prog *lower(const Net *net, bool training)
+/* What the layers compute; without the loss. */
+static Prog *lower_layers(const Net *net, bool training, bool answers)
 {
     Prog *prog = NEW(Prog);
     prog->net = net;
     prog->training = training;
+    prog->answers = answers;
     prog->value = NEW_ARRAY(Tensor *, 2 * net->nvalues); /* commute.c makes further ones */
     prog->weight = NEW_ARRAY(Tensor *, net->nweights + 1);
     prog->x = tensor_of(prog, net->in);
@@ -36,24 +38,43 @@ Prog *lower(const Net *net, bool training)
         else if (!follows_maximum(net, layer))
             layer->kind->lower(prog, layer);
     }
-    if (training) {
-        int64_t dim[MAX_RANK] = {net->targets};
-        int rank = 1;
-        if (!net->int_targets)
-            rank = shape_dims(net->out->shape, dim);
-        else if (net->out->shape.rank == 3) {
-            rank = 2;
-            dim[0] = net->out->shape.h;
-            dim[1] = net->out->shape.w;
-        }
-        prog->t = new_tensor(prog, TENSOR_TARGET, "target", true, rank, dim);
-        prog->t->is_int = net->int_targets;
-        prog->loss = new_tensor(prog, TENSOR_LOSS, "loss", false, 0, NULL);
-        prog->layer = net->loss;
-        net->loss->kind->lower(prog, net->loss);
-    } else
+    if (answers) {
         prog->y = tensor_of(prog, net->out);
-    remove_unused(prog);
+        remove_unused(prog);
+    }
+    return prog;
+}
+
+static void lower_loss(Prog *prog)
+{
+    const Net *net = prog->net;
+    int64_t dim[MAX_RANK] = {net->targets};
+    int rank = 1;
+    if (!net->int_targets)
+        rank = shape_dims(net->out->shape, dim);
+    else if (net->out->shape.rank == 3) {
+        rank = 2;
+        dim[0] = net->out->shape.h;
+        dim[1] = net->out->shape.w;
+    }
+    prog->t = new_tensor(prog, TENSOR_TARGET, net->from_caller ? "d_output" : "target", true, rank, dim);
+    prog->t->is_int = net->int_targets;
+    if (!net->from_caller)
+        prog->loss = new_tensor(prog, TENSOR_LOSS, "loss", false, 0, NULL);
+    prog->layer = net->loss;
+    net->loss->kind->lower(prog, net->loss);
+}
+
+Prog *lower(const Net *net, bool training)
+{
+    Prog *prog = lower_layers(net, training, !training);
+    if (!training)
+        return prog;
+    lower_loss(prog);
+    if (net->from_caller) /* nothing asks for its statements before it is differentiated */
+        prog->forward_train = lower_layers(net, true, true);
+    else
+        remove_unused(prog);
     return prog;
 }
 
@@ -139,9 +160,9 @@ void dump_prog(FILE *f, const Prog *prog)
     static const char *const roles[] = {
         [TENSOR_INPUT] = "input", [TENSOR_OUTPUT] = "output", [TENSOR_TARGET] = "target",
         [TENSOR_WEIGHT] = "weight", [TENSOR_GRADIENT] = "gradient", [TENSOR_LOSS] = "loss",
-        [TENSOR_CONSTANT] = "constant", [TENSOR_VALUE] = "value",
+        [TENSOR_CONSTANT] = "constant", [TENSOR_VALUE] = "value", [TENSOR_INPUT_GRADIENT] = "gradient",
     };
-    fprintf(f, "prog %s\n", prog->training ? "training" : "inference");
+    fprintf(f, "prog %s\n", !prog->training ? "inference" : prog->answers ? "forward_train" : "training");
     for (const Tensor *t = prog->tensors; t; t = t->next) {
         fprintf(f, "  %-8s %s", roles[t->role], t->name);
         for (int i = 0; i < t->rank; i++)
@@ -196,6 +217,9 @@ static void verify_load(const Access *access, void *context)
         bug("%s: %s is read by the statement that writes it", v->s->layer->name, access->tensor->name);
     bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS
              || v->summed[access->tensor->id];
+    if (access->tensor->role == TENSOR_GRADIENT)
+        bug("%s: %s is read, in which there may be more than this call's gradient", v->s->layer->name,
+            access->tensor->name);
     if (sums && v->s->per_sample)
         bug("%s: %s sums over samples and is read inside their loop", v->s->layer->name,
             access->tensor->name);

@@ -20,7 +20,8 @@ typedef enum TensorRole {
     TENSOR_OUTPUT,       /* y */
     TENSOR_TARGET,       /* t */
     TENSOR_WEIGHT,       /* a tensor of p */
-    TENSOR_GRADIENT,     /* a tensor of g; zero when net_backward begins */
+    TENSOR_GRADIENT,     /* a tensor of g, which is only added to: it may hold what the caller has in it */
+    TENSOR_INPUT_GRADIENT, /* dx */
     TENSOR_LOSS,         /* the returned mean loss; zero when net_backward begins */
     TENSOR_CONSTANT,     /* data known here */
     TENSOR_VALUE         /* everything else: lies in the arena */
@@ -78,6 +79,9 @@ typedef enum Store {
                             out, as one mixed-radix number, in their order */
 } Store;
 
+/* Who needs a statement where the caller may want one gradient and not the other: see functions.c. */
+typedef enum Purpose { FOR_ALL, FOR_WEIGHTS, FOR_INPUT } Purpose;
+
 /* for all points of the box: out[...] op rhs.
  * A point where some access falls outside its tensor is left out: this is how padding and leftover rows are
  * said. A statement that touches a per-sample tensor runs for each sample. Indices that occur in out come
@@ -97,6 +101,7 @@ struct Statement {
     int64_t macs;
     const char *method;  /* that way, and how many times as fast it is predicted to be */
     double gain;
+    Purpose purpose;     /* set by functions.c */
     int phase;           /* which of the loops over samples it runs in, or before: see phases.c */
     int64_t blocks;      /* that the loop around it counts; 0: there is none */
     Statement *next;
@@ -122,6 +127,10 @@ struct Prog {
     int ntensors;
     Statement *statements, *last_statement;
     Tensor *x, *y, *t, *loss;
+    Tensor *dx;          /* the gradient of x, where the caller gives that of the answer; else NULL */
+    /* training where the caller gives the gradient of the answer: what net_forward_train computes; or NULL */
+    struct Prog *forward_train;
+    bool answers;        /* it ends in the answer, y; else in what training asks for */
     Tensor **value;      /* by Value id: the tensor that holds it, or NULL so far */
     Tensor **weight;     /* by Weight id */
     const Layer *layer;  /* statements made now belong to this one */
@@ -216,6 +225,7 @@ bool rhs_depends_on(const Statement *, int index);
 bool is_contraction(const Statement *);                    /* out += u v */
 bool is_transform(const Statement *);                      /* out += p q v, with constants p and q */
 bool takes_samples_in(const Statement *);                  /* moves what the caller gives into lanes */
+bool gives_samples_out(const Statement *);                 /* moves out of lanes what the caller gets */
 bool adds_up_lanes(const Statement *);                     /* gives the sum of what lanes have summed up */
 /* the index by which a transform's matrix steps */
 int matrix_index(const Statement *, int matrix, bool output);
@@ -259,6 +269,7 @@ typedef struct Binding {  /* what a run reads and writes; all in double, samples
     int n;
     const double *x, *t;
     double *y;
+    double *dx;                     /* may be NULL */
     double **weights, **gradients;  /* by number of the weight in net->weights */
     double loss;
     uint64_t rng;

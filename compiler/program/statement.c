@@ -179,6 +179,11 @@ bool takes_samples_in(const Statement *s)
     return s->store == STORE_SET && s->rhs->op == OP_LOAD && s->rhs->access.tensor->ragged;
 }
 
+bool gives_samples_out(const Statement *s)
+{
+    return s->out.tensor->ragged;
+}
+
 bool adds_up_lanes(const Statement *s)
 {
     return s->store == STORE_ADD && s->rhs->op == OP_LOAD && s->rhs->access.tensor->sum == s->out.tensor;

@@ -11,10 +11,14 @@ static void need(const Access *access, void *needed)
     ((bool *)needed)[access->tensor->id] = true;
 }
 
-static bool is_result(const Tensor *tensor)
+/* The weights that are written: statistics, which net_backward moves and net_forward_train doesn't, and what
+ * inference folds. */
+static bool is_result(const Prog *prog, const Tensor *tensor)
 {
+    if (tensor->role == TENSOR_WEIGHT)
+        return !prog->training || !prog->answers;
     return tensor->role == TENSOR_OUTPUT || tensor->role == TENSOR_LOSS || tensor->role == TENSOR_GRADIENT
-           || tensor->role == TENSOR_WEIGHT; /* a statistic that training keeps */
+        || tensor->role == TENSOR_INPUT_GRADIENT;
 }
 
 void remove_unused(Prog *prog)
@@ -30,7 +34,7 @@ void remove_unused(Prog *prog)
     prog->statements = prog->last_statement = NULL;
     for (int i = n - 1; i >= 0; i--) {
         Statement *s = all[i];
-        if (!is_result(s->out.tensor) && !needed[s->out.tensor->id]
+        if (!is_result(prog, s->out.tensor) && !needed[s->out.tensor->id]
             && !(s->position && needed[s->position->id]))
             continue;
         visit_loads(s->rhs, need, needed);

@@ -110,6 +110,7 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
     f->backward = begin->backward;
     f->per_call = !begin->per_sample;
     f->phase = begin->phase;
+    f->purpose = begin->purpose;
     Unroll wish = plan->options->unroll;
     /* and not worth straight-line code */
     bool beforehand = f->per_call && pass->prepares && wish == UNROLL_FULL;
@@ -232,26 +233,51 @@ typedef struct Taken {
     Map *code;           /* by signature: the first function of that code */
 } Taken;
 
-static Taken taken_by(const Plan *plan, const Pass *forward)
+static Taken taken_by(const Plan *plan, const Pass *forward, const Pass *training)
 {
-    static const char *const reserved[] = {"init",    "forward",       "backward",       "model",
-                                           "tensors", "model_forward", "model_backward", "model_set_rng",
-                                           "prepare", "model_prepare", "is_prepared"};
+    static const char *const reserved[] = {
+        "init",           "forward",       "backward",      "model",         "tensors",
+        "model_forward",  "model_backward", "model_set_rng", "model_set_add", "prepare",
+        "model_prepare",  "is_prepared",   "forward_train", "model_forward_train", "model_backward_from"};
+    const Pass *earlier[] = {forward, training};
     Taken taken = {new_map(), new_map()};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         map_set(taken.names, format("%s_%s", plan->prefix, reserved[i]), &taken);
     for (Function *f = plan->forward.functions; f; f = f->next)
         map_set(taken.names, f->name, f);
-    for (Function *f = forward ? forward->functions : NULL; f; f = f->next)
-        if (!f->twin)
-            map_set(taken.code, f->signature, f);
+    for (Function *f = training ? training->functions : NULL; f; f = f->next)
+        map_set(taken.names, f->name, f);
+    for (int i = 0; i < 2; i++)
+        for (Function *f = earlier[i] ? earlier[i]->functions : NULL; f; f = f->next)
+            if (!f->twin)
+                map_set(taken.code, f->signature, f);
     return taken;
 }
 
-/* The function's name in net.c; a label may ask for one that is taken. */
+/* What a layer computes, as a name for those that do the same: conv3x3_16_32_on_8x8, batchnorm_16_on_32x32,
+ * fc_64_10. What else they have in common (a stride, who follows in registers) it doesn't say. */
+static const char *task_name(const Layer *layer)
+{
+    const Shape in = layer->in->shape, out = layer->out ? layer->out->shape : in;
+    const Weight *w = layer->nweights ? layer->weight[0] : NULL;
+    const char *window =
+        w && w->rank == 4 ? format("%lldx%lld", (long long)w->dim[2], (long long)w->dim[3]) : "";
+    const char *channels =
+        out.c == in.c && !*window ? format("%lld", (long long)in.c)
+                                  : format("%lld_%lld", (long long)in.c, (long long)out.c);
+    const char *plane = in.rank == 3 ? format("_on_%lldx%lld", (long long)in.h, (long long)in.w) : "";
+    return format("%s%s_%s%s", layer->kind->name, window, channels, plane);
+}
+
+/* The function's name in net.c: of its layer, or of the task where several layers share it. A label may ask
+ * for one that is taken; and C promises to tell names apart by their first 63 characters. */
 static const char *function_name(const Taken *taken, const Function *f, const char *direction)
 {
-    const char *first = format("%s_%s", c_name(f->layer->name), direction), *name = first;
+    enum { MOST = 60 };
+    const char *task = f->shared ? format("%s_%s", task_name(f->layer), direction) : NULL;
+    const char *first = task && strlen(task) <= MOST ? task
+                                                     : format("%s_%s", c_name(f->layer->name), direction);
+    const char *name = first;
     for (int number = 2; map_find(taken->names, name); number++)
         name = format("%s%d", first, number);
     return name;
@@ -287,6 +313,25 @@ static bool adds_up(const Function *f)
     return false;
 }
 
+/* What a function makes, but for the name of its layer: "slope", "weight_taps". A gradient, or else the first
+ * value, or else the first that it changes. */
+static const char *made_name(const Function *f)
+{
+    int i = -1, best = -1;
+    for (int p = 0; p < f->nparams; p++) {
+        const TensorRole role = f->param[p]->role;
+        int weight = !f->param_written[p] ? -1 : role == TENSOR_GRADIENT ? 2 : role == TENSOR_VALUE;
+        if (weight > best) {
+            best = weight;
+            i = p;
+        }
+    }
+    const char *name = f->param[i < 0 ? 0 : i]->name, *layer = f->layer->name;
+    name += 2 * !strncmp(name, "d_", 2);
+    bool own = !strncmp(name, layer, strlen(layer)) && name[strlen(layer)] == '.';
+    return c_name(own ? name + strlen(layer) + 1 : name);
+}
+
 /* Of what is done around the loops over samples. */
 static const char *purpose_name(const Function *f)
 {
@@ -300,23 +345,34 @@ static const char *purpose_name(const Function *f)
          : lanes ? "add_up"
                  : format("%s%s", f->backward ? "backward_" : "",
                           fills         ? "clear"
-                          : f->per_call ? "once"
+                          : f->per_call ? format("%s_once", made_name(f))
                                         : "sums");
 }
 
-void name_functions(const Plan *plan, Pass *pass, const Pass *forward)
+/* Finds the first function of equal code, for each function. */
+static void find_twins(const Taken *taken, Pass *pass)
 {
-    const Taken taken = taken_by(plan, forward);
     for (Function *f = pass->functions; f; f = f->next) {
         f->signature = signature(f, pass->target->lanes);
-        f->twin = map_find(taken.code, f->signature);
+        Function *first = map_find(taken->code, f->signature);
+        f->twin = first;
+        if (!first)
+            map_set(taken->code, f->signature, f);
+        else if (!first->name)
+            first->shared |= first->layer != f->layer;
+    }
+}
+
+void name_functions(const Plan *plan, Pass *pass, const Pass *forward, const Pass *training)
+{
+    const Taken taken = taken_by(plan, forward, training);
+    find_twins(&taken, pass);
+    for (Function *f = pass->functions; f; f = f->next) {
         bool forward_too = forward && !f->backward && !f->per_call && forward->of_layer[2 * f->layer->id];
         const char *direction = f->per_call || adds_up(f) ? purpose_name(f)
                                 : f->backward ? part_name(f) : forward_too ? "training" : "forward";
         f->name = f->twin ? f->twin->name : function_name(&taken, f, direction);
         map_set(taken.names, f->name, f);
-        if (!f->twin)
-            map_set(taken.code, f->signature, f);
     }
 }
 
@@ -349,20 +405,70 @@ void find_layers_functions(Pass *pass, int nlayers)
     }
 }
 
+/* ---- What is for one gradient alone -----------------------------------------------------------
+ *
+ * Where the caller gives the gradient of the answer, it may want that of the weights, that of the input, or
+ * both. What leads to one of them alone is in functions of its own, which are called only where that one is
+ * wanted. */
+
+enum { WEIGHTS = 1, INPUT = 2, BOTH = WEIGHTS | INPUT };
+
+typedef struct Led {
+    unsigned *to;        /* by tensor id */
+    unsigned here;       /* what the statement at hand leads to */
+} Led;
+
+static void note_led(const Access *access, void *context)
+{
+    Led *led = context;
+    led->to[access->tensor->id] |= led->here;
+}
+
+static unsigned leads_to(const Statement *s, const unsigned *to)
+{
+    switch (s->out.tensor->role) {
+    case TENSOR_GRADIENT: return WEIGHTS;
+    case TENSOR_INPUT_GRADIENT: return INPUT | to[s->out.tensor->id];
+    case TENSOR_VALUE: return to[s->out.tensor->id] | (s->position ? to[s->position->id] : 0);
+    default: return BOTH; /* statistics are kept whatever is wanted */
+    }
+}
+
+static void find_purposes(const Prog *prog)
+{
+    Led led = {NEW_ARRAY(unsigned, prog->ntensors), 0};
+    int n = 0;
+    for (const Statement *s = prog->statements; s; s = s->next)
+        n++;
+    Statement **all = NEW_ARRAY(Statement *, n + 1);
+    n = 0;
+    for (Statement *s = prog->statements; s; s = s->next)
+        all[n++] = s;
+    while (n--) {
+        led.here = leads_to(all[n], led.to);
+        visit_loads(all[n]->rhs, note_led, &led);
+        all[n]->purpose = led.here == WEIGHTS ? FOR_WEIGHTS : led.here == INPUT ? FOR_INPUT : FOR_ALL;
+    }
+}
+
 /* ---- All of a pass --------------------------------------------------------------------------- */
 
 /* A function for each layer and direction; the statements stand in the order of the phases. */
 void make_functions(const Plan *plan, Pass *pass)
 {
     Function **last = &pass->functions;
+    if (pass->prog->dx)
+        find_purposes(pass->prog);
     for (Statement **link = &pass->prog->statements, *end; *link;) {
         const Statement *first = *link;
         for (end = *link; end && end->layer == first->layer && end->backward == first->backward
                           && end->per_sample == first->per_sample && end->phase == first->phase;)
             end = end->next;
-        Statement **middle = gradients_first(link, end), *parts[] = {*link, *middle, end};
-        for (int i = 0; i < 2; i++) {
-            Function *f = parts[i] == parts[i + 1] ? NULL : make_function(plan, pass, parts[i], parts[i + 1]);
+        const Statement *middle = *gradients_first(link, end);
+        for (Statement *begin = *link, *next = NULL; begin != end; begin = next) {
+            for (next = begin->next; next != end && next != middle && next->purpose == begin->purpose;)
+                next = next->next;
+            Function *f = make_function(plan, pass, begin, next);
             if (!f)
                 continue;
             *last = f;

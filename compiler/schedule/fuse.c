@@ -151,7 +151,8 @@ static bool can_follow(Fusion *fusion, const Access *value)
             bool complete_value =
                 last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
             if (!complete_value || takes_samples_in(last_of(k)) || k->nthen == MAX_THEN || k->window
-                || f == fusion->from || (fusion->into && fusion->into != f))
+                || f == fusion->from || f->purpose != fusion->from->purpose
+                || (fusion->into && fusion->into != f))
                 return false;
             fusion->into = f;
             if (!keeps_lanes(k, follow(k, fusion->consumer->first, value)))
@@ -246,7 +247,8 @@ static void run_behind(Fusion *fusion, const Access *value)
 static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
 {
     const Statement *s = consumer->first;
-    if (consumer->body || !s || consumer->nthen || !s->per_sample || uses_op(s->rhs, OP_RANDOM))
+    if (consumer->body || !s || consumer->nthen || !s->per_sample || uses_op(s->rhs, OP_RANDOM)
+        || gives_samples_out(s))
         return false;
     Tensor **tensors;
     const int n = tensors_read(s, &tensors);
@@ -326,7 +328,7 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
     if (!fusion.value || !find_makers(pass, fusion.value, &makers))
         return false;
     fusion.into = makers.function;
-    if (fusion.into == from || fusion.into->phase != from->phase)
+    if (fusion.into == from || fusion.into->phase != from->phase || fusion.into->purpose != from->purpose)
         return false;
     for (int i = 0; i < window->nthen; i++) {
         Kernel then = {.first = window->then[i]};

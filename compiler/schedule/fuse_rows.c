@@ -80,7 +80,7 @@ static Needs needs_of(const Following *f, Kernel *k)
         const Statement *s = *part[n];
         visit_loads(s->rhs, note_need, &needs);
         needs.ready &= !f->touched[root_of(f, s->out.tensor)] && !has_alias(f->pass, s->out.tensor);
-        needs.ready &= !uses_op(s->rhs, OP_RANDOM);
+        needs.ready &= !uses_op(s->rhs, OP_RANDOM) && !gives_samples_out(s);
     }
     return needs;
 }
@@ -239,7 +239,8 @@ static void find_place(Following *f, Function *from, Kernel *k)
     Needs needs = needs_of(f, k);
     /* what takes sums up comes from where these were */
     bool with_others = f->n && f->move[f->n - 1].from == from;
-    bool stays = !needs.ready || (needs.summed && (needs.held || !with_others));
+    bool stays = !needs.ready || from->purpose != f->makers.function->purpose
+              || (needs.summed && (needs.held || !with_others));
     if (!stays && needs.held)
         stays = !follows(f, from, k);
     else if (!stays)

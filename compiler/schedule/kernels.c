@@ -34,7 +34,7 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         if (tiles && gathers(k->body))
             k->regions = best_split(k->body, target, &partition, &cycles);
     }
-    if (!k->body && tiles && !needs_guard(k->first))
+    if (!k->body && tiles && !needs_guard(k->first) && !gives_samples_out(k->first))
         k->regions = whole_box(k->first);
     if (k->regions)
         choose_tiles(k, target);

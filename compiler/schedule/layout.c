@@ -54,6 +54,7 @@ Prog *copy_prog(const Prog *old)
     prog->y = old->y ? copies[old->y->id] : NULL;
     prog->t = old->t ? copies[old->t->id] : NULL;
     prog->loss = old->loss ? copies[old->loss->id] : NULL;
+    prog->dx = old->dx ? copies[old->dx->id] : NULL;
     prog->weight = NEW_ARRAY(Tensor *, old->net->nweights + 1);
     for (Tensor *t = prog->tensors; t; t = t->next)
         if (t->role == TENSOR_WEIGHT)
@@ -124,7 +125,8 @@ static bool is_weight(const Tensor *t)
 
 static bool is_interface(const Tensor *t)
 {
-    return t->role == TENSOR_INPUT || t->role == TENSOR_OUTPUT || t->role == TENSOR_TARGET;
+    return t->role == TENSOR_INPUT || t->role == TENSOR_OUTPUT || t->role == TENSOR_TARGET
+        || t->role == TENSOR_INPUT_GRADIENT;
 }
 
 /* Channels innermost? Very few of them, as in pictures, would leave most lanes empty. */

@@ -60,13 +60,16 @@ static void first_phases(Prog *prog)
     Order order = {NEW_ARRAY(int, n), NEW_ARRAY(int, n), NEW_ARRAY(bool, n), NEW_ARRAY(bool, n), NULL, 0};
     for (int i = 0; i < n; i++)
         order.written[i] = order.read[i] = -1;
+    int last = 0; /* of the forward pass */
     for (Statement *s = prog->statements; s; s = s->next) {
         order.s = s;
-        order.phase = 0;
+        /* what the caller gives is there from the start, and of no use before the forward pass ends */
+        order.phase = s->backward && prog->dx ? last : 0;
         visit_loads(s->rhs, after_writer, &order);
         after_writer(&s->out, &order);
         not_before(&order, order.read[s->out.tensor->id], order.read_by_samples[s->out.tensor->id]);
         s->phase = order.phase;
+        last = !s->backward && s->phase > last ? s->phase : last;
         visit_loads(s->rhs, note_read, &order);
         note_written(&order, s->out.tensor);
         if (s->position)
@@ -110,7 +113,9 @@ static void note_there(const Access *access, void *context)
 /* May it wait for the first that needs what it makes, and cost no memory that way? */
 static bool may_wait(const Statement *s, Touch *touch)
 {
-    if (s->out.tensor->role != TENSOR_VALUE || s->position || s->per_sample != s->out.tensor->per_sample)
+    TensorRole role = s->out.tensor->role;
+    bool own = role == TENSOR_VALUE || role == TENSOR_OUTPUT || role == TENSOR_INPUT_GRADIENT;
+    if (!own || s->position || s->per_sample != s->out.tensor->per_sample)
         return false;
     bool from_samples = s->store != STORE_SET;
     visit_loads(s->rhs, note_value, &from_samples);
@@ -146,7 +151,8 @@ static void delay(Statement **all, int n, int ntensors)
  * stood. */
 static void sort_by_phase(Prog *prog, Statement **all, int n, int last)
 {
-    Statement **first = NEW_ARRAY(Statement *, 2 * (last + 1)), **end = NEW_ARRAY(Statement *, 2 * (last + 1));
+    Statement **first = NEW_ARRAY(Statement *, 2 * (last + 1));
+    Statement **end = NEW_ARRAY(Statement *, 2 * (last + 1));
     for (int i = 0; i < n; i++) {
         int at = 2 * all[i]->phase + all[i]->per_sample;
         *(end[at] ? &end[at]->next : &first[at]) = all[i];

@@ -20,7 +20,9 @@
  * Where a call's last group has fewer samples, m, the lanes left over take the last sample once more (x
  * and t are `ragged`), so that nothing can come out of them that doesn't come out of a sample, and they
  * count for nothing: where a statement takes 1/samples, as each loss and each gradient of one does, it
- * gets 0 there. (So an infinite loss may be NaN here.) Labels become floats, which hold them exactly:
+ * gets 0 there, and the gradient of the answer, where the caller gives it, is multiplied by 0. (So an
+ * infinite loss may be NaN here.) The gradient of the input is moved out of the lanes, for the m samples
+ * alone. Labels become floats, which hold them exactly:
  *
  *     mean.lanes[s] = s + 1 <= m ? 1/samples : 0     for s<16
  *
@@ -152,9 +154,10 @@ static void change_tensors(Rewrite *r)
     r->copy = NEW_ARRAY(Tensor *, r->prog->ntensors);
     for (Tensor *t = r->prog->tensors; t; t = t == last ? NULL : t->next) {
         bool given = t->role == TENSOR_INPUT || t->role == TENSOR_TARGET;
-        if (given || sums_up(t))
+        bool got = t->role == TENSOR_INPUT_GRADIENT;
+        if (given || got || sums_up(t))
             copy_in_lanes(r, t);
-        if (given)
+        if (given || got)
             add_samples(t, r->lanes);
         else if (t->per_sample)
             add_lanes(t, r->lanes);
@@ -174,11 +177,20 @@ static void change_access(Rewrite *r, Access *access)
         access->at[access->tensor->rank - 1] = r->s;
 }
 
+/* A gradient that the caller gives counts for nothing in the lanes left over. */
+static bool is_given_gradient(const Rewrite *r, const Expr *e)
+{
+    return e->op == OP_LOAD && e->access.tensor == r->prog->t && r->prog->net->from_caller;
+}
+
 static void change_expr(Rewrite *r, Expr *e)
 {
+    bool given = is_given_gradient(r, e);
     if (e->op == OP_LOAD)
         change_access(r, &e->access);
-    if (e->op == OP_MEAN)
+    if (given)
+        *e = *mul(load(e->access), load(access_at(r->mean, r->s)));
+    else if (e->op == OP_MEAN)
         *e = *load(access_at(r->mean, r->s));
     else
         for (int i = 0; i < op_info[e->op].arity; i++)
@@ -243,12 +255,34 @@ static Statement *take_in(Rewrite *r, const Statement *reader, Tensor *given)
     return s;
 }
 
+/* Out of the lanes, what the caller gets. */
+static Statement *give_out(Rewrite *r, const Statement *writer, Tensor *got)
+{
+    Tensor *copy = r->copy[got->id];
+    Statement *s = new_beside(r, writer);
+    Access from = each_element(s, copy, copy->rank - 1, NULL), to = {.tensor = got};
+    from.at[copy->rank - 1] = to.at[0] = index_of(s, "s", r->lanes);
+    for (int d = 1; d < got->rank; d++)
+        to.at[d] = from.at[d - 1];
+    complete(s, STORE_SET, to, load(from));
+    return s;
+}
+
+static Statement *last_writer(const Prog *prog, const Tensor *t)
+{
+    Statement *last = NULL;
+    for (Statement *s = prog->statements; s; s = s->next)
+        last = s->out.tensor == t ? s : last;
+    return last;
+}
+
 static Statement *take_mean(Rewrite *r, const Statement *reader)
 {
     Statement *s = new_beside(r, reader);
     Affine lane = index_of(s, "s", r->lanes);
     complete(s, STORE_SET, access_at(r->mean, lane),
-             if_le(index_value(affine_add(lane, affine(1))), at_hand_value(), mean_value(), constant(0)));
+             if_le(index_value(affine_add(lane, affine(1))), at_hand_value(),
+                   r->prog->net->from_caller ? constant(1) : mean_value(), constant(0)));
     return s;
 }
 
@@ -303,6 +337,7 @@ void put_samples_in_lanes(Prog *prog, int lanes)
     bool *there = NEW_ARRAY(bool, 2 * prog->ntensors + 1);
     /* where the layer's statements begin */
     Statement *sums = NULL, **last = &sums, **part = &prog->statements;
+    const Statement *gives = last_writer(prog, prog->dx);
     change_tensors(&r);
     for (Statement *s = prog->statements, *before = NULL; s; before = s, s = s->next) {
         if (before && !same_part(before, s))
@@ -325,6 +360,10 @@ void put_samples_in_lanes(Prog *prog, int lanes)
             part = insert_statement(part, clear(&r, s, out));
             *last = add_up(&r, s, out);
             last = &(*last)->next;
+        }
+        if (s == gives) {
+            insert_statement(&s->next, give_out(&r, s, prog->dx));
+            s = s->next;
         }
         prog->last_statement = s;
     }

@@ -140,7 +140,7 @@ static void step_tiles(Draft *d)
 static void step_names(Draft *d)
 {
     find_layers_functions(d->pass, d->plan->net->nlayers);
-    name_functions(d->plan, d->pass, d->forward);
+    name_functions(d->plan, d->pass, d->forward, d->training);
 }
 
 static void step_place(Draft *d)
@@ -206,12 +206,12 @@ static void note_step(Pass *pass, const char *name)
 
 /* The pass of a Prog with the given target's vectors; samples: how many lie in their lanes. */
 static Pass make_pass(const Plan *plan, const Prog *prog, const Target *target, int64_t samples,
-                      const Pass *forward)
+                      const Pass *forward, const Pass *training)
 {
     Pass pass = {.prog = copy_prog(prog), .target = target, .samples = samples, .batch = plan->net->batch,
                  .prepares = plan->options->inference};
-    Draft draft = {
-        .plan = plan, .options = plan->options, .pass = &pass, .forward = forward, .weights = plan->target};
+    Draft draft = {.plan = plan, .options = plan->options, .pass = &pass, .forward = forward,
+                   .training = training, .weights = plan->target};
     for (int i = 0; i < NSTEPS; i++) {
         const struct Step *step = &steps[i];
         if (step->wanted && !step->wanted(&draft))
@@ -312,7 +312,7 @@ static double plan_forward(Plan *plan, const Prog *forward, int lanes)
 {
     const Target *target = plan->target = with_lanes(plan->target, lanes);
     plan->forward = plan->training = (Pass){0};
-    plan->forward = make_pass(plan, forward, target, 0, NULL);
+    plan->forward = make_pass(plan, forward, target, 0, NULL, NULL);
     return share_of(target) * cycles_of(&plan->forward, 1);
 }
 
@@ -321,7 +321,7 @@ static double plan_training(Plan *plan, const Prog *training)
 {
     const Target *target = plan->target;
     if (training)
-        plan->training = make_pass(plan, training, target, 0, &plan->forward);
+        plan->training = make_pass(plan, training, target, 0, &plan->forward, NULL);
     return share_of(target) * cycles_of(&plan->training, plan->net->batch);
 }
 
@@ -337,7 +337,7 @@ static double gradient_cycles(const Net *net, const Target *target)
 /* Training with a sample in each lane of the target's vectors. */
 static double plan_samples(Plan *plan, const Prog *training, const Target *target)
 {
-    plan->training = make_pass(plan, training, target, target->lanes, &plan->forward);
+    plan->training = make_pass(plan, training, target, target->lanes, &plan->forward, NULL);
     return share_of(target) * cycles_of(&plan->training, plan->net->batch)
          + gradient_cycles(plan->net, target);
 }
@@ -400,6 +400,9 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
     choose_lanes(plan, forward, training);
+    if (training && training->forward_train)
+        plan->forward_train =
+            make_pass(plan, training->forward_train, plan->target, 0, &plan->forward, &plan->training);
     plan->floats = layout_params(plan, false, 0);
     if (!plan->floats)
         plan->floats = floats_in_line(plan->target);
@@ -407,6 +410,8 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     if (plan->forward.prepared) /* they share their room with what is made of them */
         plan->floats = plan->all_floats = plan->forward.prepared;
     plan->arena = plan->forward.arena > plan->training.arena ? plan->forward.arena : plan->training.arena;
+    if (plan->forward_train.arena > plan->arena)
+        plan->arena = plan->forward_train.arena;
     if (options->unroll == UNROLL_FULL)
         warn_if_unreasonable(plan);
     return plan;

@@ -122,6 +122,7 @@ typedef struct Function {
     const char *signature; /* what its code depends on */
     /* an earlier one with the same code, which is called in its place; or NULL */
     const struct Function *twin;
+    bool shared;         /* other layers have one with the same code: its name is that of the task */
     Kernel *kernels;
     Tensor **param;      /* formal parameters: what it reads, then what it writes */
     bool *param_written;
@@ -130,6 +131,7 @@ typedef struct Function {
     /* under auto: what it would be under full; NULL: that is not to be had, or decided */
     Kernel *straight;
     bool uses_random, uses_mean, uses_samples, uses_at_hand;
+    Purpose purpose;     /* called only where the caller wants that gradient */
     bool per_call;       /* runs once, before the samples of its phase, of which there may be none */
     int phase;
     bool batched;        /* takes all samples of a chunk at once */
@@ -196,7 +198,7 @@ typedef struct Draft {
     const struct Plan *plan;
     const Options *options;
     const Target *weights; /* whose vectors the weights are laid out for */
-    const Pass *forward; /* the pass planned before this one; NULL: none */
+    const Pass *forward, *training; /* the passes planned before this one; NULL: none */
     Pass *pass;
 } Draft;
 
@@ -206,6 +208,7 @@ typedef struct Plan {
     const Target *target;
     const char *prefix, *PREFIX;
     Pass forward, training;
+    Pass forward_train;  /* where the caller gives the gradient of the answer; else its prog is NULL */
     int64_t floats;      /* of net_params, without the statistics behind them */
     int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */
@@ -291,6 +294,26 @@ bool samples_fit_lanes(const Prog *);                      /* can each lane take
 void warn_of_lanes(const Prog *training, const Options *); /* where --lanes=samples does nothing */
 /* after weights are laid out, before anything else */
 void put_samples_in_lanes(Prog *, int lanes);
+
+/* ---- convolution.c: what slides a kernel over data ------------------------------------------- */
+
+/* One of the two directions that the window slides in: data[y + k] or data[y - k]. */
+typedef struct Axis {
+    int y, k;                 /* indices of the statement */
+    int data, kernel, result; /* the dimensions in which they occur */
+    bool turned;              /* y - k */
+} Axis;
+
+typedef struct Convolution {
+    Statement *first, *s;     /* first: sets the result just before; or NULL */
+    const Access *data, *kernel, *result;
+    bool gives_kernel;        /* the sum is the kernel, not the result */
+    Axis axis[2];
+} Convolution;
+
+bool is_convolution(Convolution *, Statement *first, Statement *s); /* first: the one before s */
+bool is_spatial(const Convolution *, int index);
+int  channel_of(const Convolution *, const Access *);
 
 /* ---- winograd.c: 3x3 convolutions with fewer multiplications --------------------------------- */
 
@@ -396,7 +419,7 @@ void make_functions(const Plan *, Pass *);                 /* of the statements,
 /* regions, tiles, cycles and parameters of what is final */
 void finish_functions(Pass *);
 void find_layers_functions(Pass *, int nlayers);           /* which functions work for a layer */
-void name_functions(const Plan *, Pass *, const Pass *forward);
+void name_functions(const Plan *, Pass *, const Pass *forward, const Pass *training);
 
 /* ---- fuse.c: what is done with a value runs where it is in a register ------------------------ */
 

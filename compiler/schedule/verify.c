@@ -19,22 +19,42 @@ static void verify_room(const Access *access, void *context)
     }
 }
 
-/* Nothing but what is marked as padded reaches beyond a tensor and the zeros around it. */
+/* Nothing but what is marked as padded reaches beyond a tensor and the zeros around it, and gradients of
+ * weights are only added to: where w->add asks for that, the caller's are not zero before. */
 void verify_statements(const Pass *pass)
 {
     for (Statement *s = pass->prog->statements; s; s = s->next) {
         verify_room(&s->out, s);
+        if (s->out.tensor->role == TENSOR_GRADIENT && s->store != STORE_ADD)
+            bug("%s: %s is set, where it may be added to what the caller has in it", s->layer->name,
+                s->out.tensor->name);
         visit_loads(s->rhs, verify_room, s);
     }
 }
 
 /* ---- Nests ----------------------------------------------------------------------------------- */
 
+/* What leads to one gradient is called where that one is wanted, and touches the other never: it may be
+ * NULL. */
+static void verify_purpose(const Function *f, const Statement *s)
+{
+    TensorRole role = s->out.tensor->role;
+    bool wrong = (role == TENSOR_GRADIENT && f->purpose != FOR_WEIGHTS)
+              || (role == TENSOR_INPUT_GRADIENT && f->purpose != FOR_INPUT);
+    if (wrong)
+        bug("%s: %s is written even where nobody wants it", f->layer->name, s->out.tensor->name);
+}
+
 /* Each nest has statements of one box, and a first value comes with a sum onto the same tensor. */
 void verify_nests(const Pass *pass)
 {
     for (const Function *f = pass->functions; f; f = f->next)
-        for (const Kernel *k = f->kernels; k; k = k->next) {
+        for (Kernel *k = f->kernels; k; k = k->next) {
+            Statement **part[MAX_PARTS];
+            int n = 0;
+            if (pass->prog->dx)
+                for (parts_of(k, part, &n); n--;)
+                    verify_purpose(f, *part[n]);
             if (!k->first && !k->body)
                 bug("%s: a nest without statements", f->layer->name);
             if (k->first && k->body && k->first->out.tensor != k->body->out.tensor)

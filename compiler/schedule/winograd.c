@@ -25,15 +25,15 @@
  *     after:    tiles as above
  *               results[e, t, o]  = the sum of A[p, i] * A[q, j] * result[m ty + p, m tx + q, o]     over p q
  *               taps[e, c, o]    += the sum of results[e, t, o] * tiles[e, t, c]                     over t
- *               sum[ky, kx, c, o]   = the sum of G[i, ky] * G[j, kx] * taps[e, c, o]                  over i j
- *               most[c, o]        max= |taps[e, c, o]|                                                over e
+ *               sum[ky, kx, c, o]   = the sum of G[i, ky] * G[j, kx] * taps[e, c, o]               over i j
+ *               most[c, o]         max= |taps[e, c, o]|                                                over e
  *               kernel[ky, kx, c, o] += |sum[ky, kx, c, o]| < most[c, o] / 2^22 ? 0 : sum[ky, kx, c, o]
  *
  * the last three of them once a call, behind the samples. (So little is what was rounded: where the result
  * and the data under a tap are never both other than 0, the sum has to be 0, but 36 elements that meet in
- * other taps were rounded on their way to it. See least_share.) Rows and columns that fill no tile are statements of
- * the first form, and are tried again with smaller tiles. A convolution is known by these affine forms,
- * not by the layer it comes from.
+ * other taps were rounded on their way to it. See least_share.) Rows and columns that fill no tile are
+ * statements of the first form, and are tried again with smaller tiles. What is a convolution says
+ * convolution.c.
  *
  * Taken is the form that the model of the machine predicts to be fastest, where that is not the direct
  * one, of those that round little enough. */
@@ -110,124 +110,6 @@ double filter_error(int number, double products)
 static int elements_of(const Filter *f)
 {
     return f->results + f->taps - 1;
-}
-
-/* ---- What is a convolution ------------------------------------------------------------------- */
-
-/* One of the two directions that the window slides in: data[y + k] or data[y - k]. */
-typedef struct Axis {
-    int y, k;                 /* indices of the statement */
-    int data, kernel, result; /* the dimensions in which they occur */
-    bool turned;              /* y - k */
-} Axis;
-
-typedef struct Convolution {
-    Statement *first, *s;     /* first: sets the result just before; or NULL */
-    const Access *data, *kernel, *result;
-    bool gives_kernel;        /* the sum is the kernel, not the result */
-    Axis axis[2];
-} Convolution;
-
-/* The dimension of an access that is that index, plus a constant; -1 where the index occurs otherwise, or
- * not. */
-static int only_dimension(const Access *access, int index)
-{
-    int found = -1;
-    for (int d = 0; d < access->tensor->rank; d++) {
-        if (!access->at[d].coefficient[index])
-            continue;
-        Affine only = affine(access->at[d].constant);
-        only.coefficient[index] = 1;
-        if (found >= 0 || !affine_equal(&only, &access->at[d]))
-            return -1;
-        found = d;
-    }
-    return found;
-}
-
-/* Dimension d of the data as y + k or y - k. */
-static bool find_axis(const Convolution *c, int d, Axis *axis)
-{
-    const Statement *s = c->s;
-    const Affine *at = &c->data->at[d];
-    *axis = (Axis){.y = -1, .k = -1, .data = d};
-    for (int i = 0; i < s->nindex; i++) {
-        if (!at->coefficient[i])
-            continue;
-        bool in_kernel = depends_on(c->kernel, i), in_result = depends_on(c->result, i);
-        int *slot = in_kernel ? &axis->k : &axis->y;
-        if (in_kernel == in_result || *slot >= 0)
-            return false;
-        *slot = i;
-    }
-    if (axis->y < 0 || axis->k < 0)
-        return false;
-    for (int other = 0; other < c->data->tensor->rank; other++)
-        if (other != d
-            && (c->data->at[other].coefficient[axis->y] || c->data->at[other].coefficient[axis->k]))
-            return false;
-    axis->kernel = only_dimension(c->kernel, axis->k);
-    axis->result = only_dimension(c->result, axis->y);
-    axis->turned = at->coefficient[axis->k] == -1;
-    return axis->kernel >= 0 && axis->result >= 0 && at->coefficient[axis->y] == 1
-        && llabs(at->coefficient[axis->k]) == 1 && !c->kernel->at[axis->kernel].constant
-        && s->extent[axis->k] == c->kernel->tensor->dim[axis->kernel];
-}
-
-static bool find_axes(Convolution *c)
-{
-    int n = 0;
-    for (int d = 0; d < c->data->tensor->rank; d++) {
-        Axis axis;
-        if (find_axis(c, d, &axis)) {
-            if (n == 2)
-                return false;
-            c->axis[n++] = axis;
-        }
-    }
-    return n == 2;
-}
-
-static bool sets_result(const Statement *first, const Statement *s)
-{
-    bool same = first && first->store == STORE_SET && access_equal(&first->out, &s->out)
-             && first->nindex == output_indices(s);
-    for (int i = 0; same && i < first->nindex; i++)
-        same = first->extent[i] == s->extent[i];
-    return same;
-}
-
-static bool is_convolution(Convolution *c, Statement *first, Statement *s)
-{
-    if (!is_contraction(s) || s->nindex > MAX_INDEX - 1)
-        return false;
-    for (int i = 0; i < 2; i++) {
-        const Access *data = &s->rhs->arg[i]->access, *other = &s->rhs->arg[1 - i]->access;
-        *c = (Convolution){.s = s, .data = data, .gives_kernel = !s->out.tensor->per_sample};
-        c->kernel = c->gives_kernel ? &s->out : other;
-        c->result = c->gives_kernel ? other : &s->out;
-        const Tensor *d = data->tensor, *k = c->kernel->tensor, *r = c->result->tensor;
-        bool roles = d->per_sample && r->per_sample && !k->per_sample && k->role != TENSOR_CONSTANT;
-        if (roles && d->rank == 3 && r->rank == 3 && k->rank == 4 && !c->kernel->padded && !c->result->padded
-            && find_axes(c)) {
-            c->first = !c->gives_kernel && sets_result(first, s) ? first : NULL;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_spatial(const Convolution *c, int index)
-{
-    return index == c->axis[0].y || index == c->axis[1].y || index == c->axis[0].k || index == c->axis[1].k;
-}
-
-static int channel_of(const Convolution *c, const Access *access)
-{
-    for (int d = 0;; d++)
-        if (d != (access == c->data ? c->axis[0].data : c->axis[0].result)
-            && d != (access == c->data ? c->axis[1].data : c->axis[1].result))
-            return d;
 }
 
 /* ---- The statements -------------------------------------------------------------------------- */

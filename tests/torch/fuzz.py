@@ -59,7 +59,7 @@ EXTRA = ["k3", "s2", "s0", "p1", "p9", "d2", "d9", "g2", "g3", "bias=false", "pa
 class Tensor(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("ndim", ctypes.c_int), ("shape", ctypes.c_int * 4), ("offset", ctypes.c_size_t),
                 ("count", ctypes.c_size_t), ("low", ctypes.c_float), ("high", ctypes.c_float),
-                ("axis", ctypes.c_int * 4), ("stride", ctypes.c_size_t * 4)]
+                ("axis", ctypes.c_int * 4), ("stride", ctypes.c_size_t * 4), ("mark", ctypes.c_size_t)]
 
     def place(self):
         """The numbers of its elements in net_params, in PyTorch's order."""
@@ -79,7 +79,8 @@ class Model(ctypes.Structure):
                 ("ntensors", ctypes.c_int), ("tensors", ctypes.POINTER(Tensor)),
                 ("forward", ctypes.CFUNCTYPE(None, P, P, ctypes.c_int, P, P)),
                 ("backward", ctypes.CFUNCTYPE(ctypes.c_float, P, P, ctypes.c_int, P, P, P)),
-                ("set_rng", ctypes.CFUNCTYPE(None, P, ctypes.c_uint64))]
+                ("set_rng", ctypes.CFUNCTYPE(None, P, ctypes.c_uint64)),
+                ("set_add", ctypes.CFUNCTYPE(None, P, ctypes.c_int))]
 
 
 class Optimizer(ctypes.Structure):
@@ -491,6 +492,7 @@ def compare(c, library):
         batch_t.floats[:t.numel()] = t.flatten()
     if model.set_rng:
         model.set_rng(scratch.address, 1)
+        model.set_add(scratch.address, 0)
 
     def forward():
         model.forward(params.address, scratch.address, c.n, batch_x.address, batch_y.address)

@@ -14,6 +14,7 @@
 #define CLASSES 2
 #define DRAWS 1u
 #define LABELS NET_TARGETS
+#define TARGETS_OR_NONE NET_TARGETS
 #define IS_INT_TARGETS 1
 #define INPUT_C 3
 #define INPUT_H 1
@@ -22,6 +23,11 @@
 #define TENSORS NULL
 #define BACKWARD net_model_backward
 #define SET_RNG net_model_set_rng
+#define SET_ADD net_model_set_add
+#ifdef FROM_CALLER
+#undef BACKWARD
+#define BACKWARD NULL
+#endif
 #ifdef PREPARED
 #define PREPARE net_model_prepare
 #else
@@ -77,6 +83,44 @@ void net_forward(const net_params *p, net_work *w, int n, const float *x, float 
 // section forward ends
 }
 
+// end
+#ifdef FROM_CALLER
+// section forward_train begins
+void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y)
+{
+    NN_CHECK_MEMORY(p, net_params);
+    NN_CHECK_MEMORY(w, net_work);
+// end
+    (void)n;
+// section forward_train checks x and y
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
+// end
+}
+
+// section backward from the caller begins
+void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx)
+{
+    NN_CHECK_MEMORY(p, net_params);
+    NN_CHECK_MEMORY(w, net_work);
+    if (g)
+        NN_CHECK_MEMORY(g, net_params);
+    NN_CHECK(g != p, "g is p: the gradient needs memory of its own");
+// section backward checks x and dy
+    NN_CHECK(x != NULL && dy != NULL, "x or dy is NULL");
+// end
+    (void)dx;
+// section unused dy
+    (void)dy;
+// section clear wanted gradients
+    if (g && w->add != 1)
+        memset(g, 0, sizeof *g);
+// end
+    w->rng += (uint64_t)n * DRAWS * NN_GAMMA;
+// section backward from the caller ends
+}
+
+// end
+#else
 // section backward begins
 float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g)
 {
@@ -114,28 +158,54 @@ float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *
     (void)p;
     loss += samples * mean;
 // section clear gradients
-    memset(g, 0, sizeof *g);
+    if (w->add != 1)
+        memset(g, 0, sizeof *g);
 // section move rng
     w->rng += (uint64_t)n * DRAWS * NN_GAMMA;
 // section backward ends
     return loss;
 }
 
+// end
+#endif
 // section model forward
 static void net_model_forward(const void *params, void *work, int n, const float *x, float *y)
 {
     net_forward(params, work, n, x, y);
 }
 
+// end
+#ifdef FROM_CALLER
+// section model backward from the caller
+static void net_model_forward_train(const void *params, void *work, int n, const float *x, float *y)
+{
+    net_forward_train(params, work, n, x, y);
+}
+
+static void net_model_backward_from(void *params, void *work, int n, const float *x, const float *dy, void *gradients, float *dx)
+{
+    net_backward(params, work, n, x, dy, gradients, dx);
+}
+
+// end
+#else
 // section model backward
 static float net_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
 {
     return net_backward(params, work, n, x, t, gradients);
 }
 
+// end
+#endif
+// section model settings
 static void net_model_set_rng(void *work, uint64_t rng)
 {
     ((net_work *)work)->rng = rng;
+}
+
+static void net_model_set_add(void *work, int add)
+{
+    ((net_work *)work)->add = add;
 }
 
 // end
@@ -154,7 +224,7 @@ const nn_model net_model = {
     .input_shape = {INPUT_C, INPUT_H, INPUT_W},
     .input = NET_INPUT,
     .output = NET_OUTPUT,
-    .targets = NET_TARGETS,
+    .targets = TARGETS_OR_NONE,
     .int_targets = IS_INT_TARGETS,
     .batch = NET_BATCH,
     .params = NET_PARAMS,
@@ -166,7 +236,16 @@ const nn_model net_model = {
     .forward = net_model_forward,
     .backward = BACKWARD,
     .set_rng = SET_RNG,
+    .set_add = SET_ADD,
     .prepare = PREPARE,
+// end
+#ifdef FROM_CALLER
+// section model from the caller
+    .forward_train = net_model_forward_train,
+    .backward_from = net_model_backward_from,
+// end
+#endif
+// section model ends
     .runtime = &RUNTIME,   /* the linker misses it: libnn.a is of another version than this file */
 };
 

@@ -9,6 +9,10 @@
 // section manual of training
  *     loss = net_backward(&p, &w, n, x, t, &g);    gradients of one batch
  *     nn_step(&o, (float *)&p, (const float *)&g, state, NET_FLOATS);
+// section manual of training from the caller
+ *     net_forward_train(&p, &w, n, x, y);          answers, of which dy is worked out
+ *     net_backward(&p, &w, n, x, dy, &g, NULL);    gradients of one batch
+ *     nn_step(&o, (float *)&p, (const float *)&g, state, NET_FLOATS);
 // section manual of memory
  *     net_forward(&p, &w, n, x, y);                answers
  *
@@ -82,11 +86,17 @@ typedef struct net_params {
 // end
 #endif
 
+// section work of inference
+/* Scratch memory of a call; it needs no first value. */
 // section work
-/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
+/* Scratch memory of a call, of which only rng and add mean something between calls. Clear a new one, as static and calloc do. */
+// section work begins
 typedef struct net_work {
     NN_ALIGNED float arena[ARENA_FLOATS];
     uint64_t rng;   /* where dropout draws from */
+// section work adds
+    int add;        /* 1: net_backward adds to g instead of writing over it */
+// section work ends
 } net_work;
 
 extern const nn_model net_model;   /* names, sizes and functions, for the runtime */
@@ -107,11 +117,33 @@ void net_prepare(net_params *p);
  * x and y must not overlap. */
 void net_forward(const net_params *p, net_work *w, int n, const float *x, float *y);
 
+// end
+#ifdef FROM_CALLER
+// section forward_train
+/* The answers as in training for n samples, LEAST <= n <= NET_BATCH: dropout drops, and batchnorm takes the statistics
+ * of these samples. It moves neither w->rng nor running statistics, so that net_backward, called with the same p, w, n
+ * and x, works on the same answers. */
+void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y);
+
+// section backward from the caller
+/* One training pass for n samples, LEAST <= n <= NET_BATCH: forward as net_forward_train does, then backward from dy,
+ * n x NET_OUTPUT floats: the gradient, with respect to the answers, of what is minimised, undivided. It writes the
+ * gradient of the weights over g (sizeof *g bytes, padding included) and that of x over dx, n x NET_INPUT floats, which
+ * must not overlap x or dy. g and dx may be NULL: not wanted.
+// end
+ */
+// section backward from the caller itself
+void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx);
+
+// end
+#else
 // section backward
 /* One training pass for n samples, LEAST <= n <= NET_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x NET_INPUT floats; t: TARGETS.
 // section backward with labels
  * A label outside that range makes the loss NaN.
+// section backward with add
+ * With w->add 1 the gradient is added to what g holds.
 // section backward with dropout
  * Dropout draws from w->rng, which the caller sets once; each call moves it on.
 // section backward with statistics
@@ -124,6 +156,8 @@ void net_forward(const net_params *p, net_work *w, int n, const float *x, float 
 // section backward itself
 float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g);
 
+// end
+#endif
 // section end of header
 #ifdef __cplusplus
 }

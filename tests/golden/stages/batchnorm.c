@@ -163,12 +163,12 @@ static inline void sqrt_in_place(vec *at)
  *     batchnorm1.slope[c] = batchnorm1.weight[c] / sqrt((batchnorm1.running_var[c] + 1e-05))   for c<4
  *     batchnorm1.shift[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.slope[c])   for c<4
  */
-static NOINLINE void batchnorm1_once(const float batchnorm1_weight[restrict 4],
-                                     const float batchnorm1_running_var[restrict 4],
-                                     const float batchnorm1_bias[restrict 4],
-                                     const float batchnorm1_running_mean[restrict 4],
-                                     float batchnorm1_slope[restrict 4],
-                                     float batchnorm1_shift[restrict 4])
+static NOINLINE void batchnorm1_slope_once(const float batchnorm1_weight[restrict 4],
+                                           const float batchnorm1_running_var[restrict 4],
+                                           const float batchnorm1_bias[restrict 4],
+                                           const float batchnorm1_running_mean[restrict 4],
+                                           float batchnorm1_slope[restrict 4],
+                                           float batchnorm1_shift[restrict 4])
 {
     STORE(batchnorm1_slope[0], LOAD(batchnorm1_weight[0]) / sqrt_v(LOAD(batchnorm1_running_var[0]) + 1e-05f));
     STORE(batchnorm1_shift[0], LOAD(batchnorm1_bias[0]) - LOAD(batchnorm1_running_mean[0]) * LOAD(batchnorm1_slope[0]));
@@ -180,12 +180,12 @@ static NOINLINE void batchnorm1_once(const float batchnorm1_weight[restrict 4],
  *     batchnorm2.slope[c] = batchnorm2.weight[c] / sqrt((batchnorm2.running_var[c] + 0.001))   for c<3
  *     batchnorm2.shift[c] = (batchnorm2.bias[c] - batchnorm2.running_mean[c] * batchnorm2.slope[c])   for c<3
  */
-static NOINLINE void batchnorm2_once(const float batchnorm2_weight[restrict 4],
-                                     const float batchnorm2_running_var[restrict 4],
-                                     const float batchnorm2_bias[restrict 4],
-                                     const float batchnorm2_running_mean[restrict 4],
-                                     float batchnorm2_slope[restrict 4],
-                                     float batchnorm2_shift[restrict 4])
+static NOINLINE void batchnorm2_slope_once(const float batchnorm2_weight[restrict 4],
+                                           const float batchnorm2_running_var[restrict 4],
+                                           const float batchnorm2_bias[restrict 4],
+                                           const float batchnorm2_running_mean[restrict 4],
+                                           float batchnorm2_slope[restrict 4],
+                                           float batchnorm2_shift[restrict 4])
 {
     STORE(batchnorm2_slope[0], LOAD(batchnorm2_weight[0]) / sqrt_v(LOAD(batchnorm2_running_var[0]) + 0.001f));
     STORE(batchnorm2_shift[0], LOAD(batchnorm2_bias[0]) - LOAD(batchnorm2_running_mean[0]) * LOAD(batchnorm2_slope[0]));
@@ -688,9 +688,9 @@ static inline void batchnorm1_sums(const float *conv1_out,
  *     batchnorm1.around[c] = batchnorm1.sum[c] / samples   for c<4
  *     batchnorm1.drift[c] = 0   for c<4
  */
-static NOINLINE void batchnorm1_once2(const float batchnorm1_sum[restrict 4],
-                                      float batchnorm1_around[restrict 4],
-                                      float batchnorm1_drift[restrict 4], float samples)
+static NOINLINE void batchnorm1_around_once(const float batchnorm1_sum[restrict 4],
+                                            float batchnorm1_around[restrict 4],
+                                            float batchnorm1_drift[restrict 4], float samples)
 {
     STORE(batchnorm1_around[0], LOAD(batchnorm1_sum[0]) / samples);
     memset(batchnorm1_drift, 0, 4 * sizeof(float));
@@ -733,17 +733,17 @@ static inline void batchnorm1_sums2(const float *batchnorm1_sample_mean,
  *     batchnorm1.scale[c] = 1 / sqrt((batchnorm1.squares[c] / (samples * 3) + 1e-05))   for c<4
  *     batchnorm1.slope[c] = batchnorm1.weight[c] * batchnorm1.scale[c]   for c<4
  */
-static NOINLINE void batchnorm1_once3(const float batchnorm1_around[restrict 4],
-                                      const float batchnorm1_drift[restrict 4],
-                                      float batchnorm1_running_mean[restrict 4],
-                                      float batchnorm1_mean[restrict 4],
-                                      float batchnorm1_running_var[restrict 4],
-                                      const float batchnorm1_squares[restrict 4],
-                                      float batchnorm1_next_mean[restrict 4],
-                                      float batchnorm1_next_var[restrict 4],
-                                      const float batchnorm1_weight[restrict 4],
-                                      float batchnorm1_scale[restrict 4],
-                                      float batchnorm1_slope[restrict 4], float samples)
+static NOINLINE void batchnorm1_mean_once(const float batchnorm1_around[restrict 4],
+                                          const float batchnorm1_drift[restrict 4],
+                                          float batchnorm1_running_mean[restrict 4],
+                                          float batchnorm1_mean[restrict 4],
+                                          float batchnorm1_running_var[restrict 4],
+                                          const float batchnorm1_squares[restrict 4],
+                                          float batchnorm1_next_mean[restrict 4],
+                                          float batchnorm1_next_var[restrict 4],
+                                          const float batchnorm1_weight[restrict 4],
+                                          float batchnorm1_scale[restrict 4],
+                                          float batchnorm1_slope[restrict 4], float samples)
 {
     STORE(batchnorm1_mean[0], LOAD(batchnorm1_around[0]) + LOAD(batchnorm1_drift[0]) / samples);
     STORE(batchnorm1_next_mean[0], LOAD(batchnorm1_running_mean[0]) * 0.9f + LOAD(batchnorm1_mean[0]) * 0.1f);
@@ -844,10 +844,10 @@ static inline void batchnorm2_sums(const float *fc1_out,
  *     batchnorm2.squares[c] = 0   for c<3
  *     batchnorm2.drift[c] = 0   for c<3
  */
-static NOINLINE void batchnorm2_once2(const float batchnorm2_sum[restrict 4],
-                                      float batchnorm2_around[restrict 4],
-                                      float batchnorm2_squares[restrict 4],
-                                      float batchnorm2_drift[restrict 4], float samples)
+static NOINLINE void batchnorm2_around_once(const float batchnorm2_sum[restrict 4],
+                                            float batchnorm2_around[restrict 4],
+                                            float batchnorm2_squares[restrict 4],
+                                            float batchnorm2_drift[restrict 4], float samples)
 {
     STORE(batchnorm2_around[0], LOAD(batchnorm2_sum[0]) / samples);
     memset(batchnorm2_squares, 0, 4 * sizeof(float));
@@ -889,17 +889,17 @@ static inline void batchnorm2_sums2(const float *fc1_out,
  *     batchnorm2.scale[c] = 1 / sqrt((batchnorm2.squares[c] / samples + 0.001))   for c<3
  *     batchnorm2.slope[c] = batchnorm2.weight[c] * batchnorm2.scale[c]   for c<3
  */
-static NOINLINE void batchnorm2_once3(const float batchnorm2_around[restrict 4],
-                                      const float batchnorm2_drift[restrict 4],
-                                      float batchnorm2_running_mean[restrict 4],
-                                      float batchnorm2_mean[restrict 4],
-                                      float batchnorm2_running_var[restrict 4],
-                                      const float batchnorm2_squares[restrict 4],
-                                      float batchnorm2_next_mean[restrict 4],
-                                      float batchnorm2_next_var[restrict 4],
-                                      const float batchnorm2_weight[restrict 4],
-                                      float batchnorm2_scale[restrict 4],
-                                      float batchnorm2_slope[restrict 4], float samples)
+static NOINLINE void batchnorm2_mean_once(const float batchnorm2_around[restrict 4],
+                                          const float batchnorm2_drift[restrict 4],
+                                          float batchnorm2_running_mean[restrict 4],
+                                          float batchnorm2_mean[restrict 4],
+                                          float batchnorm2_running_var[restrict 4],
+                                          const float batchnorm2_squares[restrict 4],
+                                          float batchnorm2_next_mean[restrict 4],
+                                          float batchnorm2_next_var[restrict 4],
+                                          const float batchnorm2_weight[restrict 4],
+                                          float batchnorm2_scale[restrict 4],
+                                          float batchnorm2_slope[restrict 4], float samples)
 {
     STORE(batchnorm2_mean[0], LOAD(batchnorm2_around[0]) + LOAD(batchnorm2_drift[0]) / samples);
     STORE(batchnorm2_next_mean[0], LOAD(batchnorm2_running_mean[0]) * 0.9f + LOAD(batchnorm2_mean[0]) * 0.1f);
@@ -1061,15 +1061,15 @@ static NOINLINE void fc1_transpose(const float fc1_weight[restrict 1][3][4][4],
  *     batchnorm2.tilt[c] = (0 - batchnorm2.slope[c] * batchnorm2.scale[c] * batchnorm2.d_weight[c] / samples)   for c<3
  *     batchnorm2.shift[c] = (0 - batchnorm2.slope[c] * batchnorm2.d_sum[c] / samples)   for c<3
  */
-static NOINLINE void batchnorm2_backward_once(const float batchnorm2_d_distances[restrict 4],
-                                              const float batchnorm2_scale[restrict 4],
-                                              float batchnorm2_d_weight[restrict 4],
-                                              const float batchnorm2_d_sum[restrict 4],
-                                              const float batchnorm2_slope[restrict 4],
-                                              float d_batchnorm2_weight[restrict 4],
-                                              float d_batchnorm2_bias[restrict 4],
-                                              float batchnorm2_tilt[restrict 4],
-                                              float batchnorm2_shift[restrict 4], float samples)
+static NOINLINE void batchnorm2_backward_weight_once(const float batchnorm2_d_distances[restrict 4],
+                                                     const float batchnorm2_scale[restrict 4],
+                                                     float batchnorm2_d_weight[restrict 4],
+                                                     const float batchnorm2_d_sum[restrict 4],
+                                                     const float batchnorm2_slope[restrict 4],
+                                                     float d_batchnorm2_weight[restrict 4],
+                                                     float d_batchnorm2_bias[restrict 4],
+                                                     float batchnorm2_tilt[restrict 4],
+                                                     float batchnorm2_shift[restrict 4], float samples)
 {
     STORE(batchnorm2_d_weight[0], LOAD(batchnorm2_d_distances[0]) * LOAD(batchnorm2_scale[0]));
     {
@@ -1259,15 +1259,15 @@ static inline void batchnorm1_backward_sums(const float *d_batchnorm1_out,
  *     batchnorm1.tilt[c] = (0 - batchnorm1.slope[c] * batchnorm1.scale[c] * batchnorm1.d_weight[c] / (samples * 3))   for c<4
  *     batchnorm1.shift[c] = (0 - batchnorm1.slope[c] * batchnorm1.d_sum[c] / (samples * 3))   for c<4
  */
-static NOINLINE void batchnorm1_backward_once(const float batchnorm1_d_distances[restrict 4],
-                                              const float batchnorm1_scale[restrict 4],
-                                              float batchnorm1_d_weight[restrict 4],
-                                              const float batchnorm1_d_sum[restrict 4],
-                                              const float batchnorm1_slope[restrict 4],
-                                              float d_batchnorm1_weight[restrict 4],
-                                              float d_batchnorm1_bias[restrict 4],
-                                              float batchnorm1_tilt[restrict 4],
-                                              float batchnorm1_shift[restrict 4], float samples)
+static NOINLINE void batchnorm1_backward_weight_once(const float batchnorm1_d_distances[restrict 4],
+                                                     const float batchnorm1_scale[restrict 4],
+                                                     float batchnorm1_d_weight[restrict 4],
+                                                     const float batchnorm1_d_sum[restrict 4],
+                                                     const float batchnorm1_slope[restrict 4],
+                                                     float d_batchnorm1_weight[restrict 4],
+                                                     float d_batchnorm1_bias[restrict 4],
+                                                     float batchnorm1_tilt[restrict 4],
+                                                     float batchnorm1_shift[restrict 4], float samples)
 {
     STORE(batchnorm1_d_weight[0], LOAD(batchnorm1_d_distances[0]) * LOAD(batchnorm1_scale[0]));
     {
@@ -1417,9 +1417,9 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
     void *const softmax1_max = w->arena + 64;   /* 1 */
     void *const softmax1_exp = w->arena + 96;   /* 4 */
     void *const softmax1_sum = w->arena + 112;   /* 1 */
-    batchnorm1_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
+    batchnorm1_slope_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
         p->batchnorm1_running_mean, batchnorm1_slope, batchnorm1_shift);
-    batchnorm2_once(p->batchnorm2_weight, p->batchnorm2_running_var, p->batchnorm2_bias,
+    batchnorm2_slope_once(p->batchnorm2_weight, p->batchnorm2_running_var, p->batchnorm2_bias,
         p->batchnorm2_running_mean, batchnorm2_slope, batchnorm2_shift);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
@@ -1486,7 +1486,8 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     const float mean = 1.0f / (float)n;
     const float samples = (float)n;
     float loss = 0.0f;
-    memset(g, 0, sizeof *g);
+    if (w->add != 1)
+        memset(g, 0, sizeof *g);
     batchnorm1_clear(batchnorm1_sum, batchnorm1_squares);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
@@ -1496,12 +1497,12 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         batchnorm1_sums(conv1_out, batchnorm1_sample_sum, batchnorm1_sample_mean, batchnorm1_sum,
             batchnorm1_squares);
     }
-    batchnorm1_once2(batchnorm1_sum, batchnorm1_around, batchnorm1_drift, samples);
+    batchnorm1_around_once(batchnorm1_sum, batchnorm1_around, batchnorm1_drift, samples);
     for (int s = 0; s < n; s++) {
         void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
         batchnorm1_sums2(batchnorm1_sample_mean, batchnorm1_around, batchnorm1_squares, batchnorm1_drift);
     }
-    batchnorm1_once3(batchnorm1_around, batchnorm1_drift, p->batchnorm1_running_mean, batchnorm1_mean,
+    batchnorm1_mean_once(batchnorm1_around, batchnorm1_drift, p->batchnorm1_running_mean, batchnorm1_mean,
         p->batchnorm1_running_var, batchnorm1_squares, batchnorm1_next_mean, batchnorm1_next_var,
         p->batchnorm1_weight, batchnorm1_scale, batchnorm1_slope, samples);
     batchnorm2_clear(batchnorm2_sum);
@@ -1513,12 +1514,12 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         fc1_training((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
         batchnorm2_sums(fc1_out, batchnorm2_sum);
     }
-    batchnorm2_once2(batchnorm2_sum, batchnorm2_around, batchnorm2_squares, batchnorm2_drift, samples);
+    batchnorm2_around_once(batchnorm2_sum, batchnorm2_around, batchnorm2_squares, batchnorm2_drift, samples);
     for (int s = 0; s < n; s++) {
         void *const fc1_out = all_fc1_out + (size_t)s * 4;
         batchnorm2_sums2(fc1_out, batchnorm2_around, batchnorm2_squares, batchnorm2_drift);
     }
-    batchnorm2_once3(batchnorm2_around, batchnorm2_drift, p->batchnorm2_running_mean, batchnorm2_mean,
+    batchnorm2_mean_once(batchnorm2_around, batchnorm2_drift, p->batchnorm2_running_mean, batchnorm2_mean,
         p->batchnorm2_running_var, batchnorm2_squares, batchnorm2_next_mean, batchnorm2_next_var,
         p->batchnorm2_weight, batchnorm2_scale, batchnorm2_slope, samples);
     batchnorm2_backward_clear(batchnorm2_d_sum, batchnorm2_d_distances);
@@ -1533,8 +1534,9 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
             batchnorm2_d_distances);
     }
     fc1_transpose((void *)p->fc1_weight, fc1_weight_transposed);
-    batchnorm2_backward_once(batchnorm2_d_distances, batchnorm2_scale, batchnorm2_d_weight, batchnorm2_d_sum,
-        batchnorm2_slope, g->batchnorm2_weight, g->batchnorm2_bias, batchnorm2_tilt, batchnorm2_shift, samples);
+    batchnorm2_backward_weight_once(batchnorm2_d_distances, batchnorm2_scale, batchnorm2_d_weight,
+        batchnorm2_d_sum, batchnorm2_slope, g->batchnorm2_weight, g->batchnorm2_bias, batchnorm2_tilt,
+        batchnorm2_shift, samples);
     batchnorm1_clear(batchnorm1_d_sum, batchnorm1_d_distances);
     for (int s = 0; s < n; s++) {
         void *const conv1_out = all_conv1_out + (size_t)s * 12;
@@ -1549,8 +1551,9 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         batchnorm1_backward_sums(d_batchnorm1_out, conv1_out, batchnorm1_mean, batchnorm1_d_sum,
             batchnorm1_d_distances);
     }
-    batchnorm1_backward_once(batchnorm1_d_distances, batchnorm1_scale, batchnorm1_d_weight, batchnorm1_d_sum,
-        batchnorm1_slope, g->batchnorm1_weight, g->batchnorm1_bias, batchnorm1_tilt, batchnorm1_shift, samples);
+    batchnorm1_backward_weight_once(batchnorm1_d_distances, batchnorm1_scale, batchnorm1_d_weight,
+        batchnorm1_d_sum, batchnorm1_slope, g->batchnorm1_weight, g->batchnorm1_bias, batchnorm1_tilt,
+        batchnorm1_shift, samples);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
         void *const conv1_out = all_conv1_out + (size_t)s * 12;
@@ -1591,6 +1594,11 @@ static void batchnorm_model_set_rng(void *work, uint64_t rng)
     ((batchnorm_work *)work)->rng = rng;
 }
 
+static void batchnorm_model_set_add(void *work, int add)
+{
+    ((batchnorm_work *)work)->add = add;
+}
+
 const nn_model batchnorm_model = {
     .name = "batchnorm",
     .input_shape = {2, 3, 5},
@@ -1608,8 +1616,9 @@ const nn_model batchnorm_model = {
     .forward = batchnorm_model_forward,
     .backward = batchnorm_model_backward,
     .set_rng = batchnorm_model_set_rng,
+    .set_add = batchnorm_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)

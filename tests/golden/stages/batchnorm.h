@@ -20,7 +20,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 2
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 3
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif
@@ -63,10 +63,11 @@ typedef struct batchnorm_params {
     float padding10[12];
 } batchnorm_params;
 
-/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
+/* Scratch memory of a call, of which only rng and add mean something between calls. Clear a new one, as static and calloc do. */
 typedef struct batchnorm_work {
     NN_ALIGNED float arena[1616];
     uint64_t rng;   /* where dropout draws from */
+    int add;        /* 1: batchnorm_backward adds to g instead of writing over it */
 } batchnorm_work;
 
 extern const nn_model batchnorm_model;   /* names, sizes and functions, for the runtime */
@@ -81,6 +82,7 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
 /* One training pass for n samples, 2 <= n <= BATCHNORM_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x BATCHNORM_INPUT floats; t: n class labels, 0 to 2.
  * A label outside that range makes the loss NaN.
+ * With w->add 1 the gradient is added to what g holds.
  * It also updates the running statistics in p. The variance of one sample alone is none, so that
  * a rest of one sample at the end of an epoch has to be left out or joined with others, as in PyTorch. */
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g);

@@ -20,7 +20,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 2
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 3
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif
@@ -71,10 +71,11 @@ typedef struct blocks_params {
     float padding12[14];
 } blocks_params;
 
-/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
+/* Scratch memory of a call, of which only rng and add mean something between calls. Clear a new one, as static and calloc do. */
 typedef struct blocks_work {
     NN_ALIGNED float arena[384];
     uint64_t rng;   /* where dropout draws from */
+    int add;        /* 1: blocks_backward adds to g instead of writing over it */
 } blocks_work;
 
 extern const nn_model blocks_model;   /* names, sizes and functions, for the runtime */
@@ -88,7 +89,8 @@ void blocks_forward(const blocks_params *p, blocks_work *w, int n, const float *
 
 /* One training pass for n samples, 1 <= n <= BLOCKS_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x BLOCKS_INPUT floats; t: n class labels, 0 to 1.
- * A label outside that range makes the loss NaN. */
+ * A label outside that range makes the loss NaN.
+ * With w->add 1 the gradient is added to what g holds. */
 float blocks_backward(const blocks_params *p, blocks_work *w, int n, const float *x, const int *t, blocks_params *g);
 
 #ifdef __cplusplus

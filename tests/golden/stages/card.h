@@ -20,7 +20,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 2
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 3
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif
@@ -45,10 +45,11 @@ typedef struct card_params {
     float fc1_bias[16];   /* fc1.bias [10] */
 } card_params;
 
-/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
+/* Scratch memory of a call, of which only rng and add mean something between calls. Clear a new one, as static and calloc do. */
 typedef struct card_work {
     NN_ALIGNED float arena[34944];
     uint64_t rng;   /* where dropout draws from */
+    int add;        /* 1: card_backward adds to g instead of writing over it */
 } card_work;
 
 extern const nn_model card_model;   /* names, sizes and functions, for the runtime */
@@ -62,7 +63,8 @@ void card_forward(const card_params *p, card_work *w, int n, const float *x, flo
 
 /* One training pass for n samples, 1 <= n <= CARD_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x CARD_INPUT floats; t: n class labels, 0 to 9.
- * A label outside that range makes the loss NaN. */
+ * A label outside that range makes the loss NaN.
+ * With w->add 1 the gradient is added to what g holds. */
 float card_backward(const card_params *p, card_work *w, int n, const float *x, const int *t, card_params *g);
 
 #ifdef __cplusplus

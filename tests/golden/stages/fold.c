@@ -56,12 +56,12 @@ static inline float sqrt_f(float x)
  *     conv1.weight[2g + o, 0, ky, kx] = conv1.weight[2g + o, 0, ky, kx] * batchnorm1.weight[2g + o]   for g<2 o<2 ky<3 kx<3
  *     conv1.bias[2g + o] = (conv1.bias[2g + o] * batchnorm1.weight[2g + o] + batchnorm1.bias[2g + o])   for g<2 o<2
  */
-static NOINLINE void batchnorm1_once(float batchnorm1_weight[restrict 4],
-                                     const float batchnorm1_running_var[restrict 4],
-                                     float batchnorm1_bias[restrict 4],
-                                     const float batchnorm1_running_mean[restrict 4],
-                                     float conv1_weight[restrict 4][1][3][3],
-                                     float conv1_bias[restrict 4])
+static NOINLINE void batchnorm1_weight_once(float batchnorm1_weight[restrict 4],
+                                            const float batchnorm1_running_var[restrict 4],
+                                            float batchnorm1_bias[restrict 4],
+                                            const float batchnorm1_running_mean[restrict 4],
+                                            float conv1_weight[restrict 4][1][3][3],
+                                            float conv1_bias[restrict 4])
 {
     for (int c = 0; c < 4; c++)
         batchnorm1_weight[c] = batchnorm1_weight[c] / sqrt_f(batchnorm1_running_var[c] + 1e-05f);
@@ -83,10 +83,10 @@ static NOINLINE void batchnorm1_once(float batchnorm1_weight[restrict 4],
  *     batchnorm2.weight[c] = batchnorm2.weight[c] / sqrt((batchnorm2.running_var[c] + 0.001))   for c<4
  *     batchnorm2.bias[c] = (batchnorm2.bias[c] - batchnorm2.running_mean[c] * batchnorm2.weight[c])   for c<4
  */
-static NOINLINE void batchnorm2_once(float batchnorm2_weight[restrict 4],
-                                     const float batchnorm2_running_var[restrict 4],
-                                     float batchnorm2_bias[restrict 4],
-                                     const float batchnorm2_running_mean[restrict 4])
+static NOINLINE void batchnorm2_weight_once(float batchnorm2_weight[restrict 4],
+                                            const float batchnorm2_running_var[restrict 4],
+                                            float batchnorm2_bias[restrict 4],
+                                            const float batchnorm2_running_mean[restrict 4])
 {
     for (int c = 0; c < 4; c++)
         batchnorm2_weight[c] = batchnorm2_weight[c] / sqrt_f(batchnorm2_running_var[c] + 0.001f);
@@ -101,11 +101,11 @@ static NOINLINE void batchnorm2_once(float batchnorm2_weight[restrict 4],
  *     batchnorm3.bias[c] = (batchnorm3.bias[c] - batchnorm3.running_mean[c] * batchnorm3.weight[c])   for c<3
  *     convtranspose1.weight[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm3.weight[o]   for c<4 o<3 ky<2 kx<2
  */
-static NOINLINE void batchnorm3_once(float batchnorm3_weight[restrict 3],
-                                     const float batchnorm3_running_var[restrict 3],
-                                     float batchnorm3_bias[restrict 3],
-                                     const float batchnorm3_running_mean[restrict 3],
-                                     float convtranspose1_weight[restrict 4][3][2][2])
+static NOINLINE void batchnorm3_weight_once(float batchnorm3_weight[restrict 3],
+                                            const float batchnorm3_running_var[restrict 3],
+                                            float batchnorm3_bias[restrict 3],
+                                            const float batchnorm3_running_mean[restrict 3],
+                                            float convtranspose1_weight[restrict 4][3][2][2])
 {
     for (int c = 0; c < 3; c++)
         batchnorm3_weight[c] = batchnorm3_weight[c] / sqrt_f(batchnorm3_running_var[c] + 1e-05f);
@@ -126,12 +126,12 @@ static NOINLINE void batchnorm3_once(float batchnorm3_weight[restrict 3],
  *     convtranspose1.weight[c, o, ky, kx] = convtranspose1.weight[c, o, ky, kx] * batchnorm4.weight[o]   for c<4 o<3 ky<2 kx<2
  *     batchnorm3.bias[c] = (batchnorm3.bias[c] * batchnorm4.weight[c] + batchnorm4.bias[c])   for c<3
  */
-static NOINLINE void batchnorm4_once(float batchnorm4_weight[restrict 3],
-                                     const float batchnorm4_running_var[restrict 3],
-                                     float batchnorm4_bias[restrict 3],
-                                     const float batchnorm4_running_mean[restrict 3],
-                                     float convtranspose1_weight[restrict 4][3][2][2],
-                                     float batchnorm3_bias[restrict 3])
+static NOINLINE void batchnorm4_weight_once(float batchnorm4_weight[restrict 3],
+                                            const float batchnorm4_running_var[restrict 3],
+                                            float batchnorm4_bias[restrict 3],
+                                            const float batchnorm4_running_mean[restrict 3],
+                                            float convtranspose1_weight[restrict 4][3][2][2],
+                                            float batchnorm3_bias[restrict 3])
 {
     for (int c = 0; c < 3; c++)
         batchnorm4_weight[c] = batchnorm4_weight[c] / sqrt_f(batchnorm4_running_var[c] + 1e-05f);
@@ -152,10 +152,10 @@ static NOINLINE void batchnorm4_once(float batchnorm4_weight[restrict 3],
  *     batchnorm5.weight[c] = batchnorm5.weight[c] / sqrt((batchnorm5.running_var[c] + 1e-05))   for c<3
  *     batchnorm5.bias[c] = (batchnorm5.bias[c] - batchnorm5.running_mean[c] * batchnorm5.weight[c])   for c<3
  */
-static NOINLINE void batchnorm5_once(float batchnorm5_weight[restrict 3],
-                                     const float batchnorm5_running_var[restrict 3],
-                                     float batchnorm5_bias[restrict 3],
-                                     const float batchnorm5_running_mean[restrict 3])
+static NOINLINE void batchnorm5_weight_once(float batchnorm5_weight[restrict 3],
+                                            const float batchnorm5_running_var[restrict 3],
+                                            float batchnorm5_bias[restrict 3],
+                                            const float batchnorm5_running_mean[restrict 3])
 {
     for (int c = 0; c < 3; c++)
         batchnorm5_weight[c] = batchnorm5_weight[c] / sqrt_f(batchnorm5_running_var[c] + 1e-05f);
@@ -171,12 +171,12 @@ static NOINLINE void batchnorm5_once(float batchnorm5_weight[restrict 3],
  *     fc1.weight[o, c, y, x] = fc1.weight[o, c, y, x] * batchnorm6.weight[o]   for o<2 c<3 y<8 x<6
  *     fc1.bias[o] = (fc1.bias[o] * batchnorm6.weight[o] + batchnorm6.bias[o])   for o<2
  */
-static NOINLINE void batchnorm6_once(float batchnorm6_weight[restrict 2],
-                                     const float batchnorm6_running_var[restrict 2],
-                                     float batchnorm6_bias[restrict 2],
-                                     const float batchnorm6_running_mean[restrict 2],
-                                     float fc1_weight[restrict 2][3][8][6],
-                                     float fc1_bias[restrict 2])
+static NOINLINE void batchnorm6_weight_once(float batchnorm6_weight[restrict 2],
+                                            const float batchnorm6_running_var[restrict 2],
+                                            float batchnorm6_bias[restrict 2],
+                                            const float batchnorm6_running_mean[restrict 2],
+                                            float fc1_weight[restrict 2][3][8][6],
+                                            float fc1_bias[restrict 2])
 {
     for (int c = 0; c < 2; c++)
         batchnorm6_weight[c] = batchnorm6_weight[c] / sqrt_f(batchnorm6_running_var[c] + 1e-05f);
@@ -392,15 +392,15 @@ void fold_prepare(fold_params *p)
     void *const batchnorm6_weight = p->weights + 544;   /* 2 */
     void *const batchnorm6_running_mean = p->weights + 560;   /* 2 */
     void *const batchnorm6_bias = p->weights + 576;   /* 2 */
-    batchnorm1_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
+    batchnorm1_weight_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
         conv1_weight, conv1_bias);
-    batchnorm2_once(batchnorm2_weight, batchnorm2_running_var, batchnorm2_bias, batchnorm2_running_mean);
-    batchnorm3_once(batchnorm3_weight, batchnorm3_running_var, batchnorm3_bias, batchnorm3_running_mean,
+    batchnorm2_weight_once(batchnorm2_weight, batchnorm2_running_var, batchnorm2_bias, batchnorm2_running_mean);
+    batchnorm3_weight_once(batchnorm3_weight, batchnorm3_running_var, batchnorm3_bias, batchnorm3_running_mean,
         convtranspose1_weight);
-    batchnorm4_once(batchnorm4_weight, batchnorm4_running_var, batchnorm4_bias, batchnorm4_running_mean,
+    batchnorm4_weight_once(batchnorm4_weight, batchnorm4_running_var, batchnorm4_bias, batchnorm4_running_mean,
         convtranspose1_weight, batchnorm3_bias);
-    batchnorm5_once(batchnorm5_weight, batchnorm5_running_var, batchnorm5_bias, batchnorm5_running_mean);
-    batchnorm6_once(batchnorm6_weight, batchnorm6_running_var, batchnorm6_bias, batchnorm6_running_mean,
+    batchnorm5_weight_once(batchnorm5_weight, batchnorm5_running_var, batchnorm5_bias, batchnorm5_running_mean);
+    batchnorm6_weight_once(batchnorm6_weight, batchnorm6_running_var, batchnorm6_bias, batchnorm6_running_mean,
         fc1_weight, fc1_bias);
     memcpy(p->weights + 528, &mark, sizeof mark);
 }
@@ -512,8 +512,9 @@ const nn_model fold_model = {
     .forward = fold_model_forward,
     .backward = NULL,
     .set_rng = NULL,
+    .set_add = NULL,
     .prepare = fold_model_prepare,
-    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void fold_init(fold_params *p, uint64_t seed)

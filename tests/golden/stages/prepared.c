@@ -75,11 +75,11 @@ static inline void sqrt_in_place(vec *at)
  *     batchnorm1.bias[c] = (batchnorm1.bias[c] - batchnorm1.running_mean[c] * batchnorm1.weight[c])   for c<2
  *     conv1.weight[ky, kx, 0, o] = conv1.weight[ky, kx, 0, o] * batchnorm1.weight[o]   for ky<3 kx<3 o<2
  */
-static NOINLINE void batchnorm1_once(float batchnorm1_weight[restrict 8],
-                                     const float batchnorm1_running_var[restrict 8],
-                                     float batchnorm1_bias[restrict 8],
-                                     const float batchnorm1_running_mean[restrict 8],
-                                     float conv1_weight[restrict 3][3][1][8])
+static NOINLINE void batchnorm1_weight_once(float batchnorm1_weight[restrict 8],
+                                            const float batchnorm1_running_var[restrict 8],
+                                            float batchnorm1_bias[restrict 8],
+                                            const float batchnorm1_running_mean[restrict 8],
+                                            float conv1_weight[restrict 3][3][1][8])
 {
     STORE(batchnorm1_weight[0], FIRST(2, LOAD(batchnorm1_weight[0]) / sqrt_v(LOAD(batchnorm1_running_var[0]) + 1e-05f)));
     STORE(batchnorm1_bias[0], FIRST(2, LOAD(batchnorm1_bias[0]) - LOAD(batchnorm1_running_mean[0]) * LOAD(batchnorm1_weight[0])));
@@ -220,7 +220,7 @@ void prepared_prepare(prepared_params *p)
     void *const batchnorm1_weight = p->weights + 112;   /* 8 */
     void *const batchnorm1_running_mean = p->weights + 128;   /* 8 */
     void *const batchnorm1_bias = p->weights + 80;   /* 8 */
-    batchnorm1_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
+    batchnorm1_weight_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
         conv1_weight);
     memcpy(p->weights + 96, &mark, sizeof mark);
 }
@@ -283,8 +283,9 @@ const nn_model prepared_model = {
     .forward = prepared_model_forward,
     .backward = NULL,
     .set_rng = NULL,
+    .set_add = NULL,
     .prepare = prepared_model_prepare,
-    .runtime = &nn_interface_2,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void prepared_init(prepared_params *p, uint64_t seed)

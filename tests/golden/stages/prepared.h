@@ -18,7 +18,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 2
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 3
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif
@@ -47,7 +47,7 @@ typedef struct prepared_params {
     NN_ALIGNED float weights[PREPARED_FLOATS];
 } prepared_params;
 
-/* Scratch memory of a call; it needs no first value. Between calls only rng keeps its value. */
+/* Scratch memory of a call; it needs no first value. */
 typedef struct prepared_work {
     NN_ALIGNED float arena[16];
     uint64_t rng;   /* where dropout draws from */

@@ -1,0 +1,129 @@
+/* input with a label, output: several tensors in one.
+ *
+ * Of several inputs, and of several answers, each is a part of what the caller sees, one behind the other
+ * within each sample. So x and y stay one flat tensor each, and a part is moved out of x, or into y:
+ *
+ *     left.out[c, y, x] = input[at + 16c + 4y + x]        output1.out[at + c] = value.out[c] */
+#include <string.h>
+
+#include "layer/layer.h"
+
+static const Param input_params[] = {
+    {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "size"},
+    {0},
+};
+
+/* Where the next part of a list begins; it is added. */
+static int64_t add_part(Part **list, const char *label, Loc loc, const Value *value)
+{
+    int64_t at = 0;
+    for (; *list; list = &(*list)->next)
+        at = (*list)->at + shape_count((*list)->value->shape);
+    *list = NEW(Part);
+    **list = (Part){label, loc, value, at, NULL};
+    return at;
+}
+
+/* The element of the flat tensor where that part's element lies. */
+static Access in_whole(Tensor *whole, Access element, int64_t at)
+{
+    return access_at(whole, affine_add(position_of(element), affine(at)));
+}
+
+/* ---- Inputs ---------------------------------------------------------------------------------- */
+
+static bool input_shape(Net *net, Layer *layer)
+{
+    const Arg *size = &layer->arg[0];
+    layer->out->shape =
+        size->n == 1 ? flat_shape(size->i[0]) : image_shape(size->i[0], size->i[1], size->i[2]);
+    add_part(&net->inputs, layer->name, layer->loc, layer->out);
+    return true;
+}
+
+static void lower_input(Prog *prog, const Layer *layer)
+{
+    const Part *part = prog->net->inputs;
+    while (part->value != layer->out)
+        part = part->next;
+    Statement *s = new_statement(prog);
+    Access out = element(s, tensor_of(prog, layer->out));
+    store(prog, s, STORE_SET, out, load(in_whole(tensor_of(prog, layer->in), out, part->at)));
+}
+
+const Kind kind_input_part = {
+    .name = "input",
+    .role = ROLE_LAYER,
+    .params = input_params,
+    .shape = input_shape,
+    .lower = lower_input,
+};
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+static const Param output_params[] = {
+    {"L", PARAM_LABELS, true, NULL, 1, 48, NULL, "label"},
+    {0},
+};
+
+/* Gives the flat tensor of all answers; of one answer alone, that one as it is. */
+static bool output_shape(Net *net, Layer *layer)
+{
+    const Arg *names = &layer->arg[0];
+    for (int i = 0; i < layer->nmore; i++) {
+        const Token *label = &names->label[i];
+        const Layer *producer = layer->more[i]->producer;
+        if (!producer || producer->kind == &kind_input_part) {
+            error_at(label->loc, "'%s' is an input: an answer must come from a layer", label->text);
+            return false;
+        }
+        for (int k = 0; k < i; k++)
+            if (!strcmp(names->label[k].text, label->text)) {
+                error_at(label->loc, "output names '%s' twice", label->text);
+                return false;
+            }
+        add_part(&net->answers, label->text, label->loc, layer->more[i]);
+    }
+    if (layer->nmore == 1)
+        net->out = layer->more[0];
+    return true;
+}
+
+static bool answers_shape(Net *net, Layer *layer)
+{
+    int64_t count = 0;
+    (void)net;
+    for (int i = 0; i < layer->nmore; i++)
+        count += shape_count(layer->more[i]->shape);
+    layer->in = layer->more[0]; /* what is current is no answer unless it is named */
+    layer->out->shape = flat_shape(count);
+    return true;
+}
+
+static void lower_answers(Prog *prog, const Layer *layer)
+{
+    for (const Part *part = prog->net->answers; part; part = part->next) {
+        Statement *s = new_statement(prog);
+        Access from = element(s, tensor_of(prog, part->value));
+        store(prog, s, STORE_SET, in_whole(tensor_of(prog, layer->out), from, part->at), load(from));
+    }
+}
+
+static const Kind kind_answers = {
+    .name = "output",
+    .role = ROLE_LAYER,
+    .params = output_params,
+    .shape = answers_shape,
+    .lower = lower_answers,
+};
+
+const Kind kind_output = {
+    .name = "output",
+    .role = ROLE_FLOW,
+    .syntax = "output L...",
+    .help = "the answers, one behind the other: those named and only those; the last statement before the "
+            "loss",
+    .params = output_params,
+    .shape = output_shape,
+    .layer = &kind_answers,
+};
