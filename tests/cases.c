@@ -396,8 +396,10 @@ const char *difference(const Case *c, const Binding *right, const Binding *other
                 return format("the gradient of %s[%" PRId64 "] is %.9g, not %.9g", w->name, i, is, should);
         }
     }
+    if (!c->net->from_caller)
+        return NULL;
     most = share * tolerance(c, right->dx, inputs, all);
-    for (int64_t i = 0; i < inputs && c->net->from_caller; i++)
+    for (int64_t i = 0; i < inputs; i++)
         if (!(fabs(other->dx[i] - right->dx[i]) <= most))
             return format("dx[%" PRId64 "] is %.9g, not %.9g", i, other->dx[i], right->dx[i]);
     return NULL;

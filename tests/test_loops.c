@@ -99,6 +99,25 @@ static const char *first_difference(const Case *c)
     return difference(c, &right, &result, ROUNDED);
 }
 
+/* Every mode for every target; the other options go round beside them. */
+static Options options_of(int i, bool whole)
+{
+    static const int blocks[] = {0, 1, 2, 99};
+    return (Options){.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4 % NTARGETS),
+                     .math = whole ? MATH_DIRECT : (Math)(i / 3 % 3), .inference = i / 7 % 4 == 3,
+                     .lanes = i / 5 % 2 ? LANES_SAMPLES : LANES_AUTO, .blocks = blocks[i / 11 % 4],
+                     .loss = i / 3 % 5 == 4 ? "none" : NULL};
+}
+
+static const char *options_text(const Options *o)
+{
+    static const char *const unroll[] = {"auto", "full", "tile", "none"};
+    static const char *const math[] = {"auto", "direct", "winograd"};
+    return format("--unroll=%s --target=%s --math=%s%s%s%s", unroll[o->unroll], machines[o->target].name,
+                  math[o->math], o->lanes == LANES_SAMPLES ? " --lanes=samples" : "",
+                  o->blocks ? format(" --blocks=%d", o->blocks) : "", o->inference ? " --inference" : "");
+}
+
 static void check_networks(bool whole)
 {
     int failures = 0;
@@ -106,16 +125,14 @@ static void check_networks(bool whole)
     warning_option("no-channels");
     warning_option("no-unused");
     for (int i = 0; i < NETWORKS; i++) {
-        Case c = {.whole = whole, .options = {.unroll = UNROLL_NONE, .inference = i % 4 == 3,
-                                              .loss = i % 5 == 4 ? "none" : NULL,
-                                              .target = i % 2 ? TARGET_SCALAR : TARGET_GENERIC}};
+        Case c = {.whole = whole, .options = options_of(i, whole)};
         do
             draw_chain(&c);
         while (!c.net || (whole && !is_exact(&c)));
         const char *what = first_difference(&c);
         if (what && failures++ < 5)
-            fprintf(stderr, "\n`%s` (--target=%s%s%s): %s\n", c.text, machines[c.options.target].name,
-                    c.options.inference ? " --inference" : "", whole ? ", whole numbers" : "", what);
+            fprintf(stderr, "\n`%s` (%s%s): %s\n", c.text, options_text(&c.options),
+                    whole ? ", whole numbers" : "", what);
         free_all();
     }
     warning_reset();
@@ -134,24 +151,24 @@ static void whole_numbers(void)
     check_networks(true);
 }
 
-/* ---- Among tiles ----------------------------------------------------------------------------------------- */
+/* ---- In blocks ------------------------------------------------------------------------------------------- */
 
-static int plain_in_blocks(const Pass *pass)
+static int zeros_in_blocks(const Pass *pass)
 {
     int n = 0;
     for (const Function *f = pass->functions; f; f = f->next)
         for (const Kernel *k = f->kernels; k; k = k->next)
-            n += k->blocks && is_plain(k, f->unroll);
+            n += k->blocks && lower_kernel(k, f->unroll, &(Numbering){0, 0})->kind == NODE_FILL;
     return n;
 }
 
-/* Zeros in a loop over blocks: lower once refused every nest that is in one. */
+/* Zeros in a loop over blocks: lower once refused every nest without tiles that is in one. */
 static void in_blocks(void)
 {
     Case c = {.text = "input 21x2x3; conv 21 k1; adaptiveavgpool 4x6", .options = {.unroll = UNROLL_TILE}};
     CU_ASSERT_FATAL(understand(&c));
     const Plan *plan = plan_of(&c);
-    CU_ASSERT(plain_in_blocks(&plan->forward) > 0);
+    CU_ASSERT(zeros_in_blocks(&plan->forward) > 0);
     FILE *nowhere = fopen("/dev/null", "w");
     CU_ASSERT_FATAL(nowhere != NULL);
     emit_source(nowhere, plan, "net.h");
@@ -172,9 +189,9 @@ static Node *find_node(Node *n, NodeKind kind)
     return NULL;
 }
 
-static Case plain_case(const char *text)
+static Case case_of(const char *text, Unroll unroll, TargetName target)
 {
-    Case c = {.text = text, .options = {.unroll = UNROLL_NONE, .target = TARGET_SCALAR}};
+    Case c = {.text = text, .options = {.unroll = unroll, .target = target}};
     CU_ASSERT_FATAL(understand(&c));
     return c;
 }
@@ -186,7 +203,11 @@ static void untested(Node *n)    { find_node(n, NODE_WHEN)->tests = NULL; }
 static void half_tested(Node *n) { find_node(n, NODE_WHEN)->tests = find_node(n, NODE_WHEN)->tests->next; }
 static void undefined(Node *n)   { find_node(n, NODE_LET)->reg = NEW(Register); }
 static void no_value(Node *n)    { find_node(n, NODE_LET)->value = NULL; }
-static void one_place(Node *n)   { find_node(n, NODE_STORE)->place.at[0] = affine(0); }
+static void one_place(Node *n)   { ((Access *)find_node(n, NODE_STORE)->place)->at[0] = affine(0); }
+static void behind_end(Node *n)  { ((Access *)find_node(n, NODE_STORE)->place)->at[0].constant = 12; }
+static void half_stored(Node *n) { find_node(n, NODE_STORE)->first = 4; }
+static void one_lane(Node *n)    { find_node(n, NODE_STORE)->width = 1; }
+static void too_narrow(Node *n)  { ((Register *)find_node(n, NODE_LET)->reg)->width = 1; }
 
 /* Runs the verifier in a process of its own, which it ends: did it? */
 static bool refuses(const Function *f, const Node *nodes)
@@ -203,16 +224,12 @@ static bool refuses(const Function *f, const Node *nodes)
     return ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
-/* Each of these makes wrong loops out of those of a convolution with padding. */
-static void wrong_loops(void)
+static void check_spoiled(Case c, void (*const *spoil)(Node *), size_t n)
 {
-    static void (*const spoil[])(Node *) = {widen,     never,    every_second, untested, half_tested,
-                                            undefined, no_value, one_place};
-    Case c = plain_case("input 1x4x4; conv 2 k3 p1");
     const Function *f = plan_of(&c)->forward.functions;
-    CU_ASSERT(!refuses(f, lower_kernel(f->kernels, &(Numbering){0, 0})));
-    for (size_t i = 0; i < sizeof spoil / sizeof *spoil; i++) {
-        Node *nodes = lower_kernel(f->kernels, &(Numbering){0, 0});
+    CU_ASSERT(!refuses(f, lower_kernel(f->kernels, f->unroll, &(Numbering){0, 0})));
+    for (size_t i = 0; i < n; i++) {
+        Node *nodes = lower_kernel(f->kernels, f->unroll, &(Numbering){0, 0});
         spoil[i](nodes);
         if (!refuses(f, nodes)) {
             fprintf(stderr, "\nverify_loops does not see fault %d\n", (int)i);
@@ -222,21 +239,38 @@ static void wrong_loops(void)
     free_all();
 }
 
+/* Each of these makes wrong loops out of those of a convolution with padding. */
+static void wrong_loops(void)
+{
+    static void (*const spoil[])(Node *) = {widen,     never,    every_second, untested, half_tested,
+                                            undefined, no_value, one_place};
+    check_spoiled(case_of("input 1x4x4; conv 2 k3 p1", UNROLL_NONE, TARGET_SCALAR), spoil,
+                  sizeof spoil / sizeof *spoil);
+}
+
+/* And these out of two vectors of sums. */
+static void wrong_vectors(void)
+{
+    static void (*const spoil[])(Node *) = {behind_end, half_stored, one_lane, too_narrow};
+    check_spoiled(case_of("input 4; batch 1; fc 16", UNROLL_TILE, TARGET_GENERIC), spoil,
+                  sizeof spoil / sizeof *spoil);
+}
+
 /* ---- Counts ----------------------------------------------------------------------------------------- */
 
 /* What the first function of a network's forward pass does. */
-static Counts counts_of(const char *text)
+static Counts counts_of(const char *text, Unroll unroll, TargetName target)
 {
-    Case c = plain_case(text);
+    Case c = case_of(text, unroll, target);
     const Kernel *k = plan_of(&c)->forward.functions->kernels;
     CU_ASSERT_PTR_NULL(k->next);
-    return count_loops(lower_kernel(k, &(Numbering){0, 0}));
+    return count_loops(lower_kernel(k, unroll, &(Numbering){0, 0}));
 }
 
 /* out[o] = bias[o], then += w[o, i] * in[i], for o<6 i<4. */
 static void counts_of_fc(void)
 {
-    Counts n = counts_of("input 4; fc 6");
+    Counts n = counts_of("input 4; fc 6", UNROLL_NONE, TARGET_SCALAR);
     CU_ASSERT_EQUAL(n.madds, 24);
     CU_ASSERT_EQUAL(n.flops, 48);
     CU_ASSERT_EQUAL(n.loads, 6 + 2 * 24);
@@ -252,13 +286,26 @@ static void counts_of_fc(void)
  * 10 * 4 times. */
 static void counts_of_conv(void)
 {
-    Counts n = counts_of("input 1x4x4; conv 2 k3 p1");
+    Counts n = counts_of("input 1x4x4; conv 2 k3 p1", UNROLL_NONE, TARGET_SCALAR);
     CU_ASSERT_EQUAL(n.madds, 200);
     CU_ASSERT_EQUAL(n.flops, 400);
     CU_ASSERT_EQUAL(n.loads, 2 * 16 + 2 * 200);
     CU_ASSERT_EQUAL(n.stores, 2 * 16);
     CU_ASSERT_EQUAL(n.trips, 2 + 2 * 4 + 2 * 16 + 2 * 16 * 3 + 2 * 10 * 4 * 3);
     CU_ASSERT_EQUAL(n.bytes, 4 * (2 + 2 * 9 + 16 + 2 * 16));
+    free_all();
+}
+
+/* Two vectors of 8 sums; for each of 4 taps two vectors of weights, and the input once for both. */
+static void counts_of_tile(void)
+{
+    Counts n = counts_of("input 4; batch 1; fc 16", UNROLL_TILE, TARGET_GENERIC);
+    CU_ASSERT_EQUAL(n.madds, 2 * 4);
+    CU_ASSERT_EQUAL(n.flops, 2 * 2 * 4);
+    CU_ASSERT_EQUAL(n.loads, 2 + 4 * (2 + 1));
+    CU_ASSERT_EQUAL(n.stores, 2);
+    CU_ASSERT_EQUAL(n.trips, 0);
+    CU_ASSERT_EQUAL(n.bytes, 4 * (16 + 4 * 16 + 4 + 16));
     free_all();
 }
 
@@ -271,8 +318,10 @@ void add_loops_suite(void)
         {"whole numbers: to the bit", whole_numbers},
         {"nests without tiles in a loop over blocks", in_blocks},
         {"wrong loops are found", wrong_loops},
+        {"wrong vectors are found", wrong_vectors},
         {"counts of a fully connected layer", counts_of_fc},
         {"counts of a convolution with padding", counts_of_conv},
+        {"counts of vectors", counts_of_tile},
         CU_TEST_INFO_NULL,
     };
     add_suite("loops", networks_start, networks_end, tests);

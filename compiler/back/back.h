@@ -21,7 +21,7 @@ const struct FixedWord *net_words(const Plan *);
 const char *how_function(const Function *f);
 void put_head(FILE *f, const Plan *plan);
 
-/* ---- kernel.c: functions --------------------------------------------------------------------- */
+/* ---- function.c: functions ------------------------------------------------------------------- */
 
 typedef struct Uses {    /* what the printed functions call by name */
     bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes, each, sum, greatest;
@@ -30,7 +30,7 @@ typedef struct Uses {    /* what the printed functions call by name */
 
 /* Notes in tables[] (by tensor id of the function's Prog) which constants the code reads by name, and its
  * uses. kind stands behind the names of what vectors are and what is done with them. */
-void emit_function(FILE *, const Plan *, const Function *, const char *kind, bool *tables, Uses *);
+void emit_function(FILE *, const Function *, const char *kind, bool *tables, Uses *);
 
 /* ---- fixed.c: C that is the same for all networks, but for names and numbers ------------------- */
 

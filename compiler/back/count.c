@@ -15,14 +15,18 @@ typedef struct Count {
     int naround;
     bool fixed[MAX_TERMS];/* counted round by round: */
     int64_t round[MAX_TERMS];
+    const int64_t *per;  /* of the windows around; NULL: there are none */
     const Tensor *tensor[MOST_TENSORS];
     int64_t least[MOST_TENSORS][MAX_RANK], most[MOST_TENSORS][MAX_RANK];
     int ntensors;
 } Count;
 
+/* Of as many samples as can be. */
 static int64_t rounds(const Node *loop)
 {
-    return (loop->to - loop->from + loop->step - 1) / loop->step;
+    const int64_t n = loop->to - loop->from;
+    return loop->range == RANGE_LEFT ? n % loop->many
+         : loop->range == RANGE_SAMPLES ? n / loop->step : (n + loop->step - 1) / loop->step;
 }
 
 static void range_of(const Count *c, const Affine *a, int64_t *least, int64_t *most)
@@ -30,8 +34,11 @@ static void range_of(const Count *c, const Affine *a, int64_t *least, int64_t *m
     *least = *most = a->constant;
     for (int i = 0; i < c->naround; i++) {
         const Node *loop = c->around[i];
-        int64_t k = a->coefficient[loop->index], from = loop->from;
-        int64_t last = from + (rounds(loop) - 1) * loop->step;
+        int64_t k = a->coefficient[loop->index], from = loop->from, per = c->per ? c->per[loop->index] : 1;
+        int64_t last = (from + (rounds(loop) - 1) * loop->step) / per;
+        if (loop->range == RANGE_BLOCKS)
+            continue;
+        from /= per;
         if (c->fixed[loop->index])
             from = last = c->round[loop->index];
         *least += k * (k < 0 ? last : from);
@@ -39,7 +46,8 @@ static void range_of(const Count *c, const Affine *a, int64_t *least, int64_t *m
     }
 }
 
-static void touch(Count *c, const Access *place)
+/* lanes: floats from there on. */
+static void touch(Count *c, const Access *place, int lanes)
 {
     int t = 0;
     while (t < c->ntensors && c->tensor[t] != place->tensor)
@@ -51,6 +59,7 @@ static void touch(Count *c, const Access *place)
     for (int d = 0; d < place->tensor->rank; d++) {
         int64_t least, most;
         range_of(c, &place->at[d], &least, &most);
+        most += d == place->tensor->rank - 1 ? lanes - 1 : 0;
         c->least[t][d] = new || least < c->least[t][d] ? least : c->least[t][d];
         c->most[t][d] = new || most > c->most[t][d] ? most : c->most[t][d];
     }
@@ -61,11 +70,12 @@ static void count_term(Count *c, const Term *v)
     int args = 0;
     for (; args < 4 && v->arg[args]; args++)
         count_term(c, v->arg[args]);
-    if (v->kind == TERM_LOAD) {
-        touch(c, &v->place);
-        c->counts.loads += c->times;
+    if (v->kind == TERM_LOAD || v->kind == TERM_EACH) {
+        const int lanes = v->kind == TERM_EACH ? 1 : v->first ? v->first : v->width;
+        touch(c, v->place, lanes);
+        c->counts.loads += v->kind == TERM_EACH ? c->times * v->width : c->times;
     }
-    if (v->kind != TERM_REGISTER && v->kind != TERM_LOAD)
+    if (v->kind == TERM_OP || v->kind == TERM_GREATER || v->kind == TERM_EQUAL)
         *(args == 1 ? &c->counts.functions : &c->counts.flops) += args ? c->times : 0;
 }
 
@@ -99,10 +109,20 @@ static bool holds(const Count *c, const Test *tests)
 
 static void count_nodes(Count *c, const Node *n);
 
+/* Of the loop over a block, on the average. */
+static double trips(const Count *c, const Node *n)
+{
+    double blocks = 1;
+    for (int i = 0; i < c->naround; i++)
+        if (c->around[i]->range == RANGE_BLOCKS && c->around[i]->index == n->index)
+            blocks = (double)rounds(c->around[i]);
+    return n->range == RANGE_BLOCK ? (double)rounds(n) / blocks : (double)rounds(n);
+}
+
 static void count_loop(Count *c, const Node *n)
 {
-    const double times = c->times;
-    c->counts.trips += times * (double)rounds(n);
+    const double times = c->times, each = trips(c, n);
+    c->counts.trips += times * each;
     c->around[c->naround++] = n;
     c->fixed[n->index] = tests_ask(n->body, n->index);
     if (c->fixed[n->index])
@@ -111,7 +131,7 @@ static void count_loop(Count *c, const Node *n)
             count_nodes(c, n->body);
         }
     else {
-        c->times *= (double)rounds(n);
+        c->times *= each;
         count_nodes(c, n->body);
     }
     c->fixed[n->index] = false;
@@ -119,28 +139,39 @@ static void count_loop(Count *c, const Node *n)
     c->naround--;
 }
 
+static void count_store(Count *c, const Node *n)
+{
+    touch(c, n->place, n->first && !n->whole ? n->first : n->width);
+    c->counts.stores += c->times;
+    c->counts.loads += n->adds ? c->times : 0;
+}
+
+static void count_node(Count *c, const Node *n)
+{
+    const bool adds = n->kind == NODE_ADD || (n->kind == NODE_STORE && n->adds);
+    const int64_t *per = c->per;
+    if (n->value)
+        count_term(c, n->value);
+    c->counts.flops += adds ? c->times : 0;
+    c->counts.madds += adds && is_product(n->value) ? c->times : 0;
+    if (n->kind == NODE_STORE)
+        count_store(c, n);
+    if (n->kind == NODE_FILL) {
+        c->counts.stores += c->times * (double)n->place->tensor->floats;
+        c->counts.bytes += (double)sizeof(float) * (double)n->place->tensor->floats;
+    }
+    c->per = n->kind == NODE_WINDOWS ? n->per : per;
+    if (n->kind == NODE_LOOP)
+        count_loop(c, n);
+    else if (n->kind != NODE_WHEN || holds(c, n->tests))
+        count_nodes(c, n->body);
+    c->per = per;
+}
+
 static void count_nodes(Count *c, const Node *n)
 {
-    for (; n; n = n->next) {
-        if (n->value)
-            count_term(c, n->value);
-        const bool adds = n->kind == NODE_ADD || (n->kind == NODE_STORE && n->adds);
-        c->counts.flops += adds ? c->times : 0;
-        c->counts.madds += adds && is_product(n->value) ? c->times : 0;
-        if (n->kind == NODE_STORE) {
-            touch(c, &n->place);
-            c->counts.stores += c->times;
-            c->counts.loads += n->adds ? c->times : 0;
-        }
-        if (n->kind == NODE_FILL) {
-            c->counts.stores += c->times * (double)n->place.tensor->floats;
-            c->counts.bytes += (double)sizeof(float) * (double)n->place.tensor->floats;
-        }
-        if (n->kind == NODE_LOOP)
-            count_loop(c, n);
-        else if (n->kind == NODE_BLOCK || (n->kind == NODE_WHEN && holds(c, n->tests)))
-            count_nodes(c, n->body);
-    }
+    for (; n; n = n->next)
+        count_node(c, n);
 }
 
 Counts count_loops(const Node *nodes)

@@ -1,6 +1,6 @@
 /* emit.c: Plan to net.c. It begins with what was compiled and how (report.c) and what its functions call by
  * name (prelude.c, math.c), then has a function for each layer and direction in the network's order
- * (kernel.c), then net_forward and net_backward, which read like the network's text.
+ * (function.c), then net_forward and net_backward, which read like the network's text.
  * What is the same in all of them lies in fixed/net.c. */
 #include <ctype.h>
 #include <stdlib.h>
@@ -112,7 +112,7 @@ static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
                 fn->terms == 1 ? "" : "s");
         put_statements(f, &writers, fn);
         fprintf(f, " */\n");
-        emit_function(f, plan, fn, kind_of(plan, pass), tables, uses);
+        emit_function(f, fn, kind_of(plan, pass), tables, uses);
     }
 }
 

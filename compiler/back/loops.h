@@ -13,6 +13,13 @@
  *             ADD sum, OP * (LOAD w[o, c], LOAD in[c])
  *         STORE out[o] = REGISTER sum
  *
+ * and with a tile of 8 lanes, one term in all lanes, and vectors of memory
+ *
+ *     LET s0 = LOAD bias[0] of width 8
+ *     LOOP c from 0 to 4
+ *         ADD s0, OP * (LOAD w[0, c] of width 8, LOAD in[c])
+ *     STORE out[0] = REGISTER s0 of width 8
+ *
  * Affine forms are those of the statements: coefficient[i] belongs to the innermost loop around whose index
  * is i. What is written out has a number in its place. */
 #ifndef NNC_BACK_LOOPS_H
@@ -25,26 +32,39 @@
 typedef struct Register {
     const char *name;    /* "sum", "v1" */
     int number;          /* 0, 1, ... in its function */
+    int width;           /* floats in it: 1, or those of a vector */
     bool is_int;         /* a class label */
     bool changes;        /* behind LET there is an ADD or a SET */
 } Register;
 
 typedef enum TermKind {
-    TERM_NUMBER,        /* number */
-    TERM_INDEX,         /* affine */
-    TERM_LOAD,          /* what is in memory at place */
-    TERM_REGISTER,      /* what is in reg */
-    TERM_OP,            /* op of arg[]; OP_RANDOM: draw number `affine` */
-    TERM_GREATER        /* arg[0] > arg[1] or arg[0] is NaN ? arg[2] : arg[3] */
+    TERM_NUMBER,         /* number; a vector only where it is the first value of a register, and 0 */
+    TERM_INDEX,          /* affine; in lane i of a vector affine + i * step */
+    TERM_LOAD,           /* what is in memory at place, and for a vector behind it */
+    TERM_EACH,           /* place in each of the samples that lanes take: in lane i sample i */
+    TERM_REGISTER,       /* what is in reg */
+    TERM_OP,             /* op of arg[], lane by lane; OP_RANDOM: draw number `affine` */
+    TERM_GREATER,        /* arg[0] > arg[1] or arg[0] is NaN ? arg[2] : arg[3] */
+    TERM_EQUAL,          /* arg[0] == arg[1], two ints: a test */
+    TERM_SPLAT,          /* arg[0], a number, in all lanes */
+    TERM_FIRST,          /* arg[0] in the first lanes, `number` in the others: 0 or -INFINITY */
+    TERM_SUM,            /* of all lanes of arg[0] */
+    TERM_GREATEST        /* the same */
 } TermKind;
 
+/* A number among the operands of a vector stands for a vector of it. */
 typedef struct Term {
     TermKind kind;
     Op op;
-    bool is_int;         /* NUMBER, INDEX: as an int of C, since a class label is compared with it */
+    int width;           /* 1: a number; else the lanes of a vector */
+    int first;           /* FIRST; LOAD: only so many lanes are read, the others are 0. 0: all */
+    bool is_int;         /* as an int of C, since a class label is compared with it */
+    bool clamped;        /* LOAD of samples: behind the last one at hand it is that one's */
     double number;
-    Affine affine;
-    Access place;
+    int64_t step;
+    int64_t position;    /* LOAD of a place without indices: of the element in memory */
+    const Affine *affine;
+    const Access *place;
     const Register *reg;
     const struct Term *arg[4];
 } Term;
@@ -57,28 +77,42 @@ typedef struct Test {
 } Test;
 
 typedef enum NodeKind {
-    NODE_LOOP,           /* body for index = from, from + step, ... below to */
-    NODE_WHEN,           /* body if all tests hold */
+    NODE_LOOP,           /* body for index = from, from + step, ... below to: see Range */
+    NODE_WHEN,           /* body if all tests hold, or where there is a value, if that isn't 0 */
     NODE_BLOCK,          /* body, whose registers nobody else sees */
+    NODE_WINDOWS,        /* body, in which index i is what it is around, divided by per[i] */
     NODE_LET,            /* a new register and its first value; value NULL: a SET comes before it is read */
     NODE_SET,            /* reg = value */
     NODE_ADD,            /* reg += value */
-    NODE_STORE,          /* place = value, or where it adds place += value */
+    NODE_STORE,          /* place = value, or where it adds place += value; a vector at place and behind */
     NODE_FILL            /* zeros into all the room of place.tensor */
 } NodeKind;
 
+typedef enum Range {     /* what a loop runs over */
+    RANGE_ALL,           /* from .. to */
+    RANGE_BLOCKS,        /* the blocks of a sum, of `step` terms each; each round goes on with its sums */
+    RANGE_BLOCK,         /* one of them: from where the loop around stands, `many` terms and not over to */
+    RANGE_SAMPLES,       /* the samples at hand, `step` at a time; those that are left over aren't taken */
+    RANGE_LEFT           /* those that a loop of `many` at a time leaves over. `to`: the most samples */
+} Range;
+
 typedef struct Node {
     NodeKind kind;
+    Range range;
     int index;
     const char *name;    /* of the index */
-    int64_t from, to, step;
-    bool at_hand;        /* LOOP: over the samples in lanes, of which there may be fewer than `to`: m */
+    int64_t from, to, step, many;
     const Test *tests;
+    const int64_t *per;
     const Register *reg;
     const Term *value;
-    Access place;
+    const Access *place;
+    int width;           /* STORE: floats of the value */
+    int first;           /* STORE: only so many lanes of it count; 0: all */
+    bool whole;          /* they all are stored: the others fall into the padding of a row */
     bool adds;
-    struct Node *body, *next;
+    int64_t points;      /* on the first node of a piece of straight-line code: terms that it works out */
+    struct Node *body, *otherwise, *next;
 } Node;
 
 /* ---- lower.c: nests to nodes ----------------------------------------------------------------- */
@@ -88,8 +122,7 @@ typedef struct Numbering {
     int registers, operands;
 } Numbering;
 
-bool is_plain(const Kernel *, Unroll);       /* has it no tiles? Then lower makes its loops */
-Node *lower_kernel(const Kernel *, Numbering *);
+Node *lower_kernel(const Kernel *, Unroll, Numbering *);
 
 /* ---- verify_loops.c: what must hold of the nodes of a nest ----------------------------------- */
 
@@ -117,10 +150,12 @@ typedef struct Printer {
     Named *named;
     bool *tables;        /* by id of the tensor: constants that are read from memory */
     Uses *uses;
+    const char *kind;    /* behind the names of vectors and what is done with them: "", "16" */
     const char *index[MAX_TERMS]; /* the names of the loops around, "block" for BLOCK */
 } Printer;
 
-void print_nodes(Printer *, const Node *, int depth);
+void print_node(Printer *, const Node *, int depth);
+void print_nodes(Printer *, const Node *, int depth);      /* those behind it, too */
 
 /* ---- run.c: executes the nodes of a pass ----------------------------------------------------- */
 
@@ -128,6 +163,7 @@ void run_loops(const Plan *, const Pass *, Binding *);
 
 /* ---- count.c: what the nodes of a nest do ---------------------------------------------------- */
 
+/* A vector counts once, as the machine does it. */
 typedef struct Counts {
     double loads, stores;/* of memory */
     double madds;        /* sum += u * v */

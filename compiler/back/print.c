@@ -67,9 +67,21 @@ static void name_tensor(Printer *p, const Tensor *tensor)
     put(p->out, "%s", c_name(tensor->name));
 }
 
-static void put_place(Printer *p, const Access *place)
+/* In straight-line code. */
+static void put_position(Printer *p, const Tensor *tensor, int64_t position)
+{
+    name_tensor(p, tensor);
+    put(p->out, "[%lld]", (long long)position);
+}
+
+static void put_place(Printer *p, const Access *place, bool clamped)
 {
     const Tensor *tensor = place->tensor;
+    if (p->function->unroll == UNROLL_FULL) {
+        Affine at = position_of(*place);
+        put_position(p, tensor, at.constant);
+        return;
+    }
     name_tensor(p, tensor);
     if (tensor->rank == 0)
         put(p->out, "[0]");
@@ -77,6 +89,11 @@ static void put_place(Printer *p, const Access *place)
         Affine at = affine_add(place->at[d], affine(tensor->before[d]));
         put(p->out, "[");
         put_affine(p, &at);
+        if (clamped && d == 0) {
+            put(p->out, " < m ? ");
+            put_affine(p, &at);
+            put(p->out, " : m - 1");
+        }
         put(p->out, "]");
     }
 }
@@ -105,12 +122,52 @@ static const struct {
 
 static void put_term(Printer *p, const Term *v, int binds);
 
+static bool is_vector(const Term *v)
+{
+    return v->width > 1;
+}
+
 static void put_choice(Printer *p, const Term *a, const Term *b)
 {
     put(p->out, " ? ");
     put_term(p, a, COMPARISON);
     put(p->out, " : ");
     put_term(p, b, CONDITION);
+}
+
+/* What stands in parentheses behind a name, with commas between. */
+static void put_arguments(Printer *p, const Term *const *v, int n, const char *before)
+{
+    put(p->out, "%s", before);
+    for (int i = 0; i < n; i++) {
+        put(p->out, "%s", i ? ", " : "");
+        put_term(p, v[i], ANY);
+    }
+    put(p->out, ")");
+}
+
+/* A function of one number: exp_f, or for vectors exp_v. */
+static void put_call(Printer *p, const Term *v, const char *text)
+{
+    if (is_vector(v)) {
+        p->uses->vector_math |= c_ops[v->op].math;
+        p->uses->absolute |= v->op == OP_ABS;
+        text = v->op == OP_ABS ? format("ABS%s", p->kind)
+                               : format("%.*s_v%s", (int)strlen(text) - 2, text, p->kind);
+    } else
+        p->uses->scalar_math |= c_ops[v->op].math;
+    put_arguments(p, v->arg, 1, format("%s(", text));
+}
+
+/* Lane by lane: both values are computed, a mask takes one. */
+static void put_selection(Printer *p, const Term *v, const char *text)
+{
+    p->uses->select = true;
+    put(p->out, "SELECT%s(", p->kind);
+    put_term(p, v->arg[0], SUM);
+    put(p->out, " %s ", text);
+    put_term(p, v->arg[1], SUM);
+    put_arguments(p, v->arg + 2, 2, ", ");
 }
 
 static void put_op(Printer *p, const Term *v)
@@ -121,64 +178,211 @@ static void put_op(Printer *p, const Term *v)
     p->named->rng |= v->op == OP_RANDOM;
     p->named->mean |= v->op == OP_MEAN;
     p->named->samples |= v->op == OP_SAMPLES;
-    p->uses->scalar_math |= c_ops[v->op].math;
     if (v->op == OP_RANDOM) {
         put(p->out, "nn_uniform_at(rng, (uint64_t)(");
-        put_affine(p, &v->affine);
+        put_affine(p, v->affine);
         put(p->out, "))");
     } else if (op_info[v->op].arity == 0)
-        put(p->out, "%s", text);
-    else if (op_info[v->op].arity == 1) {
-        put(p->out, "%s(", text);
-        put_term(p, v->arg[0], ANY);
-        put(p->out, ")");
-    } else {
+        put(p->out, "%s", v->op == OP_AT_HAND && v->is_int ? "m" : text);
+    else if (op_info[v->op].arity == 1)
+        put_call(p, v, text);
+    else if (op_info[v->op].arity == 4 && (is_vector(v->arg[0]) || is_vector(v->arg[1])))
+        put_selection(p, v, text);
+    else {
         const Term *left = v->arg[0];
         bool minus = v->op == OP_SUB && left->kind == TERM_NUMBER && left->number == 0;
         if (!minus)
             put_term(p, left, c_ops[v->op].left);
-        put(p->out, "%s", minus ? "-" : format(" %s ", text));
+        if (minus)
+            put(p->out, "-");
+        else
+            put(p->out, " %s ", text);
         put_term(p, v->arg[1], c_ops[v->op].right);
         if (op_info[v->op].arity == 4)
             put_choice(p, v->arg[2], v->arg[3]);
     }
 }
 
+/* Another number in each lane. */
+static void put_lanes(Printer *p, const Term *v)
+{
+    const char *times = v->step == 1 ? "" : format(" * %lld.0f", (long long)v->step);
+    p->uses->lanes = true;
+    if (affine_is_constant(v->affine) && !v->affine->constant)
+        put(p->out, "LANES%s%s", p->kind, times);
+    else if (affine_is_constant(v->affine))
+        put(p->out, "(LANES%s%s + %s)", p->kind, times, c_float((double)v->affine->constant));
+    else {
+        put(p->out, "(LANES%s * %lld.0f + (float)(", p->kind, (long long)v->step);
+        put_affine(p, v->affine);
+        put(p->out, "))");
+    }
+}
+
 static void put_index(Printer *p, const Term *v)
 {
+    if (is_vector(v)) {
+        put_lanes(p, v);
+        return;
+    }
     if (v->is_int) {
-        put_affine(p, &v->affine);
+        put_affine(p, v->affine);
         return;
     }
     const size_t begin = p->out->length;
-    put_affine(p, &v->affine);
+    put_affine(p, v->affine);
     const char *index = format("%s", p->out->data + begin);
     p->out->length = begin;
     put(p->out, strchr(index, ' ') ? "(float)(%s)" : "(float)%s", index);
 }
 
+static void put_load(Printer *p, const Term *v)
+{
+    const Tensor *t = v->place->tensor;
+    if (v->first)
+        put(p->out, "LOAD_FIRST%s(%d, ", p->kind, v->first);
+    else if (is_vector(v))
+        put(p->out, "LOAD%s(", p->kind);
+    else if (t->is_int && !v->is_int)
+        put(p->out, "(float)");
+    p->uses->load_first |= v->first > 0;
+    if (p->function->unroll == UNROLL_FULL)
+        put_position(p, t, v->position);
+    else
+        put_place(p, v->place, v->clamped);
+    if (is_vector(v))
+        put(p->out, ")");
+}
+
+/* EACH(x, [2][3]): x[0][2][3], x[1][2][3], ... */
+static void put_each(Printer *p, const Access *place)
+{
+    p->uses->each = true;
+    put(p->out, "EACH%s(", p->kind);
+    name_tensor(p, place->tensor);
+    put(p->out, ", ");
+    for (int d = 1; d < place->tensor->rank; d++) {
+        put(p->out, "[");
+        put_affine(p, &place->at[d]);
+        put(p->out, "]");
+    }
+    put(p->out, ")");
+}
+
+static void put_greater(Printer *p, const Term *v)
+{
+    p->uses->greater = true;
+    p->uses->select |= is_vector(v);
+    put_arguments(p, v->arg, 2, is_vector(v) ? format("SELECT%s(GREATER(", p->kind) : "GREATER(");
+    if (is_vector(v))
+        put_arguments(p, v->arg + 2, 2, ", ");
+    else
+        put_choice(p, v->arg[2], v->arg[3]);
+}
+
+static void put_first(Printer *p, const Term *v)
+{
+    if (v->number == 0) {
+        p->uses->first = true;
+        put_arguments(p, v->arg, 1, format("FIRST%s(%d, ", p->kind, v->first));
+        return;
+    }
+    p->uses->select = p->uses->lanes = p->uses->all = true;
+    put(p->out, "SELECT%s(LANES%s < %d.0f, ", p->kind, p->kind, v->first);
+    put_term(p, v->arg[0], ANY);
+    put(p->out, ", ALL%s(%s))", p->kind, c_float(v->number));
+}
+
+/* Of all lanes of a vector in a register, or in memory. */
+static void put_across(Printer *p, const Term *v)
+{
+    const Term *of = v->arg[0];
+    const bool in_memory = of->kind == TERM_LOAD && v->kind == TERM_SUM;
+    p->uses->vectors = true;
+    p->uses->sum |= v->kind == TERM_SUM;
+    p->uses->greatest |= v->kind == TERM_GREATEST;
+    p->uses->greater |= v->kind == TERM_GREATEST; /* which its function calls */
+    if (in_memory) {
+        put(p->out, "sum%s(&", *p->kind ? p->kind : "_lanes");
+        put_place(p, of->place, false);
+        put(p->out, ")");
+    } else
+        put_arguments(p, v->arg, 1, format("%s%s(", v->kind == TERM_SUM ? "SUM" : "GREATEST", p->kind));
+}
+
+static const char *number_text(const Term *v)
+{
+    if (!is_vector(v))
+        return v->is_int ? format("%.0f", v->number) : c_float(v->number);
+    if (v->number != 0)
+        bug("a vector of %g", v->number);
+    return "{0}";
+}
+
+static int level_of(const Term *v)
+{
+    if (v->kind == TERM_GREATER)
+        return is_vector(v) ? ANY : CONDITION;
+    if (v->kind != TERM_OP)
+        return ANY;
+    /* a selection is a call */
+    const bool selects = op_info[v->op].arity == 4 && (is_vector(v->arg[0]) || is_vector(v->arg[1]));
+    return selects ? ANY : c_ops[v->op].level;
+}
+
 static void put_term(Printer *p, const Term *v, int binds)
 {
-    int level = v->kind == TERM_OP ? c_ops[v->op].level : v->kind == TERM_GREATER ? CONDITION : ANY;
-    bool parenthesis = level && level < binds;
-    put(p->out, "%s", parenthesis ? "(" : "");
+    int level = level_of(v);
+    /* so that nobody has to know that C gives a choice the weakest hold */
+    bool choice = v->kind == TERM_OP && level == CONDITION && is_vector(v);
+    bool parenthesis = level && (level < binds || choice);
+    p->uses->vectors |= is_vector(v);
+    if (parenthesis)
+        put(p->out, "(");
     switch (v->kind) {
-    case TERM_NUMBER: put(p->out, "%s", v->is_int ? format("%.0f", v->number) : c_float(v->number)); break;
+    case TERM_NUMBER: put(p->out, "%s", number_text(v)); break;
     case TERM_INDEX: put_index(p, v); break;
-    case TERM_LOAD: put_place(p, &v->place); break;
+    case TERM_LOAD: put_load(p, v); break;
+    case TERM_EACH: put_each(p, v->place); break;
     case TERM_REGISTER: put(p->out, "%s", v->reg->name); break;
     case TERM_OP: put_op(p, v); break;
-    case TERM_GREATER:
-        p->uses->greater = true;
-        put(p->out, "GREATER(");
-        put_term(p, v->arg[0], ANY);
-        put(p->out, ", ");
-        put_term(p, v->arg[1], ANY);
-        put(p->out, ")");
-        put_choice(p, v->arg[2], v->arg[3]);
+    case TERM_GREATER: put_greater(p, v); break;
+    case TERM_EQUAL:
+        put_term(p, v->arg[0], SUM);
+        put(p->out, " == ");
+        put_term(p, v->arg[1], SUM);
         break;
+    case TERM_SPLAT:
+        p->uses->all = true;
+        put_arguments(p, v->arg, 1, format("ALL%s(", p->kind));
+        break;
+    case TERM_FIRST: put_first(p, v); break;
+    case TERM_SUM:
+    case TERM_GREATEST: put_across(p, v); break;
     }
-    put(p->out, "%s", parenthesis ? ")" : "");
+    if (parenthesis)
+        put(p->out, ")");
+}
+
+/* The value of a node. Straight-line code has sums of very many terms: they go on in the next line. */
+static void put_sum(Printer *p, const Term *v, int binds, size_t *line)
+{
+    enum { WIDTH = 116 };
+    if (p->function->unroll != UNROLL_FULL || v->kind != TERM_OP || v->op != OP_ADD || is_vector(v)) {
+        put_term(p, v, binds);
+        return;
+    }
+    put_sum(p, v->arg[0], SUM, line);
+    const size_t end = p->out->length;
+    put(p->out, " + ");
+    put_term(p, v->arg[1], SUM);
+    const int length = (int)(p->out->length - end);
+    if ((int64_t)(end - *line) + length - 3 <= WIDTH)
+        return;
+    const char *term = format("%s", p->out->data + end);
+    p->out->length = end;
+    *line = end + 1;
+    put(p->out, "\n           %s", term);
 }
 
 /* ---- Nodes ----------------------------------------------------------------------------------- */
@@ -192,52 +396,120 @@ static void put_block(Printer *p, const Node *n, int depth)
 }
 
 /* Behind a loop or a test. */
-static void put_inside(Printer *p, const Node *n, int depth)
+static void put_inside(Printer *p, const Node *body, int depth)
 {
-    put(p->out, n->body->next ? " " : "\n");
-    if (n->body->next)
-        put_block(p, n, depth);
+    const bool block = body->kind == NODE_BLOCK && !body->next, one = !block && !body->next;
+    const Node around = {.kind = NODE_BLOCK, .body = (Node *)body};
+    put(p->out, one ? "\n" : " ");
+    if (one)
+        print_nodes(p, body, depth + 1);
     else
-        print_nodes(p, n->body, depth + 1);
+        put_block(p, block ? body : &around, depth);
+}
+
+/* From where the loop around over blocks stands, to its next round or the end. */
+static const char *end_of_block(const Printer *p, const Node *n)
+{
+    const char *stop = format("%s + %lld", p->index[n->index], (long long)n->many);
+    if ((n->to - n->from) % n->many == 0)
+        return stop;
+    return format("(%s < %lld ? %s : %lld)", stop, (long long)n->to, stop, (long long)n->to);
 }
 
 static void put_loop(Printer *p, const Node *n, int depth)
 {
-    put(p->out, "for (int %s = %lld; ", n->name, (long long)n->from);
-    put(p->out, "%s < %s; %s", n->name, n->at_hand ? "m" : format("%lld", (long long)n->to), n->name);
-    put(p->out, n->step == 1 ? "++)" : " += %lld)", (long long)n->step);
-    p->index[n->index] = n->name;
-    put_inside(p, n, depth);
+    const char *i = n->name, *from = format("%lld", (long long)n->from);
+    const char *test = format("%s < %lld", i, (long long)n->to);
+    if (n->range == RANGE_BLOCK) {
+        from = p->index[n->index];
+        test = format("%s < %s", i, end_of_block(p, n));
+    }
+    if (n->range == RANGE_LEFT)
+        from = format("m - m %% %lld", (long long)n->many);
+    if (n->range == RANGE_SAMPLES || n->range == RANGE_LEFT)
+        test = n->step > 1 ? format("%s + %lld <= m", i, (long long)n->step) : format("%s < m", i);
+    const char *step = n->step == 1 ? "++" : format(" += %lld", (long long)n->step);
+    put(p->out, "for (int %s = %s; %s; %s%s)", i, from, test, i, step);
+    const char *around = p->index[n->index];
+    p->index[n->index] = i;
+    put_inside(p, n->body, depth);
+    p->index[n->index] = around;
+}
+
+/* Inside, indices are divided. */
+static void put_windows(Printer *p, const Node *n, int depth)
+{
+    const char *index[MAX_TERMS];
+    memcpy(index, p->index, sizeof index);
+    for (int i = 0; i < MAX_TERMS; i++)
+        if (n->per[i] > 1 && p->index[i])
+            p->index[i] = format("%s / %lld", index[i], (long long)n->per[i]);
+    print_nodes(p, n->body, depth);
+    memcpy(p->index, index, sizeof index);
 }
 
 static void put_when(Printer *p, const Node *n, int depth)
 {
     put(p->out, "if (");
+    if (n->value) {
+        put_term(p, n->value, ANY);
+        put(p->out, ")");
+    }
     for (const Test *t = n->tests; t; t = t->next) {
         put_affine(p, &t->at);
         put(p->out, t->end ? " < %lld" : " >= 0", (long long)t->end);
         put(p->out, t->next ? " && " : ")");
     }
-    put_inside(p, n, depth);
+    put_inside(p, n->body, depth);
+    if (n->otherwise) {
+        indent(p->out, depth);
+        put(p->out, "else");
+        put_inside(p, n->otherwise, depth);
+    }
 }
 
-/* A register without a value stands on the line of the next. */
-static const Node *put_let(Printer *p, const Node *n)
+static void put_right_side(Printer *p, const Node *n, size_t line)
 {
-    put(p->out, "%s%s ", n->reg->changes ? "" : "const ", n->reg->is_int ? "int" : "float");
-    if (!n->value && n->next->kind == NODE_LET) {
+    if (n->value)
+        put_sum(p, n->value, ANY, &line);
+    put(p->out, ";\n");
+}
+
+/* A register without a value stands on the line of the next of its kind; gives the last that it printed. */
+static const Node *put_let(Printer *p, const Node *n, size_t line)
+{
+    const char *type = n->reg->width > 1 ? format("vec%s", p->kind) : n->reg->is_int ? "int" : "float";
+    put(p->out, "%s%s ", n->reg->changes ? "" : "const ", type);
+    if (!n->value && n->next->kind == NODE_LET && n->next->value && n->next->reg->width == n->reg->width
+        && n->next->reg->changes) {
         put(p->out, "%s, ", n->reg->name);
         n = n->next;
     }
+    p->uses->vectors |= n->reg->width > 1;
     put(p->out, n->value ? "%s = " : "%s", n->reg->name);
+    put_right_side(p, n, line);
     return n;
 }
 
-static void put_right_side(Printer *p, const Node *n)
+static void put_store(Printer *p, const Node *n, size_t line)
 {
-    if (n->value)
+    if (n->width > 1) {
+        const bool all = !n->first || n->whole;
+        p->uses->store_first |= !all;
+        p->uses->vectors = true;
+        if (all)
+            put(p->out, "STORE%s(", p->kind);
+        else
+            put(p->out, "STORE_FIRST%s(%d, ", p->kind, n->first);
+        put_place(p, n->place, false);
+        put(p->out, ", ");
         put_term(p, n->value, ANY);
-    put(p->out, ";\n");
+        put(p->out, ");\n");
+        return;
+    }
+    put_place(p, n->place, false);
+    put(p->out, n->adds ? " += " : " = ");
+    put_right_side(p, n, line);
 }
 
 static void put_fill(Printer *p, const Tensor *tensor)
@@ -247,23 +519,39 @@ static void put_fill(Printer *p, const Tensor *tensor)
     put(p->out, ", 0, %lld * sizeof(float));\n", (long long)tensor->floats);
 }
 
+/* Gives the last node that it printed. */
+static const Node *put_node(Printer *p, const Node *n, int depth)
+{
+    const size_t line = p->out->length;
+    if (n->kind == NODE_WINDOWS) {
+        put_windows(p, n, depth);
+        return n;
+    }
+    indent(p->out, depth);
+    switch (n->kind) {
+    case NODE_LOOP: put_loop(p, n, depth); break;
+    case NODE_WHEN: put_when(p, n, depth); break;
+    case NODE_BLOCK: put_block(p, n, depth); break;
+    case NODE_LET: return put_let(p, n, line);
+    case NODE_SET:
+    case NODE_ADD:
+        put(p->out, n->kind == NODE_SET ? "%s = " : "%s += ", n->reg->name);
+        put_right_side(p, n, line);
+        break;
+    case NODE_STORE: put_store(p, n, line); break;
+    case NODE_FILL: put_fill(p, n->place->tensor); break;
+    case NODE_WINDOWS: break;
+    }
+    return n;
+}
+
+void print_node(Printer *p, const Node *n, int depth)
+{
+    put_node(p, n, depth);
+}
+
 void print_nodes(Printer *p, const Node *n, int depth)
 {
-    for (; n; n = n->next) {
-        indent(p->out, depth);
-        switch (n->kind) {
-        case NODE_LOOP: put_loop(p, n, depth); break;
-        case NODE_WHEN: put_when(p, n, depth); break;
-        case NODE_BLOCK: put_block(p, n, depth); break;
-        case NODE_LET: n = put_let(p, n), put_right_side(p, n); break;
-        case NODE_SET: put(p->out, "%s = ", n->reg->name), put_right_side(p, n); break;
-        case NODE_ADD: put(p->out, "%s += ", n->reg->name), put_right_side(p, n); break;
-        case NODE_STORE:
-            put_place(p, &n->place);
-            put(p->out, n->adds ? " += " : " = ");
-            put_right_side(p, n);
-            break;
-        case NODE_FILL: put_fill(p, n->place.tensor); break;
-        }
-    }
+    for (; n; n = n->next)
+        n = put_node(p, n, depth);
 }

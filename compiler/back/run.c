@@ -2,13 +2,15 @@
  *
  * This is how schedules are tested without a C compiler: what run_loops gives must equal what interpret
  * gives. It does what net_forward and net_backward do: parameters lie where the plan has them, buffers share
- * the arena, functions are called in their order for one sample after the other, the first of several twins
- * for all of them. What nobody wrote is NaN. */
+ * the arena, functions are called in their order for one sample after the other, for a chunk of them or for
+ * as many as lie in lanes, the first of several twins for all of them. What nobody wrote is NaN. */
 #include <math.h>
 #include <string.h>
 
 #include "../runtime/nn.h"
 #include "back/loops.h"
+
+enum { MOST_LANES = 16, ROOM_BEHIND = 2 * MOST_LANES };
 
 typedef struct Run {
     const Plan *plan;
@@ -17,9 +19,10 @@ typedef struct Run {
     const Function *function;
     double *params, *gradients, *arena;
     double **memory;     /* by id of the parameter of the function at hand: where it begins */
-    double *reg;         /* by number */
+    double *reg;         /* by number, MOST_LANES each */
     double mean;
-    int sample;
+    int first, at_hand;  /* the samples of the chunk, or of the lanes, at hand */
+    int sample;          /* among these */
     int64_t index[MAX_TERMS];
 } Run;
 
@@ -33,12 +36,17 @@ static int64_t affine_value(const Run *run, const Affine *a)
     return value;
 }
 
-static double *element_at(const Run *run, const Access *place)
+/* Where the element is. Vectors that are read may reach behind the last. */
+static double *element_at(const Run *run, const Access *place, bool clamped)
 {
     const Tensor *t = place->tensor;
     int64_t position = 0;
-    for (int d = 0; d < t->rank; d++)
-        position = position * t->room[d] + t->before[d] + affine_value(run, &place->at[d]);
+    for (int d = 0; d < t->rank; d++) {
+        int64_t at = affine_value(run, &place->at[d]);
+        if (clamped && d == 0 && at >= run->at_hand)
+            at = run->at_hand - 1;
+        position = position * t->room[d] + t->before[d] + at;
+    }
     if (position < 0 || position >= t->floats)
         bug("%s: element %lld of %s", run->function->name, (long long)position, t->name);
     return (t->role == TENSOR_CONSTANT ? (double *)t->data : run->memory[t->id]) + position;
@@ -47,26 +55,66 @@ static double *element_at(const Run *run, const Access *place)
 /* The sample's draws begin behind those of the samples before it. */
 static int64_t draw_number(const Run *run, const Term *v)
 {
-    return run->sample * run->pass->prog->draws + affine_value(run, &v->affine);
+    return (run->first + run->sample) * run->pass->prog->draws + affine_value(run, v->affine);
 }
 
-static double evaluate(const Run *run, const Term *v)
+static double loaded(const Run *run, const Term *v, int lane)
+{
+    if (v->first && lane >= v->first)
+        return 0;
+    return element_at(run, v->place, v->clamped)[v->width > 1 ? lane : 0];
+}
+
+/* Of the same place in the sample in that lane. */
+static double loaded_of_each(const Run *run, const Term *v, int lane)
+{
+    Access place = *v->place;
+    place.at[0].constant += lane;
+    return *element_at(run, &place, false);
+}
+
+static double evaluate(const Run *run, const Term *v, int lane);
+
+static double across(const Run *run, const Term *v)
+{
+    double all = evaluate(run, v->arg[0], 0);
+    for (int lane = 1; lane < v->arg[0]->width; lane++) {
+        double other = evaluate(run, v->arg[0], lane);
+        if (v->kind == TERM_SUM)
+            all += other;
+        else if (other > all || isnan(other))
+            all = other;
+    }
+    return all;
+}
+
+/* What a vector is in that lane. */
+static double evaluate(const Run *run, const Term *v, int lane)
 {
     double a[4] = {0, 0, 0, 0};
+    if (v->kind == TERM_FIRST && lane >= v->first)
+        return v->number;
+    if (v->kind == TERM_SUM || v->kind == TERM_GREATEST)
+        return across(run, v);
     for (int i = 0; i < 4 && v->arg[i]; i++)
-        a[i] = evaluate(run, v->arg[i]);
+        a[i] = evaluate(run, v->arg[i], lane);
     switch (v->kind) {
     case TERM_NUMBER: return v->number;
-    case TERM_INDEX: return (double)affine_value(run, &v->affine);
-    case TERM_LOAD: return *element_at(run, &v->place);
-    case TERM_REGISTER: return run->reg[v->reg->number];
+    case TERM_INDEX: return (double)(affine_value(run, v->affine) + (v->width > 1 ? lane * v->step : 0));
+    case TERM_LOAD: return loaded(run, v, lane);
+    case TERM_EACH: return loaded_of_each(run, v, lane);
+    case TERM_REGISTER: return run->reg[v->reg->number * MOST_LANES + (v->width > 1 ? lane : 0)];
     case TERM_GREATER: return a[0] > a[1] || isnan(a[0]) ? a[2] : a[3];
-    case TERM_OP: break;
+    case TERM_EQUAL: return a[0] == a[1];
+    case TERM_SPLAT:
+    case TERM_FIRST: return a[0];
+    default: break;
     }
     switch (v->op) {
     case OP_RANDOM: return nn_uniform_at(run->binding->rng, (uint64_t)draw_number(run, v));
     case OP_MEAN: return run->mean;
     case OP_SAMPLES: return run->binding->n;
+    case OP_AT_HAND: return run->at_hand;
     default: return operation(v->op, a);
     }
 }
@@ -83,29 +131,61 @@ static bool holds(const Run *run, const Test *tests)
 
 static void run_nodes(Run *run, const Node *n);
 
+static void run_loop(Run *run, const Node *n)
+{
+    int64_t *index = &run->index[n->index], around = *index, from = n->from, to = n->to;
+    if (n->range == RANGE_BLOCK) {
+        from = around;
+        to = from + n->many < to ? from + n->many : to;
+    }
+    if (n->range == RANGE_LEFT)
+        from = run->at_hand - run->at_hand % n->many;
+    if (n->range == RANGE_SAMPLES || n->range == RANGE_LEFT)
+        to = run->at_hand - n->step + 1;
+    for (*index = from; *index < to; *index += n->step)
+        run_nodes(run, n->body);
+    *index = around;
+}
+
+static void run_windows(Run *run, const Node *n)
+{
+    int64_t index[MAX_TERMS];
+    memcpy(index, run->index, sizeof index);
+    for (int i = 0; i < MAX_TERMS; i++)
+        run->index[i] /= n->per[i];
+    run_nodes(run, n->body);
+    memcpy(run->index, index, sizeof index);
+}
+
+/* The lanes of a vector one after the other: none of them asks another. */
+static void run_value(Run *run, const Node *n)
+{
+    const int width = n->reg ? n->reg->width : n->first && !n->whole ? n->first : n->width;
+    double *to = n->reg ? &run->reg[n->reg->number * MOST_LANES] : element_at(run, n->place, false);
+    const bool adds = n->kind == NODE_ADD || n->adds;
+    for (int lane = 0; lane < width; lane++) {
+        double value = n->value ? evaluate(run, n->value, lane) : NAN;
+        to[lane] = adds ? to[lane] + value : value;
+    }
+}
+
 static void run_node(Run *run, const Node *n)
 {
-    double value = n->value ? evaluate(run, n->value) : NAN, *at;
-    int64_t *index = &run->index[n->index];
-    const Tensor *t = n->place.tensor;
+    const Tensor *t = n->place ? n->place->tensor : NULL;
     switch (n->kind) {
-    case NODE_LOOP:
-        for (*index = n->from; *index < n->to; *index += n->step)
-            run_nodes(run, n->body);
-        *index = 0;
-        break;
+    case NODE_LOOP: run_loop(run, n); break;
     case NODE_WHEN:
-        if (holds(run, n->tests))
+        if (n->value ? evaluate(run, n->value, 0) != 0 : holds(run, n->tests))
             run_nodes(run, n->body);
+        else
+            run_nodes(run, n->otherwise);
         break;
     case NODE_BLOCK: run_nodes(run, n->body); break;
+    case NODE_WINDOWS: run_windows(run, n); break;
     case NODE_LET:
-    case NODE_SET: run->reg[n->reg->number] = value; break;
-    case NODE_ADD: run->reg[n->reg->number] += value; break;
-    case NODE_STORE:
-        at = element_at(run, &n->place);
-        *at = n->adds ? *at + value : value;
-        break;
+    case NODE_SET:
+    case NODE_ADD:
+    case NODE_STORE: run_value(run, n); break;
     case NODE_FILL: memset(run->memory[t->id], 0, (size_t)t->floats * sizeof(double)); break;
     }
 }
@@ -133,7 +213,8 @@ static double *buffer_at(const Run *run, const Tensor *tensor)
 {
     const Buffer *b = buffer_of(run->pass, tensor);
     double *base = b->prepared ? run->params : run->arena; /* what is prepared takes the place of weights */
-    return base + b->offset + (b->whole_batch ? run->sample * b->tensor->floats : 0);
+    const int64_t sample = b->whole_batch ? run->first + run->sample : b->samples > 1 ? run->sample : 0;
+    return base + b->offset + sample * b->tensor->floats;
 }
 
 static double *memory_of(const Run *run, const Tensor *tensor)
@@ -141,13 +222,14 @@ static double *memory_of(const Run *run, const Tensor *tensor)
     const Tensor *root = run->pass->root[tensor->id];
     const Net *net = run->plan->net;
     const Binding *b = run->binding;
+    const int64_t sample = run->first + run->sample;
     switch (root->role) {
-    case TENSOR_INPUT: return (double *)b->x + run->sample * shape_count(net->input);
-    case TENSOR_OUTPUT: return b->y + run->sample * shape_count(net->out->shape);
-    case TENSOR_TARGET: return (double *)b->t + run->sample * net->targets;
+    case TENSOR_INPUT: return (double *)b->x + sample * shape_count(net->input);
+    case TENSOR_OUTPUT: return b->y + sample * shape_count(net->out->shape);
+    case TENSOR_TARGET: return (double *)b->t + sample * net->targets;
     case TENSOR_WEIGHT: return run->params + root->weight->offset;
     case TENSOR_GRADIENT: return run->gradients + root->weight->offset;
-    case TENSOR_INPUT_GRADIENT: return b->dx + run->sample * shape_count(net->input);
+    case TENSOR_INPUT_GRADIENT: return b->dx + sample * shape_count(net->input);
     case TENSOR_LOSS: return &run->binding->loss;
     case TENSOR_VALUE: return buffer_at(run, tensor);
     case TENSOR_CONSTANT: break;
@@ -178,21 +260,19 @@ static double *array_of(int64_t count, double value)
 typedef struct Code {    /* the nodes of a function */
     const Function *function;
     Node **nests;
-    int nnests;
     Numbering numbering;
 } Code;
 
 static Code code_of(const Function *f)
 {
     Code code = {.function = f->twin ? f->twin : f};
+    int nests = 0;
     for (const Kernel *k = code.function->kernels; k; k = k->next)
-        code.nnests++;
-    code.nests = NEW_ARRAY(Node *, code.nnests + 1);
-    code.nnests = 0;
+        nests++;
+    code.nests = NEW_ARRAY(Node *, nests + 1);
+    nests = 0;
     for (const Kernel *k = code.function->kernels; k; k = k->next) {
-        if (!is_plain(k, f->unroll) || k->blocks || f->batched)
-            bug("%s is not made of loops", f->name);
-        Node *nodes = code.nests[code.nnests++] = lower_kernel(k, &code.numbering);
+        Node *nodes = code.nests[nests++] = lower_kernel(k, code.function->unroll, &code.numbering);
         verify_loops(code.function, k, nodes);
     }
     return code;
@@ -203,31 +283,65 @@ static void call(Run *run, const Function *f, const Code *code)
     for (int i = 0; i < f->nparams; i++)
         run->memory[code->function->param[i]->id] = memory_of(run, f->param[i]);
     run->function = f;
-    run->reg = array_of(code->numbering.registers, NAN);
-    for (int i = 0; i < code->nnests; i++)
-        run_nodes(run, code->nests[i]);
+    run->reg = array_of(code->numbering.registers * MOST_LANES, NAN);
+    const Kernel *k = code->function->kernels, *end;
+    for (int first = 0, i = 0; k; k = end, first = i) { /* those of one loop over blocks together */
+        for (end = k->next, i = first + 1; end && end->joins; end = end->next)
+            i++;
+        for (int64_t block = 0; block < (k->blocks ? k->blocks : 1); block++) {
+            run->index[BLOCK] = block;
+            for (int n = first; n < i; n++)
+                run_nodes(run, code->nests[n]);
+        }
+    }
+    run->index[BLOCK] = 0;
+}
+
+/* The samples of a chunk: some functions take all of them, others one after the other. */
+static void call_for_chunk(Run *run, const Function *begin, const Function *end, const Code *code)
+{
+    const bool lanes = run->pass->samples > 0;
+    const Function *f = begin, *behind;
+    while (f != end) {
+        int n = 0;
+        for (behind = f; behind != end && behind->batched == f->batched; behind = behind->next)
+            n++;
+        const int samples = f->batched || lanes ? 1 : run->at_hand;
+        for (run->sample = 0; run->sample < samples; run->sample++) {
+            const Code *c = code;
+            for (const Function *g = f; g != behind; g = g->next)
+                call(run, g, c++);
+        }
+        run->sample = 0;
+        code += n;
+        f = behind;
+    }
 }
 
 /* What runs once, then what runs for each sample, phase by phase; what can be prepared is. */
 static void call_functions(Run *run, const Code *code)
 {
-    const Function *f = run->pass->functions, *begin;
-    for (int i = 0; run->pass->prepares && f; f = f->next, i++)
+    const Pass *pass = run->pass;
+    const Function *f = pass->functions, *begin;
+    const int n = run->binding->n;
+    for (int i = 0; pass->prepares && f; f = f->next, i++)
         if (f->per_call)
             call(run, f, &code[i]);
-    f = run->pass->functions;
+    f = pass->functions;
     while (f) {
         for (; f && f->per_call; f = f->next, code++)
-            if (!run->pass->prepares)
+            if (!pass->prepares)
                 call(run, f, code);
         const Code *of_begin = code;
-        begin = f;
-        for (run->sample = 0; begin && run->sample < run->binding->n; run->sample++) {
-            code = of_begin;
-            for (f = begin; f && !f->per_call && f->phase == begin->phase; f = f->next)
-                call(run, f, code++);
+        bool chunks = false;
+        for (begin = f; f && !f->per_call && f->phase == begin->phase; f = f->next, code++)
+            chunks |= f->batched && pass->chunk < run->plan->net->batch;
+        const int most = (int)(pass->samples ? pass->samples : chunks ? pass->chunk : n);
+        for (run->first = 0; begin != f && run->first < n; run->first += most) {
+            run->at_hand = n - run->first < most ? n - run->first : most;
+            call_for_chunk(run, begin, f, of_begin);
         }
-        run->sample = 0;
+        run->first = 0;
     }
 }
 
@@ -242,9 +356,9 @@ void run_loops(const Plan *plan, const Pass *pass, Binding *b)
     for (const Function *f = pass->functions; f; f = f->next)
         code[functions++] = code_of(f);
     run.memory = NEW_ARRAY(double *, tensors);
-    run.params = array_of(plan->all_floats, 0);
-    run.gradients = array_of(plan->all_floats, 0);
-    run.arena = array_of(plan->arena, NAN);
+    run.params = array_of(plan->all_floats + ROOM_BEHIND, 0);
+    run.gradients = array_of(plan->all_floats + ROOM_BEHIND, 0);
+    run.arena = array_of(plan->arena + ROOM_BEHIND, NAN);
     run.mean = pass->prog->training ? mean_of(plan->net, b) : NAN;
     b->loss = 0;
     copy_weights(plan->net, b->weights, run.params, false, false);

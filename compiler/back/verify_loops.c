@@ -1,40 +1,84 @@
 /* verify_loops.c: what must hold of the nodes of a nest, whatever rewrote them. A breach is a bug of ours.
  *
- * - Each load and store lies within its tensor's room, by the ranges of the loops around and the tests.
+ * - Each load and store lies within its tensor's room, by the ranges of the loops around and the tests; only
+ *   where plan leaves room behind a tensor, a vector that is read may reach there.
+ * - Numbers and vectors are not confused.
  * - The function is given each tensor that is touched, to write where it is written.
  * - A register is defined once, has a value before it is read, and is no constant where it changes.
  * - Each element of a nest's output is stored once: every loop around a store moves it to another place, and
  *   all of its stores together are as many as the outputs. (Not so where memory is added to, or tests leave
  *   out points.) */
 #include <stdlib.h>
+#include <string.h>
 
 #include "back/loops.h"
+
+typedef enum RegisterState { UNDEFINED, NO_VALUE, HAS_VALUE } RegisterState;
 
 typedef struct Check {
     const Function *function;
     const Kernel *kernel;
-    const Node *around[2 * MAX_TERMS + MAX_INDEX]; /* loops and tests, the outermost first */
+    const Node *around[2 * MAX_TERMS + MAX_INDEX]; /* loops, tests and windows, the outermost first */
     int naround;
-    const Register *reg[64];
-    bool has_value[64];
-    int nregs;
+    RegisterState *state; /* by number */
+    int room;
     int64_t stored[2];   /* elements of the output and of the position of a maximum */
     bool tested;         /* some store is behind a test */
 } Check;
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-static int64_t last_value(const Node *loop)
+/* The first value of a loop's index and the last, where as many samples are at hand as can be. */
+static int64_t first_value(const Node *loop)
 {
-    return loop->from + (loop->to - 1 - loop->from) / loop->step * loop->step;
+    return loop->range == RANGE_LEFT ? loop->to - loop->to % loop->many : loop->from;
 }
 
-static const Node *loop_of(const Check *c, int index)
+static int64_t last_value(const Node *loop)
+{
+    const int64_t to = loop->range == RANGE_SAMPLES ? loop->to / loop->step * loop->step : loop->to;
+    return loop->from + (to - 1 - loop->from) / loop->step * loop->step;
+}
+
+static int64_t rounds(const Node *loop)
+{
+    return (last_value(loop) - first_value(loop)) / loop->step + 1;
+}
+
+/* By how much an index is divided in what is inside around[inside]. */
+static int64_t divided_by(const Check *c, int index, int inside)
+{
+    int64_t per = 1;
+    for (int i = inside + 1; i < c->naround; i++)
+        if (c->around[i]->kind == NODE_WINDOWS)
+            per *= c->around[i]->per[index];
+    return per;
+}
+
+static int loop_of(const Check *c, int index)
 {
     for (int i = c->naround - 1; i >= 0; i--)
         if (c->around[i]->kind == NODE_LOOP && c->around[i]->index == index)
-            return c->around[i];
-    return NULL;
+            return i;
+    return -1;
+}
+
+/* All values of an index: with fewer samples at hand, other ones are left over. */
+static void index_range(const Check *c, int index, int64_t *from, int64_t *last)
+{
+    const int i = loop_of(c, index);
+    if (index == BLOCK && c->kernel->blocks) { /* function.c opens that loop */
+        *from = 0;
+        *last = c->kernel->blocks - 1;
+        return;
+    }
+    if (i < 0)
+        bug("%s: a nest uses an index without a loop", c->function->name);
+    const int64_t per = divided_by(c, index, i);
+    if (c->around[i]->from % per || c->around[i]->step % per)
+        bug("%s: windows begin between two values of %s", c->function->name, c->around[i]->name);
+    *from = c->around[i]->from / per;
+    *last = last_value(c->around[i]) / per;
 }
 
 /* The least and the greatest value, as the loops say, and where there is a test of that very form, the
@@ -43,13 +87,10 @@ static void range_of(const Check *c, const Affine *a, int64_t *least, int64_t *m
 {
     *least = *most = a->constant;
     for (int i = 0; i < MAX_TERMS; i++) {
-        int64_t k = a->coefficient[i];
-        const Node *loop = k ? loop_of(c, i) : NULL;
-        const bool blocks = i == BLOCK && c->kernel->blocks; /* kernel.c opens that loop */
-        if (k && !loop && !blocks)
-            bug("%s: a nest uses an index without a loop", c->function->name);
-        const int64_t from = loop ? loop->from : 0;
-        const int64_t last = loop ? last_value(loop) : blocks ? c->kernel->blocks - 1 : 0;
+        int64_t k = a->coefficient[i], from, last;
+        if (!k)
+            continue;
+        index_range(c, i, &from, &last);
         *least += k * (k < 0 ? last : from);
         *most += k * (k < 0 ? from : last);
     }
@@ -61,7 +102,14 @@ static void range_of(const Check *c, const Affine *a, int64_t *least, int64_t *m
             }
 }
 
-static void check_place(const Check *c, const Access *place, bool written)
+/* Is there room behind the last element for the rest of a vector that is read? */
+static bool has_room_behind(const Tensor *t)
+{
+    return t->overrun || (t->role == TENSOR_VALUE && (t->per_sample || t->of));
+}
+
+/* lanes: floats that are touched from there on. */
+static void check_place(const Check *c, const Access *place, bool written, int lanes)
 {
     const Tensor *t = place->tensor;
     bool given = t->role == TENSOR_CONSTANT && !written;
@@ -76,51 +124,69 @@ static void check_place(const Check *c, const Access *place, bool written)
             bug("%s: dimension %d of %s, %lld to %lld, lies outside", c->function->name, d, t->name,
                 (long long)least, (long long)most);
     }
+    if (lanes > 1 && (written || !has_room_behind(t))) {
+        int64_t least, most;
+        Affine at = position_of(*place);
+        range_of(c, &at, &least, &most);
+        if (most + lanes > t->floats)
+            bug("%s: a vector reaches behind %s", c->function->name, t->name);
+    }
 }
 
 /* ---- Registers ------------------------------------------------------------------------------- */
 
-static int find_register(const Check *c, const Register *reg)
+static RegisterState *state_of(Check *c, const Register *reg)
 {
-    for (int i = c->nregs - 1; i >= 0; i--)
-        if (c->reg[i] == reg)
-            return i;
-    return -1;
+    if (reg->number >= c->room) {
+        const int room = 2 * reg->number + 64;
+        RegisterState *state = NEW_ARRAY(RegisterState, room);
+        if (c->room)
+            memcpy(state, c->state, (size_t)c->room * sizeof *state);
+        c->state = state;
+        c->room = room;
+    }
+    return &c->state[reg->number];
 }
 
 static void define(Check *c, const Register *reg, bool has_value)
 {
-    if (find_register(c, reg) >= 0)
+    if (*state_of(c, reg) != UNDEFINED)
         bug("%s: register %s is defined twice", c->function->name, reg->name);
-    if (c->nregs == sizeof c->reg / sizeof *c->reg)
-        bug("%s: too many registers", c->function->name);
-    c->has_value[c->nregs] = has_value;
-    c->reg[c->nregs++] = reg;
+    *state_of(c, reg) = has_value ? HAS_VALUE : NO_VALUE;
 }
 
 static void change(Check *c, const Register *reg, bool reads)
 {
-    int i = find_register(c, reg);
-    if (i < 0 || !reg->changes || (reads && !c->has_value[i]))
+    RegisterState *state = state_of(c, reg);
+    if (*state == UNDEFINED || !reg->changes || (reads && *state == NO_VALUE))
         bug("%s: register %s cannot be changed here", c->function->name, reg->name);
-    c->has_value[i] = true;
+    *state = HAS_VALUE;
 }
 
 static void check_term(Check *c, const Term *v)
 {
     int64_t least, most;
-    if (v->kind == TERM_LOAD)
-        check_place(c, &v->place, false);
-    if (v->kind == TERM_INDEX || (v->kind == TERM_OP && v->op == OP_RANDOM))
-        range_of(c, &v->affine, &least, &most);
-    int i = v->kind == TERM_REGISTER ? find_register(c, v->reg) : 0;
-    if (i < 0 || (v->kind == TERM_REGISTER && !c->has_value[i]))
+    if (v->kind == TERM_LOAD || v->kind == TERM_EACH)
+        check_place(c, v->place, false, v->kind == TERM_EACH ? 1 : v->first ? v->first : v->width);
+    if (v->affine)
+        range_of(c, v->affine, &least, &most);
+    if (v->kind == TERM_REGISTER && (*state_of(c, v->reg) != HAS_VALUE || v->width != v->reg->width))
         bug("%s: register %s has no value where it is read", c->function->name, v->reg->name);
-    for (int k = 0; k < 4 && v->arg[k]; k++)
+    for (int k = 0; k < 4 && v->arg[k]; k++) {
+        const bool vector = v->arg[k]->width > 1, wanted = v->width > 1;
+        if (vector && !wanted && v->kind != TERM_SUM && v->kind != TERM_GREATEST)
+            bug("%s: a number is made of a vector", c->function->name);
         check_term(c, v->arg[k]);
+    }
 }
 
 /* ---- Stores ---------------------------------------------------------------------------------- */
+
+/* Does each round store elsewhere? Blocks of a sum go on with what the round before has stored. */
+static bool counts(const Node *n)
+{
+    return n->kind == NODE_LOOP && n->range != RANGE_BLOCKS && rounds(n) != 1;
+}
 
 /* The loop around that steps by the least, of those that step by more than `than`. */
 static int64_t next_step(const Check *c, const Affine *at, int64_t than, int64_t *reach)
@@ -128,13 +194,13 @@ static int64_t next_step(const Check *c, const Affine *at, int64_t than, int64_t
     int64_t least = 0;
     for (int i = 0; i < c->naround; i++) {
         const Node *loop = c->around[i];
-        if (loop->kind != NODE_LOOP)
+        if (!counts(loop))
             continue;
-        int64_t step = llabs(at->coefficient[loop->index]) * loop->step;
-        if (step <= than || (least && step >= least))
+        const int64_t k = llabs(at->coefficient[loop->index]), per = divided_by(c, loop->index, i);
+        if (k * loop->step / per <= than || (least && k * loop->step / per >= least))
             continue;
-        least = step;
-        *reach = llabs(at->coefficient[loop->index]) * (last_value(loop) - loop->from);
+        least = k * loop->step / per;
+        *reach = k * (last_value(loop) - first_value(loop)) / per;
     }
     return least;
 }
@@ -147,8 +213,8 @@ static int64_t check_once(const Check *c, const Access *place)
     int64_t times = 1, reached = 0, reach = 0, step = 0;
     int loops = 0;
     for (int i = 0; i < c->naround; i++)
-        if (c->around[i]->kind == NODE_LOOP) {
-            times *= (last_value(c->around[i]) - c->around[i]->from) / c->around[i]->step + 1;
+        if (counts(c->around[i])) {
+            times *= rounds(c->around[i]);
             loops++;
         }
     while ((step = next_step(c, &at, step, &reach))) {
@@ -162,31 +228,42 @@ static int64_t check_once(const Check *c, const Access *place)
     return times;
 }
 
+/* Is what is in memory a part of the new value? */
+static bool adds_to_memory_at(const Node *n)
+{
+    const Term *old = n->value->kind == TERM_OP && n->value->op == OP_ADD ? n->value->arg[0] : NULL;
+    return n->adds || (old && old->kind == TERM_LOAD && access_equal(old->place, n->place));
+}
+
 static void check_store(Check *c, const Node *n)
 {
     const Statement *s = statement_of(c->kernel);
-    check_place(c, &n->place, true);
+    const int lanes = n->first ? n->first : n->width;
+    check_place(c, n->place, true, n->whole ? n->width : lanes);
+    if (n->value->width > n->width)
+        bug("%s: a number of %s is stored as a vector", c->function->name, n->place->tensor->name);
     for (int i = 0; i < c->naround; i++)
         c->tested |= c->around[i]->kind == NODE_WHEN;
-    if (n->adds)
+    if (adds_to_memory_at(n))
         return;
-    int64_t times = check_once(c, &n->place);
-    c->stored[0] += n->place.tensor == s->out.tensor ? times : 0;
-    c->stored[1] += n->place.tensor == s->position ? times : 0;
+    int64_t times = check_once(c, n->place) * lanes;
+    c->stored[0] += n->place->tensor == s->out.tensor ? times : 0;
+    c->stored[1] += n->place->tensor == s->position ? times : 0;
 }
 
 /* ---- Nodes ----------------------------------------------------------------------------------- */
 
-static void check_nodes(Check *c, const Node *n)
+static void check_nodes(Check *c, const Node *nodes)
 {
-    const int nregs = c->nregs;
-    for (; n; n = n->next) {
+    for (const Node *n = nodes; n; n = n->next) {
         for (const Test *t = n->tests; t; t = t->next) {
             int64_t least, most;
             range_of(c, &t->at, &least, &most);
         }
         if (n->value)
             check_term(c, n->value);
+        if (n->value && n->reg && n->value->width > n->reg->width)
+            bug("%s: register %s is too narrow", c->function->name, n->reg->name);
         if (n->kind == NODE_LET)
             define(c, n->reg, n->value != NULL);
         if (n->kind == NODE_SET || n->kind == NODE_ADD)
@@ -194,30 +271,47 @@ static void check_nodes(Check *c, const Node *n)
         if (n->kind == NODE_STORE)
             check_store(c, n);
         if (n->kind == NODE_FILL)
-            c->stored[0] += n->place.tensor->count;
+            c->stored[0] += n->place->tensor->count;
         if (n->kind == NODE_LOOP && (n->step < 1 || n->from >= n->to))
             bug("%s: a loop that never runs", c->function->name);
-        const bool around = n->kind == NODE_LOOP || n->kind == NODE_WHEN;
+        const bool around = n->kind == NODE_LOOP || n->kind == NODE_WHEN || n->kind == NODE_WINDOWS;
         if (around)
             c->around[c->naround++] = n;
-        if (n->body)
-            check_nodes(c, n->body);
+        check_nodes(c, n->body);
+        check_nodes(c, n->otherwise);
         c->naround -= around;
     }
-    c->nregs = nregs;
+    for (const Node *n = nodes; n; n = n->next) /* nobody sees them any more */
+        if (n->kind == NODE_LET)
+            *state_of(c, n->reg) = UNDEFINED;
+}
+
+/* Outputs that a nest stores: those of each of its regions. */
+static int64_t outputs_of(const Kernel *k)
+{
+    const Statement *s = statement_of(k);
+    const int outputs = output_indices(s);
+    int64_t sum = 0, all = 1;
+    for (int i = 0; i < outputs; i++)
+        all *= s->extent[i];
+    for (const Region *r = k->regions; r; r = r->next) {
+        int64_t volume = !r->empty || k->first || s->store == STORE_MAX;
+        for (int i = 0; i < outputs; i++)
+            volume *= r->count[i];
+        sum += volume;
+    }
+    return k->regions ? sum : all;
 }
 
 void verify_loops(const Function *f, const Kernel *k, const Node *nodes)
 {
     Check c = {.function = f, .kernel = k};
     const Statement *s = statement_of(k);
-    int64_t outputs = 1;
-    for (int i = 0; i < output_indices(s); i++)
-        outputs *= s->extent[i];
+    const int64_t outputs = outputs_of(k);
     check_nodes(&c, nodes);
     if (!c.tested && c.stored[0] && c.stored[0] != outputs)
         bug("%s: %s is stored %lld times, not %lld", f->name, s->out.tensor->name, (long long)c.stored[0],
             (long long)outputs);
-    if (s->position && c.stored[1] != c.stored[0])
+    if (s->position && c.stored[0] && c.stored[1] != c.stored[0])
         bug("%s: %s is not stored with its maximum", f->name, s->position->name);
 }

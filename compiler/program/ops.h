@@ -1,8 +1,8 @@
 /* ops.h: the table of operations: one row for each, with all that any stage knows of it.
  *
- * A new operation is a row here and its derivative in differentiate.c (without it nnc does not link), and is
- * told how to run and to print: run.c, print.c and kernel.c of back/. Where C has no operator or function of
- * that name, its function is in back/math.c.
+ * A new operation is a row here and its derivative in differentiate.c (without it nnc does not link), and
+ * back/print.c is told how to print it. Where C has no operator or function of that name, its function is in
+ * back/math.c.
  *
  *     op       OP_op in the code
  *     n        its operands

@@ -24,8 +24,8 @@
  *                                          relu.out[4ty + 2p + ky, 4tx + 2q + kx]
  *               for y<14:                  pool.out[y, 14] = the greatest of relu.out[2y + ky, kx + 28]
  *
- * The rest of the plan sees to it that tiles and regions begin and end with whole windows (tile.c), that
- * it is done where it is predicted to be faster (fuse.c), and prints it (back/kernel.c). */
+ * The rest of the plan sees to it that tiles and regions begin and end with whole windows (tile.c), and that
+ * it is done where it is predicted to be faster (fuse.c); back/epilogues.c lowers it. */
 #include <string.h>
 
 #include "schedule/schedule.h"
