@@ -120,7 +120,7 @@ Affine in_loops(const Lowering *l, Affine a)
     in.coefficient[BLOCK] = a.coefficient[BLOCK];
     for (int i = 0; i < MAX_INDEX; i++) {
         in.constant += a.coefficient[i] * l->offset[i];
-        if (!l->fixed[i])
+        if (!l->fixed[i] && a.coefficient[i]) /* loop[i] is -1 where the statement has no such index */
             in.coefficient[l->loop ? l->loop[i] : i] += a.coefficient[i];
     }
     return in;
