@@ -11,7 +11,7 @@
 #include "back/back.h"
 
 #define TOLERANCE 1e-4        /* of the array's largest value */
-#define NOTHING 1e-7          /* where all is about 0 */
+#define NOTHING 3e-7          /* where all is about 0: a few roundings of a probability */
 /* As much more where convolutions are done with fewer multiplications: of 8600 draws of networks without
  * softmax none needed more than 0.13 of the usual, but behind a saturated softmax (22, as p - t cancels); the
  * rest is for layers behind that magnify. */
