@@ -13,7 +13,7 @@
  * A first contribution that covers its whole adjoint sets it; before any other first one it is set to
  * zero. Gradients of weights need neither: they are added to what g holds, which is zero or, with w->add,
  * of another call. Only tensors that depend on one of these are followed, and what nobody reads in the end is
- * removed. / */
+ * removed. */
 #include "program/program.h"
 
 /* ---- Which tensors depend on a weight -------------------------------------------------------- */
