@@ -131,11 +131,8 @@ static void put_layers(FILE *f, const Plan *plan)
     fprintf(f, " * %-*s %-*s %10s %10s", name, "layer", output, "output", "parameters", "MACs");
     put_columns(f, plan, columns, NULL);
     for (const Layer *layer = plan->net->layers; layer; layer = layer->next) {
-        int64_t macs = 0;
-        for (const Function *fn = plan->forward.of_layer[2 * layer->id]; fn; fn = fn->same_layer)
-            macs += fn->macs;
         fprintf(f, " * %-*s %-*s %10lld %10lld", name, layer->name, output, shape_text(layer->out->shape),
-                (long long)parameters_of(layer), (long long)macs);
+                (long long)parameters_of(layer), (long long)plan->macs[layer->id]);
         put_columns(f, plan, columns, layer);
     }
 }

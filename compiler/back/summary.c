@@ -15,14 +15,11 @@ void print_summary(FILE *f, const Plan *plan)
     fprintf(f, "%-*s %-12s %12s %14s %12lld\n", width, "input", shape_text(net->input), "", "",
             4 * (long long)shape_count(net->input));
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        int64_t params = parameters_of(layer), macs = 0, bytes = 4 * shape_count(layer->out->shape);
-        for (const Function *fn = plan->forward.functions; fn; fn = fn->next)
-            if (fn->layer == layer)
-                macs += fn->macs;
-        total_macs += macs;
+        int64_t params = parameters_of(layer), bytes = 4 * shape_count(layer->out->shape);
+        total_macs += plan->macs[layer->id];
         total_bytes += bytes;
         fprintf(f, "%-*s %-12s %12lld %14lld %12lld\n", width, layer->name, shape_text(layer->out->shape),
-                (long long)params, (long long)macs, (long long)bytes);
+                (long long)params, (long long)plan->macs[layer->id], (long long)bytes);
     }
     fprintf(f, "%-*s %-12s %12lld %14lld %12lld\n", width, "total", "", (long long)net->nparams,
             (long long)total_macs, (long long)total_bytes);

@@ -391,6 +391,16 @@ static void choose_lanes(Plan *plan, const Prog *forward, const Prog *training)
         plan_samples(plan, training, widest);
 }
 
+/* As they are commonly counted: of the contractions before any step rewrites them. */
+static const int64_t *count_macs(const Net *net, const Prog *forward)
+{
+    int64_t *macs = NEW_ARRAY(int64_t, net->nlayers + 1);
+    for (const Statement *s = forward->statements; s; s = s->next)
+        if (s->layer && is_contraction(s))
+            macs[s->layer->id] += box_volume(s);
+    return macs;
+}
+
 Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *options)
 {
     Plan *plan = NEW(Plan);
@@ -399,6 +409,7 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     plan->target = new_target(options);
     plan->prefix = options->prefix;
     plan->PREFIX = upper(options->prefix);
+    plan->macs = count_macs(net, forward);
     choose_lanes(plan, forward, training);
     if (training && training->forward_train)
         plan->forward_train =
