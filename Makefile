@@ -1,6 +1,6 @@
 # make           build/nnc (the compiler) and build/libnn.a (the runtime)
 # make demo      installs what is missing, builds, trains LeNet on digits
-# make test      installs what is missing, builds, runs all tests
+# make test      installs what is missing, builds, runs all tests (SUITE=math: one suite; SEED=N: other random networks)
 # make check     builds, runs the quick tests: no C compiler for generated code, under 20 seconds
 # make bench     measures speed, beside PyTorch where there is one (NETS="N1 N4" ROUNDS=5 TARGET=avx2 SECONDS=0.15)
 # make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
@@ -103,6 +103,9 @@ $(BUILD)/runtime/%.o: runtime/%.c $(BUILD)/flags
 # As many jobs as processors, unless the user has said how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 
+# What random tests draw: the same for the same sources, so that what passes here passes elsewhere. SEED=N draws others.
+SEED ?= $(shell cat $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*.[ch])) | cksum | cut -d' ' -f1)
+
 demo: need-demo
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all
 	$(Q)$(MAKE) --no-print-directory -C examples run-lenet
@@ -111,11 +114,11 @@ test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=clang build/sanitize-clang/nnc
-	$(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
+	SEED=$(SEED) $(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
 
 check: need-check
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
-	$(BUILD)/tests/run --check
+	SEED=$(SEED) $(BUILD)/tests/run --check
 
 bare:
 	$(Q)sh .ci/bare $(if $(SUITE),"$(SUITE)")
