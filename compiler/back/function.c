@@ -172,6 +172,7 @@ static void put_unused(Writer *w)
 
 void emit_function(FILE *file, const Function *f, const char *kind, bool *tables, Uses *uses)
 {
+    const Mark mark = mark_memory(); /* a function's terms are many, and only it needs them */
     Writer w = {.file = file,
                 .function = f,
                 .named.param = NEW_ARRAY(bool, f->nparams + 1),
@@ -192,4 +193,5 @@ void emit_function(FILE *file, const Function *f, const char *kind, bool *tables
     fprintf(file, "}\n\n");
     free(w.body.data);
     free(w.calls.data);
+    release(mark);
 }

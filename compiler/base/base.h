@@ -33,6 +33,13 @@ void *allocate(size_t count, size_t size);                 /* zeroed; exits 2 wh
 char *format(const char *fmt, ...) PRINTF_LIKE(1, 2);      /* sprintf into the arena */
 char *vformat(const char *fmt, va_list) PRINTF_LIKE(1, 0);
 char *copy_text(const char *text, size_t length);
+/* Where the arena stands; release frees what was made behind that mark, on which nothing older may point. */
+typedef struct Mark {
+    struct Block *newest, *behind;
+    size_t used;
+} Mark;
+Mark mark_memory(void);
+void release(Mark);
 void free_all(void);
 FILE *open_text(TextStream *);
 void close_text(TextStream *);                             /* exits 2 when something of it was lost */

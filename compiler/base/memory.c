@@ -5,8 +5,9 @@
  * struct needs an owner, and no error path needs to clean up.
  *
  * The one idea: large blocks from calloc (zeroed already, and cheaply, in the largest pages that there
- * are), handed out in pieces from front to back. Under AddressSanitizer every piece is a block of its own,
- * so that a step past its end is seen.
+ * are), handed out in pieces from front to back. What only one step needs, and much of, can be given back
+ * all at once when the step ends: release frees what was made since a mark. Under AddressSanitizer every
+ * piece is a block of its own, so that a step past its end is seen.
  */
 #define _GNU_SOURCE /* madvise, fopencookie */
 #include "base/base.h"
@@ -163,12 +164,32 @@ void close_text(TextStream *stream)
         fail("out of memory");
 }
 
+static void free_until(Block **list, const Block *end)
+{
+    while (*list != end) {
+        Block *next = (*list)->next;
+        free(*list);
+        *list = next;
+    }
+}
+
+Mark mark_memory(void)
+{
+    return (Mark){blocks, blocks ? blocks->next : NULL, blocks ? blocks->used : 0};
+}
+
+void release(Mark mark)
+{
+    free_until(&blocks, mark.newest);
+    if (!blocks)
+        return;
+    free_until(&blocks->next, mark.behind); /* large pieces */
+    memset(blocks->data + mark.used, 0, blocks->used - mark.used);
+    blocks->used = mark.used;
+}
+
 /* Frees all that allocate gave since the last call. */
 void free_all(void)
 {
-    while (blocks) {
-        Block *next = blocks->next;
-        free(blocks);
-        blocks = next;
-    }
+    free_until(&blocks, NULL);
 }
