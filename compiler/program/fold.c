@@ -497,12 +497,13 @@ static void work_in_place(Prog *prog, bool *forgotten)
     }
 }
 
-static void forget_tensors(Prog *prog, const bool *forgotten)
+/* forgotten has the first n tensors; those made since are needed. */
+static void forget_tensors(Prog *prog, const bool *forgotten, int n)
 {
     Tensor **link = &prog->tensors;
     prog->last_tensor = NULL;
     while (*link)
-        if (forgotten[(*link)->id])
+        if ((*link)->id < n && forgotten[(*link)->id])
             *link = (*link)->next;
         else {
             prog->last_tensor = *link;
@@ -527,15 +528,16 @@ void fold(Prog *prog)
     for (Statement *s = prog->statements; s; before = s, s = s->next)
         s->before = before;
     Index index = find_touching(prog);
-    bool *forgotten = NEW_ARRAY(bool, prog->ntensors);
+    const int n = prog->ntensors;
+    bool *forgotten = NEW_ARRAY(bool, n);
     for (Statement *s = prog->statements, *next; s; s = next) {
         next = s->next;
         Fold f = {.prog = prog, .touching = &index, .forgotten = forgotten};
         if (is_scaling(&f, s) && finds_sums(&f))
             rewrite(&f);
     }
-    forget_tensors(prog, forgotten);
+    forget_tensors(prog, forgotten, n);
     forgotten = NEW_ARRAY(bool, prog->ntensors);
     work_in_place(prog, forgotten);
-    forget_tensors(prog, forgotten);
+    forget_tensors(prog, forgotten, prog->ntensors);
 }

@@ -212,7 +212,7 @@ typedef struct Plan {
     int64_t floats;      /* of net_params, without the statistics behind them */
     int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */
-    const int64_t *macs; /* by layer->id: multiply-adds of a sample's answer as the text has it, padding counted */
+    const int64_t *macs; /* by layer->id: multiply-adds for a sample, as the text has it */
 } Plan;
 
 /* ---- schedule.c: the steps, in order --------------------------------------------------------- */
