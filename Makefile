@@ -1,4 +1,4 @@
-# make           build/nnc (the compiler) and build/libnn.a (the runtime)
+# make           build/nnc (the compiler), build/libnn.a (the runtime) and, where zlib, libpng and libjpeg are, build/libnnkit.a
 # make demo      installs what is missing, builds, trains LeNet on digits
 # make test      installs what is missing, builds, runs all tests (SUITE=math: one suite; SEED=N: other random networks)
 # make check     builds, runs the quick tests: no C compiler for generated code, under 20 seconds
@@ -33,18 +33,30 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 # -MMD writes each object's headers beside it; -MP keeps a removed header from stopping the build.
 COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -I$(BUILD)/fixed -MMD -MP
 RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fPIC -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
-TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Itests -I$(BUILD)/tests -MMD -MP
+KIT_FLAGS      := -std=c11 -D_POSIX_C_SOURCE=200809L $(WARNINGS) -O3 -fno-math-errno -ffp-contract=off -Iruntime \
+	-ffunction-sections -fdata-sections -fPIC -MMD -MP
+KIT_LIBRARIES  := -lpng -ljpeg -lz -lm -lpthread
+TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Iruntime/kit -Itests -I$(BUILD)/tests -MMD -MP
 
 COMPILER := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard compiler/*.c compiler/*/*.c)))
 GRAMMAR  := $(BUILD)/grammar/nnc.tab.o $(BUILD)/grammar/nnc.lex.o
 RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
+KIT      := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/kit/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all demo check test bare bench bench-save measure golden install clean need-demo need-check need-test need-bench FORCE
+.PHONY: all core no-kit demo check test bare bench bench-save measure golden install clean need-demo need-check need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/nnc $(BUILD)/libnn.a
+# Without the libraries that read data sets there is everything but libnnkit.a.
+HAS_KIT = $(shell printf '\043include <%s>\n' stddef.h stdio.h zlib.h png.h jpeglib.h | $(CC) -E - >/dev/null 2>&1 && echo yes)
+
+all: core $(if $(HAS_KIT),$(BUILD)/libnnkit.a,no-kit)
+
+core: $(BUILD)/nnc $(BUILD)/libnn.a
+
+no-kit:
+	@echo "libnnkit.a is left out: it needs zlib, libpng and libjpeg (apt-get install zlib1g-dev libpng-dev libjpeg-dev)"
 
 # ---- The compiler ----------------------------------------------------------------------------------
 
@@ -96,6 +108,16 @@ $(BUILD)/runtime/%.o: runtime/%.c $(BUILD)/flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(RUNTIME_FLAGS) $(SANITIZERS) -c -o $@ $<
 
+$(BUILD)/libnnkit.a: $(KIT)
+	$(SAY) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/runtime/kit/%.o: runtime/kit/%.c $(BUILD)/flags
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(KIT_FLAGS) $(SANITIZERS) -c -o $@ $<
+
 # ---- The demonstration and the tests -----------------------------------------------------------------
 #
 # All begin by installing what this machine lacks, so what they build they build in a second make.
@@ -107,7 +129,7 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 SEED ?= $(shell cat $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*.[ch])) | cksum | cut -d' ' -f1)
 
 demo: need-demo
-	$(Q)$(MAKE) --no-print-directory $(JOBS) all
+	$(Q)$(MAKE) --no-print-directory $(JOBS) core
 	$(Q)$(MAKE) --no-print-directory -C examples run-lenet
 
 test: need-test
@@ -154,9 +176,9 @@ golden: $(BUILD)/nnc $(BUILD)/tests/run
 need-demo need-check need-test need-bench: need-%:
 	$(Q)sh .ci/need $*
 
-$(BUILD)/tests/run: $(TESTS) $(filter-out %/main.o,$(COMPILER)) $(GRAMMAR) $(BUILD)/libnn.a
+$(BUILD)/tests/run: $(TESTS) $(filter-out %/main.o,$(COMPILER)) $(GRAMMAR) $(BUILD)/libnnkit.a $(BUILD)/libnn.a
 	$(SAY) LINK $@
-	$(Q)$(CC) $(CFLAGS) $(SANITIZERS) $(LDFLAGS) -o $@ $^ -lcunit -ldl -lm
+	$(Q)$(CC) $(CFLAGS) $(SANITIZERS) $(LDFLAGS) -o $@ $^ -lcunit -ldl $(KIT_LIBRARIES)
 
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	$(SAY) CC $<
@@ -176,7 +198,7 @@ $(BUILD)/tests/suites.inc: FORCE
 # Holds the flags of the last build; it is new when they are, and everything after it.
 $(BUILD)/flags: FORCE
 	$(Q)mkdir -p $(@D)
-	$(Q)printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMPILER_FLAGS) $(RUNTIME_FLAGS) $(TEST_FLAGS)' > $@.new
+	$(Q)printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMPILER_FLAGS) $(RUNTIME_FLAGS) $(KIT_FLAGS) $(TEST_FLAGS)' > $@.new
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 DOCUMENTS := $(wildcard README.md LICENSE* COPYING* CHANGELOG.md)
@@ -187,9 +209,11 @@ install: all
 	install $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
 	install -m 644 $(BUILD)/libnn.a $(DESTDIR)$(PREFIX)/lib/libnn.a
 	install -m 644 runtime/nn.h $(DESTDIR)$(PREFIX)/include/nn.h
+	$(if $(HAS_KIT),install -m 644 $(BUILD)/libnnkit.a $(DESTDIR)$(PREFIX)/lib/libnnkit.a)
+	$(if $(HAS_KIT),install -m 644 runtime/kit/nnkit.h $(DESTDIR)$(PREFIX)/include/nnkit.h)
 	$(if $(DOCUMENTS),install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/nnc)
 
 clean:
 	rm -rf build
 
--include $(COMPILER:.o=.d) $(GRAMMAR:.o=.d) $(RUNTIME:.o=.d) $(TESTS:.o=.d)
+-include $(COMPILER:.o=.d) $(GRAMMAR:.o=.d) $(RUNTIME:.o=.d) $(KIT:.o=.d) $(TESTS:.o=.d)

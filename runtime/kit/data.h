@@ -1,0 +1,111 @@
+/* data.h: what the readers of data sets share; nobody else includes it.
+ *
+ * A data set is one part or several. A reader makes a part of a file or a folder: arrays of samples and of
+ * targets in mapped memory (or, of pictures, the files' names). data.c holds the parts against the network
+ * and reads their samples. */
+#ifndef NNKIT_DATA_H
+#define NNKIT_DATA_H
+
+#include "messages.h"
+#include "nnkit.h"
+
+/* ---- Files (bytes.c) ---------------------------------------------------------------------------- */
+
+/* A file's content, unpacked, in mapped memory. */
+typedef struct bytes {
+    const unsigned char *at;
+    size_t size;
+} bytes;
+
+/* Maps a file; one that is gzipped, or no ordinary file, by way of a temporary one. 0 or an error. */
+int  kit_bytes_open(bytes *, const char *path);
+void kit_bytes_close(bytes *);
+
+/* A temporary file without a name that is written and then mapped. */
+typedef struct spool {
+    int    fd;
+    size_t used, size;         /* bytes in the buffer, bytes in all */
+    unsigned char *buffer;
+} spool;
+
+/* 0 or an error; path: what the bytes are of, for messages. A spool that fails is closed. */
+int  kit_spool_open(spool *, const char *path);
+int  kit_spool_write(spool *, const char *path, const void *from, size_t size);
+int  kit_spool_map(spool *, const char *path, bytes *to);
+void kit_spool_close(spool *);
+
+/* ---- Arrays (array.c) --------------------------------------------------------------------------- */
+
+typedef enum element { U8, I8, U16, I16, U32, I32, U64, I64, F32, F64 } element;
+
+enum { MOST_DIMENSIONS = 32 };
+
+/* Numbers in memory: count samples of each numbers. */
+typedef struct array {
+    const unsigned char *at;
+    element type;
+    int     big_endian;
+    int     rank;                          /* of one sample */
+    size_t  shape[MOST_DIMENSIONS];        /* of one sample */
+    size_t  count, each;
+    size_t  stride;                        /* bytes from one sample to the next */
+} array;
+
+size_t kit_element_size(element);
+/* Sets each and stride by the other fields, and holds them against the bytes there are. 0 or an error. */
+int kit_array_check(array *, size_t size, const char *format, const char *path);
+/* The numbers of a sample, times scale (0: bytes by 1/255). Returns the first number that is not finite, or
+ * each. */
+size_t kit_array_floats(const array *, size_t sample, float scale, float *to);
+int kit_array_is_finite(const array *, size_t sample, size_t k);
+/* A sample of size floats from H, W, C to C, H, W. 0 or an error. */
+int kit_channels_first(float *x, size_t channels, size_t size);
+/* Number k of a sample; *whole: whether it is a whole number that fits. */
+long long kit_array_whole(const array *, size_t sample, size_t k, int *whole);
+
+/* A file that is one array: whether a file's content is that, and what it holds. 0 or an error. */
+typedef struct array_format {
+    const char *name;
+    int (*knows)(const bytes *file);
+    int (*read)(const bytes *file, const char *path, array *to);
+} array_format;
+
+extern const array_format kit_idx;  /* idx.c */
+
+/* "28x28", "784": the shape of a sample. */
+const char *kit_shape_text(int rank, const size_t *shape, char *to, size_t room);
+
+/* ---- Data sets (data.c) ------------------------------------------------------------------------- */
+
+typedef enum target_rule {
+    NO_TARGETS, LABELS_AS_LABELS, LABEL_AS_FLOAT, LABELS_AS_VECTORS, FLOATS, SAMPLE_ITSELF
+} target_rule;
+
+typedef struct part {
+    char  *path, *labels_path;     /* labels_path NULL: the labels are in the same file, or there are none */
+    bytes  file, labels_file;
+    size_t count;
+    array  x, t;                   /* t.count 0: no targets */
+    int    channels_last;          /* x is H, W, C, the network C, H, W */
+    target_rule rule;
+} part;
+
+struct nn_data {
+    const nn_model *model;
+    nn_data_options options;
+    size_t count;
+    size_t nparts;
+    part  *parts;
+    size_t nclasses;
+    char **classes;                /* names, or NULL */
+};
+
+/* How an open file becomes a part. Everything else of the part is zero. 0 or an error. */
+typedef struct reader {
+    int (*knows)(const bytes *file);
+    int (*open)(nn_data *, part *);
+} reader;
+
+extern const reader kit_arrays;     /* arrays.c */
+
+#endif
