@@ -203,6 +203,177 @@ static void test_idx_floats(void)
             FOLDER "/b: the target of sample 1 is NaN or infinite; leave the sample out, or mend it");
 }
 
+/* ---- .npy ----------------------------------------------------------------------------------------------- */
+
+/* Writes a .npy file of version 1 with this head and these numbers. */
+static void put_npy(const char *name, const char *head, const void *numbers, size_t size)
+{
+    char file[1000] = "\x93NUMPY\1\0";
+    const size_t length = strlen(head);
+    file[8] = (char)length;
+    file[9] = (char)(length >> 8);
+    memcpy(file + 10, head, length);
+    memcpy(file + 10 + length, numbers, size);
+    put(name, file, 10 + length + size);
+}
+
+#define NPY(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }          \n"
+
+static void test_npy(void)
+{
+    const nn_model m = network(1, 2, 2, 3, 1, 1), colours = network(2, 1, 2, 3, 1, 1), real = network(4, 1, 1, 2, 2, 0),
+                   itself = network(4, 1, 1, 4, 4, 0), one_hot = network(4, 1, 1, 3, 3, 0), one = network(4, 1, 1, 1, 1, 0);
+    const char *pair = FOLDER "/x.npy:" FOLDER "/y.npy";
+    const float x[] = {1, 2, 3, 4, -1, -2, -3, -4}, y[] = {5, 6, 7, 8};
+    const double wide[] = {1, 2, 3, 4, -1, -2, -3, -4};
+    const int16_t narrow[] = {1, 2, 3, 4, -1, -2, -3, -4};
+    const long long labels64[] = {2, 1};
+    float got[4], t[4];
+    put_npy("y.npy", NPY("<i8", "(2,)"), labels64, sizeof labels64);
+    put_npy("x.npy", NPY("<f4", "(2, 2, 2)"), x, sizeof x);
+    nn_data *data = opens(pair, &m, NULL);
+    has(data, 0, 4, x, 2);
+    has(data, 1, 4, x + 4, 1);
+    nn_data_close(data);
+    put_npy("x.npy", NPY("<f8", "(2, 4)"), wide, sizeof wide);
+    data = opens(pair, &m, NULL);
+    has(data, 1, 4, x + 4, 1);
+    nn_data_close(data);
+    put_npy("x.npy", NPY("<i2", "(2, 1, 4)"), narrow, sizeof narrow);
+    data = opens(pair, &real, &(nn_data_options){.no_targets = 1});
+    has(data, 1, 4, x + 4, -1);
+    nn_data_close(data);
+    put_npy("x.npy", NPY("|u1", "(2, 4)"), "\0\1\2\xff" "\4\5\6\7", 8);
+    data = opens(pair, &m, NULL);
+    has(data, 0, 4, (float[]){0, 1 / 255.0f, 2 / 255.0f, 1}, 2);
+    nn_data_close(data);
+
+    /* 1x2x2 as the file has it is 2x1x2 with the channels last: they come first. */
+    put_npy("x.npy", NPY("<f4", "(2, 1, 2, 2)"), x, sizeof x);
+    data = opens(pair, &colours, NULL);
+    has(data, 0, 4, (float[]){1, 3, 2, 4}, 2);
+    nn_data_close(data);
+
+    /* Float targets: as they are; the sample itself; 1 for the label's class; the label. */
+    put_npy("y.npy", NPY("<f4", "(2, 2)"), y, sizeof y);
+    data = opens(pair, &real, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 1, got, t) == 0 && t[0] == 7 && t[1] == 8);
+    nn_data_close(data);
+    data = opens(FOLDER "/x.npy", &itself, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 1, got, t) == 0 && !memcmp(t, x + 4, sizeof t));
+    nn_data_close(data);
+    put_npy("y.npy", NPY("<i8", "(2, 1)"), labels64, sizeof labels64);
+    data = opens(pair, &one_hot, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 0, got, t) == 0 && t[0] == 0 && t[1] == 0 && t[2] == 1);
+    nn_data_close(data);
+    data = opens(pair, &one, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 0, got, t) == 0 && t[0] == 2);
+    nn_data_close(data);
+
+    refuses(pair, &real, NULL,
+            FOLDER "/y.npy: sample 0 has the label 2, but the network's classes are 0 to 1; mend the label, or give the "
+            "network's last layer more outputs");
+    put_npy("y.npy", NPY("<f4", "(2,)"), ((float[]){2, 1.5f}), 8);
+    refuses(pair, &m, NULL,
+            FOLDER "/y.npy: the label of sample 1 is not a whole number; labels are the classes' numbers, from 0");
+    put_npy("y.npy", NPY("<f4", "(2, 2)"), y, sizeof y);
+    refuses(pair, &m, NULL,
+            FOLDER "/y.npy: a sample has 2 numbers as its target, but the network's loss takes 1 labels; give other data, or "
+            "change the loss or the last layer in the .nn file");
+}
+
+static void test_npy_damaged(void)
+{
+    const nn_model m = network(4, 1, 1, 4, 4, 0);
+    const float x[] = {1, 2, 3, 4, -1, -2, -3, -4};
+    const struct { const char *head; size_t size; const char *message; } cases[] = {
+        {NPY("<f4", "(2, 4)"), 28, "its head says 2 samples of 4, but the file ends within sample 1; it is cut off: copy it "
+                                   "again"},
+        {NPY("<f4", "(1, 4)"), 32, "16 bytes lie behind the 1 samples of 4 that its head says; it is no .npy file, or a "
+                                   "damaged one"},
+        {NPY("<c8", "(1, 4)"), 32, "the .npy file's type is '<c8'; save numbers, as x.astype('float32')"},
+        {NPY("<f2", "(4, 4)"), 32, "the .npy file's type is '<f2'; save numbers, as x.astype('float32')"},
+        {NPY("<f4", "()"), 4, "the .npy file's shape is (), ; samples lie along its first axis"},
+        {NPY("<f4", "(0, 4)"), 0, "the .npy file holds no samples"},
+        {NPY("<f4", "(2, 0)"), 0, "a dimension of the .npy file is 0, which cannot be; it is damaged"},
+        {NPY("<f4", "(2, 4294967296, 4294967296)"), 0, "a dimension of the .npy file is 4294967296, which cannot be; it is "
+                                                       "damaged"},
+        {"{'descr': '<f4', 'fortran_order': True, 'shape': (2, 4), }\n", 32,
+         "the .npy file is in Fortran's order; save numpy.ascontiguousarray(x)"},
+        {"{'descr': '<f4', 'shape': (2, 4), }\n", 32,
+         "the .npy file has no type, order or shape in its head; save it again with numpy.save"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char message[300];
+        snprintf(message, sizeof message, FOLDER "/x.npy: %s", cases[i].message);
+        put_npy("x.npy", cases[i].head, x, cases[i].size);
+        refuses(FOLDER "/x.npy", &m, NULL, message);
+    }
+    put("x.npy", "\x93NUMPY\1\0\xff\xff{'descr'", 18);
+    refuses(FOLDER "/x.npy", &m, NULL, FOLDER "/x.npy: the .npy file is cut off within its first bytes; save it again with "
+                                       "numpy.save");
+    put("x.npz", "PK\3\4....", 8);
+    refuses(FOLDER "/x.npz", &m, NULL, FOLDER "/x.npz: it is a zip archive (.npz is one); unpack it");
+}
+
+/* ---- CIFAR ---------------------------------------------------------------------------------------------- */
+
+/* Batches of two records; record r has the label labels[r] and the bytes r, r + 1, ... */
+static void put_batch(const char *name, const char *labels_of, size_t labels_in, size_t more)
+{
+    static char file[2 * 3074 + 1];
+    char *at = file;
+    for (int r = 0; r < 2; r++) {
+        memcpy(at, labels_of + (size_t)r * labels_in, labels_in);
+        at += labels_in;
+        for (int i = 0; i < 3072; i++)
+            *at++ = (char)(r + i);
+    }
+    put(name, file, (size_t)(at - file) + more);
+}
+
+static void test_cifar(void)
+{
+    const nn_model m = network(3, 32, 32, 10, 1, 1), hundred = network(3, 32, 32, 100, 1, 1);
+    static float x[3072];
+    int t;
+    folder_make(FOLDER "/cifar");
+    put_batch("cifar/data_batch_1.bin", "\3\7", 1, 0);
+    put_batch("cifar/data_batch_2.bin", "\0\x9", 1, 0);
+    put_batch("cifar/test_batch.bin", "\1\1", 1, 0);
+    gzip("cifar/data_batch_2.bin");
+    const char names[] = "plane\ncar\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
+    put("cifar/batches.meta.txt", names, sizeof names - 1);
+    nn_data *data = opens(FOLDER "/cifar", &m, NULL);
+    if (data) {
+        CU_ASSERT_EQUAL(nn_data_count(data), 4);
+        CU_ASSERT_EQUAL(nn_data_classes(data), 10);
+        CU_ASSERT_STRING_EQUAL(nn_data_class(data, 3), "cat");
+        CU_ASSERT_PTR_NULL(nn_data_class(data, 10));
+        CU_ASSERT_TRUE(nn_data_read(data, 1, x, &t) == 0 && t == 7 && x[0] == 1 / 255.0f && x[254] == 1 && x[255] == 0);
+        CU_ASSERT_TRUE(nn_data_read(data, 3, x, &t) == 0 && t == 9);
+        CU_ASSERT_TRUE(nn_data_read(data, 4, x, &t) != 0);
+    }
+    nn_data_close(data);
+    put_batch("fine", "\3\x63\4\x62", 2, 0);
+    data = opens(FOLDER "/fine", &hundred, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 1, x, &t) == 0 && t == 98 && x[0] == 1 / 255.0f);
+    nn_data_close(data);
+    put_batch("batch", "\3\xa", 1, 0);
+    refuses(FOLDER "/batch", &m, NULL,
+            FOLDER "/batch: sample 1 has the label 10, but the network's classes are 0 to 9; mend the label, or give the "
+            "network's last layer more outputs");
+    put_batch("batch", "\3\3", 1, 1);
+    refuses(FOLDER "/batch", &m, NULL,
+            FOLDER "/batch: it is no data that can be read: IDX, CIFAR-10 batches, CSV, .npy, PNG, JPEG, PGM or PPM, or a "
+            "folder of them");
+}
+
 /* ---- gzip --------------------------------------------------------------------------------------------- */
 
 static void test_gzip(void)
@@ -262,6 +433,9 @@ void add_data_suite(void)
         {"IDX", test_idx},
         {"IDX, damaged", test_idx_damaged},
         {"IDX, floats", test_idx_floats},
+        {".npy", test_npy},
+        {".npy, damaged", test_npy_damaged},
+        {"CIFAR", test_cifar},
         {"gzip", test_gzip},
         CU_TEST_INFO_NULL,
     };

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const array_format *const formats[] = {&kit_idx};
+static const array_format *const formats[] = {&kit_idx, &kit_npy};
 
 static const array_format *format_of(const bytes *file)
 {

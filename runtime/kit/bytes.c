@@ -255,3 +255,13 @@ void kit_bytes_close(bytes *file)
         munmap((void *)(size_t)file->at, file->size);
     file->size = 0;
 }
+
+int kit_is_text(const bytes *file)
+{
+    const size_t size = file->size < 1 << 16 ? file->size : 1 << 16;
+
+    for (size_t i = 0; i < size; i++)
+        if (file->at[i] < ' ' && (file->at[i] < '\t' || file->at[i] > '\r'))
+            return 0;
+    return size > 0;
+}

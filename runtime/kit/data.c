@@ -1,154 +1,20 @@
 /* data.c: a data set, opened for a network: which reader, does it fit, and the reading of a sample.
  *
- * A spec names one part or several. The reader of a part leaves arrays; here they are held against the
- * network's input and targets. Every label is looked at, so that what is wrong is said before training. */
+ * A spec names one part or several. The reader of a part leaves arrays; fit.c holds them against the
+ * network. */
 #include "data.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* The label that crossentropy does not count, as PyTorch's ignore_index. */
-enum { NO_LABEL = -100 };
-
-static const reader *const readers[] = {&kit_arrays};
-
-/* ---- Does it fit the network? ---------------------------------------------------------------------- */
-
-static int network_rank(const nn_model *model)
-{
-    return model->input_shape[1] == 1 && model->input_shape[2] == 1 ? 1 : 3;
-}
-
-static const char *network_shape(const nn_model *model, char *to, size_t room)
-{
-    size_t shape[3];
-
-    for (int d = 0; d < 3; d++)
-        shape[d] = (size_t)model->input_shape[d];
-    return kit_shape_text(network_rank(model), shape, to, room);
-}
-
-/* The same shape, but for ones: 28x28 is 1x28x28. order: where each of shape's dimensions is in file's. */
-static int same_shape(const array *x, const nn_model *model, const int order[3])
-{
-    size_t left[4] = {0}, right[4] = {0};
-    int nleft = 0, nright = 0;
-
-    for (int d = 0; d < x->rank && nleft < 4; d++)
-        if (x->shape[d] != 1)
-            left[nleft++] = x->shape[d];
-    for (int d = 0; d < 3; d++)
-        if (model->input_shape[order[d]] != 1)
-            right[nright++] = (size_t)model->input_shape[order[d]];
-    return nleft == nright && memcmp(left, right, sizeof left) == 0;
-}
-
-/* The samples have the network's input shape, or channels last; or one of the two is flat. */
-static int check_input(const nn_data *data, part *p)
-{
-    static const int channels_first[] = {0, 1, 2}, channels_last[] = {1, 2, 0};
-    const nn_model *model = data->model;
-    char have[300], want[100];
-
-    if (p->x.each == model->input) {
-        if (p->x.rank <= 1 || network_rank(model) == 1 || same_shape(&p->x, model, channels_first))
-            return 0;
-        if (same_shape(&p->x, model, channels_last)) {
-            p->channels_last = 1;
-            return 0;
-        }
-    }
-    kit_shape_text(p->x.rank, p->x.shape, have, sizeof have);
-    network_shape(model, want, sizeof want);
-    return kit_fail(NN_EMODEL, "%s: a sample is %s (%zu numbers), but the network takes %s (%zu); write "
-                    "`input %s%s` in the .nn file, or give data of the network's shape", p->path, have,
-                    p->x.each, want, model->input, p->x.rank == 2 ? "1x" : "", have);
-}
-
-/* The file that has the labels. */
-static const char *labels_of(const part *p)
-{
-    return p->labels_path != NULL ? p->labels_path : p->path;
-}
-
-/* What the targets become, by the network's and the data's. */
-static int choose_rule(const nn_data *data, part *p)
-{
-    const nn_model *model = data->model;
-    const int have = p->t.count != 0, floats = have && (p->t.type == F32 || p->t.type == F64);
-
-    if (data->options.no_targets || model->targets == 0)
-        p->rule = NO_TARGETS;
-    else if (model->int_targets && have && p->t.each == model->targets)
-        p->rule = LABELS_AS_LABELS;
-    else if (!model->int_targets && have && p->t.each == model->targets && (floats || model->targets > 1))
-        p->rule = FLOATS;
-    else if (!model->int_targets && have && p->t.each == 1 && model->targets == 1)
-        p->rule = LABEL_AS_FLOAT;
-    else if (!model->int_targets && model->targets == model->input && (!have || p->t.each == 1))
-        p->rule = SAMPLE_ITSELF;
-    else if (!model->int_targets && have && p->t.each == 1 && !floats)
-        p->rule = LABELS_AS_VECTORS;
-    else if (!have)
-        return kit_fail(NN_EMODEL, "%s: it has no labels, and none are beside it; give them as %s:LABELS",
-                        p->path, p->path);
-    else
-        return kit_fail(NN_EMODEL, "%s: a sample has %zu %s, but the network's loss takes %zu %s; give other "
-                        "data, or change the loss or the last layer in the .nn file", labels_of(p), p->t.each,
-                        floats ? "numbers as its target" : "labels", model->targets,
-                        model->int_targets ? "labels" : "numbers");
-    return 0;
-}
-
-/* The classes that labels are of: 0, where any whole number will do. */
-static size_t classes_of(const nn_data *data, target_rule rule)
-{
-    const nn_model *model = data->model;
-
-    if (rule == LABELS_AS_LABELS)
-        return model->output / model->targets;
-    return rule == LABELS_AS_VECTORS ? model->targets : 0;
-}
-
-static int check_label(const nn_data *data, const part *p, size_t n, size_t k)
-{
-    const long long classes = (long long)classes_of(data, p->rule);
-    int whole;
-    const long long label = kit_array_whole(&p->t, n, k, &whole);
-
-    if (!whole)
-        return kit_fail(NN_EFORMAT, "%s: the label of sample %zu is not a whole number; labels are the "
-                        "classes' numbers, from 0", labels_of(p), n);
-    if ((label < 0 && (label != NO_LABEL || p->rule != LABELS_AS_LABELS)) || label >= classes)
-        return kit_fail(NN_EFORMAT, "%s: sample %zu has the label %lld, but the network's classes are 0 to "
-                        "%lld; mend the label, or give the network's last layer more outputs", labels_of(p),
-                        n, label, classes - 1);
-    return 0;
-}
-
-/* Looks at every target: classes are whole numbers below their number, other targets finite. */
-static int check_targets(const nn_data *data, part *p)
-{
-    const int are_classes = classes_of(data, p->rule) > 0;
-    int error = 0;
-
-    if (p->rule == NO_TARGETS || p->rule == SAMPLE_ITSELF)
-        return 0;
-    for (size_t n = 0; n < p->count && error == 0; n++)
-        for (size_t k = 0; k < p->t.each && error == 0; k++)
-            if (are_classes)
-                error = check_label(data, p, n, k);
-            else if (!kit_array_is_finite(&p->t, n, k))
-                error = kit_fail(NN_EFORMAT, "%s: the target of sample %zu is NaN or infinite; leave the "
-                                 "sample out, or mend it", labels_of(p), n);
-    return error;
-}
+static const reader *const readers[] = {&kit_arrays, &kit_cifar};
 
 /* ---- Opening ---------------------------------------------------------------------------------------- */
 
-static char *copy_text(const char *text, size_t length)
+char *kit_copy_text(const char *text, size_t length)
 {
     char *copy = malloc(length + 1);
 
@@ -157,6 +23,19 @@ static char *copy_text(const char *text, size_t length)
         copy[length] = '\0';
     }
     return copy;
+}
+
+char *kit_beside(const char *path, const char *name)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    char *joined = malloc(length + strlen(name) + 1);
+
+    if (joined != NULL) {
+        memcpy(joined, path, length);
+        strcpy(joined + length, name);
+    }
+    return joined;
 }
 
 static int exists(const char *path)
@@ -169,55 +48,130 @@ static int set_paths(part *p, const char *text, size_t length)
 {
     char *colon;
 
-    p->path = copy_text(text, length);
+    p->path = kit_copy_text(text, length);
     if (p->path == NULL)
         return kit_no_memory();
     colon = strrchr(p->path, ':');
     if (colon != NULL && !exists(p->path)) {
         *colon = '\0';
-        p->labels_path = copy_text(colon + 1, strlen(colon + 1));
+        p->labels_path = kit_copy_text(colon + 1, strlen(colon + 1));
         if (p->labels_path == NULL)
             return kit_no_memory();
     }
     return 0;
 }
 
-static int open_part(nn_data *data, part *p)
+/* What the files of others begin with, and what to do with them. */
+static const struct {
+    const char *begins;
+    size_t length;
+    const char *what;
+} foreign[] = {
+    {"PK\3\4", 4, "a zip archive (.npz is one); unpack it"},
+    {"BZh", 3, "packed by bzip2; unpack it, or pack it with gzip"},
+    {"\xfd" "7zXZ", 5, "packed by xz; unpack it, or pack it with gzip"},
+    {"\x28\xb5\x2f\xfd", 4, "packed by zstd; unpack it, or pack it with gzip"},
+    {"\x89HDF", 4, "an HDF5 file; save its arrays with numpy.save"},
+    {"PAR1", 4, "a Parquet file; save it as CSV"},
+    {"\x80\2", 2, "a pickle of Python; save its arrays with numpy.save (CIFAR-10: take the binary version)"},
+    {"\x80\3", 2, "a pickle of Python; save its arrays with numpy.save (CIFAR-10: take the binary version)"},
+    {"\x80\4", 2, "a pickle of Python; save its arrays with numpy.save (CIFAR-10: take the binary version)"},
+};
+
+static int unknown(const part *p)
+{
+    const bytes *file = &p->file;
+
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (file->size >= foreign[i].length && memcmp(file->at, foreign[i].begins, foreign[i].length) == 0)
+            return kit_fail(NN_EFORMAT, "%s: it is %s", p->path, foreign[i].what);
+    if (file->size > 262 && memcmp(file->at + 257, "ustar", 5) == 0)
+        return kit_fail(NN_EFORMAT, "%s: it is a tar archive; unpack it", p->path);
+    return kit_fail(NN_EFORMAT, "%s: it is no data that can be read: IDX, CIFAR-10 batches, CSV, .npy, PNG, "
+                    "JPEG, PGM or PPM, or a folder of them", p->path);
+}
+
+static int open_file(nn_data *data, part *p)
 {
     int error = kit_bytes_open(&p->file, p->path);
-    size_t i = 0;
 
     if (error != 0)
         return error;
-    while (i < sizeof readers / sizeof *readers && !readers[i]->knows(&p->file))
-        i++;
-    if (i == sizeof readers / sizeof *readers)
-        return kit_fail(NN_EFORMAT, "%s: it is none of the kinds of data that can be read: IDX", p->path);
-    error = readers[i]->open(data, p);
-    if (error == 0)
-        error = check_input(data, p);
-    if (error == 0)
-        error = choose_rule(data, p);
-    if (error == 0)
-        error = check_targets(data, p);
-    return error;
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
+        if (readers[i]->knows(&p->file))
+            return readers[i]->open(data, p);
+    return unknown(p);
 }
 
-/* Adds a part of the spec and opens it. */
-static int add_part(nn_data *data, const char *text, size_t length)
+/* Makes the part the data's. */
+static int keep_part(nn_data *data, const part *p)
 {
-    part *parts = realloc(data->parts, (data->nparts + 1) * sizeof *parts), *p;
-    int error;
+    part *parts = realloc(data->parts, (data->nparts + 1) * sizeof *parts);
 
     if (parts == NULL)
         return kit_no_memory();
     data->parts = parts;
-    p = &parts[data->nparts++];
-    memset(p, 0, sizeof *p);
-    error = set_paths(p, text, length);
-    if (error == 0)
-        error = open_part(data, p);
+    parts[data->nparts++] = *p;
     data->count += p->count;
+    return 0;
+}
+
+static void close_part(part *p)
+{
+    kit_bytes_close(&p->file);
+    kit_bytes_close(&p->labels_file);
+    free(p->path);
+    free(p->labels_path);
+}
+
+static int add_part(nn_data *data, const char *text, size_t length);
+
+/* Adds each batch of a folder of CIFAR's. */
+static int open_folder(nn_data *data, const char *folder)
+{
+    int error = 0, found = 0;
+
+    for (int i = 0; i < CIFAR_BATCHES && error == 0; i++) {
+        char *path;
+
+        error = kit_cifar_batch(folder, i, &path);
+        if (path == NULL)
+            continue;
+        found = 1;
+        error = add_part(data, path, strlen(path));
+        free(path);
+    }
+    if (error == 0 && !found)
+        error = kit_fail(NN_EFORMAT, "%s: the folder holds no data", folder);
+    return error;
+}
+
+static int is_folder(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* Adds a part of the spec, or, of a folder, several. */
+static int add_part(nn_data *data, const char *text, size_t length)
+{
+    part p = {0};
+    int error = set_paths(&p, text, length);
+
+    if (error == 0 && is_folder(p.path)) {
+        error = open_folder(data, p.path);
+        close_part(&p);
+        return error;
+    }
+    if (error == 0)
+        error = open_file(data, &p);
+    if (error == 0)
+        error = kit_fit(data, &p);
+    if (error == 0)
+        error = keep_part(data, &p);
+    if (error != 0)
+        close_part(&p);
     return error;
 }
 
@@ -263,12 +217,8 @@ void nn_data_close(nn_data *data)
 {
     if (data == NULL)
         return;
-    for (size_t i = 0; i < data->nparts; i++) {
-        kit_bytes_close(&data->parts[i].file);
-        kit_bytes_close(&data->parts[i].labels_file);
-        free(data->parts[i].path);
-        free(data->parts[i].labels_path);
-    }
+    for (size_t i = 0; i < data->nparts; i++)
+        close_part(&data->parts[i]);
     for (size_t i = 0; i < data->nclasses; i++)
         free(data->classes[i]);
     free(data->classes);

@@ -20,6 +20,8 @@ typedef struct bytes {
 /* Maps a file; one that is gzipped, or no ordinary file, by way of a temporary one. 0 or an error. */
 int  kit_bytes_open(bytes *, const char *path);
 void kit_bytes_close(bytes *);
+/* Whether it begins as a text does. */
+int  kit_is_text(const bytes *);
 
 /* A temporary file without a name that is written and then mapped. */
 typedef struct spool {
@@ -70,7 +72,7 @@ typedef struct array_format {
     int (*read)(const bytes *file, const char *path, array *to);
 } array_format;
 
-extern const array_format kit_idx;  /* idx.c */
+extern const array_format kit_idx, kit_npy;
 
 /* "28x28", "784": the shape of a sample. */
 const char *kit_shape_text(int rank, const size_t *shape, char *to, size_t room);
@@ -100,6 +102,9 @@ struct nn_data {
     char **classes;                /* names, or NULL */
 };
 
+/* Does the part fit the network? Sets its rule and channels_last. 0 or an error (fit.c). */
+int kit_fit(const nn_data *, part *);
+
 /* How an open file becomes a part. Everything else of the part is zero. 0 or an error. */
 typedef struct reader {
     int (*knows)(const bytes *file);
@@ -107,5 +112,17 @@ typedef struct reader {
 } reader;
 
 extern const reader kit_arrays;     /* arrays.c */
+extern const reader kit_cifar;      /* cifar.c */
+
+enum { CIFAR_BATCHES = 6 };
+
+/* The path of batch i of those for training in a folder, to be freed; *path NULL: it is not there. 0 or an
+ * error. */
+int kit_cifar_batch(const char *folder, int i, char **path);
+
+/* The first length bytes of a text, to be freed; NULL: no memory. */
+char *kit_copy_text(const char *, size_t length);
+/* The path of a file of that name in the same folder, to be freed; NULL: no memory. */
+char *kit_beside(const char *path, const char *name);
 
 #endif
