@@ -161,11 +161,13 @@ int main(int argc, char **argv)
     start_files();
     diag_start(stderr, NULL, COLOR_AUTO);
     Command command = parse_options(argc, argv);
+    records_start(command.format);
     diag_start(stderr, NULL, command.color);
     Source *source = read_source(command.options.input_file);
     diag_start(stderr, source, command.color);
     int status = compile(&command, source);
     finish_stdout();
+    records_end(stderr);
     free_all();
     return status;
 }

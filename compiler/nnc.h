@@ -30,8 +30,10 @@
 
 /* Where something stands in the user's text: line and column from 1, the column in bytes. line 0: it
  * stands on the command line. */
+typedef struct Source Source;
 typedef struct Loc {
     int line, column, length;
+    const Source *source;    /* NULL: the file that is compiled */
 } Loc;
 
 /* Where a piece of the network is used that stands elsewhere in the text, as a block does. */
@@ -42,11 +44,11 @@ typedef struct Use {
     const void *definition;
 } Use;
 
-typedef struct Source {
+struct Source {
     const char *name;    /* as diagnostics print it: "net.nn", "<stdin>" */
     const char *text;    /* NUL-terminated, without a byte order mark */
     size_t length;
-} Source;
+};
 
 typedef enum Warning { /* -W names in diag.c */
     WARN_UNROLL,       /* --unroll=full predicted to be unreasonable */
@@ -92,6 +94,7 @@ typedef struct Options {
     const char *loss;        /* --loss: a kind's name, whatever the text says; NULL: as it says */
 } Options;
 
+typedef enum DiagnosticsFormat { DIAGNOSTICS_TEXT, DIAGNOSTICS_JSON, DIAGNOSTICS_SARIF } DiagnosticsFormat;
 typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;
 
 typedef enum Dump {
@@ -116,6 +119,7 @@ typedef struct Command {
     const char *dependency_file;   /* -MD: where to; NULL: none */
     const char *dependency_target; /* -MT; NULL: both files */
     Color color;
+    DiagnosticsFormat format;
 } Command;
 
 Command parse_options(int argc, char **argv);              /* exits 2 on misuse, 0 after --help */

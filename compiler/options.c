@@ -32,13 +32,17 @@ typedef enum OptionId {
     OPT_MF,
     OPT_MT,
     OPT_COLOR,
+    OPT_FORMAT,
+    OPT_MAX_ERRORS,
+    OPT_EXPLAIN,
     OPT_HELP,
     OPT_VERSION
 } OptionId;
 
 static const struct Option {
     const char *name;
-    const char *value;   /* how --help calls its value; NULL: it takes none. --NAME=VALUE, -X VALUE */
+    const char *value;   /* how --help calls its value; NULL: it takes none. --NAME=VALUE, -X VALUE;
+                          * --NAME VALUE and -XVALUE are taken as well */
     OptionId id;
     const char *help;
 } options[] = {
@@ -71,12 +75,22 @@ static const struct Option {
     {"-MF", "FILE", OPT_MF, "write these dependencies to FILE"},
     {"-MT", "TARGET", OPT_MT, "the target of that rule"},
     {"--color", "auto|always|never", OPT_COLOR, "colored messages (default: auto, on a terminal)"},
+    {"--diagnostics-format", "text|json|sarif", OPT_FORMAT,
+     "messages as text, as JSON laid out as gcc's, or as SARIF 2.1.0"},
+    {"-fmax-errors", "N", OPT_MAX_ERRORS, "show at most N errors (default: 20; 0: all)"},
+    {"--explain", "CODE", OPT_EXPLAIN, "explain the code in brackets at a message's end"},
     {"--help", NULL, OPT_HELP, "print this"},
     {"--version", NULL, OPT_VERSION, "print the version"},
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
 
 /* ---- --help and --version -------------------------------------------------------------------- */
+
+/* Has its value behind '=': --NAME=VALUE, and -fmax-errors=N, as gcc has it. */
+static bool is_long(const char *option)
+{
+    return option[1] == '-' || option[1] == 'f';
+}
 
 static void print_help(void)
 {
@@ -92,7 +106,7 @@ static void print_help(void)
     for (int i = 0; i < NOPTIONS; i++) {
         const struct Option *o = &options[i];
         const char *name =
-            !o->value ? o->name : format("%s%s%s", o->name, o->name[1] == '-' ? "=" : " ", o->value);
+            !o->value ? o->name : format("%s%s%s", o->name, is_long(o->name) ? "=" : " ", o->value);
         if (strlen(name) > 22)
             printf("  %s\n  %-22s %s\n", name, "", o->help);
         else
@@ -100,7 +114,8 @@ static void print_help(void)
     }
     printf("\nWarnings (-WNAME turns one on, -Wno-NAME off; all are on):\n%s", warning_names());
     puts("  -Wall, -Wno-all        all of them\n"
-         "  -Werror                warnings are errors");
+         "  -Wextra                those that are off without it\n"
+         "  -Werror, -Werror=NAME  warnings are errors, or that one is");
     puts("\nStatements end at a newline or ';', comments begin with '#', [ ] marks what can be left out:");
     for (int i = 0; i < nkinds; i++) {
         if (!kinds[i]->syntax)
@@ -168,6 +183,15 @@ static void blocks_value(const char *value, Options *o)
     if (sscanf(value, "%4d%n", &blocks, &end) != 1 || value[end] || blocks < 1)
         fail("--blocks=%s: must be a number of blocks, 1 or more", value);
     o->blocks = blocks;
+}
+
+/* A whole number of at most six digits. */
+static int count_value(const char *option, const char *value, int least)
+{
+    int number, end = 0;
+    if (sscanf(value, "%6d%n", &number, &end) != 1 || value[end] || number < least)
+        fail("%s=%s: must be a whole number, %d or more", option, value, least);
+    return number;
 }
 
 static TargetName target_value(const char *value)
@@ -282,19 +306,19 @@ static void complete_names(Command *command, bool has_output)
 static const struct Option *find_option(int argc, char **argv, int *i, const char **value)
 {
     const char *word = argv[*i];
-    bool is_long = word[1] == '-';
-    size_t length = is_long ? strcspn(word, "=") : strlen(word);
+    const bool with_equals = is_long(word);
+    size_t length = with_equals ? strcspn(word, "=") : strlen(word);
     const struct Option *found = NULL;
     for (int k = 0; k < NOPTIONS; k++) {
         const struct Option *o = &options[k];
         if (strlen(o->name) == length && strncmp(o->name, word, length) == 0)
             found = o;
-        else if (!is_long && o->value && !found && strncmp(o->name, word, strlen(o->name)) == 0)
+        else if (!with_equals && o->value && !found && strncmp(o->name, word, strlen(o->name)) == 0)
             found = o;                       /* -oFILE */
     }
     if (!found) {
         const char *names[NOPTIONS];         /* compared without dashes: they would count as letters */
-        size_t dashes = is_long ? 2 : 1;
+        size_t dashes = strspn(word, "-");
         for (int k = 0; k < NOPTIONS; k++)
             names[k] = options[k].name + strspn(options[k].name, "-");
         const char *near = closest(copy_text(word + dashes, length - dashes), names, NOPTIONS);
@@ -309,18 +333,31 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
     if (!found->value) {
         if (word[name])
             fail("%s takes no value", found->name);
-    } else if (is_long) {
-        if (!word[name] || !word[name + 1])
+    } else if (with_equals && word[name]) {
+        if (!word[name + 1])
             fail("%s needs a value: %s=%s", found->name, found->name, found->value);
         *value = word + name + 1;
     } else if (word[name]) {
         *value = word + name;
     } else {
         if (*i + 1 >= argc || !argv[*i + 1][0])
-            fail("%s needs a value: %s %s", found->name, found->name, found->value);
+            fail("%s needs a value: %s%s%s", found->name, found->name, with_equals ? "=" : " ", found->value);
         *value = argv[++*i];
     }
     return found;
+}
+
+/* The options that are questions: nothing else is done. */
+static void answer(const struct Option *option, const char *value)
+{
+    if (option->id == OPT_HELP)
+        print_help();
+    else if (option->id == OPT_EXPLAIN)
+        explain(value);
+    else
+        puts("nnc " NNC_VERSION);
+    finish_stdout();
+    exit(0);
 }
 
 /* Takes one option into the command. */
@@ -387,14 +424,14 @@ static void take_option(Command *command, const struct Option *option, const cha
     case OPT_COLOR:
         command->color = (Color)choice(option->name, value, option->value);
         break;
-    case OPT_HELP:
-        print_help();
-        finish_stdout();
-        exit(0);
-    case OPT_VERSION:
-        puts("nnc " NNC_VERSION);
-        finish_stdout();
-        exit(0);
+    case OPT_FORMAT:
+        command->format = (DiagnosticsFormat)choice(option->name, value, option->value);
+        break;
+    case OPT_MAX_ERRORS:
+        diag_max_errors(count_value(option->name, value, 0));
+        break;
+    default:
+        answer(option, value);
     }
 }
 

@@ -11,7 +11,7 @@ static FILE *messages;
 Net *network_of(const char *text, const Options *options)
 {
     Source *source = NEW(Source);
-    *source = (Source){"net.nn", copy_text(text, strlen(text)), strlen(text)};
+    *source = (Source){.name = "net.nn", .text = copy_text(text, strlen(text)), .length = strlen(text)};
     rewind(messages);
     diag_start(messages, source, COLOR_NEVER);
     const Ast *ast = parse(source);

@@ -4,6 +4,30 @@
 
 #include "nnc.h"
 
+/* ---- characters.c: printing what may hold anything -------------------------------------------- */
+
+/* How the character at s is shown, into shown; returns its columns. *bytes is what it takes of s. */
+int show_character(const char *s, size_t left, char shown[16], size_t *bytes);
+/* The place at or before `at` where a character begins, so that a cut there leaves none in halves. */
+size_t before_character(const char *s, size_t at);
+void print_safely(FILE *file, const char *s, size_t length);
+
+/* ---- records.c: messages as JSON or SARIF ---------------------------------------------------- */
+
+typedef struct Record {
+    const char *kind;        /* "error", "warning", "note", "help" */
+    const char *message;
+    const char *code;        /* "channels", "-Wloss"; NULL: none */
+    const char *option;      /* of a warning: "-Wloss"; NULL: none */
+    const char *file;        /* NULL: it has no place */
+    int line, column, last_column; /* in characters, from 1; last_column is the last that belongs to it */
+    bool belongs;            /* to the record before it */
+} Record;
+void records_start(DiagnosticsFormat);
+bool records_wanted(void);                                 /* not DIAGNOSTICS_TEXT */
+void record(FILE *, const Record *);
+void records_end(FILE *);                                  /* completes what was written */
+
 /* ---- voice.c: the stream of messages, and the two voices that end nnc ------------------------ */
 
 void voice_start(FILE *, Color);                              /* NULL: stderr */
@@ -12,11 +36,6 @@ void bug(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;       /* we are wrong
 /* bug() calls it before it says and does anything; the tests' leaves by longjmp. NULL in nnc. */
 extern void (*bug_handler)(const char *message);
 FILE *message_file(void);
-/* How the character at s is shown, into shown; returns its columns. *bytes is what it takes of s. */
-int show_character(const char *s, size_t left, char shown[16], size_t *bytes);
-/* The place at or before `at` where a character begins, so that a cut there leaves none in halves. */
-size_t before_character(const char *s, size_t at);
-void print_safely(FILE *file, const char *s, size_t length);
 void paint(const char *code);
 
 /* ---- memory.c: the arena --------------------------------------------------------------------- */
@@ -44,26 +63,48 @@ void free_all(void);
 FILE *open_text(TextStream *);
 void close_text(TextStream *);                             /* exits 2 when something of it was lost */
 
+/* ---- warn.c: by name ---------------------------------------------------------------------- */
+
+/* "unroll", "no-unroll", "error", "error=unroll", ...; false: unknown */
+bool warning_option(const char *name);
+void warning_reset(void);
+bool warning_is_on(Warning);
+bool warning_is_error(Warning);
+const char *warning_name(Warning);
+const char *warning_names(void);                           /* for --help */
+const char *closest_warning(const char *name);             /* or NULL */
+
+/* ---- closest.c: "did you mean" ---------------------------------------------------------------- */
+
+const char *closest(const char *word, const char *const *candidates, int n); /* or NULL */
+
+/* ---- explain.c: what the codes of messages mean ---------------------------------------------- */
+
+typedef struct Explanation {
+    const char *code;        /* "channels", "-Wloss" */
+    const char *text;
+    const char *wrong, *right; /* a network that gets this message, and one that does not */
+} Explanation;
+extern const Explanation explanations[];
+extern const int nexplanations;
+void explain(const char *code);                            /* prints it; exits 2 where there is none */
+
 /* ---- diag.c: the three voices for errors ----------------------------------------------------- */
 
 /* Starts a compilation: where messages go, and whose text they quote. */
 void diag_start(FILE *out, const Source *source, Color color);
-/* "unroll", "no-unroll", "error", ...; false: unknown */
-bool warning_option(const char *name);
-void warning_reset(void);
-const char *warning_names(void);                           /* for --help */
-const char *closest_warning(const char *name);             /* or NULL */
-void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);      /* the user's text is wrong: goes on */
+void diag_max_errors(int most);                            /* that are shown; 0: all */
+void diag_quiet(bool on);                                  /* nothing is said or counted until it is off */
+/* The user's text is wrong: goes on. A format ends with the message's code: "... [channels]". */
+void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */
 void help_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* the same: what to write instead */
 /* messages from now on are about the text inside; NULL: none */
 void diag_inside(const Use *);
 void warning_at(Warning, Loc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int  error_count(void);
-/* false: there are so many that the next is not */
 const char *text_from(Loc);     /* the user's text from there to the end of the line; NULL: none */
-bool errors_are_shown(void);
-const char *closest(const char *word, const char *const *candidates, int n); /* "did you mean"; or NULL */
+bool errors_are_shown(void);    /* false: there are so many that the next is not */
 
 /* ---- files.c: reading a network, writing whole files or none --------------------------------- */
 

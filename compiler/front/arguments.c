@@ -65,11 +65,11 @@ static bool in_range(const Param *param, double value, const char *what, Loc loc
         return true;
     bool whole = param->type != PARAM_NUMBER && param->type != PARAM_NUMBERS;
     if (whole && value < param->least)
-        error_at(loc, "%s must be at least %.0f", what, param->least);
+        error_at(loc, "%s must be at least %.0f [value]", what, param->least);
     else if (whole)
-        error_at(loc, "%s is too large: at most %.0f", what, param->most);
+        error_at(loc, "%s is too large: at most %.0f [value]", what, param->most);
     else
-        error_at(loc, "%s must be between %g and %g", what, param->least, param->most);
+        error_at(loc, "%s must be between %g and %g [value]", what, param->least, param->most);
     return false;
 }
 
@@ -85,16 +85,17 @@ static int read_sizes(const Param *param, Text value, const char *what, int64_t 
             number = number > MOST_ELEMENTS ? number : 10 * number + (*c - '0');
         if (c == first || (*c && *c != 'x')) {
             error_at(value.loc,
-                     most == 1   ? "%s must be a whole number, not '%s'"
-                     : most == 2 ? "%s must be a whole number or a pair such as 3x5, not '%s'"
-                                 : "%s must be whole numbers such as 3x32x32 or 784, not '%s'",
+                     most == 1   ? "%s must be a whole number, not '%s' [value]"
+                     : most == 2 ? "%s must be a whole number or a pair such as 3x5, not '%s' [value]"
+                                 : "%s must be whole numbers such as 3x32x32 or 784, not '%s' [value]",
                      what, value.text);
             return 0;
         }
         if (n == most) {
-            error_at(value.loc, most == 1 ? "%s must be a single number, not '%s'"
+            error_at(value.loc, most == 1 ? "%s must be a single number, not '%s' [value]"
                                 : most == 2 ? "%s must be a number or a pair of height and width, not '%s'"
-                                : "%s must be CxHxW or N, not '%s'", what, value.text);
+                                              " [value]"
+                                : "%s must be CxHxW or N, not '%s' [value]", what, value.text);
             return 0;
         }
         i[n++] = number;
@@ -112,11 +113,11 @@ static bool read_number(const Param *param, Text value, const char *what, double
     *number = strtod(value.text, &end);
     bool plain = strspn(value.text, "+-.0123456789eE") == strlen(value.text);
     if (!plain || end == value.text || *end) {
-        error_at(value.loc, "%s must be a number, not '%s'", what, value.text);
+        error_at(value.loc, "%s must be a number, not '%s' [value]", what, value.text);
         return false;
     }
     if (!isfinite(*number) || fabs(*number) > 1e30) {
-        error_at(value.loc, "%s is too large", what);
+        error_at(value.loc, "%s is too large [value]", what);
         return false;
     }
     return in_range(param, *number, what, value.loc);
@@ -148,11 +149,12 @@ static bool read_word(const char *choices, Text value, const char *what, const c
     for (int i = 1; i < n; i++)
         list = format("%s%s%s", list, i < n - 1 ? ", " : " or ", words[i]);
     if (instead)
-        error_at(value.loc, "%s must be %s, not '%s'; write %s", what, list, value.text, instead);
+        error_at(value.loc, "%s must be %s, not '%s'; write %s [value]", what, list, value.text, instead);
     else if (near)
-        error_at(value.loc, "%s must be %s, not '%s'; did you mean %s?", what, list, value.text, near);
+        error_at(value.loc, "%s must be %s, not '%s'; did you mean %s?"
+                            " [value]", what, list, value.text, near);
     else
-        error_at(value.loc, "%s must be %s, not '%s'", what, list, value.text);
+        error_at(value.loc, "%s must be %s, not '%s' [value]", what, list, value.text);
     return false;
 }
 
@@ -252,14 +254,15 @@ static bool correct(Reading *r, Token name, Loc loc, const Token *value, int n)
         if (r->layer->arg[param - r->kind->params].given || r->proposed & 1u << (param - r->kind->params))
             r->corrected = NULL; /* twice */
         if (text && param_called(r->kind, name.text))
-            error_at(loc, "the argument '%s' of %s must be %s; write %s for its size", name.text,
+            error_at(loc, "the argument '%s' of %s must be %s; write %s for its size [value]", name.text,
                      r->kind->name, param_called(r->kind, name.text)->choices, text);
         else if (text)
-            error_at(loc, "%s has no argument '%s'; write %s", r->kind->name, name.text, text);
+            error_at(loc, "%s has no argument '%s'; write %s [argument]", r->kind->name, name.text, text);
         else if (said && said->say)
-            error_at(loc, "%s has no %s=%s; %s", r->kind->name, name.text, value[0].text, said->say);
+            error_at(loc, "%s has no %s=%s; %s"
+                          " [argument]", r->kind->name, name.text, value[0].text, said->say);
         else
-            error_at(loc, "%s has no argument '%s'; write its value %s", r->kind->name, name.text,
+            error_at(loc, "%s has no argument '%s'; write its value %s [argument]", r->kind->name, name.text,
                      form_of_value(param));
         append(r, text);
         r->proposed |= 1u << (param - r->kind->params);
@@ -268,12 +271,12 @@ static bool correct(Reading *r, Token name, Loc loc, const Token *value, int n)
     if (!sentence)
         return false;
     if (sentence->ours)
-        error_at(loc, "%s has no argument '%s': %s, so leave it out", r->kind->name, name.text,
+        error_at(loc, "%s has no argument '%s': %s, so leave it out [argument]", r->kind->name, name.text,
                  sentence->say);
     else if (!strncmp(sentence->say, "write", 5))
-        error_at(loc, "%s has no argument '%s'; %s", r->kind->name, name.text, sentence->say);
+        error_at(loc, "%s has no argument '%s'; %s [argument]", r->kind->name, name.text, sentence->say);
     else
-        error_at(loc, "the argument '%s' %s", name.text, sentence->say);
+        error_at(loc, "the argument '%s' %s [argument]", name.text, sentence->say);
     append(r, sentence->ours);
     return true;
 }
@@ -282,7 +285,7 @@ static bool one_value(const Kind *kind, const Param *param, const AstArg *given,
 {
     if (n == 1 || param->type == PARAM_NUMBERS)
         return true;
-    error_at(given->value[1].loc, "%s takes one value", describe(kind, param));
+    error_at(given->value[1].loc, "%s takes one value [value]", describe(kind, param));
     return false;
 }
 
@@ -293,7 +296,7 @@ static bool read_value(const Kind *kind, const Param *param, const AstArg *given
     arg->given = true;
     arg->loc = given->loc;
     if (given->form == ARG_ARROW && param->type != PARAM_CHANNELS) {
-        error_at(given->loc, "%s takes no '->'", what);
+        error_at(given->loc, "%s takes no '->' [value]", what);
         return false;
     }
     if (given->form != ARG_ARROW && !one_value(kind, param, given, given->nvalues))
@@ -348,7 +351,7 @@ static void unknown_argument(Reading *r, Token name, Loc loc, const Token *value
     if (correct(r, name, loc, value, n))
         return;
     if (!errors_are_shown()) {
-        error_at(loc, "%s has no argument '%s'", r->kind->name, name.text);
+        error_at(loc, "%s has no argument '%s' [argument]", r->kind->name, name.text);
         lost(r, loc);
         return;
     }
@@ -374,9 +377,9 @@ static void unknown_argument(Reading *r, Token name, Loc loc, const Token *value
                 near = ours[i];
                 break;
             }
-        error_at(loc, "%s has no argument '%s'; did you mean %s?", kind->name, name.text, near);
+        error_at(loc, "%s has no argument '%s'; did you mean %s? [argument]", kind->name, name.text, near);
     } else
-        error_at(loc, "%s has no argument '%s'", kind->name, name.text);
+        error_at(loc, "%s has no argument '%s' [argument]", kind->name, name.text);
     lost(r, loc);
 }
 
@@ -423,7 +426,8 @@ static void letter_missing(Reading *r, const AstArg *given)
         && (!next || strcmp(next->name, "k") || (strlen(text) > 1 && strcmp(text, "11")))) {
         /* A second number that is no kernel: `fc 10 20`, `conv 3 64 k3`. */
         const char *pair = format("%lld->%s", (long long)r->layer->arg[0].i[1], text);
-        error_at(given->loc, "%s takes one number of %s; input and output %s are written %s", kind->name,
+        error_at(given->loc, "%s takes one number of %s; input and output %s are written %s"
+                             " [argument]", kind->name,
                  next ? "channels" : "features", next ? "channels" : "features", pair);
         if (r->corrected && given == r->statement->args->next)
             r->corrected = format("%s %s", kind->name, pair);
@@ -432,15 +436,17 @@ static void letter_missing(Reading *r, const AstArg *given)
         r->proposed |= 1;
     } else if (next) {
         const char *written = written_as(next, given->value, 1);
-        error_at(given->loc, "'%s' needs a letter that says what it is; write %s for the %.*s", text, written,
+        error_at(given->loc, "'%s' needs a letter that says what it is; write %s for the %.*s"
+                             " [argument]", text, written,
                  (int)strcspn(next->help, ";"), next->help);
         append(r, written);
         r->proposed |= 1u << (next - first);
     } else if (kind->sizes_itself) {
-        error_at(given->loc, "%s takes no size: nnc knows the shape of its input, so leave '%s' out",
+        error_at(given->loc, "%s takes no size: nnc knows the shape of its input, so leave '%s' out"
+                             " [argument]",
                  kind->name, text);
     } else {
-        error_at(given->loc, "%s has no argument '%s'", kind->name,
+        error_at(given->loc, "%s has no argument '%s' [argument]", kind->name,
                  given->form == ARG_ARROW ? format("%s->%s", text, given->value[1].text) : text);
         lost(r, given->loc);
     }
@@ -461,23 +467,23 @@ static void lone_word(Reading *r, const AstArg **at)
     const Param *p = named(r->kind, text, strlen(text));
     if (p && !p->name[1] && next) {
         const char *together = format("%s%s", text, next->value[0].text);
-        error_at(given->loc, "'%s' and its number are written together: %s", text, together);
+        error_at(given->loc, "'%s' and its number are written together: %s [argument]", text, together);
         append(r, together);
         r->proposed |= 1u << (p - r->kind->params);
         *at = next;
         return;
     }
     if (p && !p->name[1])
-        error_at(given->loc, "'%s' needs its number right behind it, as in %s3", text, text);
+        error_at(given->loc, "'%s' needs its number right behind it, as in %s3 [argument]", text, text);
     else if (p)
-        error_at(given->loc, "'%s' needs a value: write %s=%s", text, text,
+        error_at(given->loc, "'%s' needs a value: write %s=%s [argument]", text, text,
                  p->type == PARAM_FLAG ? "true or false" : p->choices ? p->choices : "...");
     else if (find_word(WORD_ARGUMENT, text, NULL)) {
         unknown_argument(r, given->value[0], given->loc, next ? next->value : NULL, next ? 1 : 0);
         *at = next ? next : given;
         return;
     } else if (begins_statement(text))
-        error_at(given->loc, "'%s' begins a statement: write a ';' or a new line before it", text);
+        error_at(given->loc, "'%s' begins a statement: write a ';' or a new line before it [syntax]", text);
     else {
         unknown_argument(r, given->value[0], given->loc, NULL, 0);
         return;
@@ -514,7 +520,7 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
         *begin = 1;
         if (other && our_value(other, text + 1)) {
             const char *written = written_as(other, &value, 1);
-            error_at(given->loc, "%s has no argument '%s'; write %s", kind->name, text, written);
+            error_at(given->loc, "%s has no argument '%s'; write %s [argument]", kind->name, text, written);
             append(r, written);
             r->proposed |= 1u << (other - kind->params);
         } else if (!p)
@@ -546,13 +552,13 @@ static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *
 {
     const Kind *kind = r->kind;
     if (given->form != ARG_PLAIN || !is_identifier(given->value[0].text)) {
-        error_at(given->loc, "%s takes labels, not %s", kind->name,
+        error_at(given->loc, "%s takes labels, not %s [label]", kind->name,
                  given->form == ARG_ARROW ? "channels" : format("'%s'", given->value[0].text));
         lost(r, given->loc);
         return;
     }
     if (arg->n >= (int)param->most) {
-        error_at(given->loc, "%s takes at most %d label%s", kind->name, (int)param->most,
+        error_at(given->loc, "%s takes at most %d label%s [label]", kind->name, (int)param->most,
                  param->most > 1 ? "s" : "");
         lost(r, given->loc);
         return;
@@ -599,7 +605,7 @@ static void read_given(Reading *r)
             continue;
         }
         if (arg->given) {
-            error_at(given->loc, "%s is given twice", describe(r->kind, param));
+            error_at(given->loc, "%s is given twice [argument]", describe(r->kind, param));
             note_at(arg->loc, "the first time here");
             r->corrected = NULL;
             continue;
@@ -625,7 +631,7 @@ static void read_defaults(Reading *r)
         if (arg->given || r->proposed & 1u << (param - r->kind->params))
             continue;
         if (!param->fallback) {
-            error_at(statement->loc, "%s is missing", describe(r->kind, param));
+            error_at(statement->loc, "%s is missing [argument]", describe(r->kind, param));
             lost(r, statement->loc);
         } else if (*param->fallback) {
             Token token = {param->fallback, statement->loc};

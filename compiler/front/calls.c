@@ -210,10 +210,11 @@ void error_parentheses(const Token *name)
     const char *mended = text ? mended_call(text) : NULL;
     const char *kind = kind_meant(name->text, false)->name;
     if (mended)
-        error_at(name->loc, "%s takes no parentheses: write '%s'", kind, mended);
+        error_at(name->loc, "%s takes no parentheses: write '%s' [syntax]", kind, mended);
     else
         error_at(name->loc,
-                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'",
+                 "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'"
+                 " [syntax]",
                  kind);
 }
 

@@ -82,7 +82,7 @@ static size_t word_length(const char *text)
 static bool unknown_argument(const Place *place, const char *name, Loc loc)
 {
     if (!place->block) {
-        error_at(loc, "'$%s' is outside of a block: only blocks have arguments", name);
+        error_at(loc, "'$%s' is outside of a block: only blocks have arguments [parameter]", name);
         return false;
     }
     const AstStatement *definition = place->block->definition;
@@ -91,9 +91,10 @@ static bool unknown_argument(const Place *place, const char *name, Loc loc)
         names[i] = definition->list[i].text;
     const char *near = closest(name, names, definition->nlist);
     if (near)
-        error_at(loc, "block %s has no argument '%s'; did you mean $%s?", place->block->name, name, near);
+        error_at(loc, "block %s has no argument '%s'; did you mean $%s?"
+                      " [parameter]", place->block->name, name, near);
     else
-        error_at(loc, "block %s has no argument '%s'", place->block->name, name);
+        error_at(loc, "block %s has no argument '%s' [parameter]", place->block->name, name);
     note_at(definition->loc, "the block is defined here");
     return false;
 }
@@ -116,7 +117,7 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
         if (!value)
             return unknown_argument(place, name, loc);
         if (strlen(value) > LONGEST) { /* each block may double it */
-            error_at(loc, "the value of '$%s' has more than %d characters", name, LONGEST);
+            error_at(loc, "the value of '$%s' has more than %d characters [limit]", name, LONGEST);
             return false;
         }
         size_t before = (size_t)(dollar - text), after = strlen(value);
@@ -181,32 +182,33 @@ static void define(Expansion *e, const AstStatement *s)
 {
     const AstArg *name = s->args;
     if (s->label.text)
-        error_at(s->label.loc, "a block definition cannot have a label");
+        error_at(s->label.loc, "a block definition cannot have a label [block]");
     if (!name || name->form != ARG_PLAIN || name->next || !is_identifier(name->value[0].text) || !s->braced) {
-        error_at(s->loc, "expected block NAME(a, b) { statements }");
+        error_at(s->loc, "expected block NAME(a, b) { statements } [block]");
         return;
     }
     const char *text = name->value[0].text;
     const Block *other = find_block(e, text);
     if (find_kind(text)) {
-        error_at(name->loc, "'%s' is already a kind of statement: give the block another name", text);
+        error_at(name->loc, "'%s' is already a kind of statement: give the block another name [block]", text);
         return;
     }
     if (other) {
-        error_at(name->loc, "the block '%s' is defined twice", text);
+        error_at(name->loc, "the block '%s' is defined twice [block]", text);
         note_at(other->definition->args->loc, "the first time here");
         return;
     }
     if (s->nlist > MOST_ARGUMENTS) {
-        error_at(s->loc, "a block takes at most %d arguments, not %d", MOST_ARGUMENTS, s->nlist);
+        error_at(s->loc, "a block takes at most %d arguments, not %d [limit]", MOST_ARGUMENTS, s->nlist);
         return;
     }
     for (int i = 0; i < s->nlist; i++) {
         if (!is_identifier(s->list[i].text))
-            error_at(s->list[i].loc, "the name of an argument must consist of letters, digits and '_'");
+            error_at(s->list[i].loc, "the name of an argument must consist of letters, digits and '_'"
+                                     " [block]");
         for (int k = 0; k < i; k++)
             if (!strcmp(s->list[i].text, s->list[k].text))
-                error_at(s->list[i].loc, "block %s has two arguments '%s'", text, s->list[i].text);
+                error_at(s->list[i].loc, "block %s has two arguments '%s' [block]", text, s->list[i].text);
     }
     Block *block = *e->last_block = NEW(Block);
     e->last_block = &block->next;
@@ -228,9 +230,9 @@ static void unknown_block(const Expansion *e, const Token *name)
     if (kind_meant(name->text, false))
         error_parentheses(name);
     else if (near)
-        error_at(name->loc, "there is no block '%s'; did you mean %s?", name->text, near);
+        error_at(name->loc, "there is no block '%s'; did you mean %s? [block]", name->text, near);
     else
-        error_at(name->loc, "there is no block '%s'", name->text);
+        error_at(name->loc, "there is no block '%s' [block]", name->text);
 }
 
 /* ---- Writing out ----------------------------------------------------------------------------- */
@@ -252,7 +254,8 @@ static bool is_too_large(Expansion *e, Loc loc)
     if (!e->too_many && ++e->steps > MOST_WRITTEN) {
         error_at(
             loc,
-            "the network is too large: with repeats and blocks written out it has more than %d statements",
+            "the network is too large: with repeats and blocks written out it has more than %d statements"
+            " [limit]",
             MOST_WRITTEN);
         e->too_many = true;
     }
@@ -265,19 +268,19 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
 {
     const AstStatement *definition = block->definition;
     if (call->braced || call->args) {
-        error_at(call->loc, "expected %s(%s) and nothing else", block->name,
+        error_at(call->loc, "expected %s(%s) and nothing else [block]", block->name,
                  definition->nlist ? "..." : "");
         return;
     }
     if (!call->listed || call->nlist != definition->nlist) {
-        error_at(call->loc, "block %s expects %d argument%s in parentheses, got %d", block->name,
+        error_at(call->loc, "block %s expects %d argument%s in parentheses, got %d [block]", block->name,
                  definition->nlist, definition->nlist == 1 ? "" : "s", call->nlist);
         note_at(definition->loc, "the block is defined here");
         return;
     }
     for (const Use *use = place->use; use; use = use->up)
         if (use->definition == block) {
-            error_at(call->loc, "block %s uses itself", block->name);
+            error_at(call->loc, "block %s uses itself [block]", block->name);
             note_at(definition->loc, "the block is defined here");
             return;
         }
@@ -286,7 +289,8 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
         depth++;
     if (depth == DEEPEST) {
         error_at(call->loc,
-                 "blocks stand in one another at most %d deep: write what this one holds in its place",
+                 "blocks stand in one another at most %d deep: write what this one holds in its place"
+                 " [limit]",
                  DEEPEST);
         return;
     }
@@ -308,9 +312,9 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
 {
     const AstArg *times = s->args;
     if (s->label.text)
-        error_at(s->label.loc, "repeat cannot have a label");
+        error_at(s->label.loc, "repeat cannot have a label [repeat]");
     if (!times || times->form != ARG_PLAIN || times->next || s->listed || !s->braced) {
-        error_at(s->loc, "expected repeat N { statements }");
+        error_at(s->loc, "expected repeat N { statements } [repeat]");
         return;
     }
     const char *text = times->value[0].text;
@@ -318,7 +322,8 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
     for (const char *c = text; *c && n >= 0 && n <= MOST_WRITTEN; c++)
         n = isdigit((unsigned char)*c) ? 10 * n + (*c - '0') : -1;
     if (n < 0 || n > MOST_WRITTEN) {
-        error_at(times->loc, "repeat expects a whole number from 0 to %d, not '%s'", MOST_WRITTEN, text);
+        error_at(times->loc, "repeat expects a whole number from 0 to %d, not '%s'"
+                             " [repeat]", MOST_WRITTEN, text);
         return;
     }
     int errors = error_count();
@@ -338,7 +343,7 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
         return;
     if (kind && !strcmp(kind, "block")) {
         if (!place->top)
-            error_at(s->loc, "a block cannot be defined inside a block or a repeat");
+            error_at(s->loc, "a block cannot be defined inside a block or a repeat [block]");
         return;
     }
     if (kind && !strcmp(kind, "repeat")) {
@@ -355,7 +360,7 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
         return;
     }
     if (filled->braced) {
-        error_at(filled->loc, "%s takes no braces: only repeat and block do", kind);
+        error_at(filled->loc, "%s takes no braces: only repeat and block do [block]", kind);
         return;
     }
     const char *text = text_at(e, s->loc);
@@ -363,7 +368,7 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
         return;
     e->bytes += strlen(text);
     if (e->bytes > MOST_BYTES && !e->too_many) {
-        error_at(s->loc, "the network is too large: written out it has more than %d MB of text",
+        error_at(s->loc, "the network is too large: written out it has more than %d MB of text [limit]",
                  MOST_BYTES >> 20);
         e->too_many = true;
         return;

@@ -117,8 +117,8 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
     if (strlen(full) > LONGEST) {
         error_at(label->text ? label->loc : loc,
                  *scope->prefix ? "the name of this %s has %zu characters, with those of the blocks around "
-                                  "it: the most is %d"
-                                : "the name of this %s has %zu characters: the most is %d",
+                                  "it: the most is %d [limit]"
+                                : "the name of this %s has %zu characters: the most is %d [limit]",
                  what, strlen(full), LONGEST);
         return NULL;
     }
@@ -135,11 +135,13 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
     if (strcmp(taken->name, full) && strcmp(c_name(taken->name), full)
         && !strcmp(c_name(taken->name), c_name(full)))
         error_at(label->text ? label->loc : loc,
-                 "'%s' and '%s' have the same name in C: give one of them another label", full, taken->name);
+                 "'%s' and '%s' have the same name in C: give one of them another label"
+                 " [label]", full, taken->name);
     else if (label->text)
-        error_at(label->loc, "the name '%s' is already used", label->text);
+        error_at(label->loc, "the name '%s' is already used [label]", label->text);
     else
-        error_at(loc, "this %s would be called '%s', but that name is already used: give it a label", what,
+        error_at(loc, "this %s would be called '%s', but that name is already used: give it a label"
+                      " [label]", what,
                  full);
     note_at(taken->loc, "'%s' is this %s", taken->name, taken->what);
     return NULL;
@@ -186,7 +188,8 @@ static void unknown_label(const Scope *scope, const Token *label)
 {
     const Names *names = scope->names;
     if (find_kind(label->text)) {
-        error_at(label->loc, "'%s' begins a statement: write a ';' or a new line before it", label->text);
+        error_at(label->loc, "'%s' begins a statement: write a ';' or a new line before it"
+                             " [syntax]", label->text);
         return;
     }
     int n = 0;
@@ -204,17 +207,19 @@ static void unknown_label(const Scope *scope, const Token *label)
     const char *near = closest(label->text, visible, n);
     const Name *layer = find(names, c_name(format("%s%s", scope->prefix, label->text)));
     if (layer) {
-        error_at(label->loc, "%s has no label: write one before it, as in 'x: conv 16 k3', and name that",
+        error_at(label->loc, "%s has no label: write one before it, as in 'x: conv 16 k3', and name that"
+                             " [label]",
                  label->text);
         note_at(layer->loc, "%s is this %s", label->text, layer->what);
     } else if (hidden) {
-        error_at(label->loc, "the label '%s' is not visible here", label->text);
+        error_at(label->loc, "the label '%s' is not visible here [label]", label->text);
         note_at(hidden->loc,
                 "it is defined here; labels in a block, or in a round of a repeat, are visible only inside");
     } else if (near)
-        error_at(label->loc, "there is no label '%s' before this; did you mean %s?", label->text, near);
+        error_at(label->loc, "there is no label '%s' before this; did you mean %s?"
+                             " [label]", label->text, near);
     else
-        error_at(label->loc, "there is no label '%s' before this", label->text);
+        error_at(label->loc, "there is no label '%s' before this [label]", label->text);
 }
 
 Value *find_label(const Scope *scope, const Token *label)

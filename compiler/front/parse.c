@@ -31,7 +31,7 @@ enum {
 /* The place of the next length bytes; moves past them. */
 void scan_place(Parse *parse, Loc *loc, int length)
 {
-    *loc = (Loc){parse->line, parse->column, length};
+    *loc = (Loc){parse->line, parse->column, length, parse->source};
     parse->column += length;
 }
 
@@ -52,8 +52,9 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
 {
     if (length > LONGEST_TOKEN) {
         parse->reported = true;
-        error_at((Loc){loc->line, loc->column, 1}, "this word has %d characters: the most is %d", length,
-                 LONGEST_TOKEN);
+        Loc first = *loc;
+        first.length = 1;
+        error_at(first, "this word has %d characters: the most is %d [limit]", length, LONGEST_TOKEN);
         return YYEOF;
     }
     Token token = {copy_text(text, (size_t)length), *loc};
@@ -79,7 +80,7 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
         parse->braces = brace;
         if (brace->depth > DEEPEST) { /* the parser's stack has an end */
             parse->reported = true;
-            error_at(*loc, "braces are nested more than %d deep", DEEPEST);
+            error_at(*loc, "braces are nested more than %d deep [limit]", DEEPEST);
             return YYEOF;
         }
     }
@@ -132,7 +133,7 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
             instead = slips[i].instead;
     const char *dotless = *character == '.' ? instead_of_dots(place) : NULL;
     instead = dotless ? dotless : instead;
-    error_at(place, "unexpected '%s'%s%s", character, instead ? ": " : "", instead ? instead : "");
+    error_at(place, "unexpected '%s'%s%s [syntax]", character, instead ? ": " : "", instead ? instead : "");
     return place.length;
 }
 
@@ -163,49 +164,50 @@ void syntax_error(Parse *parse, Loc loc)
 
     if (found == YYEOF) {
         if (error_count() == 0 && parse->braces)
-            error_at(parse->braces->loc, "this '{' is never closed");
+            error_at(parse->braces->loc, "this '{' is never closed [syntax]");
     } else if (found == '}') {
         if (parse->braces && parse->braces->wrong)
             return; /* which was said where it was opened */
         if (!parse->braces && error_count() == 0)
-            error_at(loc, "there is no '{' that this '}' closes");
+            error_at(loc, "there is no '{' that this '}' closes [syntax]");
         else if (parse->braces)
-            error_at(loc, "expected a value after %s, found '}'", before_text);
+            error_at(loc, "expected a value after %s, found '}' [syntax]", before_text);
     } else if (before == '}')
-        error_at(loc, "expected ';' or a new line after '}', found %s", found_text);
+        error_at(loc, "expected ';' or a new line after '}', found %s [syntax]", found_text);
     else if (found == '{' && starts_statement(before)) {
-        error_at(loc, "a '{' must be on the same line as its repeat or block");
+        error_at(loc, "a '{' must be on the same line as its repeat or block [syntax]");
         parse->braces->wrong = true;
     } else if (found == ')' && !parse->in_list && before != '(')
-        error_at(loc, "unexpected ')': arguments are separated by spaces, as in 'conv 3->16 k3'");
+        error_at(loc, "unexpected ')': arguments are separated by spaces, as in 'conv 3->16 k3' [syntax]");
     else if (parse->in_list && kind_meant(parse->list_of.text, false))
         error_parentheses(&parse->list_of);
     else if (parse->in_list || found == ')')
         error_at(loc,
-                 "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s",
+                 "expected values separated by ',' between the parentheses, as in 'name(32, 2)', found %s"
+                 " [syntax]",
                  found_text);
     else if (before == ')')
-        error_at(loc, "expected ';' or a new line after ')', found %s", found_text);
+        error_at(loc, "expected ';' or a new line after ')', found %s [syntax]", found_text);
     else if (starts_statement(before) || before == ':')
-        error_at(loc, "expected the name of a layer, such as conv, found %s", found_text);
+        error_at(loc, "expected the name of a layer, such as conv, found %s [syntax]", found_text);
     else if (before == ARROW || before == '=' || before == ',')
-        error_at(loc, "expected a value after %s, found %s", before_text, found_text);
+        error_at(loc, "expected a value after %s, found %s [syntax]", before_text, found_text);
     else if (found == ':' && parse->labelled)
-        error_at(parse->before_token.loc, "a statement can have only one label");
+        error_at(parse->before_token.loc, "a statement can have only one label [syntax]");
     else if (found == ':' && before == WORD)
         error_at(parse->before_token.loc,
-                 "a label stands before the name of the layer; is a ';' missing before '%s'?",
+                 "a label stands before the name of the layer; is a ';' missing before '%s'? [syntax]",
                  parse->before_token.text);
     else if (found == ':')
-        error_at(loc, "a label is a word, not %s", before_text);
+        error_at(loc, "a label is a word, not %s [syntax]", before_text);
     else if (found == ',')
         error_at(loc, "arguments are separated by spaces; ',' only separates the values of one argument, "
-                      "as in 'mean=0.5,0.4,0.3'");
+                      "as in 'mean=0.5,0.4,0.3' [syntax]");
     else if (found == '=')
-        error_at(loc, "expected the name of an argument before '=', as in 'bias=false', found %s",
+        error_at(loc, "expected the name of an argument before '=', as in 'bias=false', found %s [syntax]",
                  before_text);
     else if (found == ARROW)
-        error_at(loc, "'->' stands between input and output channels, as in '3->16'");
+        error_at(loc, "'->' stands between input and output channels, as in '3->16' [syntax]");
     else
         bug("syntax_error: %s behind %s is no error", found_text, before_text);
 }
@@ -283,7 +285,8 @@ static void check_spaces(const AstStatement *statement)
     for (const AstArg *arg = statement->args; arg; arg = arg->next) {
         if (arg->loc.column == before.column + before.length)
             error_at(arg->loc,
-                     "missing space before this argument (input and output channels are written 3->16)");
+                     "missing space before this argument (input and output channels are written 3->16)"
+                     " [syntax]");
         before = arg->loc;
     }
 }
@@ -308,7 +311,7 @@ AstStatement *new_ast_statement(Token kind, ArgList args, ValueList list, Statem
 AstStatement *with_label(Token label, AstStatement *statement)
 {
     if (!is_identifier(label.text))
-        error_at(label.loc, "a label must consist of letters, digits and '_'");
+        error_at(label.loc, "a label must consist of letters, digits and '_' [label]");
     if (!statement) {
         statement = NEW(AstStatement);
         statement->loc = label.loc;
@@ -335,13 +338,13 @@ static bool check_text(const Source *source)
     const char *nul = memchr(source->text, '\0', source->length);
     if (!nul)
         return true;
-    Loc loc = {1, 1, 1};
+    Loc loc = {1, 1, 1, source};
     for (const char *c = source->text; c < nul; c++) {
         loc.column++;
         if (*c == '\n')
-            loc = (Loc){loc.line + 1, 1, 1};
+            loc = (Loc){loc.line + 1, 1, 1, source};
     }
-    error_at(loc, "not a text file: it contains a NUL byte");
+    error_at(loc, "not a text file: it contains a NUL byte [text]");
     return false;
 }
 

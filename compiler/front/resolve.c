@@ -36,7 +36,7 @@ static Layer *read_statement(const Written *written)
     if (kind && kind->role == ROLE_LOSS_STATEMENT) {
         const AstArg *first = statement->args;
         if (!first || first->form != ARG_PLAIN) {
-            error_at(statement->loc, "loss needs a name: %s", kind->syntax);
+            error_at(statement->loc, "loss needs a name: %s [loss]", kind->syntax);
             return NULL;
         }
         kind = find_kind(first->value[0].text);
@@ -82,9 +82,9 @@ static Layer *read_option(Net *net, const char *kind_name, const char *text)
         sizes ? fail("--input=%s: must be CxHxW or N, each at least 1, with a product of at most %lld", text,
                      (long long)most)
               : fail("--batch=%s: must be a whole number from 1 to %lld", text, (long long)most);
-    Token value = {text, {0}};
+    Token value = {.text = text};
     AstArg arg = {.form = ARG_PLAIN, .value = &value, .nvalues = 1};
-    AstStatement statement = {.kind = {kind_name, {0}}, .args = &arg};
+    AstStatement statement = {.kind = {.text = kind_name}, .args = &arg};
     Layer *layer = NEW(Layer);
     layer->kind = kind;
     layer->text = format("--%s=%s", kind_name, text);
@@ -132,18 +132,18 @@ static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
     if (!layer->kind->shape(net, layer))
         return false;
     if (layer->freeze.given && !layer->nweights) {
-        error_at(layer->freeze.loc, "%s has no weights to freeze", layer->kind->name);
+        error_at(layer->freeze.loc, "%s has no weights to freeze [argument]", layer->kind->name);
         return false;
     }
     for (int i = 0; i < layer->nweights; i++)
         layer->weight[i]->frozen = layer->freeze.given && layer->freeze.i[0];
     if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
-        error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements",
+        error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements [limit]",
                  layer->kind->name, MOST_ELEMENTS);
         return false;
     }
     if (net->nlayers == MOST_LAYERS) {
-        error_at(layer->loc, "the network is too large: it has more than %d layers", MOST_LAYERS);
+        error_at(layer->loc, "the network is too large: it has more than %d layers [limit]", MOST_LAYERS);
         return false;
     }
     net->out = layer->out;
@@ -220,7 +220,7 @@ static void warn_of_unused(const Net *net)
     for (int i = 0; i < n; i++)
         if (!needed[layers[i]->out->id] && is_input(net, layers[i]->out))
             error_at(layers[i]->loc, "the answer does not depend on the input '%s': nothing that leads to it "
-                     "reads it", layers[i]->name);
+                     "reads it [network]", layers[i]->name);
         else if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
             diag_inside(layers[i]->use);
             warning_at(
@@ -337,7 +337,8 @@ static bool follow_loss(Net *net, Layer *loss, const char *option)
     if (!loss->kind->shape(net, loss))
         return false;
     if (net->answers && net->answers->next && !net->from_caller) {
-        error_at(loss->loc, "of several answers nnc knows no loss: what is minimised is the caller's affair");
+        error_at(loss->loc, "of several answers nnc knows no loss: what is minimised is the caller's affair"
+                            " [loss]");
         help_at(loss->loc, "write `loss none` behind `output`");
         return false;
     }
@@ -368,9 +369,10 @@ static void check_input(const Settings *settings, int number)
     if (!number || (s->label.text && first->label.text))
         return;
     if (!s->label.text && !first->label.text)
-        error_at(s->loc, "input is given twice");
+        error_at(s->loc, "input is given twice [order]");
     else
-        error_at((s->label.text ? first : s)->loc, "of several inputs each needs a label: `left: input 8`");
+        error_at((s->label.text ? first : s)->loc, "of several inputs each needs a label: `left: input 8`"
+                                                   " [order]");
     note_at(first->loc, "the first %s here", s->label.text || first->label.text ? "input is" : "time");
 }
 
@@ -379,10 +381,10 @@ static bool check_order(const Settings *settings, const AstStatement *s, const L
 {
     bool is_loss = layer && layer->kind->role == ROLE_LOSS;
     if (settings->loss) {
-        error_at(s->loc, "the loss must be the last statement");
+        error_at(s->loc, "the loss must be the last statement [order]");
         note_at(settings->loss->loc, "the loss is here");
     } else if (settings->output && !is_loss) {
-        error_at(s->loc, "output must be the last statement before the loss");
+        error_at(s->loc, "output must be the last statement before the loss [order]");
         note_at(settings->output->loc, "output is here");
     }
     return !settings->loss && (!settings->output || is_loss);
@@ -417,12 +419,12 @@ static int read_statements(Written *written, int count, const Scope *scope, Sett
         const char *name = s->kind.text;
         bool is_input = !is_output && w->layer->kind->layer;
         if (w->scope != scope) {
-            error_at(s->loc, "%s must stand outside of blocks and repeats", name);
+            error_at(s->loc, "%s must stand outside of blocks and repeats [order]", name);
             failed[nfailed++] = w->origin;
             continue;
         }
         if (s->label.text && !is_input)
-            error_at(s->label.loc, "%s cannot have a label", name);
+            error_at(s->label.loc, "%s cannot have a label [label]", name);
         if (is_output) {
             settings->output = s;
             written[n++] = *w;
@@ -434,11 +436,11 @@ static int read_statements(Written *written, int count, const Scope *scope, Sett
             settings->inputs[settings->ninputs] = *w;
             check_input(settings, settings->ninputs++);
         } else if (*slot) {
-            error_at(s->loc, "%s is given twice", name);
+            error_at(s->loc, "%s is given twice [order]", name);
             note_at((*slot)->loc, "the first time here");
         }
         if (is_input && (n || settings->batch)) {
-            error_at(s->loc, "input must be the first statement");
+            error_at(s->loc, "input must be the first statement [order]");
             settings->misplaced = true;
         }
         *slot = w->layer;
@@ -466,7 +468,8 @@ static bool read_input(Net *net, Settings *settings, const Options *options)
             return false;
         count += shape_count(net->input);
         if (count > MOST_ELEMENTS) {
-            error_at(input->loc, "the inputs are too large: a sample can have %d elements", MOST_ELEMENTS);
+            error_at(input->loc, "the inputs are too large: a sample can have %d elements"
+                                 " [limit]", MOST_ELEMENTS);
             return false;
         }
         input->kind = input->kind->layer;
@@ -518,7 +521,7 @@ Net *resolve(const Ast *ast, const Options *options)
 
     Names *names = new_names();
     const Scope *scope = new_scope(names, NULL, "", false);
-    Loc end = {1, 1, 0};
+    Loc end = {.line = 1, .column = 1};
     int n;
     for (const AstStatement *s = ast->statements; s; s = s->next)
         end = s->loc;
@@ -533,7 +536,7 @@ Net *resolve(const Ast *ast, const Options *options)
         batch = read_option(net, "batch", options->batch_size);
     if (!settings.input && !settings.misplaced) {
         error_at(n ? written[0].statement->loc : end,
-                 "the network has no input: begin with `input CxHxW`, or give --input=CxHxW");
+                 "the network has no input: begin with `input CxHxW`, or give --input=CxHxW [input]");
         return NULL;
     }
     if (!good || (batch && !batch->kind->shape(net, batch)))
@@ -544,11 +547,11 @@ Net *resolve(const Ast *ast, const Options *options)
     if (!follow_inputs(net, &settings) || !follow_all(net, written, n))
         return NULL;
     if (!n || !net->layers) {
-        error_at(end, "the network has no layers");
+        error_at(end, "the network has no layers [network]");
         return NULL;
     }
     if (net->out == net->in) {
-        error_at(end, "the network's output is its input: no layer follows");
+        error_at(end, "the network's output is its input: no layer follows [network]");
         return NULL;
     }
     warn_of_unused(net);

@@ -80,7 +80,7 @@ bool want_image(const Layer *layer)
 {
     if (layer->in->shape.rank == 3)
         return true;
-    error_at(layer->loc, "%s expects an image (CxHxW), but its input is flat: %s feature%s",
+    error_at(layer->loc, "%s expects an image (CxHxW), but its input is flat: %s feature%s [shape]",
              layer->kind->name, shape_text(layer->in->shape), layer->in->shape.c == 1 ? "" : "s");
     say_where_from(layer->in);
     return false;
@@ -91,7 +91,7 @@ bool check_channels(const Layer *layer, int64_t come_in)
     const Arg *o = arg_of(layer, "O");
     if (o->i[0] < 0 || o->i[0] == come_in)
         return true;
-    error_at(o->loc, "%s expects %lld input %s%s, but its input has %lld (%s)", layer->kind->name,
+    error_at(o->loc, "%s expects %lld input %s%s, but its input has %lld (%s) [channels]", layer->kind->name,
              (long long)o->i[0], layer->kind->features ? "feature" : "channel",
              o->i[0] == 1 ? "" : "s", (long long)come_in, shape_text(layer->in->shape));
     say_where_from(layer->in);
@@ -102,7 +102,8 @@ bool groups_divide(const Arg *groups, int64_t channels, const char *what)
 {
     if (channels % groups->i[0] == 0)
         return true;
-    error_at(groups->loc, "the number of %s (%lld) must be divisible by the number of groups (%lld)", what,
+    error_at(groups->loc, "the number of %s (%lld) must be divisible by the number of groups (%lld)"
+                          " [groups]", what,
              (long long)channels, (long long)groups->i[0]);
     return false;
 }
@@ -116,7 +117,7 @@ bool add_weight(Net *net, Layer *layer, const char *name, int64_t fan_in, int ra
     for (int i = 0; i < rank; i++)
         weight->count = product(weight->count, weight->dim[i] = dim[i]);
     if (weight->count > MOST_ELEMENTS - net->nparams) {
-        error_at(layer->loc, "%s has too many weights: a network can have %d", layer->kind->name,
+        error_at(layer->loc, "%s has too many weights: a network can have %d [limit]", layer->kind->name,
                  MOST_ELEMENTS);
         return false;
     }
@@ -186,13 +187,15 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
         int64_t field = product(window.dilation[axis], kernel - 1) + 1;
         if (pool && padding > kernel / 2) {
             error_at(arg_of(layer, "p")->loc,
-                     "the padding of %s must be at most half its kernel size: padding %lld, kernel size %lld",
+                     "the padding of %s must be at most half its kernel size: padding %lld, kernel size %lld"
+                     " [window]",
                      name, (long long)padding, (long long)kernel);
             return false;
         }
         int64_t room = window.in[axis] + 2 * padding - field;
         if (room < 0) {
-            error_at(layer->loc, "the kernel of %s is larger than its padded input: %s %lld%s, input %s %lld",
+            error_at(layer->loc, "the kernel of %s is larger than its padded input: %s %lld%s, input %s %lld"
+                                 " [window]",
                      name, side, (long long)field, window.dilation[axis] > 1 ? " with dilation" : "", side,
                      (long long)(window.in[axis] + 2 * padding));
             say_where_from(layer->in);

@@ -459,19 +459,19 @@ const Kind *unknown_kind(const Token *name, bool loss)
     const Word *word = find_word(loss ? WORD_LOSS : WORD_KIND, text, NULL);
     const Kind *meant = kind_meant(text, loss), *other = kind_meant(text, !loss), *near = NULL;
     if (meant)
-        error_at(name->loc, "unknown %s '%s'; write %s", what, text, meant->name);
+        error_at(name->loc, "unknown %s '%s'; write %s [kind]", what, text, meant->name);
     else if (word && !strncmp(word->say, "is ", 3))
-        error_at(name->loc, "'%s' %s", text, word->say);
+        error_at(name->loc, "'%s' %s [kind]", text, word->say);
     else if (word)
-        error_at(name->loc, "unknown %s '%s'; %s", what, text, word->say);
+        error_at(name->loc, "unknown %s '%s'; %s [kind]", what, text, word->say);
     else if (other && !loss)
-        error_at(name->loc, "%s is a loss: write `loss %s`", text, other->name);
+        error_at(name->loc, "%s is a loss: write `loss %s` [kind]", text, other->name);
     else if ((near = kind_near(text, loss)))
-        error_at(name->loc, "unknown %s '%s'; did you mean %s?", what, text, near->name);
+        error_at(name->loc, "unknown %s '%s'; did you mean %s? [kind]", what, text, near->name);
     else if (loss)
-        error_at(name->loc, "unknown loss '%s': the losses are %s", text,
+        error_at(name->loc, "unknown loss '%s': the losses are %s [loss]", text,
                  find_kind("loss")->syntax + strlen("loss "));
     else
-        error_at(name->loc, "unknown kind of layer '%s' (nnc --help lists them all)", text);
+        error_at(name->loc, "unknown kind of layer '%s' (nnc --help lists them all) [kind]", text);
     return meant;
 }

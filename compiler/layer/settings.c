@@ -16,7 +16,7 @@ static bool input_shape(Net *net, Layer *layer)
     }
     net->input = size->n == 1 ? flat_shape(size->i[0]) : image_shape(size->i[0], size->i[1], size->i[2]);
     if (shape_count(net->input) > MOST_ELEMENTS) {
-        error_at(size->loc, "the input is too large: a tensor can have %d elements", MOST_ELEMENTS);
+        error_at(size->loc, "the input is too large: a tensor can have %d elements [limit]", MOST_ELEMENTS);
         return false;
     }
     return true;

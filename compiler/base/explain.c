@@ -1,0 +1,180 @@
+/* explain.c: what the codes of messages mean, for --explain CODE.
+ *
+ * The one idea: each code has a network that gets it and one that does not. The tests compile both, so what
+ * stands here is what nnc does. */
+#include <string.h>
+
+#include "base/base.h"
+
+/* The errors in the order in which a text is read, then the warnings. */
+const Explanation explanations[] = {
+    {"text",
+     "The file is no text: it holds a NUL byte, as programs and pictures do.",
+     NULL, NULL},
+    {"syntax",
+     "The text is not put together as statements are: `[label:] kind argument ...`, one behind the "
+     "other, separated by new lines or ';'. The rest of the statement is passed over, so each statement "
+     "has at most one such error.",
+     "input 3x8x8; conv(16); relu", "input 3x8x8; conv 16 k3; relu"},
+    {"kind",
+     "A statement begins with a kind of layer that nnc does not have. `nnc --layers` lists those that "
+     "it has. Words of PyTorch, Keras, darknet and ONNX are known, and the message says what they are "
+     "called here.",
+     "input 3x8x8; con 16 k3", "input 3x8x8; conv 16 k3"},
+    {"argument",
+     "The kind of layer takes no such argument, or lacks one, or gets it twice. `nnc --layers KIND` "
+     "shows what it takes. Arguments with one letter are written with their number: k3 s2 p1.",
+     "input 3x8x8; conv 16 k3 wide=2", "input 3x8x8; conv 16 k3 bias=false"},
+    {"value",
+     "The value of an argument has the wrong form, is out of its range or none of the words it may be.",
+     "input 3x8x8; conv 16 k0", "input 3x8x8; conv 16 k3"},
+    {"label",
+     "A label is missing, misspelt or taken, or cannot be seen from here. A label names the output of "
+     "the layer that it stands before, or, alone, the current tensor; it must stand before what reads "
+     "it. Those in a block or a repeat are seen only inside.",
+     "input 8; fc 8; add x", "input 8; x:; fc 8; add x"},
+    {"block",
+     "A block is defined as `block NAME(a, b) { statements }`, outside of all braces, and used as "
+     "`NAME(32, 2)` with as many values as it has arguments. It may use other blocks, but not itself.",
+     "input 8; block wide(n) { fc $n; relu }; wide(8, 2)",
+     "input 8; block wide(n) { fc $n; relu }; wide(8)"},
+    {"repeat",
+     "`repeat N { statements }` stands for the statements N times, 0 to 100000.",
+     "input 8; repeat x { fc 8; relu }", "input 8; repeat 2 { fc 8; relu }"},
+    {"parameter",
+     "`$name` stands for an argument of the block around it. A block sees only its own arguments.",
+     "input 8; fc $width", "input 8; block wide(width) { fc $width }; wide(4)"},
+    {"input",
+     "Nothing says what one sample is. Begin with `input CxHxW` or `input N`, or give --input=CxHxW.",
+     "fc 10", "input 8; fc 10"},
+    {"order",
+     "The statement cannot stand here, or only once: input comes first, the loss last, output just "
+     "before it, and settings stand outside of blocks and repeats.",
+     "input 8; loss mse; fc 2", "input 8; fc 2; loss mse"},
+    {"network",
+     "There is no layer, or the answer does not depend on an input.",
+     "input 8", "input 8; fc 2"},
+    {"channels",
+     "The I of `I->O` is not the number of channels (of features, for fc) that come in. `I->` may be "
+     "left out; where it is given, it is checked. The notes name the layer that gives the channels.",
+     "input 3x8x8; conv 1->16 k3", "input 3x8x8; conv 3->16 k3"},
+    {"groups",
+     "Groups cut the channels that come in, and those that go out, in equal parts: both must be "
+     "divisible.",
+     "input 3x8x8; conv 16 k3 g2", "input 4x8x8; conv 16 k3 g2"},
+    {"window",
+     "A window does not fit into its padded input. Along each axis the output has\n    N = floor((W - F "
+     "+ 2P) / S) + 1\nelements, with W the input's size, F = D(K - 1) + 1 for kernel K and dilation D, "
+     "padding P and stride S. N must be at least 1. The padding of a pooling is at most half its "
+     "kernel.",
+     "input 3x4x4; conv 16 k7", "input 3x4x4; conv 16 k7 p2"},
+    {"shape",
+     "A layer does not take what comes in: it wants an image and gets a flat tensor, or the tensors "
+     "that it puts together do not fit. The notes name the layers that gave these shapes.",
+     "input 8; conv 16 k3", "input 3x8x8; conv 16 k3"},
+    {"loss",
+     "The loss is unknown, or cannot be that of this network.",
+     "input 8; fc 2; loss 3", "input 8; fc 2; loss mse"},
+    {"limit",
+     "Something is larger than nnc takes: a tensor or all weights together over 2147483647 elements, "
+     "over 3000 layers, a word over 1000 characters, braces over 100 deep.",
+     "input 100000; fc 100000", "input 1000; fc 1000"},
+    {"-Wunroll",
+     "--unroll=full was asked for, and the C would be very large or take minutes to compile.",
+     NULL, NULL},
+    {"-Wpadding",
+     "A window of maxpool covers nothing but padding, so its maximum is minus infinity.",
+     NULL, NULL},
+    {"-Wloss",
+     "The loss takes logits and applies softmax or sigmoid itself, but gets what is probabilities "
+     "already. The network then learns badly. Leave the softmax out, or let it stand directly before "
+     "the loss that knows it.",
+     "input 8; fc 2; sigmoid; loss crossentropy", "input 8; fc 2; softmax; loss crossentropy"},
+    {"-Wunused",
+     "Nothing reads what the layer gives, so it is not computed and does not learn.",
+     "input 8; x:; fc 4; from x; fc 2", "input 8; fc 2"},
+    {"-Wbatch",
+     "batchnorm in training takes statistics over the samples of a call; with a batch of 1 and one "
+     "value a channel there is nothing to take them of.",
+     "input 8; batch 1; fc 4; batchnorm", "input 8; batch 32; fc 4; batchnorm"},
+    {"-Wlanes",
+     "--lanes=samples was asked for and has no effect; the message says why.",
+     NULL, NULL},
+    {"-Wchannels",
+     "Sizes are CxHxW, with the channels first; this one looks as if they came last.",
+     "input 32x32x3; conv 8 k3", "input 3x32x32; conv 8 k3"},
+    {"-Wmomentum",
+     "The momentum of batchnorm is the weight of the newest batch, as in PyTorch. Keras means the "
+     "opposite.",
+     "input 8; fc 4; batchnorm momentum=0.9", "input 8; fc 4; batchnorm momentum=0.1"},
+    {"-Wshortcut",
+     "A label on the first layer of a branch names that layer's output. For what comes into the branch, "
+     "the label stands alone before it.",
+     "input 8; fc 8; relu; repeat 1 { x: fc 8; relu; fc 8; add x }",
+     "input 8; fc 8; relu; repeat 1 { x:; fc 8; relu; fc 8; add x }"},
+    {"-Wlabel",
+     "Nothing reads the label. It may be misspelt where it was to be read.",
+     "input 8; x:; fc 2", "input 8; fc 2"},
+};
+const int nexplanations = sizeof explanations / sizeof *explanations;
+
+/* ---- --explain ------------------------------------------------------------------------------- */
+
+/* A text in lines of at most 78 columns. */
+static void print_wrapped(const char *text)
+{
+    enum { COLUMNS = 78 };
+    int column = 0;
+    while (*text) {
+        int length = (int)strcspn(text, " \n");
+        if (column && column + 1 + length > COLUMNS)
+            putchar('\n'), column = 0;
+        else if (column)
+            putchar(' '), column++;
+        printf("%.*s", length, text);
+        column += length;
+        text += length;
+        if (*text == '\n') {
+            putchar('\n'), column = 0;
+            for (text++; *text == ' '; text++)
+                putchar(' ');
+        } else if (*text) {
+            text++;
+        }
+    }
+    putchar('\n');
+}
+
+/* The row of a code: as messages print it, with or without brackets, -Wno-, or -W left out. */
+static const Explanation *find_explanation(const char *code)
+{
+    const char *given = code[0] == '[' ? copy_text(code + 1, strcspn(code + 1, "]")) : code;
+    if (strncmp(given, "-Werror=", 8) == 0)
+        given = format("-W%s", given + 8);
+    const char *forms[] = {given, format("-W%s", given)};
+    for (int form = 0; form < 2; form++)
+        for (int i = 0; i < nexplanations; i++)
+            if (strcmp(explanations[i].code, forms[form]) == 0)
+                return &explanations[i];
+    return NULL;
+}
+
+void explain(const char *code)
+{
+    const Explanation *e = find_explanation(code);
+    if (!e) {
+        enum { MOST = 200 };
+        const char *codes[MOST], *list = "";
+        for (int i = 0; i < nexplanations && i < MOST; i++) {
+            codes[i] = explanations[i].code;
+            list = format("%s%s%s", list, i ? ", " : "", codes[i]);
+        }
+        const char *near = closest(code, codes, nexplanations);
+        fail("--explain=%s: unknown; %s", code,
+             near ? format("did you mean %s?", near) : format("the codes are %s", list));
+    }
+    printf("%s\n\n", e->code);
+    print_wrapped(e->text);
+    if (e->wrong)
+        printf("\nwrong:  %s\nright:  %s\n", e->wrong, e->right);
+}

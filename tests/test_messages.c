@@ -1,0 +1,266 @@
+/* test_messages.c: the codes of messages, --explain, and messages as JSON and SARIF. Their texts are golden files:
+ * tests/golden/errors. */
+#include "base/base.h"
+#include "process.h"
+#include "suites.h"
+
+#include <CUnit/CUnit.h>
+#include <ctype.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCRATCH "build/tests/tmp/messages"
+#define check(good, ...) check_at(__FILE__, __LINE__, good, __VA_ARGS__)
+
+static process check_text(const char *text, const char *option)
+{
+    folder_make(SCRATCH);
+    file_write(SCRATCH "/net.nn", text, strlen(text));
+    return nnc_run(SCRATCH, "--check", option, "net.nn", NULL);
+}
+
+static bool is_known(const char *code)
+{
+    for (int i = 0; i < nexplanations; i++)
+        if (!strcmp(explanations[i].code, code))
+            return true;
+    return false;
+}
+
+/* The network that is called wrong gets the message, the other one gets none at all. */
+static void examples(void)
+{
+    for (int i = 0; i < nexplanations; i++) {
+        const Explanation *e = &explanations[i];
+        char code[50];
+        if (!e->wrong)
+            continue;
+        snprintf(code, sizeof code, "[%s]\n", e->code);
+        process run = check_text(e->wrong, "-Wextra");
+        check(strstr(run.err, code) != NULL, "%s: `%s` gives no %s but %s", e->code, e->wrong, code, run.err);
+        check(run.status == (e->code[0] == '-' ? 0 : 1), "%s: exit status %d", e->code, run.status);
+        process_free(&run);
+        run = check_text(e->right, "-Wextra");
+        check(run.status == 0 && !run.err_length, "%s: `%s` gives %s", e->code, e->right, run.err);
+        process_free(&run);
+    }
+}
+
+/* Every code that the sources give a message is explained. */
+static void codes_of_sources(void)
+{
+    glob_t found = {0};
+    int n = 0;
+    glob("compiler/front/*.c", 0, NULL, &found);
+    glob("compiler/layer/*.c", GLOB_APPEND, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char *text = file_read(found.gl_pathv[i], NULL), code[50];
+        for (const char *c = text; (c = strstr(c, " [")); c++) {
+            size_t length = strspn(c + 2, "abcdefghijklmnopqrstuvwxyz-");
+            if (!length || length >= sizeof code || strncmp(c + 2 + length, "]\"", 2))
+                continue;
+            snprintf(code, sizeof code, "%.*s", (int)length, c + 2);
+            check(is_known(code), "%s: --explain does not know %s", found.gl_pathv[i], code);
+            n++;
+        }
+        free(text);
+    }
+    globfree(&found);
+    check(n > 100, "only %d codes were found", n);
+    for (int w = 0; w < NWARNINGS; w++) {
+        char name[50];
+        snprintf(name, sizeof name, "-W%s", warning_name((Warning)w));
+        check(is_known(name), "--explain does not know %s", name);
+    }
+}
+
+static void explaining(void)
+{
+    static const char *const forms[] = {"--explain=-Wloss", "--explain=[-Wloss]", "--explain=[-Werror=loss]"};
+    for (int i = 0; i < nexplanations; i++) {
+        char option[60];
+        snprintf(option, sizeof option, "--explain=%s", explanations[i].code);
+        process run = nnc_run(".", option, NULL);
+        check(run.status == 0 && !run.err_length && strstr(run.out, explanations[i].code), "%s: %s", option, run.err);
+        for (const char *line = run.out; *line; line += strcspn(line, "\n"), line += *line == '\n')
+            check(strcspn(line, "\n") <= 120, "%s: a long line: %.40s", option, line);
+        process_free(&run);
+    }
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        process run = nnc_run(".", forms[i], NULL);
+        check(run.status == 0 && !strncmp(run.out, "-Wloss\n\n", 8), "%s: %s%s", forms[i], run.out, run.err);
+        process_free(&run);
+    }
+    process run = nnc_run(".", "--explain", "windoww", NULL);
+    check(run.status == 2 && strstr(run.err, "did you mean window?"), "%s", run.err);
+    process_free(&run);
+}
+
+/* ---- Messages for programs -------------------------------------------------------------------------------- */
+
+/* Past one JSON value; NULL: there is none. */
+static const char *after_value(const char *c);
+
+static const char *after_space(const char *c)
+{
+    return c + strspn(c, " \n");
+}
+
+static const char *after_string(const char *c)
+{
+    if (*c++ != '"')
+        return NULL;
+    for (; *c != '"'; c++) {
+        if ((unsigned char)*c < 0x20)
+            return NULL;
+        if (*c == '\\' && !strchr("\"\\/bfnrtu", *++c))
+            return NULL;
+    }
+    return c + 1;
+}
+
+static const char *after_list(const char *c, char end)
+{
+    c = after_space(c + 1);
+    if (*c == end)
+        return c + 1;
+    for (;;) {
+        if (end == '}') {
+            c = after_string(c);
+            if (!c || *(c = after_space(c)) != ':')
+                return NULL;
+            c = after_space(c + 1);
+        }
+        c = after_value(c);
+        if (!c)
+            return NULL;
+        c = after_space(c);
+        if (*c == end)
+            return c + 1;
+        if (*c++ != ',')
+            return NULL;
+        c = after_space(c);
+    }
+}
+
+static const char *after_value(const char *c)
+{
+    if (*c == '{' || *c == '[')
+        return after_list(c, *c == '{' ? '}' : ']');
+    if (*c == '"')
+        return after_string(c);
+    size_t digits = strspn(c, "0123456789");
+    return digits ? c + digits : NULL;
+}
+
+static bool is_json(const char *text)
+{
+    const char *end = after_value(text);
+    return end && !strcmp(end, "\n");
+}
+
+/* Whatever there is to say, and if it is nothing, standard error is one JSON document. */
+static void json(void)
+{
+    static const char *const texts[] = {
+        "input 8; fc 2\n",
+        "input 3x8x8\nx: conv 4->16 k3\nconv 4 k20; add y\n",
+        "input 8; fc 2; \"\\\x01\xff\t\xe2\x82\xac\n",
+        "input 8; x:; fc 2; softmax; loss bce\n",
+        "block b(n) { conv $n k9; }; input 3x4x4; b(2); fc x; fc y\n",
+    };
+    static const char *const formats[] = {"--diagnostics-format=json", "--diagnostics-format=sarif"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (int k = 0; k < 2; k++) {
+            process run = check_text(texts[i], formats[k]);
+            check(is_json(run.err), "%s of `%s` is no JSON: %s", formats[k], texts[i], run.err);
+            check((i == 0) == !strstr(run.err, "\"message\""), "%s: %s", formats[k], run.err);
+            process_free(&run);
+        }
+    process run = nnc_run(SCRATCH, formats[0], "none.nn", NULL); /* the environment's fault */
+    check(run.status == 2 && is_json(run.err) && strstr(run.err, "cannot read none.nn"), "%s", run.err);
+    process_free(&run);
+}
+
+/* Columns count characters, whatever bytes and columns they take; tabs and CRLF change nothing. */
+static void columns(void)
+{
+    static const struct {
+        const char *text, *place;
+    } cases[] = {
+        {"input 8\n\tfc 0\n", "net.nn:2:5: "},
+        {"input 8\r\nfc 0\r\n", "net.nn:2:4: "},
+        {"input 8; # \xe2\x82\xac\xe2\x82\xac\nfc 0", "net.nn:2:4: "},
+        {"\xef\xbb\xbfinput 8\nfc 0", "net.nn:2:4: "},
+        {"input 8\nfc 2; \xe2\x82\xac; ?", "net.nn:2:10: error: unexpected '?'"},
+        {"input 8\nfc \xff\xff; ?", "net.nn:2:8: error: unexpected '?'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        process run = check_text(cases[i].text, "--color=never");
+        check(strstr(run.err, cases[i].place) != NULL, "`%s`: %s", cases[i].text, run.err);
+        check(!strchr(run.err, '\r'), "`%s`: a carriage return is shown", cases[i].text);
+        process_free(&run);
+    }
+}
+
+static void most_errors(void)
+{
+    char text[600] = "input 8\n";
+    for (int i = 0; i < 30; i++)
+        strcat(text, "fc x\n");
+    static const struct {
+        const char *option;
+        int shown;
+    } cases[] = {{"-Wall", 20}, {"-fmax-errors=3", 3}, {"-fmax-errors=0", 30}, {"-fmax-errors=30", 30}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        process run = check_text(text, cases[i].option);
+        int n = 0;
+        for (const char *c = run.err; (c = strstr(c, ": error: ")); c++)
+            n++;
+        check(run.status == 1 && n == cases[i].shown, "%s: %d errors", cases[i].option, n);
+        check((strstr(run.err, "too many errors") != NULL) == (n < 30), "%s: %s", cases[i].option, run.err);
+        process_free(&run);
+    }
+}
+
+/* -Werror=NAME makes an error of one, and turns it on; the others stay warnings. */
+static void werror(void)
+{
+    const char *text = "input 8; x:; fc 2; softmax; loss bce\n";
+    static const struct {
+        const char *option;
+        int status;
+        const char *says;
+    } cases[] = {{"-Werror=loss", 1, "[-Werror=loss]"}, {"-Werror=loss", 1, "[-Wlabel]"},
+                 {"-Werror=label", 1, "[-Wloss]"},      {"-Werror=unused", 0, "[-Wloss]"},
+                 {"-Wno-error=loss", 0, "[-Wloss]"},    {"-Werror=los", 2, "did you mean -Werror=loss?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        process run = check_text(text, cases[i].option);
+        check(run.status == cases[i].status && strstr(run.err, cases[i].says), "%s: exit status %d, %s",
+              cases[i].option, run.status, run.err);
+        process_free(&run);
+    }
+    folder_make(SCRATCH);
+    file_write(SCRATCH "/net.nn", text, strlen(text));
+    process run = nnc_run(SCRATCH, "--check", "-Werror", "-Wno-error=loss", "-Wno-label", "net.nn", NULL);
+    check(run.status == 0 && strstr(run.err, "[-Wloss]"), "exit status %d, %s", run.status, run.err);
+    process_free(&run);
+    run = nnc_run(SCRATCH, "--check", "-Wno-loss", "-Werror=loss", "net.nn", NULL);
+    check(run.status == 1, "-Werror=loss does not turn it on");
+    process_free(&run);
+}
+
+void add_messages_suite(void)
+{
+    CU_Suite *suite = CU_add_suite("messages", NULL, NULL);
+    CU_add_test(suite, "each explanation's networks", examples);
+    CU_add_test(suite, "each code is explained", codes_of_sources);
+    CU_add_test(suite, "--explain", explaining);
+    CU_add_test(suite, "JSON and SARIF", json);
+    CU_add_test(suite, "columns", columns);
+    CU_add_test(suite, "-fmax-errors", most_errors);
+    CU_add_test(suite, "-Werror=NAME", werror);
+    add_to_check("messages", NULL);
+}
