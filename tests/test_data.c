@@ -374,6 +374,157 @@ static void test_cifar(void)
             "folder of them");
 }
 
+/* ---- CSV -------------------------------------------------------------------------------------------------- */
+
+static void put_text(const char *name, const char *text)
+{
+    put(name, text, strlen(text));
+}
+
+/* Two samples of three inputs, whichever way they are written. */
+static void test_csv(void)
+{
+    const struct { const char *text, *label; } cases[] = {
+        {"1,2.5,-3,2\n4,5,6e2,0\n", NULL},
+        {"a,b,c,label\n1,2.5,-3,2\n4,5,6e2,0\n", NULL},
+        {"a,b,c,label\r\n1,2.5,-3,2\r\n\r\n4,5,6e2,0", NULL},
+        {"label;a;b;c\n2;1;2,5;-3\n0;4;5;600,0\n", "label"},
+        {"label\ta\tb\tc\n2\t1\t2.5\t-3\n0\t4\t5\t600.0\n", "1"},
+        {"  1   2.5 -3 2 \n4 5 6e2   0\n", NULL},
+        {"\"a\", \"b,2\" ,c,\"the \"\"label\"\"\"\n \"1\",2.5,-3,\"2\"\n4,5,6e2,0\n", NULL},
+        {"\xef\xbb\xbf" "a,2,b,c\n1,2,2.5,-3\n4,0,5,0.06e4\n", "2"},
+        {"# a comment\n# another one\n1,2.5,-3,2\n4,5,600.00000000000000001,0\n", NULL},
+    };
+    const nn_model m = network(3, 1, 1, 3, 1, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_text("x.csv", cases[i].text);
+        nn_data *data = opens(FOLDER "/x.csv", &m, &(nn_data_options){.label = cases[i].label});
+        if (data)
+            check_at(__FILE__, __LINE__, nn_data_count(data) == 2, "case %zu: %zu samples", i, nn_data_count(data));
+        has(data, 0, 3, (float[]){1, 2.5f, -3}, 2);
+        has(data, 1, 3, (float[]){4, 5, 600}, 0);
+        nn_data_close(data);
+    }
+    gzip("x.csv");
+    nn_data *data = opens(FOLDER "/x.csv.gz", &m, &(nn_data_options){.scale = 2});
+    has(data, 0, 3, (float[]){2, 5, -6}, 2);
+    nn_data_close(data);
+
+    /* Without labels: those there are, and none. */
+    put_text("x.csv", "1,2,3,what\n4,5,6,ever\n");
+    data = opens(FOLDER "/x.csv", &m, &(nn_data_options){.no_targets = 1});
+    has(data, 1, 3, (float[]){4, 5, 6}, -1);
+    nn_data_close(data);
+    put_text("x.csv", "1,2,3\n4,5,6\n");
+    data = opens(FOLDER "/x.csv", &m, &(nn_data_options){.no_targets = 1});
+    has(data, 1, 3, (float[]){4, 5, 6}, -1);
+    nn_data_close(data);
+}
+
+static void test_csv_words(void)
+{
+    const nn_model m = network(1, 1, 1, 3, 1, 1), yes_no = network(1, 1, 1, 1, 1, 0);
+    float x, t;
+    put_text("train.csv", "size,animal\n1,dog\n2,cat\n3,\"cow\"\n4,cat\n");
+    put_text("test.csv", "5,dog\n6,cow\n");
+    nn_data *train = opens(FOLDER "/train.csv", &m, NULL);
+    if (train) {
+        CU_ASSERT_EQUAL(nn_data_classes(train), 3);
+        CU_ASSERT_STRING_EQUAL(nn_data_class(train, 0), "cat");
+        CU_ASSERT_STRING_EQUAL(nn_data_class(train, 1), "cow");
+        CU_ASSERT_STRING_EQUAL(nn_data_class(train, 2), "dog");
+    }
+    has(train, 0, 1, (float[]){1}, 2);
+    has(train, 2, 1, (float[]){3}, 1);
+    has(train, 3, 1, (float[]){4}, 0);
+    refuses(FOLDER "/test.csv", &m, NULL,
+            FOLDER "/test.csv: the data has 2 classes (cow, dog), but the network's last layer is for 3; change it in the "
+            ".nn file");
+    nn_data *test = opens(FOLDER "/test.csv", &m, &(nn_data_options){.like = train});
+    has(test, 0, 1, (float[]){5}, 2);
+    has(test, 1, 1, (float[]){6}, 1);
+    nn_data_close(test);
+    put_text("test.csv", "5,dog\n6,crow\n");
+    refuses(FOLDER "/test.csv", &m, &(nn_data_options){.like = train},
+            FOLDER "/test.csv: line 2: the label \"crow\" is none of the 3 known classes");
+    nn_data_close(train);
+    test = opens(FOLDER "/train.csv," FOLDER "/train.csv", &m, NULL);
+    has(test, 4, 1, (float[]){1}, 2);
+    nn_data_close(test);
+
+    /* One float target, as of bce: two words are 0 and 1. */
+    put_text("x.csv", "1,yes\n2,no\n");
+    test = opens(FOLDER "/x.csv", &yes_no, NULL);
+    if (test)
+        CU_ASSERT_TRUE(nn_data_read(test, 0, &x, &t) == 0 && t == 1 && nn_data_read(test, 1, &x, &t) == 0 && t == 0);
+    nn_data_close(test);
+}
+
+static void test_csv_floats(void)
+{
+    const nn_model two = network(2, 1, 1, 2, 2, 0), one_hot = network(2, 1, 1, 3, 3, 0), itself = network(3, 1, 1, 3, 3, 0);
+    float x[3], t[3];
+    put_text("x.csv", "a,b,c,d\n1,2,3,4.5\n5,6,7,-8\n");
+    nn_data *data = opens(FOLDER "/x.csv", &two, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 1, x, t) == 0 && x[0] == 5 && t[0] == 7 && t[1] == -8);
+    nn_data_close(data);
+    data = opens(FOLDER "/x.csv", &two, &(nn_data_options){.label = "d,1"});
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 0, x, t) == 0 && x[0] == 2 && x[1] == 3 && t[0] == 4.5f && t[1] == 1);
+    nn_data_close(data);
+    put_text("x.csv", "1,2,2\n5,6,0\n");
+    data = opens(FOLDER "/x.csv", &one_hot, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 0, x, t) == 0 && t[0] == 0 && t[1] == 0 && t[2] == 1);
+    nn_data_close(data);
+    data = opens(FOLDER "/x.csv", &itself, NULL);
+    if (data)
+        CU_ASSERT_TRUE(nn_data_read(data, 1, x, t) == 0 && x[2] == 0 && t[0] == 5 && t[2] == 0);
+    nn_data_close(data);
+}
+
+static void test_csv_damaged(void)
+{
+    const nn_model m = network(2, 1, 1, 2, 1, 1), real = network(2, 1, 1, 1, 1, 0);
+    const struct { const char *text, *label, *message; } cases[] = {
+        {"1,2,0\n1,0\n", NULL, "line 2: it has 2 columns, but the lines before it have 3"},
+        {"\n1,2,0\n1,2,3,0\n", NULL, "line 3: it has 4 columns, but the lines before it have 3"},
+        {"1,2,3,0\n", NULL, "line 1: it has 4 columns, 3 without the label, but the network takes 2; write `input 3` in the "
+                            ".nn file, or give other data"},
+        {"a,b,c\n1,x,0\n", NULL, "line 2: column 2 (b) holds \"x\", which is no finite number"},
+        {"1,2,0\n1,nan,0\n", NULL, "line 2: column 2 holds \"nan\", which is no finite number"},
+        {"1,2,0\n1,1e99,0\n", NULL, "line 2: column 2 holds \"1e99\", which is no finite number"},
+        {"1,2,0\n1,,0\n", NULL, "line 2: column 2 is empty; leave the line out, or write a number"},
+        {"1,2,0\n1,2 3,0\n", NULL, "line 2: column 2 holds \"2 3\", which is no finite number"},
+        {"1,2,0\n1,0x10,0\n", NULL, "line 2: column 2 holds \"0x10\", which is no finite number"},
+        {"1,2,0\n1,-,0\n", NULL, "line 2: column 2 holds \"-\", which is no finite number"},
+        {"1,2,0\n1,\"2,0\n", NULL, "line 2: a quotation mark is not closed"},
+        {"1,2,0\n1,\"2\"2,0\n", NULL, "line 2: there is text behind a quoted field"},
+        {"1,2,0\n1,2,2\n", NULL, "line 2: the label 2 is none of the network's classes, 0 to 1; mend it, or give the "
+                                 "network's last layer more outputs"},
+        {"1,2,0\n1,2,0.5\n", NULL, "line 2: the label 0.5 is none of the network's classes, 0 to 1; mend it, or give the "
+                                   "network's last layer more outputs"},
+        {"1,2,0\n1,2,-1\n", NULL, "line 2: the label -1 is none of the network's classes, 0 to 1; mend it, or give the "
+                                  "network's last layer more outputs"},
+        {"1,2,0\n1,2,x\n", NULL, "line 2: the label \"x\" is no number, as those before it are"},
+        {"a,b,c\n1,2,0\n", "d", "line 1: there is no column \"d\" among its 3; name one of them, or give its number, from 1"},
+        {"1,2,0\n", "4", "line 1: there is no column \"4\" among its 3; name one of them, or give its number, from 1"},
+        {"1,2,0\n", "0", "line 1: there is no column \"0\" among its 3; name one of them, or give its number, from 1"},
+        {"a,b,c\n", NULL, "it holds no samples"},
+        {"\n\n", NULL, "it holds no samples"},
+        {"# nothing\n", NULL, "it holds no samples"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char message[300];
+        snprintf(message, sizeof message, FOLDER "/x.csv: %s", cases[i].message);
+        put_text("x.csv", cases[i].text);
+        refuses(FOLDER "/x.csv", &m, &(nn_data_options){.label = cases[i].label}, message);
+    }
+    put_text("x.csv", "a,b,c\n1,2,3\n1,2,inf\n");
+    refuses(FOLDER "/x.csv", &real, NULL, FOLDER "/x.csv: line 3: column 3 (c) holds \"inf\", which is no finite number");
+}
+
 /* ---- gzip --------------------------------------------------------------------------------------------- */
 
 static void test_gzip(void)
@@ -436,6 +587,10 @@ void add_data_suite(void)
         {".npy", test_npy},
         {".npy, damaged", test_npy_damaged},
         {"CIFAR", test_cifar},
+        {"CSV", test_csv},
+        {"CSV, words", test_csv_words},
+        {"CSV, float targets", test_csv_floats},
+        {"CSV, damaged", test_csv_damaged},
         {"gzip", test_gzip},
         CU_TEST_INFO_NULL,
     };

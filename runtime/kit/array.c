@@ -90,13 +90,13 @@ static double real(const array *a, const unsigned char *at)
     }
 }
 
-static int is_native(const array *a)
+int kit_is_big_endian(void)
 {
     const uint16_t one = 1;
     unsigned char first;
 
     memcpy(&first, &one, 1);
-    return a->big_endian == (first == 0);
+    return first == 0;
 }
 
 size_t kit_array_floats(const array *a, size_t sample, float scale, float *to)
@@ -113,7 +113,7 @@ size_t kit_array_floats(const array *a, size_t sample, float scale, float *to)
                 to[i] = (float)at[i] * scale;
         return a->each;
     }
-    if (a->type == F32 && is_native(a))
+    if (a->type == F32 && a->big_endian == kit_is_big_endian())
         memcpy(to, at, a->each * sizeof *to);
     else
         for (size_t i = 0; i < a->each; i++)

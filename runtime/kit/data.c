@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const reader *const readers[] = {&kit_arrays, &kit_cifar};
+static const reader *const readers[] = {&kit_arrays, &kit_cifar, &kit_csv};
 
 /* ---- Opening ---------------------------------------------------------------------------------------- */
 
@@ -193,6 +193,24 @@ static int open_spec(nn_data *data, const char *spec)
     }
 }
 
+/* Gives the data the names of other data's classes. 0 or an error. */
+static int copy_classes(nn_data *data, const nn_data *like)
+{
+    if (like == NULL || like->nclasses == 0)
+        return 0;
+    data->classes = calloc(like->nclasses, sizeof *data->classes);
+    if (data->classes == NULL)
+        return kit_no_memory();
+    for (; data->nclasses < like->nclasses; data->nclasses++) {
+        const char *name = like->classes[data->nclasses];
+
+        data->classes[data->nclasses] = kit_copy_text(name, strlen(name));
+        if (data->classes[data->nclasses] == NULL)
+            return kit_no_memory();
+    }
+    return 0;
+}
+
 nn_data *nn_data_open(const char *spec, const nn_model *model, const nn_data_options *options)
 {
     nn_data *data = calloc(1, sizeof *data);
@@ -204,7 +222,7 @@ nn_data *nn_data_open(const char *spec, const nn_model *model, const nn_data_opt
     data->model = model;
     if (options != NULL)
         data->options = *options;
-    if (open_spec(data, spec) != 0) {
+    if (copy_classes(data, data->options.like) != 0 || open_spec(data, spec) != 0) {
         nn_data_close(data);
         return NULL;
     }

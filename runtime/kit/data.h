@@ -54,6 +54,7 @@ typedef struct array {
 } array;
 
 size_t kit_element_size(element);
+int    kit_is_big_endian(void);
 /* Sets each and stride by the other fields, and holds them against the bytes there are. 0 or an error. */
 int kit_array_check(array *, size_t size, const char *format, const char *path);
 /* The numbers of a sample, times scale (0: bytes by 1/255). Returns the first number that is not finite, or
@@ -113,6 +114,7 @@ typedef struct reader {
 
 extern const reader kit_arrays;     /* arrays.c */
 extern const reader kit_cifar;      /* cifar.c */
+extern const reader kit_csv;        /* csv.c */
 
 enum { CIFAR_BATCHES = 6 };
 
