@@ -196,7 +196,8 @@ enum { NN_PREPARED = 0x7fca6e6e };
 
 typedef struct nn_model {
     const char *name;                 /* the prefix: "net" */
-    int         input_shape[3];       /* C, H, W of a sample; N, 1, 1 when flat */
+    int         input_shape[3];       /* C, H, W of a sample; N, 1, 1 when flat; T, C, 0 of
+                                       * T positions of C features */
     size_t      input, output;        /* floats in one sample and in one answer */
     size_t      targets;              /* elements in one sample's target */
     int         int_targets;          /* 1: class labels (const int), 0: const float */

@@ -188,7 +188,7 @@ static bool norms_few(const Net *net)
 {
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
         bool group = !strcmp(layer->kind->name, "groupnorm");
-        int64_t groups = group ? arg_of(layer, "G")->i[0] : 1;
+        int64_t groups = group ? arg_of(layer, "G")->i[0] : layer->in->shape.rank == 2 ? layer->in->shape.h : 1;
         if ((group || !strcmp(layer->kind->name, "layernorm")) && shape_count(layer->in->shape) / groups < 4)
             return true;
     }
@@ -215,8 +215,11 @@ void draw_chain(Case *c)
     bool many = c->options.lanes == LANES_SAMPLES; /* more than lie in lanes at once */
     int nlabels = 0, layers = branches + between(1, c->whole ? 4 : MAX_LAYERS);
     int batch = c->whole ? 1 << between(0, many ? 5 : 3) : between(1, many ? 40 : 9);
-    c->text = between(0, 5) ? format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch)
-                            : format("input %d; batch %d", draw_size(), batch);
+    switch (between(0, 7)) {
+    case 0: c->text = format("input %d; batch %d", draw_size(), batch); break;
+    case 1: case 2: c->text = format("input %dx%d; batch %d", draw_size(), draw_size(), batch); break;
+    default: c->text = format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch);
+    }
     if (branches && between(0, 1))
         c->text = format("%s; l%d:", c->text, nlabels++);
     c->net = NULL;

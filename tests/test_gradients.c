@@ -66,10 +66,12 @@ static const Options options = {.input_file = "net.nn", .output_file = "net.c", 
 static const char *with_weights_in_front(const char *text)
 {
     const char *rest = strchr(text, ';');
-    int c, h, w;
-    bool image = sscanf(text, " input %dx%dx%d", &c, &h, &w) == 3;
-    if (!image && sscanf(text, " input %d", &c) != 1)
+    int c, h, w, sizes = sscanf(text, " input %dx%dx%d", &c, &h, &w);
+    bool image = sizes == 3;
+    if (sizes < 1)
         bug("`%s` does not begin with its input", text);
+    if (sizes == 2)
+        c = h;
     return image ? format("%.*s; conv %d->%d k1%s", (int)(rest - text), text, c, c, rest)
                  : format("%.*s; fc %d->%d%s", (int)(rest - text), text, c, c, rest);
 }

@@ -184,10 +184,12 @@ static void features(void)
     begin();
     for (int draw = 0; draw < DRAWS / 10; draw++) {
         int c = between(1, 5), h = between(1, 4), w = between(1, 4), out = between(1, 9), told = c * h * w + between(-1, 1);
-        bool image = between(0, 1), arrow = between(0, 1), bias = between(0, 1);
+        bool image = between(0, 1), sequence = !image && between(0, 1), arrow = between(0, 1), bias = between(0, 1);
         int in = image ? c * h * w : c;
         told = image ? told : c + between(0, 1);
-        const char *text = format("input %s; fc %s%d%s", image ? format("%dx%dx%d", c, h, w) : format("%d", c),
+        const char *text = format("input %s; fc %s%d%s", image      ? format("%dx%dx%d", c, h, w)
+                                                         : sequence ? format("%dx%d", h, c)
+                                                                    : format("%d", c),
                                   arrow ? format("%d->", told) : "", out, bias ? "" : " bias=false");
         const char *reason = NULL;
         if (arrow && told != in)
@@ -197,7 +199,9 @@ static void features(void)
         const Net *net = expect(text, reason);
         if (net) {
             const int64_t dim[] = {out, in};
-            check(net->out->shape.rank == 1 && net->out->shape.c == out, text, "gives %s", shape_text(net->out->shape));
+            Shape given = net->out->shape;
+            check(given.rank == 1 + sequence && given.c == out && given.h == (sequence ? h : 1), text, "gives %s",
+                  shape_text(given));
             check_weight(text, net->weights, "fc1.weight", 2, dim, in);
             check(net->nparams == (int64_t)out * (in + bias), text, "%" PRId64 " parameters", net->nparams);
             if (bias)
@@ -245,15 +249,16 @@ static void losses(void)
     begin();
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
         for (int j = 0; j < 4; j++)
-            for (int image = 0; image < 2; image++) {
-                const char *text = format("input %s; tanh; %s%s%s", image ? "6x2x5" : "6", layers[i],
+            for (int form = 0; form < 3; form++) {
+                static const char *const inputs[] = {"6", "6x2x5", "10x6"};
+                const char *text = format("input %s; tanh; %s%s%s", inputs[form], layers[i],
                                           j < 3 ? "; loss " : "", names[j]);
                 const Net *net = expect(text, NULL);
                 if (!net)
                     continue;
                 const char *name = j < 3 ? names[j] : i == 0 ? "crossentropy" : i == 1 ? "bce" : "mse";
-                bool flat = !image || i >= 6, labels = !strcmp(name, "crossentropy");
-                int elements = i == 6 ? 6 : image ? 60 : 6, places = flat ? 1 : 10;
+                bool flat = !form || (form == 1 && i == 6) || i == 7, labels = !strcmp(name, "crossentropy");
+                int elements = !form || (form == 1 && i == 6) ? 6 : 60, places = flat ? 1 : 10;
                 bool absorbs = (i == 0 && labels) || (i == 1 && !strcmp(name, "bce"));
                 check(!strcmp(net->loss->kind->name, name), text, "the loss is %s", net->loss->kind->name);
                 check(net->int_targets == labels && net->targets == (labels ? places : elements), text,
@@ -263,7 +268,7 @@ static void losses(void)
                 check(warned == doubtful, text, warned ? "an unwanted warning" : "no warning");
             }
     CU_ASSERT_EQUAL(failures, 0);
-    CU_ASSERT_EQUAL(accepted, 64);
+    CU_ASSERT_EQUAL(accepted, 96);
     free_all();
     expect("input 3; loss mse; relu", "the loss must be the last statement");
     expect("input 3; relu; loss mse; loss mse", "the loss must be the last statement");
@@ -420,7 +425,11 @@ static void settings(void)
     begin();
     const Net *net = expect("relu", "the network has no input");
     expect("relu; input 3", "input must be the first statement");
-    expect("input 3x4; relu", "CxHxW or N");
+    expect("input 3x4x5x6; relu", "CxHxW, TxC or N");
+    net = expect("input 3x4; relu", NULL);
+    check(net && net->input.rank == 2 && net->input.h == 3 && net->input.c == 4, "input 3x4; relu",
+          "not a sequence of 3 positions of 4 features");
+    expect("input 3x4; conv 2 k1", "write `input 1x3x4`");
     expect("input 3", "the network has no layers");
     expect("input 46341x46341x1; relu", "too large");
     expect("input 2147483647; relu", NULL);

@@ -43,7 +43,8 @@ static const char *target_text(const Plan *plan)
         return format("n x %lld numbers, one for each output", (long long)net->targets);
     if (net->targets == 1)
         return format("n class labels, 0 to %lld", (long long)(net->out->shape.c - 1));
-    return format("n x %lld class labels (H, W order), 0 to %lld", (long long)net->targets,
+    return format("n x %lld class labels (%s), 0 to %lld", (long long)net->targets,
+                  net->out->shape.rank == 2 ? "one for each position" : "H, W order",
                   (long long)(net->out->shape.c - 1));
 }
 
@@ -52,6 +53,7 @@ const FixedWord *net_words(const Plan *plan)
 {
     const Net *net = plan->net;
     const Prog *training = plan->training.prog;
+    const bool sequence = net->input.rank == 2;
     const char *const p = plan->prefix, *const P = plan->PREFIX;
     const FixedWord words[] = {
         {"net_", format("%s_", p)},
@@ -75,9 +77,9 @@ const FixedWord *net_words(const Plan *plan)
         {"CLASSES", format("%lld", (long long)net->loss_in->shape.c)},
         {"DRAWS", format("%lldu", training ? (long long)training->draws : 0)},
         {"IS_INT_TARGETS", net->int_targets ? "1" : "0"},
-        {"INPUT_C", format("%lld", (long long)net->input.c)},
-        {"INPUT_H", format("%lld", (long long)net->input.h)},
-        {"INPUT_W", format("%lld", (long long)net->input.w)},
+        {"INPUT_C", format("%lld", (long long)(sequence ? net->input.h : net->input.c))},
+        {"INPUT_H", format("%lld", (long long)(sequence ? net->input.c : net->input.h))},
+        {"INPUT_W", format("%lld", (long long)(sequence ? 0 : net->input.w))},
         {"NTENSORS", format("%d", net->nweights)},
         {"TENSORS", net->weights ? format("%s_tensors", p) : "NULL"},
         {"TARGETS_OR_NONE", net->from_caller ? "0" : format("%s_TARGETS", P)},
@@ -184,15 +186,20 @@ static void put_part_sizes(FILE *f, const char *P, const char *what, const Part 
     }
 }
 
+static const char *order_of(Shape shape)
+{
+    return shape.rank == 3 ? ", C,H,W order" : shape.rank == 2 ? ", one position behind the other" : "";
+}
+
 static void put_sizes(FILE *f, const Plan *plan)
 {
     const Net *net = plan->net;
     struct { const char *name; int64_t value; const char *text;
     } sizes[] = {
         {"INPUT", shape_count(net->input),
-         net->input.rank == 3 ? "floats in one sample, C,H,W order" : "floats in one sample"},
+         format("floats in one sample%s", order_of(net->input))},
         {"OUTPUT", shape_count(net->out->shape),
-         net->out->shape.rank == 3 ? "floats in one answer, C,H,W order" : "floats in one answer"},
+         format("floats in one answer%s", order_of(net->out->shape))},
         {"TARGETS", net->targets,
          net->from_caller   ? NULL
          : net->int_targets ? "labels of one sample"

@@ -95,7 +95,7 @@ static int read_sizes(const Param *param, Text value, const char *what, int64_t 
             error_at(value.loc, most == 1 ? "%s must be a single number, not '%s' [value]"
                                 : most == 2 ? "%s must be a number or a pair of height and width, not '%s'"
                                               " [value]"
-                                : "%s must be CxHxW or N, not '%s' [value]", what, value.text);
+                                : "%s must be CxHxW, TxC or N, not '%s' [value]", what, value.text);
             return 0;
         }
         i[n++] = number;

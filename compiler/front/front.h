@@ -64,7 +64,7 @@ typedef enum ParamType {
     PARAM_FLAG,          /* true or false: i[0] */
     PARAM_CHOICE,        /* one of the words in choices: i[0] is its number */
     PARAM_CHANNELS,      /* 16 or 3->16: i[0] is I or -1, i[1] is O */
-    PARAM_SIZE,          /* 3x32x32 or 784: n sizes in i[] */
+    PARAM_SIZE,          /* 3x32x32, 64x128 or 784: n sizes in i[] */
     PARAM_LABELS         /* names of tensors, all the rest of the statement: label[0..n); `most` of them */
 } ParamType;
 
@@ -134,9 +134,10 @@ extern const int nkinds;
 
 /* ---- Net: layers with shapes ----------------------------------------------------------------- */
 
-/* The shape of one sample. A flat value has rank 1 and lies in c; h and w are then 1. */
+/* The shape of one sample. A flat value has rank 1 and lies in c; h and w are then 1. A sequence has rank 2,
+ * h positions of c features; w is then 1. */
 typedef struct Shape {
-    int rank;            /* 1: N; 3: C,H,W */
+    int rank;            /* 1: N; 2: T,C, the positions first; 3: C,H,W */
     int64_t c, h, w;
 } Shape;
 
@@ -296,10 +297,12 @@ typedef struct Window { /* a window's geometry; [0] is height, [1] width */
 } Window;
 
 int64_t product(int64_t a, int64_t b);                     /* a * b, or more than MOST_ELEMENTS */
-const char *shape_text(Shape);                             /* "16x8x8" or "784" */
+const char *shape_text(Shape);                             /* "16x8x8", "64x128" or "784" */
 int64_t shape_count(Shape);
 Shape flat_shape(int64_t n);
 Shape image_shape(int64_t c, int64_t h, int64_t w);
+Shape sequence_shape(int64_t t, int64_t c);
+Shape shape_of_sizes(const Arg *);                         /* of a PARAM_SIZE: N, TxC or CxHxW */
 /* For the kinds' shape functions. */
 const Arg *arg_of(const Layer *, const char *param);
 bool same_shapes(const Value *, const Value *);
@@ -312,6 +315,7 @@ bool add_statistic(Net *, Layer *, const char *name, double start, int rank, con
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
 bool groups_divide(const Arg *groups, int64_t channels, const char *what); /* "input channels" */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
+bool want_sequence(const Layer *);                         /* error unless the input is TxC */
 void say_where_from(const Value *);                        /* a note: which layer gives it, and its shape */
 /* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */
 bool slide_window(const Layer *, int64_t *h, int64_t *w);

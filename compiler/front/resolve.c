@@ -78,9 +78,9 @@ static Layer *read_option(Net *net, const char *kind_name, const char *text)
             number = 0;
             n++;
         }
-    if (!good || product_so_far > most || (n != 1 && !(sizes && n == 3)))
-        sizes ? fail("--input=%s: must be CxHxW or N, each at least 1, with a product of at most %lld", text,
-                     (long long)most)
+    if (!good || product_so_far > most || (n != 1 && !(sizes && n <= 3)))
+        sizes ? fail("--input=%s: must be CxHxW, TxC or N, each at least 1, with a product of at most %lld",
+                     text, (long long)most)
               : fail("--batch=%s: must be a whole number from 1 to %lld", text, (long long)most);
     Token value = {.text = text};
     AstArg arg = {.form = ARG_PLAIN, .value = &value, .nvalues = 1};
@@ -607,8 +607,8 @@ void verify_net(const Net *net)
         Shape in = layer->in->shape, out = layer->out->shape;
         if (in.c < 1 || in.h < 1 || in.w < 1 || out.c < 1 || out.h < 1 || out.w < 1)
             bug("%s has an empty shape", layer->name);
-        if (out.rank == 1 && (out.h != 1 || out.w != 1))
-            bug("%s is flat and has a height", layer->name);
+        if ((out.rank == 1 && (out.h != 1 || out.w != 1)) || (out.rank == 2 && out.w != 1))
+            bug("%s has more dimensions than its rank says", layer->name);
         if (layer->out->producer != layer || !layer->kind->lower)
             bug("%s is not connected", layer->name);
         for (int i = -1; i < layer->nmore; i++)

@@ -32,10 +32,23 @@ Shape image_shape(int64_t c, int64_t h, int64_t w)
     return (Shape){3, c, h, w};
 }
 
+Shape sequence_shape(int64_t t, int64_t c)
+{
+    return (Shape){2, c, t, 1};
+}
+
+Shape shape_of_sizes(const Arg *size)
+{
+    return size->n == 1   ? flat_shape(size->i[0])
+           : size->n == 2 ? sequence_shape(size->i[0], size->i[1])
+                          : image_shape(size->i[0], size->i[1], size->i[2]);
+}
+
 const char *shape_text(Shape s)
 {
-    return s.rank == 1 ? format("%lld", (long long)s.c)
-                       : format("%lldx%lldx%lld", (long long)s.c, (long long)s.h, (long long)s.w);
+    return s.rank == 1   ? format("%lld", (long long)s.c)
+           : s.rank == 2 ? format("%lldx%lld", (long long)s.h, (long long)s.c)
+                         : format("%lldx%lldx%lld", (long long)s.c, (long long)s.h, (long long)s.w);
 }
 
 /* ---- What the kinds' shape functions use ----------------------------------------------------- */
@@ -76,14 +89,37 @@ bool same_shape(Net *net, Layer *layer)
     return true;
 }
 
+/* What a shape is, for those who expected another. */
+static const char *nature_of(Shape s)
+{
+    const char *many = s.c == 1 ? "" : "s";
+    return s.rank == 1   ? format("flat: %s feature%s", shape_text(s), many)
+           : s.rank == 2 ? format("a sequence: %lld position%s of %lld feature%s", (long long)s.h,
+                                  s.h == 1 ? "" : "s", (long long)s.c, many)
+                         : format("an image: %s", shape_text(s));
+}
+
+static bool want_rank(const Layer *layer, int rank, const char *what)
+{
+    Shape in = layer->in->shape;
+    if (in.rank == rank)
+        return true;
+    error_at(layer->loc, "%s expects %s, but its input is %s", layer->kind->name, what, nature_of(in));
+    say_where_from(layer->in);
+    if (rank == 3 && in.rank == 2 && !layer->in->producer)
+        help_at(layer->loc, "write `input 1x%lldx%lld` for an image of one channel", (long long)in.h,
+                (long long)in.c);
+    return false;
+}
+
 bool want_image(const Layer *layer)
 {
-    if (layer->in->shape.rank == 3)
-        return true;
-    error_at(layer->loc, "%s expects an image (CxHxW), but its input is flat: %s feature%s [shape]",
-             layer->kind->name, shape_text(layer->in->shape), layer->in->shape.c == 1 ? "" : "s");
-    say_where_from(layer->in);
-    return false;
+    return want_rank(layer, 3, "an image (CxHxW)");
+}
+
+bool want_sequence(const Layer *layer)
+{
+    return want_rank(layer, 2, "a sequence (TxC)");
 }
 
 bool check_channels(const Layer *layer, int64_t come_in)

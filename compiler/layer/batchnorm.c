@@ -81,7 +81,7 @@ static Expr *weight(Prog *prog, const Layer *layer, int number, Affine c)
     return at(weight_tensor(prog, layer->weight[number]), c);
 }
 
-/* Each element of the sample; its channel is the access's first index. */
+/* Each element of the sample. */
 static Access each_element(Prog *prog, Statement *s, const Layer *layer)
 {
     return element(s, tensor_of(prog, layer->in));
@@ -89,7 +89,7 @@ static Access each_element(Prog *prog, Statement *s, const Layer *layer)
 
 static Expr *centred(Prog *prog, Access in)
 {
-    return sub(load(in), part(prog, "mean", in.at[0]));
+    return sub(load(in), part(prog, "mean", channel_index(&in)));
 }
 
 /* ---- Sums and what is worked out once a call ------------------------------------------------- */
@@ -109,7 +109,7 @@ static void sum_over_batch(Prog *prog, const Layer *layer, const char *name,
     Tensor *sum = zeros(prog, shared_part_of(prog, name, 1, &channels), channels);
     Statement *s = new_statement(prog);
     Access in = each_element(prog, s, layer);
-    store(prog, s, STORE_ADD, access_at(sum, in.at[0]), term(prog, layer, in));
+    store(prog, s, STORE_ADD, access_at(sum, channel_index(&in)), term(prog, layer, in));
 }
 
 /* to[c] = value(c), once a call. */
@@ -144,7 +144,7 @@ static Expr *around(Prog *prog, const Layer *layer, Affine c)
 static Expr *distance(Prog *prog, const Layer *layer, Access in)
 {
     (void)layer;
-    return sub(load(in), part(prog, "around", in.at[0]));
+    return sub(load(in), part(prog, "around", channel_index(&in)));
 }
 
 static Expr *mean(Prog *prog, const Layer *layer, Affine c)
@@ -182,7 +182,8 @@ static Expr *slope(Prog *prog, const Layer *layer, Affine c)
 /* The element in the middle of its channel. */
 static Expr *middle(const Layer *layer, Tensor *in, Affine c)
 {
-    return load(access_at(in, c, affine(layer->in->shape.h / 2), affine(layer->in->shape.w / 2)));
+    Affine y = affine(layer->in->shape.h / 2), x = affine(layer->in->shape.w / 2);
+    return load(in->channel ? access_at(in, y, c) : access_at(in, c, y, x));
 }
 
 /* The sum of the samples' means, which it makes first, and what there is of squares within samples. */
@@ -194,7 +195,8 @@ static void sum_samples(Prog *prog, const Layer *layer)
     zeros(prog, total, channels);
     Statement *s = new_statement(prog);
     Access in = each_element(prog, s, layer);
-    store(prog, s, STORE_ADD, access_at(total, in.at[0]), sub(load(in), middle(layer, in.tensor, in.at[0])));
+    store(prog, s, STORE_ADD, access_at(total, channel_index(&in)),
+          sub(load(in), middle(layer, in.tensor, channel_index(&in))));
 
     s = new_statement(prog);
     Affine c = index_of(s, "c", channels);
@@ -209,8 +211,8 @@ static void sum_samples(Prog *prog, const Layer *layer)
     zeros(prog, shared_part_of(prog, "squares", 1, &channels), channels);
     s = new_statement(prog);
     in = each_element(prog, s, layer);
-    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), in.at[0]),
-          squared(sub(load(in), at(own, in.at[0]))));
+    store(prog, s, STORE_ADD, access_at(find_part(prog, "squares"), channel_index(&in)),
+          squared(sub(load(in), at(own, channel_index(&in)))));
 }
 
 /* And of squares between samples, once there is something to measure them from. */
@@ -301,13 +303,15 @@ static Expr *running_shift(Prog *prog, const Layer *layer, Affine c)
 
 static Expr *around_batch(Prog *prog, const Layer *layer, Access in)
 {
-    return add(mul(centred(prog, in), part(prog, "slope", in.at[0])), weight(prog, layer, BIAS, in.at[0]));
+    Affine c = channel_index(&in);
+    return add(mul(centred(prog, in), part(prog, "slope", c)), weight(prog, layer, BIAS, c));
 }
 
 static Expr *around_running(Prog *prog, const Layer *layer, Access in)
 {
     (void)layer;
-    return add(mul(load(in), part(prog, "slope", in.at[0])), part(prog, "shift", in.at[0]));
+    Affine c = channel_index(&in);
+    return add(mul(load(in), part(prog, "slope", c)), part(prog, "shift", c));
 }
 
 static void lower_batchnorm(Prog *prog, const Layer *layer)
@@ -369,7 +373,7 @@ static void gradient(Prog *prog, const Layer *layer)
     new_part_once(prog, layer, "shift", shift);
     Statement *s = new_statement(prog);
     Access in = each_element(prog, s, layer);
-    Affine c = in.at[0];
+    Affine c = channel_index(&in);
     add_to_adjoint(prog, s, in,
                    add(add(mul(adjoint(prog, layer, in), part(prog, "slope", c)),
                            mul(centred(prog, in), part(prog, "tilt", c))),
@@ -389,5 +393,5 @@ const Kind kind_batchnorm = {
     .gradient = gradient,
     .examples = "input 3x4x5; batchnorm|input 7; batchnorm|input 8x2x3; batchnorm eps=0.01 "
                 "momentum=0.3|input 5x1x1; batchnorm|"
-                "input 1x3x3; batchnorm momentum=1",
+                "input 1x3x3; batchnorm momentum=1|input 5x3; batchnorm",
 };

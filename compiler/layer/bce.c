@@ -50,7 +50,7 @@ static void lower_bce(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
-    Expr *z = load(in), *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, in.at[0]);
+    Expr *z = load(in), *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, channel_index(&in));
     Expr *rest = unary(OP_LOG1P, unary(OP_EXP, sub(constant(0), unary(OP_ABS, z))));
     if (expr_is(p, 1)) {
         add_to_loss(prog, s, add(sub(if_le(z, constant(0), constant(0), z), mul(z, t)), rest));
@@ -64,7 +64,7 @@ static void gradient(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
-    Expr *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, in.at[0]);
+    Expr *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, channel_index(&in));
     add_to_adjoint(
         prog, s, in,
         mul(sub(mul(weight_of(p, t), unary(OP_SIGMOID, load(in))), mul(p, t)), share_of_mean(prog)));
@@ -82,6 +82,7 @@ const Kind kind_bce = {
     .absorbs = "sigmoid",
     .examples =
         "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce|"
-        "input 5; loss bce posweight=2|input 3x2x3; sigmoid; loss bce posweight=0.5,3,1|input 1; loss bce "
+        "input 5; loss bce posweight=2|input 3x2; sigmoid; loss bce posweight=2,0.5|input 3x2x3; sigmoid; "
+        "loss bce posweight=0.5,3,1|input 1; loss bce "
         "posweight=0",
 };

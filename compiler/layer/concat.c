@@ -1,4 +1,4 @@
-/* concat: tensors one behind the other, along channels (features where they are flat). */
+/* concat: tensors one behind the other, along channels (features, where they are no images). */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -18,8 +18,11 @@ static bool shape(Net *net, Layer *layer)
         }
         const Token *label = &layer->arg[0].label[i];
         error_at(label->loc,
-                 sum.rank == 1 || other.rank == 1
-                     ? "concat expects only images or only flat tensors, but its input is %s and %s is %s"
+                 sum.rank != other.rank
+                     ? "concat expects only images, only sequences or only flat tensors, but its input is %s "
+                       "and %s is %s"
+                 : sum.rank == 2
+                     ? "concat expects equal numbers of positions, but its input is %s and %s is %s"
                      : "concat expects equal heights and widths, but its input is %s and %s is %s",
                  shape_text(layer->in->shape), label->text, shape_text(other));
         say_where_from(layer->in);
@@ -37,7 +40,8 @@ static void lower_concat(Prog *prog, const Layer *layer)
         const Value *part = i < 0 ? layer->in : layer->more[i];
         Statement *s = new_statement(prog);
         Access from = element(s, tensor_of(prog, part)), to = same_place(from, tensor_of(prog, layer->out));
-        to.at[0] = affine_add(to.at[0], affine(begin));
+        int channels = to.tensor->channel;
+        to.at[channels] = affine_add(to.at[channels], affine(begin));
         store(prog, s, STORE_SET, to, load(from));
         begin += part->shape.c;
     }
@@ -47,11 +51,12 @@ const Kind kind_concat = {
     .name = "concat",
     .role = ROLE_LAYER,
     .syntax = "concat L...",
-    .help = "the current tensor, then those named, along channels",
+    .help = "the current tensor, then those named, along channels (features of a sequence)",
     .params = params,
     .shape = shape,
     .lower = lower_concat,
     .examples = "input 2x3x4; x: tanh; conv 3 k1; concat x|input 5; x:; sigmoid; y: tanh; fc 3; concat y "
                 "x|input 3; x: tanh; concat x x|"
-                "input 1x2x3; x: conv 8 k3 p1; y: conv 8 k1; from x; relu; concat y x; conv 2 k1",
+                "input 1x2x3; x: conv 8 k3 p1; y: conv 8 k1; from x; relu; concat y x; conv 2 k1|input "
+                "3x2; x: tanh; fc 5; concat x",
 };

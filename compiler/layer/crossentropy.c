@@ -46,7 +46,8 @@ static Expr *label(Prog *prog, Access of_position)
 
 static Expr *if_target(Prog *prog, Access each, Expr *then, Expr *otherwise)
 {
-    return if_eq(label(prog, without_channel(each, prog->t)), index_value(each.at[0]), then, otherwise);
+    return if_eq(label(prog, without_channel(each, prog->t)), index_value(channel_index(&each)), then,
+                 otherwise);
 }
 
 static bool is_plain(const Layer *layer)
@@ -70,7 +71,7 @@ static Expr *weight(Prog *prog, const Layer *layer, Affine c)
 static Expr *share_of(Prog *prog, const Layer *layer, Access each, Expr *factor)
 {
     double smooth = arg_of(layer, "smooth")->list[0], rest = smooth / (double)layer->in->shape.c;
-    factor = mul(weight(prog, layer, each.at[0]), factor);
+    factor = mul(weight(prog, layer, channel_index(&each)), factor);
     if (smooth == 0)
         return if_target(prog, each, factor, constant(0));
     return mul(factor, if_target(prog, each, constant(1 - smooth + rest), constant(rest)));
@@ -88,13 +89,13 @@ static Expr *check_label(Prog *prog, const Layer *layer, Access position, Expr *
 static void lower_crossentropy(Prog *prog, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in);
-    Tensor *max = part_of(prog, "max", in->rank - 1, in->dim + 1);
-    Tensor *power = part_of(prog, "exp", in->rank, in->dim);
-    Tensor *sum = part_of(prog, "sum", in->rank - 1, in->dim + 1);
+    Tensor *max = part_without_channel(prog, "max", in);
+    Tensor *power = part_like(prog, "exp", in);
+    Tensor *sum = part_without_channel(prog, "sum", in);
     /* Of many positions the logarithm is a statement of its own, which labels don't keep out of vectors. */
     Tensor *whole =
-        is_plain(layer) && in->rank == 1 ? NULL : part_of(prog, "whole", in->rank - 1, in->dim + 1);
-    Tensor *nll = part_of(prog, "nll", in->rank - 1, in->dim + 1);
+        is_plain(layer) && in->rank == 1 ? NULL : part_without_channel(prog, "whole", in);
+    Tensor *nll = part_without_channel(prog, "nll", in);
 
     Statement *s = new_statement(prog);
     Access each = element(s, in);
@@ -143,13 +144,14 @@ static Tensor *total_share(Prog *prog, const Layer *layer, Tensor *in)
     double smooth = arg_of(layer, "smooth")->list[0], all = 0;
     for (int c = 0; c < weights->n; c++)
         all += weights->list[c];
-    Tensor *total = part_of(prog, "share", in->rank - 1, in->dim + 1);
+    Tensor *total = part_without_channel(prog, "share", in);
     Statement *s = new_statement(prog);
-    store(prog, s, STORE_SET, element(s, total), constant(all * smooth / (double)in->dim[0]));
+    store(prog, s, STORE_SET, element(s, total), constant(all * smooth / (double)in->dim[in->channel]));
     s = new_statement(prog);
     Access each = element(s, in);
     store(prog, s, STORE_ADD, without_channel(each, total),
-          if_target(prog, each, mul(weight(prog, layer, each.at[0]), constant(1 - smooth)), constant(0)));
+          if_target(prog, each, mul(weight(prog, layer, channel_index(&each)), constant(1 - smooth)),
+                    constant(0)));
     return total;
 }
 
@@ -180,6 +182,7 @@ const Kind kind_crossentropy = {
     .absorbs = "softmax",
     .examples = "input 5; loss crossentropy|input 5; softmax|input 3x2x4; loss crossentropy|input 3x2x4; "
                 "softmax|input 1; softmax|"
+                "input 4x3; softmax|input 3x4; fc 2; loss crossentropy smooth=0.2 weights=2,1|"
                 "input 5; loss crossentropy smooth=0.1|input 3x2x3; loss crossentropy weights=1,0.5,3|"
                 "input 3; softmax; loss crossentropy smooth=0.3 weights=0.5,2,1|input 2x3x2; loss "
                 "crossentropy smooth=1 weights=1,4",

@@ -1,6 +1,7 @@
-/* fc: Linear over the flattened sample.
+/* fc: Linear over the flattened sample; on a sequence, over the features of each position.
  *
  *     out[o] = bias[o] + sum over i of weight[o, i] in[i]
+ *     out[t, o] = bias[o] + sum over c of weight[o, c] in[t, c]
  *
  * with i the number of an element in C, H, W order. */
 #include <string.h>
@@ -15,10 +16,11 @@ static const Param params[] = {
 
 static bool shape(Net *net, Layer *layer)
 {
-    int64_t in = shape_count(layer->in->shape), out = arg_of(layer, "O")->i[1];
+    Shape from = layer->in->shape;
+    int64_t in = from.rank == 2 ? from.c : shape_count(from), out = arg_of(layer, "O")->i[1];
     if (!check_channels(layer, in))
         return false;
-    layer->out->shape = flat_shape(out);
+    layer->out->shape = from.rank == 2 ? sequence_shape(from.h, out) : flat_shape(out);
     const int64_t dim[] = {out, in};
     return add_weight(net, layer, "weight", in, 2, dim)
            && (!arg_of(layer, "bias")->i[0] || add_weight(net, layer, "bias", in, 1, dim));
@@ -33,8 +35,34 @@ static const Value *unflattened(const Value *value)
     return value;
 }
 
+static Expr *first_value(Prog *prog, const Layer *layer, Affine o)
+{
+    return layer->nweights > 1 ? load(access_at(weight_tensor(prog, layer->weight[1]), o)) : constant(0);
+}
+
+static void lower_on_positions(Prog *prog, const Layer *layer)
+{
+    Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
+    for (int step = 0; step < 2; step++) {
+        Statement *s = new_statement(prog);
+        Affine t = index_of(s, "t", out->dim[0]), o = index_of(s, "o", out->dim[1]);
+        Access here = access_at(out, t, o);
+        if (step == 0) {
+            store(prog, s, STORE_SET, here, first_value(prog, layer, o));
+            continue;
+        }
+        Affine c = index_of(s, "c", in->dim[1]);
+        store(prog, s, STORE_ADD, here,
+              mul(load(access_at(weight_tensor(prog, layer->weight[0]), o, c)), load(access_at(in, t, c))));
+    }
+}
+
 static void lower_fc(Prog *prog, const Layer *layer)
 {
+    if (layer->out->shape.rank == 2) {
+        lower_on_positions(prog, layer);
+        return;
+    }
     Tensor *in = tensor_of(prog, unflattened(layer->in)), *out = tensor_of(prog, layer->out);
     int64_t dim[MAX_RANK] = {out->dim[0]};
     for (int d = 0; d < in->rank; d++)
@@ -43,8 +71,7 @@ static void lower_fc(Prog *prog, const Layer *layer)
 
     Statement *s = new_statement(prog);
     Affine o = index_of(s, "o", out->dim[0]);
-    store(prog, s, STORE_SET, access_at(out, o),
-          layer->nweights > 1 ? load(access_at(weight_tensor(prog, layer->weight[1]), o)) : constant(0));
+    store(prog, s, STORE_SET, access_at(out, o), first_value(prog, layer, o));
 
     s = new_statement(prog);
     o = index_of(s, "o", out->dim[0]);
@@ -60,9 +87,12 @@ const Kind kind_fc = {
     .features = true,
     .role = ROLE_LAYER,
     .syntax = "fc [I->]O [bias=true]",
-    .help = "fully connected layer over the flattened sample (Linear)",
+    .help = "fully connected layer over the flattened sample, on a sequence over the features of each "
+            "position "
+            "(Linear)",
     .params = params,
     .shape = shape,
     .lower = lower_fc,
-    .examples = "input 7; fc 5|input 5; fc 5->1|input 2x3x4; fc 24->3 bias=false|input 1; fc 1",
+    .examples = "input 7; fc 5|input 5; fc 5->1|input 2x3x4; fc 24->3 bias=false|input 1; fc 1|"
+                "input 6x4; fc 5|input 3x5; tanh; fc 2 bias=false|input 1x3; fc 4|input 4x1; fc 1",
 };

@@ -1,4 +1,4 @@
-/* flatten: CxHxW becomes the N = C H W numbers, in that order. */
+/* flatten: CxHxW becomes the N = C H W numbers, in that order, TxC the T C. */
 #include "layer/layer.h"
 
 static const Param params[] = {{0}};
@@ -21,9 +21,9 @@ const Kind kind_flatten = {
     .name = "flatten",
     .role = ROLE_LAYER,
     .syntax = "flatten",
-    .help = "CxHxW to N numbers, in that order",
+    .help = "CxHxW or TxC to N numbers, in that order",
     .params = params,
     .shape = shape,
     .lower = lower_flatten,
-    .examples = "input 2x3x4; flatten|input 9; flatten; tanh",
+    .examples = "input 2x3x4; flatten|input 9; flatten; tanh|input 3x4; tanh; flatten; fc 2",
 };

@@ -36,5 +36,6 @@ const Kind kind_mse = {
     .lower = lower_mse,
     .gradient = gradient,
     .examples =
-        "input 5; tanh|input 3x2x4; tanh; loss mse|input 4; softmax; loss mse|input 4; sigmoid; loss mse",
+        "input 5; tanh|input 3x4; tanh; loss mse|input 3x2x4; tanh; loss mse|input 4; softmax; loss mse|"
+        "input 4; sigmoid; loss mse",
 };

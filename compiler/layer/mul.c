@@ -1,5 +1,5 @@
 /* mul: the product with a named tensor. One of the two may be C or Cx1x1 against CxHxW: then each channel
- * has one factor (a gate, as squeeze-and-excite has them). */
+ * has one factor (a gate, as squeeze-and-excite has them); or C against TxC. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -10,7 +10,8 @@ static const Param params[] = {
 /* Has `gate` one number for each channel of `image`? */
 static bool gates(Shape gate, Shape image)
 {
-    return image.rank == 3 && gate.c == image.c && gate.h == 1 && gate.w == 1;
+    return image.rank >= 2 && gate.c == image.c && gate.h == 1 && gate.w == 1
+        && (gate.rank == 1 || gate.rank == image.rank);
 }
 
 static bool shape(Net *net, Layer *layer)
@@ -20,13 +21,13 @@ static bool shape(Net *net, Layer *layer)
     bool equal = a.rank == b.rank && a.c == b.c && a.h == b.h && a.w == b.w;
     if (!equal && !gates(a, b) && !gates(b, a)) {
         const Token *label = &layer->arg[0].label[0];
-        error_at(label->loc, "mul expects equal shapes, or C against CxHxW, but its input is %s and %s is %s",
-                 shape_text(a), label->text, shape_text(b));
+        error_at(label->loc, "mul expects equal shapes, or C against CxHxW or TxC, but its input is "
+                             "%s and %s is %s", shape_text(a), label->text, shape_text(b));
         say_where_from(layer->in);
         say_where_from(layer->more[0]);
         return false;
     }
-    layer->out->shape = !equal && gates(a, b) && !(gates(b, a) && a.rank == 3) ? b : a;
+    layer->out->shape = !equal && gates(a, b) && !(gates(b, a) && a.rank > 1) ? b : a;
     return true;
 }
 
@@ -34,6 +35,8 @@ static bool shape(Net *net, Layer *layer)
 static Access factor(Access out, Tensor *tensor)
 {
     Access access = same_place(out, tensor);
+    if (tensor->rank == 1)
+        access.at[0] = channel_index(&out);
     for (int d = 0; d < tensor->rank; d++)
         if (tensor->dim[d] == 1)
             access.at[d] = affine(0);
@@ -53,7 +56,7 @@ const Kind kind_mul = {
     .name = "mul",
     .role = ROLE_LAYER,
     .syntax = "mul L",
-    .help = "product with the tensor named; one may be C or Cx1x1 against CxHxW",
+    .help = "product with the tensor named; one may be C or Cx1x1 against CxHxW, or C against TxC",
     .params = params,
     .shape = shape,
     .lower = lower_mul,
@@ -62,5 +65,5 @@ const Kind kind_mul = {
                 "input 3x4x2; x: conv 3 k1; globalavgpool; fc 3; sigmoid; mul x; relu|input 8x2x2; x: conv 8 "
                 "k1; avgpool 2; tanh; g:; "
                 "from x; tanh; mul g|input 4; g: tanh; fc 4; mul g|input 2x1x1; x: tanh; flatten; mul x|"
-                "input 2x1x1; y: tanh; flatten; x:; from y; mul x",
+                "input 2x1x1; y: tanh; flatten; x:; from y; mul x|input 3x4; x: tanh; fc 4; mul x",
 };

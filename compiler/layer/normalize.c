@@ -39,8 +39,8 @@ static void lower_normalize(Prog *prog, const Layer *layer)
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
     store(prog, s, STORE_SET, same_place(in, tensor_of(prog, layer->out)),
-          divide(sub(load(in), number(prog, arg_of(layer, "mean"), "mean", in.at[0])),
-                 number(prog, arg_of(layer, "std"), "std", in.at[0])));
+          divide(sub(load(in), number(prog, arg_of(layer, "mean"), "mean", channel_index(&in))),
+                 number(prog, arg_of(layer, "std"), "std", channel_index(&in))));
 }
 
 const Kind kind_normalize = {
@@ -53,5 +53,6 @@ const Kind kind_normalize = {
     .lower = lower_normalize,
     .examples = "input 3x2x4; normalize mean=0.49,0.48,0.45 std=0.2,0.25,0.3|input 4; normalize mean=0.1307 "
                 "std=0.3081|"
-                "input 2x2x2; normalize mean=0 std=2,4|input 3; normalize mean=1,2,3 std=1",
+                "input 2x2x2; normalize mean=0 std=2,4|input 3x2; normalize mean=0.5,1 std=2,4|input 3; "
+                "normalize mean=1,2,3 std=1",
 };

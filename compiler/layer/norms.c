@@ -3,7 +3,8 @@
  *     n = (in - mean) scale        scale = 1 / sqrt(variance + eps)        out = n weight + bias
  *
  * The variance divides by the number of elements. layernorm has one group, and a weight for each element;
- * groupnorm has one for each channel (LayerNorm over the whole sample, GroupNorm). Sums run over the
+ * groupnorm has one for each channel (LayerNorm over the whole sample, GroupNorm). Of a sequence
+ * layernorm takes each position as a group, and has a weight for each feature. Sums run over the
  * positions of each channel first, which can be done in vectors and loses fewer digits. With d = d_out
  * weight
  *
@@ -35,7 +36,7 @@ static bool layernorm_shape(Net *net, Layer *layer)
 {
     int64_t dim[MAX_RANK];
     int rank = shape_dims(layer->in->shape, dim);
-    return add_norm_weights(net, layer, rank, dim);
+    return rank == 2 ? add_norm_weights(net, layer, 1, &dim[1]) : add_norm_weights(net, layer, rank, dim);
 }
 
 static bool groupnorm_shape(Net *net, Layer *layer)
@@ -47,9 +48,17 @@ static bool groupnorm_shape(Net *net, Layer *layer)
     return add_norm_weights(net, layer, 1, &channels);
 }
 
+/* Is each position on its own? */
+static bool by_positions(const Layer *layer)
+{
+    return layer->in->shape.rank == 2 && layer->kind->params == layernorm_params;
+}
+
 static int64_t groups_of(const Layer *layer)
 {
-    return layer->kind->params == groupnorm_params ? arg_of(layer, "G")->i[0] : 1;
+    return by_positions(layer)                         ? layer->in->shape.h
+           : layer->kind->params == groupnorm_params ? arg_of(layer, "G")->i[0]
+                                                     : 1;
 }
 
 /* An element of the sample, and its group. */
@@ -61,17 +70,24 @@ typedef struct Place {
 static Place each_place(Prog *prog, Statement *s, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in);
-    int64_t groups = groups_of(layer), of_group = in->dim[0] / groups;
+    if (by_positions(layer)) {
+        Access each = element(s, in);
+        return (Place){each, each.at[0]};
+    }
+    int64_t groups = groups_of(layer), of_group = in->dim[in->channel] / groups;
     Place place = {.in = {.tensor = in}, .group = index_of(s, "g", groups)};
-    place.in.at[0] = affine_add(affine_scale(place.group, of_group), index_of(s, "c", of_group));
-    for (int d = 1; d < in->rank; d++)
-        place.in.at[d] = index_of(s, d == 1 ? "y" : "x", in->dim[d]);
+    place.in.at[in->channel] =
+        affine_add(affine_scale(place.group, of_group), index_of(s, "c", of_group));
+    for (int d = 0; d < in->rank; d++)
+        if (d != in->channel)
+            place.in.at[d] = index_of(s, d < 2 ? "y" : "x", in->dim[d]);
     return place;
 }
 
 static Access weight_at(Prog *prog, const Layer *layer, int number, const Place *place)
 {
-    return same_place(place->in, weight_tensor(prog, layer->weight[number]));
+    Tensor *weight = weight_tensor(prog, layer->weight[number]);
+    return weight->rank > 1 ? same_place(place->in, weight) : access_at(weight, channel_index(&place->in));
 }
 
 static Expr *of_group(Prog *prog, const char *part, const Place *place)
@@ -118,25 +134,29 @@ static Expr *adjoint_by_normal(Prog *prog, const Layer *layer, const Place *plac
 static void average(Prog *prog, const Layer *layer, const char *name, Term *term)
 {
     Tensor *in = tensor_of(prog, layer->in);
-    int64_t groups = groups_of(layer), channels = in->dim[0];
+    int64_t groups = groups_of(layer), channels = in->dim[in->channel];
     Expr *share = constant((double)groups / (double)in->count);
     Tensor *mean = part_of(prog, name, 1, &groups);
-    Tensor *sums = in->rank > 1 ? part_of(prog, format("%s_sums", name), 1, &channels) : NULL;
+    bool of_rows = in->rank == 1 || by_positions(layer);
+    Tensor *sums = of_rows ? NULL : part_of(prog, format("%s_sums", name), 1, &channels);
     if (sums) {
         Statement *s = new_statement(prog);
         store(prog, s, STORE_SET, access_at(sums, index_of(s, "c", channels)), constant(0));
         s = new_statement(prog);
         Place place = each_place(prog, s, layer);
-        store(prog, s, STORE_ADD, access_at(sums, place.in.at[0]), term(prog, layer, &place));
+        store(prog, s, STORE_ADD, access_at(sums, channel_index(&place.in)), term(prog, layer, &place));
     }
     Statement *s = new_statement(prog);
-    store(prog, s, STORE_SET, access_at(mean, index_of(s, "g", groups)), constant(0));
+    store(prog, s, STORE_SET, access_at(mean, index_of(s, of_rows ? "t" : "g", groups)), constant(0));
     s = new_statement(prog);
+    if (of_rows) {
+        Place place = each_place(prog, s, layer);
+        store(prog, s, STORE_ADD, access_at(mean, place.group), mul(term(prog, layer, &place), share));
+        return;
+    }
     Affine group = index_of(s, "g", groups), c = index_of(s, "c", channels / groups);
-    Place place = {.in = {.tensor = in}, .group = group};
-    place.in.at[0] = affine_add(affine_scale(group, channels / groups), c);
-    store(prog, s, STORE_ADD, access_at(mean, group),
-          mul(sums ? load(access_at(sums, place.in.at[0])) : term(prog, layer, &place), share));
+    Affine channel = affine_add(affine_scale(group, channels / groups), c);
+    store(prog, s, STORE_ADD, access_at(mean, group), mul(load(access_at(sums, channel)), share));
 }
 
 static void lower_norm(Prog *prog, const Layer *layer)
@@ -147,7 +167,7 @@ static void lower_norm(Prog *prog, const Layer *layer)
 
     Tensor *scale = part_of(prog, "scale", 1, &groups);
     Statement *s = new_statement(prog);
-    Access here = access_at(scale, index_of(s, "g", groups));
+    Access here = access_at(scale, index_of(s, by_positions(layer) ? "t" : "g", groups));
     Expr *variance =
         add(load(same_place(here, find_part(prog, "variance"))), constant(arg_of(layer, "eps")->list[0]));
     store(prog, s, STORE_SET, here, divide(constant(1), unary(OP_SQRT, variance)));
@@ -182,12 +202,15 @@ const Kind kind_layernorm = {
     .sizes_itself = true,
     .role = ROLE_LAYER,
     .syntax = "layernorm [eps=1e-5]",
-    .help = "each sample to mean 0 and deviation 1, then a weight and a bias for each element (LayerNorm)",
+    .help = "each sample, of a sequence each position, to mean 0 and deviation 1, then a weight and a "
+            "bias for "
+            "each element (LayerNorm)",
     .params = layernorm_params,
     .shape = layernorm_shape,
     .lower = lower_norm,
     .gradient = gradient,
-    .examples = "input 7; layernorm|input 3x4x5; layernorm|input 2x3x1; layernorm eps=0.01",
+    .examples = "input 7; layernorm|input 3x4x5; layernorm|input 2x3x1; layernorm eps=0.01|input 3x5; "
+            "layernorm|input 1x6; layernorm",
 };
 
 const Kind kind_groupnorm = {
@@ -201,5 +224,5 @@ const Kind kind_groupnorm = {
     .lower = lower_norm,
     .gradient = gradient,
     .examples = "input 4x3x5; groupnorm 2|input 3x4x3; groupnorm 3 eps=1e-3|input 6x2x2; groupnorm 1|input "
-                "9; groupnorm 3|input 8x1x1; groupnorm 2",
+                "9; groupnorm 3|input 8x1x1; groupnorm 2|input 3x4; groupnorm 2",
 };

@@ -35,8 +35,7 @@ static Access in_whole(Tensor *whole, Access element, int64_t at)
 static bool input_shape(Net *net, Layer *layer)
 {
     const Arg *size = &layer->arg[0];
-    layer->out->shape =
-        size->n == 1 ? flat_shape(size->i[0]) : image_shape(size->i[0], size->i[1], size->i[2]);
+    layer->out->shape = shape_of_sizes(size);
     add_part(&net->inputs, layer->name, layer->loc, layer->out);
     return true;
 }

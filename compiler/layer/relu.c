@@ -32,5 +32,5 @@ const Kind kind_relu = {
     .rises = true,
     .lower = lower_relu,
     .gradient = gradient,
-    .examples = "input 2x3x4; relu|input 9; relu",
+    .examples = "input 2x3x4; relu|input 9; relu|input 4x5; relu",
 };

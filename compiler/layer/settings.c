@@ -9,12 +9,7 @@ static const Param input_params[] = {
 static bool input_shape(Net *net, Layer *layer)
 {
     const Arg *size = &layer->arg[0];
-    if (size->n == 2) {
-        error_at(size->loc, "the input must be CxHxW or N; an image of one channel is 1x%lldx%lld",
-                 (long long)size->i[0], (long long)size->i[1]);
-        return false;
-    }
-    net->input = size->n == 1 ? flat_shape(size->i[0]) : image_shape(size->i[0], size->i[1], size->i[2]);
+    net->input = shape_of_sizes(size);
     if (shape_count(net->input) > MOST_ELEMENTS) {
         error_at(size->loc, "the input is too large: a tensor can have %d elements [limit]", MOST_ELEMENTS);
         return false;
@@ -25,8 +20,9 @@ static bool input_shape(Net *net, Layer *layer)
 const Kind kind_input = {
     .name = "input",
     .role = ROLE_SETTING,
-    .syntax = "input CxHxW | input N",
-    .help = "what one sample is; the first statement. Several inputs have a label each: `left: input 8`",
+    .syntax = "input CxHxW | input TxC | input N",
+    .help = "what one sample is: an image, a sequence or numbers; the first statement. Several inputs have a "
+            "label each: `left: input 8`",
     .params = input_params,
     .shape = input_shape,
     .layer = &kind_input_part,

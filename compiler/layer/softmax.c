@@ -1,4 +1,4 @@
-/* softmax: over channels (features of a flat value), at each position on its own.
+/* softmax: over channels (features, where it is no image), at each position on its own.
  *
  *     max = max over c of in;   exp[c] = exp(in[c] - max);   sum = sum of exp;   out[c] = exp[c] / sum
  *
@@ -10,9 +10,9 @@ static const Param params[] = {{0}};
 static void lower_softmax(Prog *prog, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
-    Tensor *max = part_of(prog, "max", in->rank - 1, in->dim + 1);
-    Tensor *power = part_of(prog, "exp", in->rank, in->dim);
-    Tensor *sum = part_of(prog, "sum", in->rank - 1, in->dim + 1);
+    Tensor *max = part_without_channel(prog, "max", in);
+    Tensor *power = part_like(prog, "exp", in);
+    Tensor *sum = part_without_channel(prog, "sum", in);
 
     Statement *s = new_statement(prog);
     Access each = element(s, in);
@@ -38,7 +38,7 @@ static void lower_softmax(Prog *prog, const Layer *layer)
 static void gradient(Prog *prog, const Layer *layer)
 {
     Tensor *out = tensor_of(prog, layer->out);
-    Tensor *dot = part_of(prog, "dot", out->rank - 1, out->dim + 1);
+    Tensor *dot = part_without_channel(prog, "dot", out);
 
     Statement *s = new_statement(prog);
     store(prog, s, STORE_SET, element(s, dot), constant(0));
@@ -64,5 +64,5 @@ const Kind kind_softmax = {
     .lower = lower_softmax,
     .gradient = gradient,
     .examples = "input 5; softmax; loss mse|input 3x2x4; softmax; loss mse|input 1; softmax; fc 2|"
-                "input 1x2x2; softmax; loss mse",
+                "input 1x2x2; softmax; loss mse|input 3x5; softmax; loss mse",
 };

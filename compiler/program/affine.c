@@ -85,8 +85,13 @@ Access without_channel(Access access, Tensor *tensor)
 {
     Access rest = {.tensor = tensor};
     for (int i = 0; i < tensor->rank; i++)
-        rest.at[i] = access.at[i + 1];
+        rest.at[i] = access.at[i + (i >= access.tensor->channel)];
     return rest;
+}
+
+Affine channel_index(const Access *access)
+{
+    return access->at[access->tensor->channel];
 }
 
 bool access_equal(const Access *a, const Access *b)

@@ -54,6 +54,13 @@ Tensor *new_tensor(Prog *prog, TensorRole role, const char *name, bool per_sampl
     return prog->last_tensor = tensor;
 }
 
+Tensor *tensor_like(Prog *prog, TensorRole role, const char *name, const Tensor *like)
+{
+    Tensor *tensor = new_tensor(prog, role, name, like->per_sample, like->rank, like->dim);
+    tensor->channel = like->channel;
+    return tensor;
+}
+
 Tensor *find_tensor(const Prog *prog, const char *name)
 {
     for (Tensor *tensor = prog->names[hash_in_c(name)]; tensor; tensor = tensor->same_hash)
@@ -64,8 +71,8 @@ Tensor *find_tensor(const Prog *prog, const char *name)
 
 int shape_dims(Shape shape, int64_t dim[MAX_RANK])
 {
-    dim[0] = shape.c;
-    dim[1] = shape.h;
+    dim[0] = shape.rank == 2 ? shape.h : shape.c;
+    dim[1] = shape.rank == 2 ? shape.c : shape.h;
     dim[2] = shape.w;
     return shape.rank;
 }
@@ -81,6 +88,7 @@ Tensor *tensor_of(Prog *prog, const Value *value)
         *slot = value == prog->net->in ? new_tensor(prog, TENSOR_INPUT, "input", true, rank, dim)
                 : answer ? new_tensor(prog, TENSOR_OUTPUT, out_name, true, rank, dim)
                 : new_tensor(prog, TENSOR_VALUE, out_name, true, rank, dim);
+        (*slot)->channel = rank == 2;
     }
     return *slot;
 }
@@ -104,6 +112,19 @@ Tensor *weight_view(Prog *prog, const Weight *weight, int rank, const int64_t *d
 Tensor *part_of(Prog *prog, const char *part, int rank, const int64_t *dim)
 {
     return new_tensor(prog, TENSOR_VALUE, format("%s.%s", prog->layer->name, part), true, rank, dim);
+}
+
+Tensor *part_like(Prog *prog, const char *part, const Tensor *like)
+{
+    return tensor_like(prog, TENSOR_VALUE, format("%s.%s", prog->layer->name, part), like);
+}
+
+Tensor *part_without_channel(Prog *prog, const char *part, const Tensor *of)
+{
+    int64_t dim[MAX_RANK];
+    for (int d = 0; d < of->rank - 1; d++)
+        dim[d] = of->dim[d + (d >= of->channel)];
+    return part_of(prog, part, of->rank - 1, dim);
 }
 
 Tensor *shared_part_of(Prog *prog, const char *part, int rank, const int64_t *dim)
@@ -242,9 +263,11 @@ Statement **insert_statement(Statement **link, Statement *s)
 
 Access element(Statement *s, Tensor *tensor)
 {
-    static const char *const names[2][3] = {{"c"}, {"c", "y", "x"}};
+    static const char *const names[][3] = {{"c"}, {"c"}, {"y", "x"}, {"c", "y", "x"}},
+                      *const sequence[] = {"t", "c"};
+    const char *const *name = tensor->channel ? sequence : names[tensor->rank];
     Access access = {.tensor = tensor};
     for (int i = 0; i < tensor->rank; i++)
-        access.at[i] = index_of(s, names[tensor->rank > 1][tensor->rank == 2 ? i + 1 : i], tensor->dim[i]);
+        access.at[i] = index_of(s, name[i], tensor->dim[i]);
     return access;
 }

@@ -36,7 +36,7 @@ static Tensor *make_adjoint(Prog *prog, Tensor *of)
 {
     TensorRole role = of->role == TENSOR_WEIGHT ? TENSOR_GRADIENT
                     : of->role == TENSOR_INPUT ? TENSOR_INPUT_GRADIENT : TENSOR_VALUE;
-    of->adjoint = new_tensor(prog, role, format("d_%s", of->name), of->per_sample, of->rank, of->dim);
+    of->adjoint = tensor_like(prog, role, format("d_%s", of->name), of);
     of->adjoint->weight = of->weight;
     return of->adjoint;
 }
@@ -215,9 +215,8 @@ static void adjoint_statements(Prog *prog, Statement *forward)
         Expr *d_out = adjoint_at(prog, forward->out);
         if (forward->store == STORE_MAX) {
             if (!forward->position)
-                forward->position =
-                    new_tensor(prog, TENSOR_VALUE, format("%s.position", forward->layer->name), true,
-                               forward->out.tensor->rank, forward->out.tensor->dim);
+                forward->position = tensor_like(
+                    prog, TENSOR_VALUE, format("%s.position", forward->layer->name), forward->out.tensor);
             d_out = if_eq(load(same_place(forward->out, forward->position)), index_value(competitor(forward)),
                           d_out, constant(0));
         }

@@ -59,6 +59,7 @@ static void lower_loss(Prog *prog)
     }
     prog->t = new_tensor(prog, TENSOR_TARGET, net->from_caller ? "d_output" : "target", true, rank, dim);
     prog->t->is_int = net->int_targets;
+    prog->t->channel = !net->int_targets && net->out->shape.rank == 2;
     if (!net->from_caller)
         prog->loss = new_tensor(prog, TENSOR_LOSS, "loss", false, 0, NULL);
     prog->layer = net->loss;

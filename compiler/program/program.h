@@ -45,6 +45,7 @@ struct Tensor {
     /* the room behind its rows means nothing: planes a power of two apart would share lines of the cache */
     bool spaced;
     int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
+    int channel;         /* which holds channels or features: 0, of a sequence 1; in a Prog */
     const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
     const Tensor *sum;   /* which its lanes add up to once the samples are through: samples.c */
     /* dimension 0 is the sample: m of them are there, and what is read behind them is the last one's */
@@ -154,6 +155,7 @@ Access padded(Access);
 /* the same indices in a tensor of the same shape */
 Access same_place(Access, Tensor *);
 Access without_channel(Access, Tensor *);                  /* C,H,W to H,W, and N to a single number */
+Affine channel_index(const Access *);
 bool access_equal(const Access *, const Access *);
 Affine position_of(Access);                                /* of the element in memory, row-major */
 Affine substitute(Affine, const Affine *map);              /* map[i] in the place of index i */
@@ -186,17 +188,21 @@ void visit_loads(const Expr *e, void (*visit)(const Access *, void *), void *con
 /* ---- build.c: tensors and statements --------------------------------------------------------- */
 
 Tensor *new_tensor(Prog *, TensorRole, const char *name, bool per_sample, int rank, const int64_t *dim);
+Tensor *tensor_like(Prog *, TensorRole, const char *name, const Tensor *);
 Tensor *tensor_of(Prog *, const Value *);                  /* the tensor that holds a value */
 Tensor *weight_tensor(Prog *, const Weight *);
 /* its numbers under another shape */
 Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim);
 Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
+Tensor *part_like(Prog *, const char *part, const Tensor *);  /* the same dimensions */
+/* those but the channels */
+Tensor *part_without_channel(Prog *, const char *part, const Tensor *);
 /* one for all samples of the call */
 Tensor *shared_part_of(Prog *, const char *part, int rank, const int64_t *dim);
 Tensor *find_tensor(const Prog *, const char *name);       /* NULL: there is none */
 Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
 Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
-int shape_dims(Shape, int64_t dim[MAX_RANK]);              /* C,H,W or N; gives the rank */
+int shape_dims(Shape, int64_t dim[MAX_RANK]);              /* C,H,W or T,C or N; gives the rank */
 /* out = function(in) */
 void lower_pointwise(Prog *, const Layer *, Expr *(*function)(Expr *in, const Layer *));
 /* becomes part of prog when store() completes it */

@@ -2,7 +2,7 @@
  *
  * In: a Prog, which knows tensors by their dimensions alone. Out: a copy of it in which
  *
- *     - channels are innermost and padded to whole vectors, in values [H][W][C] and in weights
+ *     - channels are innermost and padded to whole vectors, in values [H][W][C] or [T][C] and in weights
  *       [KH][KW][I][O], so that the lanes of a vector are channels in every pass; values of few channels keep
  *       the order C, H, W and give lanes along W; x, y and t keep the order that the interface promises;
  *     - sums run over the indices that lie furthest apart first;
@@ -48,6 +48,7 @@ Prog *copy_prog(const Prog *old)
         copy->data = t->data;
         copy->weight = t->weight;
         copy->folded = t->folded;
+        copy->channel = t->channel;
         copies[t->id] = copy;
     }
     prog->x = old->x ? copies[old->x->id] : NULL;
@@ -146,7 +147,8 @@ static void lay_out_tensor(Tensor *t, int lanes)
                      weight_axis[][MAX_RANK] = {{0}, {1, 0}, {2, 1, 0}, {2, 3, 1, 0}};
     if (is_interface(t) || t->role == TENSOR_CONSTANT || t->role == TENSOR_LOSS || t->rank == 0)
         return;
-    bool pads = is_weight(t) || t->rank == 1 || (t->rank == 3 && 2 * t->dim[2] >= lanes);
+    bool rows = t->rank == 3 || (t->rank == 2 && t->channel);
+    bool pads = is_weight(t) || t->rank == 1 || (rows && 2 * t->dim[t->rank - 1] >= lanes);
     if (is_weight(t))
         permute_tensor(t, weight_axis[t->rank - 1]);
     else if (wants_channels_last(t, lanes)) {

@@ -60,7 +60,7 @@ def positive(word):
 
 
 def size(word):
-    need(re.fullmatch(r"\d+(x\d+x\d+)?", word), f"not N or CxHxW: {word}")
+    need(re.fullmatch(r"\d+(x\d+){0,2}", word), f"not N, TxC or CxHxW: {word}")
     sizes = tuple(count(w) for w in word.split("x"))
     need(min(sizes) > 0, f"must be at least 1: {word}")
     return sizes
@@ -241,15 +241,28 @@ def statements(text):
 
 # ---- Layers: kind -> a function of the tensor, built where the incoming shape is known ----
 
+class ChannelsFirst(nn.Module):
+    """A module of [n, C, T], of sequences [n, T, C]."""
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return self.module(x.transpose(1, 2)).transpose(1, 2)
+
+
 def build(kind, a, shape):
     """The torch module (or function) of one layer; shape is that of one incoming sample."""
-    flat = len(shape) == 1
+    flat, sequence = len(shape) == 1, len(shape) == 2
+    features = shape[1] if sequence else shape[0]
     if kind in ("conv", "convtranspose", "maxpool", "avgpool", "globalavgpool", "adaptiveavgpool", "upsample"):
-        need(not flat, f"{kind} needs CxHxW")
+        need(len(shape) == 3, f"{kind} needs CxHxW")
     if kind in ("conv", "convtranspose", "fc"):
         inputs, outputs = a["channels"]
-        incoming = shape[0] if kind != "fc" else torch.Size(shape).numel()
+        incoming = features if kind != "fc" or sequence else torch.Size(shape).numel()
         need(inputs in (None, incoming), f"{inputs} channels declared, {incoming} come in")
+        if sequence:
+            return nn.Linear(incoming, outputs, bias=a["bias"])
         if kind == "fc":
             return nn.Sequential(nn.Flatten(), nn.Linear(incoming, outputs, bias=a["bias"]))
         if kind == "convtranspose":
@@ -272,25 +285,28 @@ def build(kind, a, shape):
     if kind == "batchnorm":
         if not 0 <= a["momentum"] <= 1 or a["eps"] < 0:
             raise Unclear("statistics that move away, or a negative eps")
-        return (nn.BatchNorm1d if flat else nn.BatchNorm2d)(shape[0], eps=a["eps"], momentum=a["momentum"])
+        norm = (nn.BatchNorm1d if flat or sequence else nn.BatchNorm2d)(features, eps=a["eps"], momentum=a["momentum"])
+        return ChannelsFirst(norm) if sequence else norm
     if kind == "layernorm":
-        return nn.LayerNorm(shape, eps=a["eps"])
+        return nn.LayerNorm(features if sequence else shape, eps=a["eps"])
     if kind == "groupnorm":
-        need(a["groups"] > 0 and shape[0] % a["groups"] == 0, "channels that groups don't divide")
+        need(a["groups"] > 0 and features % a["groups"] == 0, "channels that groups don't divide")
         if math.prod(shape) == a["groups"]:
             raise Unclear("groups of one number, which PyTorch refuses for a single sample")
-        return nn.GroupNorm(a["groups"], shape[0], eps=a["eps"])
+        norm = nn.GroupNorm(a["groups"], features, eps=a["eps"])
+        return ChannelsFirst(norm) if sequence else norm
     if kind == "globalavgpool":
         return lambda x: x.mean((2, 3))
     if kind == "normalize":
-        need(all(len(v) in (1, shape[0]) for v in a.values()), "one number, or one for each channel")
+        need(all(len(v) in (1, features) for v in a.values()), "one number, or one for each channel")
         need(0 not in a["std"], "std must not be 0")
         if min(a["std"]) < 0:
             raise Unclear("a negative deviation")
-        mean, std = (torch.tensor(a[k], dtype=torch.float64).reshape((-1,) + (1,) * (len(shape) - 1)) for k in ("mean", "std"))
+        behind = (1,) * (0 if sequence else len(shape) - 1)
+        mean, std = (torch.tensor(a[k], dtype=torch.float64).reshape((-1,) + behind) for k in ("mean", "std"))
         return lambda x: ((x - mean) / std).to(x.dtype)
     return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "flatten": nn.Flatten,
-            "softmax": lambda: nn.Softmax(1), "leakyrelu": lambda: nn.LeakyReLU(a["slope"]),
+            "softmax": lambda: nn.Softmax(2 if sequence else 1), "leakyrelu": lambda: nn.LeakyReLU(a["slope"]),
             "relu6": nn.ReLU6, "silu": nn.SiLU, "softplus": nn.Softplus, "hardsigmoid": nn.Hardsigmoid, "hardswish": nn.Hardswish,
             "elu": lambda: nn.ELU(a["alpha"]), "gelu": lambda: nn.GELU("tanh" if a["tanh"] else "none"),
             "dropout": lambda: nn.Dropout(a["p"])}[kind]()
@@ -302,9 +318,12 @@ def join(kind, shapes):
         need(len(set(shapes)) == 1, "add needs equal shapes")
         return lambda *x: sum(x[1:], x[0])
     if kind == "concat":
-        need(len({len(s) for s in shapes}) == 1, "concat needs images or flat numbers")
-        return lambda *x: torch.cat(x, 1)
+        need(len({len(s) for s in shapes}) == 1, "concat needs images, sequences or flat numbers")
+        return lambda *x: torch.cat(x, 2 if len(shapes[0]) == 2 else 1)
     a, b = shapes
+    if {len(a), len(b)} == {1, 2}:
+        need(a[-1] == b[-1], "mul needs one factor for each feature")
+        return lambda *x: torch.mul(*(v if v.dim() == 3 else v[:, None] for v in x))
     if a != b:      # a factor for each channel
         gate, image = (a, b) if (len(b), torch.Size(a).numel()) == (3, b[0]) else (b, a)
         need(len(image) == 3 and gate in (image[:1], image[:1] + (1, 1)), "mul needs equal shapes or C")
@@ -359,7 +378,7 @@ class Network:
                         layer = join(kind, shapes) if more else build(kind, a, shapes[0])
                         if kind == "batchnorm":
                             layer.eval()    # a sample of zeros has no statistics
-                            if math.prod(shapes[0][1:]) == 1:
+                            if math.prod(shapes[0][:1] if len(shapes[0]) == 2 else shapes[0][1:]) == 1:
                                 self.least_samples = 2      # PyTorch refuses to train on one value a channel
                         x = layer(*(values[i] for i in reads))
                     except (RuntimeError, ValueError) as error:
@@ -373,7 +392,7 @@ class Network:
                             layer.requires_grad_(False)
                         own = [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
                         self.parameters += own
-                        self.tensors += own + [(f"{name}.{k}", v) for k, v in layer.named_buffers() if v.is_floating_point()]
+                        self.tensors += own + [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_buffers() if v.is_floating_point()]
                 if label:
                     labels[label] = current
         need(self.shape, "input is missing")
@@ -388,12 +407,14 @@ class Network:
         self.loss_of = reads[0] if from_logits else current
         self.int_targets = self.loss_name == "crossentropy"
         a = self.loss_arguments
-        classes = self.output_shape[0]
+        self.of_positions = len(self.output_shape) == 2
+        self.classes = classes = self.output_shape[self.of_positions]
         need(a.get("weights") is None or len(a["weights"]) == classes, "one weight for each class")
         need(len(a.get("posweight", [1])) in (1, classes), "one number, or one for each channel")
         need(0 <= a.get("smooth", 0) <= 1 and a.get("delta", 1) > 0, "out of range")
         need(all(w >= 0 for w in (a.get("weights") or []) + a.get("posweight", [])), "a negative weight")
-        self.target_shape = self.output_shape[1:] if self.int_targets else self.output_shape
+        places = self.output_shape[:1] if self.of_positions else self.output_shape[1:]
+        self.target_shape = places if self.int_targets else self.output_shape
 
     def label_shapes(self):
         return {label: self.shapes[value] for label, value in self.labels.items()}
@@ -422,9 +443,9 @@ class Network:
         a = self.loss_arguments
         if self.loss_name == "crossentropy":
             weights = torch.tensor(a["weights"], dtype=y.dtype) if a.get("weights") else None
-            return F.cross_entropy(y, t, weight=weights, label_smoothing=a.get("smooth", 0.0))
+            return F.cross_entropy(y.transpose(1, 2) if self.of_positions else y, t, weight=weights, label_smoothing=a.get("smooth", 0.0))
         if self.loss_name == "bce":
-            weights = torch.tensor(a.get("posweight", [1.0]), dtype=y.dtype).reshape((-1,) + (1,) * (y.dim() - 2))
+            weights = torch.tensor(a.get("posweight", [1.0]), dtype=y.dtype).reshape((-1,) + (1,) * (0 if self.of_positions else y.dim() - 2))
             return F.binary_cross_entropy_with_logits(y, t, pos_weight=weights)
         if self.loss_name == "huber":
             return F.huber_loss(y, t, delta=a["delta"])
@@ -433,7 +454,7 @@ class Network:
     def draw_targets(self, generator, n):
         shape = (n, *self.target_shape)
         if self.int_targets:
-            return torch.randint(self.output_shape[0], shape, generator=generator)
+            return torch.randint(self.classes, shape, generator=generator)
         if self.loss_name == "bce":      # probabilities, often just 0 or 1
             return (torch.rand(shape, generator=generator) * 1.6 - 0.3).clamp(0, 1)
         return torch.randn(shape, generator=generator)

@@ -331,6 +331,28 @@ NORMALISED = [
     ("batchnorm_eight_channels", "input 2x3x4; batch 9; conv 8 k2; batchnorm; tanh; conv 16 k1; batchnorm; tanh; fc 3; softmax", 9, []),
 ]
 
+# Positions of features.
+SEQUENCES = [
+    ("fc_positions", "input 6x5; batch 3; fc 4; tanh; fc 3", 3, ["sgd lr 0.1"]),
+    ("fc_positions_vectors", "input 9x16; batch 3; fc 24 bias=false; relu; fc 8; softmax", 3, ["adam lr 0.01"]),
+    ("fc_flattened_positions", "input 4x11; batch 3; fc 9; tanh; flatten; fc 3; softmax", 3, []),
+    ("fc_one_position", "input 1x5; batch 4; fc 3; tanh; fc 2; softmax", 3, []),
+    ("fc_one_feature", "input 5x1; batch 2; fc 3; tanh; fc 1", 2, []),
+    ("layernorm_positions", "input 5x7; batch 3; layernorm; fc 9; layernorm eps=0.01; tanh; fc 2", 3, ["sgd lr 0.1"]),
+    ("groupnorm_positions", "input 5x4; batch 2; fc 6; groupnorm 3; tanh; fc 2", 2, []),
+    ("batchnorm_positions", "input 4x5; batch 3; fc 9 bias=false; batchnorm; tanh; fc 3; batchnorm; softmax", 3, ["sgd lr 0.1"]),
+    ("batchnorm_one_position", "input 1x5; batch 4; fc 6; batchnorm; tanh; fc 3", 4, []),
+    ("residual_positions", "input 5x8; batch 2; x:; layernorm; fc 12; gelu tanh=true; fc 8; add x; fc 3; softmax", 2, ["adam lr 0.01"]),
+    ("concat_positions", "input 4x3; batch 2; x:; fc 5; tanh; a:; from x; fc 9; sigmoid; concat a x; fc 2", 2, []),
+    ("mul_positions", "input 4x3; batch 2; x: fc 5; tanh; flatten; fc 5; sigmoid; mul x; fc 2", 2, []),
+    ("softmax_positions", "input 4x5; batch 2; fc 7; softmax; fc 3; softmax; loss mse", 2, []),
+    ("normalize_positions", "input 3x2; batch 2; normalize mean=0.5,-1 std=2,0.25; fc 3; normalize mean=1 std=3; loss l1", 2, []),
+    ("crossentropy_logits_at_positions", "input 5x4; batch 3; fc 6; loss crossentropy", 3, []),
+    ("crossentropy_weights_at_positions", "input 5x4; batch 2; fc 3; softmax; loss crossentropy smooth=0.1 weights=1,2,0.5", 2, []),
+    ("bce_positions", "input 3x4; batch 2; fc 3; sigmoid; loss bce posweight=2,1,0.25", 2, []),
+    ("huber_positions", "input 3x4; batch 2; fc 3; loss huber 0.5", 2, []),
+]
+
 DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
 VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
             "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
@@ -486,12 +508,12 @@ def main():
         lines += record(name, text, n, "", runs)
     for case in BRANCHED:
         lines += record(*case)
-    for name, text, n, runs in NORMALISED:
+    for name, text, n, runs in NORMALISED + SEQUENCES:
         lines += record(name, text, n, "", runs)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
-    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED) + len(NORMALISED)} cases, {os.path.getsize(path)} bytes")
+    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED) + len(NORMALISED) + len(SEQUENCES)} cases, {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":
