@@ -1,8 +1,10 @@
-/* files.h: what errors.c, safetensors.c and save.c share; nobody else includes it. */
+/* files.h: what errors.c, safetensors.c, save.c and the kit share; nobody else includes it. */
 #ifndef NN_FILES_H
 #define NN_FILES_H
 
 #include "nn.h"
+
+#include <stdio.h>
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/stat.h>
@@ -26,6 +28,9 @@ int nn_last_error(void);     /* of this thread: NN_EIO, ... */
 
 /* The bytes of the UTF-8 character at s (RFC 3629) and which it is; 0 where it is none. */
 size_t nn_decode(const char *s, size_t left, uint32_t *code);
+
+/* Writes a file whole or not at all: write gets it open, and returns whether it could write. */
+int nn_replace(const char *path, int (*write)(const void *what, FILE *file), const void *what);
 
 #ifdef POSIX
 /* Is it an ordinary file? If not, a message says so. */

@@ -60,6 +60,11 @@ static int write_header(const nn_model *model, FILE *file)
     return fseek(file, 0, SEEK_END) == 0;
 }
 
+typedef struct weights {
+    const nn_model *model;
+    const float *params;
+} weights;
+
 static int write_data(const nn_model *model, const float *params, FILE *file)
 {
     for (int t = 0; t < model->ntensors; t++)
@@ -74,6 +79,13 @@ static int write_data(const nn_model *model, const float *params, FILE *file)
                 return 0;
         }
     return 1;
+}
+
+static int write_weights(const void *what, FILE *file)
+{
+    const weights *w = what;
+
+    return write_header(w->model, file) && write_data(w->model, w->params, file);
 }
 
 /* A file that is written under another name, and then takes its place. */
@@ -242,12 +254,12 @@ static void settle_folder(const char *path)
 #endif
 }
 
-static int write_output(output *o, const nn_model *model, const void *params)
+static int write_output(output *o, int (*write)(const void *, FILE *), const void *what)
 {
     int reason = 0;
 
     errno = 0;
-    if (!write_header(model, o->file) || !write_data(model, params, o->file) || !settle(o->file))
+    if (!write(what, o->file) || !settle(o->file))
         reason = errno != 0 ? errno : EIO;
     if (fclose(o->file) != 0 && reason == 0)
         reason = errno;
@@ -271,10 +283,10 @@ static int check_loaded(const nn_model *model, const void *params, const char *p
                 "for example), and what was loaded is gone");
 }
 
-int nn_save(const nn_model *model, const void *params, const char *path)
+int nn_replace(const char *path, int (*write)(const void *what, FILE *file), const void *what)
 {
     output o = {.path = path};
-    const int ok = check_loaded(model, params, path) && open_output(&o) && write_output(&o, model, params);
+    const int ok = open_output(&o) && write_output(&o, write, what);
 
     if (o.file != NULL)
         fclose(o.file);
@@ -282,5 +294,12 @@ int nn_save(const nn_model *model, const void *params, const char *path)
         remove(o.temporary);
     free(o.temporary);
     free(o.place);
-    return ok ? NN_OK : nn_last_error();
+    return ok;
+}
+
+int nn_save(const nn_model *model, const void *params, const char *path)
+{
+    const weights w = {model, params};
+
+    return check_loaded(model, params, path) && nn_replace(path, write_weights, &w) ? NN_OK : nn_last_error();
 }
