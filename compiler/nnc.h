@@ -88,6 +88,7 @@ typedef struct Options {
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     int blocks;              /* --blocks; 0: not given */
     bool inference;
+    bool main;               /* --main: the program around the network */
     bool traced;             /* --dump=STEP, --dump=all: each step of the schedule is kept as text */
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */

@@ -25,6 +25,7 @@ typedef enum OptionId {
     OPT_TILE,
     OPT_BLOCKS,
     OPT_INFERENCE,
+    OPT_MAIN,
     OPT_CHECK,
     OPT_SUMMARY,
     OPT_DUMP,
@@ -63,6 +64,7 @@ static const struct Option {
     {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors, where possible"},
     {"--blocks", "N", OPT_BLOCKS, "for experiments: process large images in N blocks, where possible"},
     {"--inference", NULL, OPT_INFERENCE, "forward pass only"},
+    {"--main", NULL, OPT_MAIN, "add a main(), which trains, tests and uses the network: needs libnnkit.a"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
     {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only with -o"},
     {"--dump", "ast|net|prog|grad|plan|all", OPT_DUMP,
@@ -401,6 +403,9 @@ static void take_option(Command *command, const struct Option *option, const cha
         break;
     case OPT_INFERENCE:
         o->inference = true;
+        break;
+    case OPT_MAIN:
+        o->main = true;
         break;
     case OPT_CHECK:
         command->check = true;

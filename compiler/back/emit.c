@@ -611,6 +611,8 @@ static void put_model(FILE *f, const Plan *plan, const FixedWord *words)
         put_fixed(f, "net.c: model from the caller", words);
     put_fixed(f, "net.c: model ends", words);
     put_fixed(f, "net.c: init", words);
+    if (plan->options->main)
+        put_fixed(f, "net.c: main", words);
 }
 
 void emit_source(FILE *f, const Plan *plan, const char *header_name)

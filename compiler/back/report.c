@@ -150,9 +150,14 @@ void put_head(FILE *f, const Plan *plan)
     fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s%s.\n",
             comment_text(net->file), NNC_VERSION, unrolls[o->unroll], plan->target->machine->name, math,
             lanes[o->lanes], tile, blocks, o->loss ? format(" --loss=%s", o->loss) : "",
-            o->inference ? " --inference" : "");
-    fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n",
-            plan->target->machine->cflags);
+            format("%s%s", o->inference ? " --inference" : "", o->main ? " --main" : ""));
+    if (o->main)
+        fprintf(f, " * Compile with: cc %s %s.c -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %s\n"
+                   " * (before make install, with -I and -L for the folders of nn.h, nnkit.h, libnn.a and libnnkit.a).\n",
+                plan->target->machine->cflags, plan->prefix, plan->prefix);
+    else
+        fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n",
+                plan->target->machine->cflags);
     if (plan->training.samples)
         fprintf(f, " * Training takes %lld samples at once, one in each lane of a vector.\n",
                 (long long)plan->training.samples);
