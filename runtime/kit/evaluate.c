@@ -1,0 +1,267 @@
+/* evaluate.c: answers held against targets: loss, accuracy, confusion, errors.
+ *
+ * Samples are taken in shards as large as a call may be. What is counted is a whole number, and may be added in any
+ * order; sums of doubles are kept for each shard and added in the order of the shards, a wave of them at a time, so that the
+ * number of threads changes no bit and the memory stays the same however many samples there are. */
+#include "engine.h"
+#include "messages.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WAVE = 64 };
+
+/* Of one answer's errors, over samples. */
+typedef struct sums {
+    double absolute, squares;          /* of answer - target */
+    double target, target_squares;
+} sums;
+
+/* What a thread works with. */
+typedef struct judge {
+    void  *work;
+    float *x, *y;
+    void  *t;
+    size_t right, labels;
+    size_t *confusion;
+    char   apart[64];
+} judge;
+
+typedef struct exam {
+    const nn_model *model;
+    const void *weights;
+    const nn_source *source;
+    const size_t *samples;
+    size_t n, shard, shards;
+    size_t classes, positions;
+    judge *judges;
+    int njudges;
+    /* of the present wave: for each shard a loss and the sums of each answer */
+    size_t first;
+    double *loss;
+    sums *errors;
+    _Alignas(64) atomic_int next;
+    atomic_int error;
+    char message[512];
+} exam;
+
+/* The class of the greatest of an answer's `classes` numbers, which lie `positions` apart; -1: NaN is among them. */
+static int greatest(const float *y, size_t classes, size_t positions)
+{
+    size_t best = 0;
+
+    for (size_t c = 0; c < classes; c++) {
+        if (isnan(y[c * positions]))
+            return -1;
+        if (y[c * positions] > y[best * positions])
+            best = c;
+    }
+    return (int)best;
+}
+
+static void judge_labels(const exam *e, judge *j, int n)
+{
+    const int *t = j->t;
+
+    for (int i = 0; i < n; i++)
+        for (size_t p = 0; p < e->positions; p++) {
+            const int label = t[(size_t)i * e->positions + p];
+            const int answer = greatest(j->y + (size_t)i * e->model->output + p, e->classes, e->positions);
+
+            if (label < 0 || (size_t)label >= e->classes)
+                continue;
+            j->labels++;
+            j->right += label == answer;
+            if (answer >= 0)
+                j->confusion[(size_t)label * e->classes + (size_t)answer]++;
+        }
+}
+
+static void judge_numbers(const exam *e, const judge *j, int n, sums *errors)
+{
+    const size_t outputs = e->model->output;
+    const float *t = j->t;
+
+    memset(errors, 0, outputs * sizeof *errors);
+    for (size_t i = 0; i < (size_t)n * outputs; i++) {
+        const double target = t[i], error = (double)j->y[i] - target;
+        sums *s = &errors[i % outputs];
+
+        s->absolute += fabs(error);
+        s->squares += error * error;
+        s->target += target;
+        s->target_squares += target * target;
+    }
+}
+
+static int read_samples(const exam *e, judge *j, size_t first, int n)
+{
+    const nn_model *model = e->model;
+    int error = 0;
+
+    for (int i = 0; i < n && !error; i++) {
+        const size_t k = first + (size_t)i;
+
+        error = e->source->read(e->source->data, e->samples ? e->samples[k] : k, j->x + (size_t)i * model->input,
+                                (char *)j->t + (size_t)i * model->targets * sizeof(float));
+    }
+    return error;
+}
+
+static void judge_shards(void *context, int thread, int threads)
+{
+    exam *e = context;
+    judge *j = &e->judges[thread];
+    const nn_model *model = e->model;
+
+    (void)threads;
+    for (size_t k; (k = (size_t)atomic_fetch_add(&e->next, 1)) < WAVE && e->first + k < e->shards;) {
+        const size_t first = (e->first + k) * e->shard;
+        const int n = (int)(e->n - first < e->shard ? e->n - first : e->shard);
+        const int error = read_samples(e, j, first, n);
+        int none = 0;
+
+        if (error) {
+            if (atomic_compare_exchange_strong(&e->error, &none, error))
+                kit_copy_message(e->message, sizeof e->message);
+            return;
+        }
+        e->loss[k] = NAN;
+#ifdef NN_HAS_LOSS
+        if (model->loss)
+            e->loss[k] = (double)model->loss(e->weights, j->work, n, j->x, j->t, j->y) * n;
+        else
+#endif
+            model->forward(e->weights, j->work, n, j->x, j->y);
+        if (e->classes)
+            judge_labels(e, j, n);
+        else
+            judge_numbers(e, j, n, e->errors + k * model->output);
+    }
+}
+
+static bool make_exam(exam *e)
+{
+    const nn_model *model = e->model;
+
+    e->judges = kit_memory((size_t)e->njudges * sizeof *e->judges);
+    e->loss = calloc(WAVE, sizeof *e->loss);
+    e->errors = calloc((e->classes ? 0 : WAVE * model->output) + 1, sizeof *e->errors);
+    for (int i = 0; e->judges && i < e->njudges; i++) {
+        judge *j = &e->judges[i];
+
+        j->work = kit_memory(model->work_bytes);
+        j->x = kit_memory(e->shard * model->input * sizeof(float));
+        j->y = kit_memory(e->shard * model->output * sizeof(float));
+        j->t = kit_memory(e->shard * model->targets * sizeof(float));
+        j->confusion = calloc(e->classes * e->classes + 1, sizeof *j->confusion);
+        if (!j->work || !j->x || !j->y || !j->t || !j->confusion)
+            return false;
+    }
+    return e->judges && e->loss && e->errors;
+}
+
+static void free_exam(exam *e)
+{
+    for (int i = 0; e->judges && i < e->njudges; i++) {
+        free(e->judges[i].work);
+        free(e->judges[i].x);
+        free(e->judges[i].y);
+        free(e->judges[i].t);
+        free(e->judges[i].confusion);
+    }
+    free(e->judges);
+    free(e->loss);
+    free(e->errors);
+}
+
+/* Adds a wave's sums in the order of its shards. */
+static void add_wave(const exam *e, double *loss, sums *total)
+{
+    const size_t outputs = e->model->output;
+
+    for (size_t k = 0; k < WAVE && e->first + k < e->shards; k++) {
+        *loss += e->loss[k];
+        for (size_t i = 0; !e->classes && i < outputs; i++) {
+            const sums *s = &e->errors[k * outputs + i];
+
+            total[i].absolute += s->absolute;
+            total[i].squares += s->squares;
+            total[i].target += s->target;
+            total[i].target_squares += s->target_squares;
+        }
+    }
+}
+
+static void conclude(const exam *e, double loss, const sums *total, nn_evaluation *result)
+{
+    const size_t outputs = e->model->output;
+    double varying = 0;
+
+    result->loss = loss / (double)e->n;
+    for (int i = 0; e->classes && i < e->njudges; i++) {
+        result->labels += e->judges[i].labels;
+        result->right += e->judges[i].right;
+        for (size_t k = 0; k < e->classes * e->classes; k++)
+            result->confusion[k] += e->judges[i].confusion[k];
+    }
+    result->mse = result->mae = result->r2 = e->classes ? NAN : 0;
+    for (size_t i = 0; !e->classes && i < outputs; i++) {
+        const double variance = total[i].target_squares - total[i].target * total[i].target / (double)e->n;
+
+        result->mse += total[i].squares / (double)e->n / (double)outputs;
+        result->mae += total[i].absolute / (double)e->n / (double)outputs;
+        if (variance > 1e-12 * total[i].target_squares) {
+            result->r2 += 1 - total[i].squares / variance;
+            varying++;
+        }
+    }
+    if (!e->classes)
+        result->r2 = varying > 0 ? result->r2 / varying : NAN;
+}
+
+int nn_evaluate(const nn_model *model, const void *weights, nn_team *team, const nn_source *source,
+                const size_t *samples, size_t n, nn_evaluation *result)
+{
+    exam e = {.model = model, .weights = weights, .source = source, .samples = samples, .n = n};
+    sums *total = calloc(model->output, sizeof *total);
+    double loss = 0;
+    int error = 0;
+
+    e.shard = (size_t)model->batch < 64 ? (size_t)model->batch : 64;
+    e.shards = (n + e.shard - 1) / e.shard;
+    e.positions = model->targets;
+    e.classes = model->int_targets && model->targets ? model->output / model->targets : 0;
+    e.njudges = team ? nn_team_threads(team) : 1;
+    if (n < (size_t)e.njudges * e.shard)
+        e.njudges = 1;
+    *result = (nn_evaluation){.samples = n, .classes = e.classes};
+    result->confusion = calloc(e.classes * e.classes + 1, sizeof *result->confusion);
+    if (!make_exam(&e) || !total || !result->confusion)
+        error = kit_no_memory();
+    for (; !error && e.first < e.shards; e.first += WAVE) {
+        atomic_store(&e.next, 0);
+        if (team && e.njudges > 1)
+            nn_team_run(team, e.njudges, judge_shards, &e);
+        else
+            judge_shards(&e, 0, 1);
+        if (e.error)
+            error = kit_fail(e.error, "%s", e.message);
+        add_wave(&e, &loss, total);
+    }
+    if (!error)
+        conclude(&e, loss, total, result);
+    else
+        nn_evaluation_release(result);
+    free_exam(&e);
+    free(total);
+    return error;
+}
+
+void nn_evaluation_release(nn_evaluation *result)
+{
+    free(result->confusion);
+    result->confusion = NULL;
+}
