@@ -137,6 +137,12 @@ static void put_layers(FILE *f, const Plan *plan)
     }
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 void put_head(FILE *f, const Plan *plan)
 {
     static const char *const unrolls[] = {"auto", "full", "tile", "none"};
@@ -151,11 +157,13 @@ void put_head(FILE *f, const Plan *plan)
             comment_text(net->file), NNC_VERSION, unrolls[o->unroll], plan->target->machine->name, math,
             lanes[o->lanes], tile, blocks, o->loss ? format(" --loss=%s", o->loss) : "",
             format("%s%s", o->inference ? " --inference" : "", o->main ? " --main" : ""));
-    if (o->main)
-        fprintf(f, " * Compile with: cc %s %s.c -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %s\n"
-                   " * (before make install, with -I and -L for the folders of nn.h, nnkit.h, libnn.a and libnnkit.a).\n",
-                plan->target->machine->cflags, plan->prefix, plan->prefix);
-    else
+    if (o->main) {
+        const char *file = comment_text(base_name(o->output_file));
+        fprintf(f, " * Compile with: cc %s %s -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %.*s\n"
+                   " * (-I and -L name the folders of nn.h and of the libraries, where they are not "
+                   "installed).\n",
+                plan->target->machine->cflags, file, (int)strlen(file) - 2, file);
+    } else
         fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n",
                 plan->target->machine->cflags);
     if (plan->training.samples)

@@ -1,8 +1,9 @@
 /* check.c: this very program's gradient against finite differences.
  *
- * Along a direction d of a tensor the loss L changes by the gradient's part g d, which (L(w + h d) - L(w - h d)) / 2h comes
- * near to. Two directions are taken: that of the gradient itself, along which the loss changes most and rounding counts
- * least, and a random one. The loss is a float, and has corners (relu, maxpool): of several h the best agreement counts. */
+ * Along a direction d of a tensor the loss L changes by the gradient's part g d, which (L(w + h d) - L(w -
+ * h d)) / 2h comes near to. Two directions are taken: that of the gradient itself, along which the loss
+ * changes most and rounding counts least, and a random one. The loss is a float, and has corners (relu,
+ * maxpool): of several h the best agreement counts. */
 #include "messages.h"
 #include "program.h"
 
@@ -41,7 +42,8 @@ static double loss_at(checking *c, float *gradient)
 
     model->set_rng(c->work, 5);
     if (model->backward)
-        return (double)model->backward(c->moved, c->work, c->n, c->x, c->t, gradient ? gradient : c->gradient);
+        return (double)model->backward(c->moved, c->work, c->n, c->x, c->t,
+                                       gradient ? gradient : c->gradient);
     model->forward_train(c->moved, c->work, c->n, c->x, c->y);
     for (size_t i = 0; i < (size_t)c->n * model->output; i++)
         loss += (double)c->y[i] * c->dy[i];
@@ -72,7 +74,8 @@ static double difference(checking *c, const nn_tensor *tensor, const float *d, d
     return least;
 }
 
-static double check_tensor(checking *c, const nn_tensor *tensor, const float *gradient)
+/* all: the length of the whole gradient, below a thousandth of which an error is rounding. */
+static double check_tensor(checking *c, const nn_tensor *tensor, const float *gradient, double all)
 {
     float *d = malloc(tensor->count * sizeof *d);
     double length = 0, size = 0, along = 0;
@@ -86,7 +89,7 @@ static double check_tensor(checking *c, const nn_tensor *tensor, const float *gr
         length += g * g;
     }
     length = sqrt(length);
-    const double scale = length > 1e-6 ? length : 1e-6;
+    const double scale = length > 1e-3 * all ? length : all > 0 ? 1e-3 * all : 1;
     for (size_t k = 0; k < tensor->count; k++)
         d[k] = (float)(gradient[nn_place(tensor, k)] / scale);
     double worst = difference(c, tensor, d, length * length / scale, scale);
@@ -134,12 +137,13 @@ int check_command(const nn_model *model, command_line *line)
     checking c = {.model = model};
     float *gradient = kit_memory(model->params_bytes);
     const char *where = "no tensor";
-    double worst = 0;
+    double worst = 0, all = 0;
 
     if (line->noperands || !model->set_rng) {
         free(gradient);
-        return line->noperands ? misused(line->program, "check takes no operands")
-                               : misused(line->program, "the network was compiled with --inference and has no gradient");
+        return line->noperands
+                   ? misused(line->program, "check takes no operands")
+                   : misused(line->program, "the network was compiled with --inference and has no gradient");
     }
     if (!make_checking(&c) || !gradient) {
         free_checking(&c);
@@ -151,13 +155,15 @@ int check_command(const nn_model *model, command_line *line)
     draw_inputs(&c);
     memcpy(c.moved, c.params, model->params_bytes);
     loss_at(&c, gradient);
+    for (size_t i = 0; i < model->floats; i++)
+        all += (double)gradient[i] * gradient[i];
     printf("%-32s %10s   %s\n", "tensor", "numbers", "largest error of its gradient");
     for (int i = 0; i < model->ntensors; i++) {
         const nn_tensor *tensor = &model->tensors[i];
 
         if (tensor->offset >= model->floats)
             continue; /* a statistic has none */
-        const double error = check_tensor(&c, tensor, gradient);
+        const double error = check_tensor(&c, tensor, gradient, sqrt(all));
         printf("%-32s %10zu   %.1e\n", tensor->name, tensor->count, error);
         if (!(error <= worst)) {
             worst = error;
@@ -166,6 +172,7 @@ int check_command(const nn_model *model, command_line *line)
     }
     free_checking(&c);
     free(gradient);
-    printf("largest: %.1e, in %s; %s\n", worst, where, worst <= bound ? "the gradients are right" : "over the bound of 0.02");
+    printf("largest: %.1e, in %s; %s\n", worst, where,
+           worst <= bound ? "the gradients are right" : "over the bound of 0.02");
     return worst <= bound ? DONE : BAD;
 }

@@ -103,8 +103,10 @@ typedef struct writing {
 
 static int put(FILE *file, uLong *crc, const void *bytes, size_t n)
 {
+    if (n == 0)
+        return 1; /* crc32_z begins anew where bytes is NULL */
     *crc = crc32_z(*crc, bytes, n);
-    return n == 0 || fwrite(bytes, 1, n, file) == n;
+    return fwrite(bytes, 1, n, file) == n;
 }
 
 static int write_checkpoint(const void *what, FILE *file)
@@ -164,7 +166,8 @@ static int check_file(nn_checkpoint *c)
         return kit_fail(NN_EFORMAT, "%s: this is no checkpoint", c->path);
     memcpy(&c->head, c->bytes, sizeof c->head);
     if (c->head.order != ORDER || c->head.version != VERSION || c->head.chunk != CHUNK)
-        return kit_fail(NN_EFORMAT, "%s: this checkpoint is of another version or another kind of machine", c->path);
+        return kit_fail(NN_EFORMAT, "%s: this checkpoint is of another version or another kind of machine",
+                        c->path);
     c->length -= sizeof sum;
     memcpy(&sum, c->bytes + c->length, sizeof sum);
     if (sum != crc32_z(crc32(0, NULL, 0), (const Bytef *)c->bytes, c->length)
@@ -206,16 +209,18 @@ static int check_same(const nn_trainer *t, const nn_checkpoint *c)
     const head own = head_of(t, 0), *h = &c->head;
 
     if (own.model != h->model || own.floats != h->floats || own.all != h->all)
-        return kit_fail(NN_EMODEL, "%s: this checkpoint is of another network, or of the same compiled with other options",
-                        c->path);
+        return kit_fail(
+            NN_EMODEL,
+            "%s: this checkpoint is of another network, or of the same compiled with other options", c->path);
     if (own.batch != h->batch || own.shard != h->shard)
-        return kit_fail(NN_EMODEL, "%s: this checkpoint was made with batches of %u samples in shards of %u", c->path,
-                        h->batch, h->shard);
+        return kit_fail(NN_EMODEL, "%s: this checkpoint was made with batches of %u samples in shards of %u",
+                        c->path, h->batch, h->shard);
     if (own.seed != h->seed)
         return kit_fail(NN_EMODEL, "%s: this checkpoint was made with the seed %llu", c->path,
                         (unsigned long long)h->seed);
     if (own.averages != h->averages || own.average != h->average)
-        return kit_fail(NN_EMODEL, "%s: this checkpoint was made with an average of %g", c->path, (double)h->average);
+        return kit_fail(NN_EMODEL, "%s: this checkpoint was made with an average of %g", c->path,
+                        (double)h->average);
     if (own.optimizer.method != h->optimizer.method)
         return kit_fail(NN_EMODEL, "%s: this checkpoint was made with another optimizer", c->path);
     return 0;
@@ -231,7 +236,8 @@ int nn_trainer_restore(nn_trainer *t, const nn_checkpoint *c)
     for (int i = 0; i < t->nchunks; i++)
         floats += state_of(t, &t->chunks[i]);
     if (c->length - sizeof c->head - c->head.extra != floats * sizeof(float))
-        return kit_fail(NN_EMODEL, "%s: this checkpoint was made with other settings of the optimizer", c->path);
+        return kit_fail(NN_EMODEL, "%s: this checkpoint was made with other settings of the optimizer",
+                        c->path);
     memcpy(t->weights, from, t->all * sizeof(float));
     from += t->all * sizeof(float);
     if (t->average) {

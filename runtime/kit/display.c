@@ -1,5 +1,5 @@
-/* display.c: what one sees of a training: on a terminal one line that changes, elsewhere a plain line now and then; a row of
- * a table after each epoch. */
+/* display.c: what one sees of a training: on a terminal one line that changes, elsewhere a plain line now
+ * and then; a row of a table after each epoch. */
 #include "program.h"
 
 #include <math.h>
@@ -80,15 +80,17 @@ void show_step(display *d, int epoch, size_t step, size_t steps, double loss, do
     count(images, speed);
     duration(left, rest);
     if (!d->terminal) {
-        printf("epoch %d/%d, step %zu of %zu: loss %.4f, %s images/s, %s left\n", epoch, d->epochs, step, steps, loss, speed,
-               rest);
+        printf("epoch %d/%d, step %zu of %zu: loss %.4f, %s images/s, %s left\n", epoch, d->epochs, step,
+               steps, loss, speed, rest);
     } else {
         const int full = steps ? (int)(step * BAR / steps) : 0;
 
         memset(bar, '.', BAR);
         memset(bar, '#', (size_t)full);
         bar[BAR] = '\0';
-        width = printf("\repoch %d/%d [%s] loss %.4f  %s images/s  %s left", epoch, d->epochs, bar, loss, speed, rest) - 1;
+        width = printf("\repoch %d/%d [%s] loss %.4f  %s images/s  %s left", epoch, d->epochs, bar, loss,
+                       speed, rest) -
+                1;
         if (width < d->width)
             printf("%*s", d->width - width, "");
         d->width = width > d->width ? width : d->width;

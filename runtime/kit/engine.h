@@ -21,7 +21,7 @@ typedef struct chunk {
 /* What a thread works with; in memory of its own. */
 typedef struct worker {
     void  *work;         /* net_work */
-    float *params;       /* its own copy of the weights, where a network has statistics that net_backward moves */
+    float *params; /* its own copy of the weights, where a network has statistics that net_backward moves */
     float *x;
     void  *t;
     float *sums[MOST_LEVELS]; /* gradients that wait for their sibling in the tree; made when first needed */

@@ -1,8 +1,9 @@
 /* evaluate.c: answers held against targets: loss, accuracy, confusion, errors.
  *
- * Samples are taken in shards as large as a call may be. What is counted is a whole number, and may be added in any
- * order; sums of doubles are kept for each shard and added in the order of the shards, a wave of them at a time, so that the
- * number of threads changes no bit and the memory stays the same however many samples there are. */
+ * Samples are taken in shards as large as a call may be. What is counted is a whole number, and may be
+ * added in any order; sums of doubles are kept for each shard and added in the order of the shards, a wave
+ * of them at a time, so that the number of threads changes no bit and the memory stays the same however
+ * many samples there are. */
 #include "engine.h"
 #include "messages.h"
 
@@ -47,7 +48,8 @@ typedef struct exam {
     char message[512];
 } exam;
 
-/* The class of the greatest of an answer's `classes` numbers, which lie `positions` apart; -1: NaN is among them. */
+/* The class of the greatest of an answer's `classes` numbers, which lie `positions` apart; -1: NaN is
+ * among them. */
 static int greatest(const float *y, size_t classes, size_t positions)
 {
     size_t best = 0;
@@ -104,8 +106,9 @@ static int read_samples(const exam *e, judge *j, size_t first, int n)
     for (int i = 0; i < n && !error; i++) {
         const size_t k = first + (size_t)i;
 
-        error = e->source->read(e->source->data, e->samples ? e->samples[k] : k, j->x + (size_t)i * model->input,
-                                (char *)j->t + (size_t)i * model->targets * sizeof(float));
+        error =
+            e->source->read(e->source->data, e->samples ? e->samples[k] : k, j->x + (size_t)i * model->input,
+                            (char *)j->t + (size_t)i * model->targets * sizeof(float));
     }
     return error;
 }

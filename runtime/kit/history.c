@@ -1,7 +1,7 @@
 /* history.c: what the epochs gave, as CSV and as a picture of curves.
  *
- * Both files are written whole after each epoch, from all rows, so that a run that goes on from a checkpoint leaves
- * what one leaves that was never interrupted. */
+ * Both files are written whole after each epoch, from all rows, so that a run that goes on from a
+ * checkpoint leaves what one leaves that was never interrupted. */
 #include "messages.h"
 #include "files.h"
 #include "program.h"
@@ -136,19 +136,26 @@ static void put_axes(FILE *f, const history *h, double low, double high, double 
     const double across = h->nrows > 1 ? fmax(1, tick_step(h->nrows - 1, 6)) : 1;
 
     for (double v = ceil(low / step - 1e-9) * step; v <= high + 1e-9 * step; v += step)
-        fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", LEFT,
-                y_of(v, low, high), WIDTH - RIGHT, LEFT - 6, y_of(v, low, high) + 4, fabs(v) < step / 2 ? 0 : v);
+        fprintf(f,
+                "<path d=\"M%d %.1fH%d\" stroke=\"#ddd\"/><text x=\"%d\" y=\"%.1f\" "
+                "text-anchor=\"end\">%g</text>\n",
+                LEFT, y_of(v, low, high), WIDTH - RIGHT, LEFT - 6, y_of(v, low, high) + 4,
+                fabs(v) < step / 2 ? 0 : v);
     for (double e = 1; e <= h->nrows + 1e-9; e = e < across ? across : e + across)
-        fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", x_of(e, h->nrows), HEIGHT - BOTTOM + 16, e);
-    fprintf(f, "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#333\"/>\n", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT);
-    fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10);
+        fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%g</text>\n", x_of(e, h->nrows),
+                HEIGHT - BOTTOM + 16, e);
+    fprintf(f, "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#333\"/>\n", LEFT, TOP, HEIGHT - BOTTOM,
+            WIDTH - RIGHT);
+    fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n", (LEFT + WIDTH - RIGHT) / 2,
+            HEIGHT - 10);
 }
 
 static void put_curve(FILE *f, const history *h, const panel *p, const curve *c, double low, double high)
 {
     bool pen = false, any = false;
 
-    fprintf(f, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linejoin=\"round\" d=\"", c->color);
+    fprintf(f, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linejoin=\"round\" d=\"",
+            c->color);
     for (int i = 0; i < h->nrows; i++) {
         const double v = value_at(h, i, c, p);
 
@@ -174,13 +181,13 @@ static void put_panel(FILE *f, const history *h, const panel *p, int left)
     const double step = tick_step(high - low, 5);
     low = floor(low / step) * step;
     high = ceil(high / step) * step;
-    fprintf(f, "<g transform=\"translate(%d 0)\">\n<text x=\"%d\" y=\"22\" font-weight=\"bold\">%s</text>\n", left, LEFT,
-            p->title);
+    fprintf(f, "<g transform=\"translate(%d 0)\">\n<text x=\"%d\" y=\"22\" font-weight=\"bold\">%s</text>\n",
+            left, LEFT, p->title);
     put_axes(f, h, low, high, step);
     for (int c = 0, key = WIDTH - RIGHT; c < p->ncurves; c++) {
         put_curve(f, h, p, &p->curves[c], low, high);
-        fprintf(f, "<text x=\"%d\" y=\"22\" text-anchor=\"end\" fill=\"%s\">%s</text>\n", key, p->curves[c].color,
-                p->curves[c].name);
+        fprintf(f, "<text x=\"%d\" y=\"22\" text-anchor=\"end\" fill=\"%s\">%s</text>\n", key,
+                p->curves[c].color, p->curves[c].name);
         key -= 64;
     }
     fprintf(f, "</g>\n");
@@ -193,7 +200,8 @@ static int put_plot(const void *what, FILE *f)
     double low, high;
     const bool two = bounds(h, &panels[1], &low, &high);
 
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" "
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\" "
             "font-size=\"12\">\n<title>%s</title>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
             two ? 2 * WIDTH : WIDTH, HEIGHT, picture->title);
     put_panel(f, h, &panels[0], 0);

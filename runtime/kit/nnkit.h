@@ -85,16 +85,16 @@ typedef struct nn_team nn_team;
 nn_team *nn_team_open(int threads);
 int      nn_team_threads(const nn_team *);
 /* threads: how many take part, 0: all */
-void     nn_team_run(nn_team *, int threads, void (*work)(void *context, int thread, int threads), void *context);
+void nn_team_run(nn_team *, int threads, void (*work)(void *context, int thread, int threads), void *context);
 void     nn_team_close(nn_team *);
 
 /* ---- Steps of training -----------------------------------------------------------------------
  *
  * A batch is cut into shards of a fixed number of samples. Each thread takes shards, and the gradients of
- * the shards are added in one binary tree, which depends on the number of shards alone. So the weights after
- * a step are the same to the bit for every number of threads. The loss is the mean over the shards, weighted
- * by their samples. Batchnorm takes the statistics of a shard; running statistics become the same mean of what
- * the shards would make them. Dropout draws by seed, step and shard. */
+ * the shards are added in one binary tree, which depends on the number of shards alone. So the weights
+ * after a step are the same to the bit for every number of threads. The loss is the mean over the shards,
+ * weighted by their samples. Batchnorm takes the statistics of a shard; running statistics become the same
+ * mean of what the shards would make them. Dropout draws by seed, step and shard. */
 
 /* Samples by number, from several threads at once: writes one sample and its target (NULL: not wanted) and
  * returns 0, or an error that nnkit_error describes. */
@@ -108,7 +108,7 @@ typedef struct nn_trainer_options {
     uint64_t seed;      /* of the weights and of dropout */
     int   batch;        /* most samples in a step */
     int   shard;        /* samples in a shard; 0: 16, or the network's batch where that is smaller */
-    int   threads;      /* 0: as many as are fastest, which the first steps measure, one for each core at most */
+    int threads; /* 0: as many as are fastest, which the first steps measure, one for each core at most */
     float clip;         /* greatest norm of the gradient, as torch.nn.utils.clip_grad_norm_; 0: any */
     float average;      /* decay of a moving average of the weights, as timm's ModelEma; 0: none */
 } nn_trainer_options;
@@ -118,7 +118,8 @@ typedef struct nn_trainer nn_trainer;
 /* A trainer with weights drawn by net_init. NULL: an error, which nnkit_error describes. */
 nn_trainer *nn_trainer_open(const nn_model *, const nn_trainer_options *);
 /* One step with n samples, 1 <= n <= batch. Returns 0 and the mean loss of the samples under the weights
- * before the step; or an error. A loss that is no finite number is one, and leaves the weights as they are. */
+ * before the step; or an error. A loss that is no finite number is one, and leaves the weights as they
+ * are. */
 int  nn_trainer_step(nn_trainer *, const nn_source *, const size_t *samples, int n, float *loss);
 /* The weights (model->params_bytes), which may be written between steps, and their average (the weights
  * themselves where there is none). */
@@ -132,9 +133,9 @@ void        nn_trainer_close(nn_trainer *);
 
 /* ---- Checkpoints -----------------------------------------------------------------------------
  *
- * A file that holds all a trainer needs to go on to the same bits (weights, statistics, the optimizer's state, averages,
- * the number of steps) and whatever the caller adds. It is written beside its place, brought to the disk and renamed: whatever
- * ends the program leaves the old file or the whole new one. */
+ * A file that holds all a trainer needs to go on to the same bits (weights, statistics, the optimizer's
+ * state, averages, the number of steps) and whatever the caller adds. It is written beside its place,
+ * brought to the disk and renamed: whatever ends the program leaves the old file or the whole new one. */
 
 int nn_trainer_save(const nn_trainer *, const char *path, const void *extra, size_t extra_bytes);
 
@@ -144,7 +145,8 @@ typedef struct nn_checkpoint nn_checkpoint;
 nn_checkpoint *nn_checkpoint_open(const char *path);
 /* What the caller added; valid until the checkpoint is closed. */
 const void    *nn_checkpoint_extra(const nn_checkpoint *, size_t *bytes);
-/* Makes the trainer what it was: of the same network, optimizer, batch, shard, seed and average; any number of threads. */
+/* Makes the trainer what it was: of the same network, optimizer, batch, shard, seed and average; any
+ * number of threads. */
 int            nn_trainer_restore(nn_trainer *, const nn_checkpoint *);
 void           nn_checkpoint_close(nn_checkpoint *);
 
@@ -159,16 +161,16 @@ typedef struct nn_evaluation {
     double  mse, mae, r2;     /* of float targets; r2 is the mean over the answers that vary */
 } nn_evaluation;
 
-/* Answers for n samples (NULL: 0 .. n-1), held against their targets. team NULL: one thread. The same bits for every number
- * of threads. Returns 0 or an error; release frees what the result holds. */
-int  nn_evaluate(const nn_model *, const void *weights, nn_team *team, const nn_source *, const size_t *samples, size_t n,
-                 nn_evaluation *);
+/* Answers for n samples (NULL: 0 .. n-1), held against their targets. team NULL: one thread. The same bits
+ * for every number of threads. Returns 0 or an error; release frees what the result holds. */
+int nn_evaluate(const nn_model *, const void *weights, nn_team *team, const nn_source *,
+                const size_t *samples, size_t n, nn_evaluation *);
 void nn_evaluation_release(nn_evaluation *);
 
 /* ---- The program -----------------------------------------------------------------------------
  *
- * What the command line sets, with the options' names. nn_defaults fills it; fields that are 0 or NULL there are
- * options left out. */
+ * What the command line sets, with the options' names. nn_defaults fills it; fields that are 0 or NULL
+ * there are options left out. */
 
 typedef struct nn_settings {
     const char *data, *test;
@@ -195,8 +197,8 @@ typedef struct nn_settings {
 
 void nn_defaults(nn_settings *);
 
-/* ./net train: the whole of it. Returns the exit status: 0 done, 1 bad data or weights, 2 usage or environment, 130
- * interrupted and saved. Messages go to stderr, progress to stdout. */
+/* ./net train: the whole of it. Returns the exit status: 0 done, 1 bad data or weights, 2 usage or
+ * environment, 130 interrupted and saved. Messages go to stderr, progress to stdout. */
 int nn_train(const nn_model *, const nn_settings *);
 
 /* The program around a network: what main() of nnc --main calls. Returns the exit status. */

@@ -1,7 +1,7 @@
 /* options.c: the command line of the program around a network.
  *
- * One table of options, which the parser, --help, "did you mean" and the checkpoint's settings walk. --name VALUE and
- * --name=VALUE are the same. */
+ * One table of options, which the parser, --help, "did you mean" and the checkpoint's settings walk.
+ * --name VALUE and --name=VALUE are the same. */
 #include "messages.h"
 #include "program.h"
 
@@ -29,18 +29,22 @@ typedef struct option {
 #define AT(field) offsetof(nn_settings, field)
 static const option options[] = {
     {"test", "DATA", TEXT, AT(test), TRAIN | OF_RUN, 0, 0, "data to test with after each epoch"},
-    {"split", "F", REAL, AT(split), TRAIN | OF_RUN, 0, 0.999, "test with this share of DATA instead, drawn at random"},
+    {"split", "F", REAL, AT(split), TRAIN | OF_RUN, 0, 0.999,
+     "test with this share of DATA instead, drawn at random"},
     {"epochs", "N", COUNT, AT(epochs), TRAIN, 1, 1e6, "how often all samples are taken (10)"},
     {"batch", "N", COUNT, AT(batch), TRAIN | OF_RUN, 1, 1 << 20, "samples in a step (64)"},
     {"optimizer", "sgd|momentum|adagrad|rmsprop|adam|adamw", TEXT, AT(optimizer), TRAIN | OF_RUN, 0, 0,
      "the method (adam), as PyTorch has it"},
-    {"lr", "X", REAL, AT(lr), TRAIN | OF_RUN, 0, 1e6, "learning rate (0.001; 0.01 for sgd, momentum, adagrad)"},
-    {"momentum", "X", REAL, AT(momentum), TRAIN | OF_RUN, 0, 0.999999, "of sgd and rmsprop (0; 0.9 for momentum)"},
+    {"lr", "X", REAL, AT(lr), TRAIN | OF_RUN, 0, 1e6,
+     "learning rate (0.001; 0.01 for sgd, momentum, adagrad)"},
+    {"momentum", "X", REAL, AT(momentum), TRAIN | OF_RUN, 0, 0.999999,
+     "of sgd and rmsprop (0; 0.9 for momentum)"},
     {"weight-decay", "X", REAL, AT(weight_decay), TRAIN | OF_RUN, 0, 1e3, "L2 penalty (0; 0.01 for adamw)"},
     {"nesterov", NULL, FLAG, AT(nesterov), TRAIN | OF_RUN, 0, 0, "Nesterov's momentum"},
     {"schedule", "constant|step|cosine|onecycle", TEXT, AT(schedule), TRAIN | OF_RUN, 0, 0,
      "how the learning rate goes (constant); step: a tenth after each third of the epochs"},
-    {"warmup", "STEPS", COUNT, AT(warmup), TRAIN | OF_RUN, 0, 1e9, "steps in which the learning rate rises (0)"},
+    {"warmup", "STEPS", COUNT, AT(warmup), TRAIN | OF_RUN, 0, 1e9,
+     "steps in which the learning rate rises (0)"},
     {"clip", "NORM", REAL, AT(clip), TRAIN | OF_RUN, 0, 1e30, "greatest norm of the gradient"},
     {"average", "DECAY", REAL, AT(average), TRAIN | OF_RUN, 0, 0.9999999,
      "test and keep a moving average of the weights, such as 0.999"},
@@ -52,8 +56,10 @@ static const option options[] = {
      "leave bytes 0 to 255 as they are, instead of 0 to 1"},
     {"label", "NAME|NUMBER", TEXT, AT(label), TRAIN | EVAL | PREDICT | OF_RUN, 0, 0,
      "the column of a CSV file that holds the label (the last)"},
-    {"weights", "FILE", TEXT, AT(weights), TRAIN | EVAL | PREDICT, 0, 0, "weights to begin with, or to use (safetensors)"},
-    {"output", "FILE", TEXT, AT(output), TRAIN, 0, 0, "where the best weights go; also -o (NAME.safetensors)"},
+    {"weights", "FILE", TEXT, AT(weights), TRAIN | EVAL | PREDICT, 0, 0,
+     "weights to begin with, or to use (safetensors)"},
+    {"output", "FILE", TEXT, AT(output), TRAIN, 0, 0,
+     "where the best weights go; also -o (NAME.safetensors)"},
     {"checkpoint", "FILE", TEXT, AT(checkpoint), TRAIN, 0, 0,
      "save the state after each epoch and --every STEPS (Ctrl-C: NAME.checkpoint)"},
     {"every", "STEPS", COUNT, AT(every), TRAIN, 1, 1e9, "save the checkpoint also after that many steps"},
@@ -178,8 +184,8 @@ static int unknown_option(const char *program, const char *word)
     for (int i = 0; i < NOPTIONS; i++)
         if (near(word + strspn(word, "-"), options[i].name, &least))
             best = options[i].name;
-    return misused(program, "unknown option %s%s%s; %s --help lists them", word, best ? "; did you mean --" : "",
-                   best ? best : "", program);
+    return misused(program, "unknown option %s%s%s; %s --help lists them", word,
+                   best ? "; did you mean --" : "", best ? best : "", program);
 }
 
 static int unknown_command(const char *program, const char *word)
@@ -232,7 +238,8 @@ static int set_value(nn_settings *settings, const option *o, const char *value)
         const double number = strtod(value, &end);
 
         if (end != value && !*end && (number < o->least || number > o->most || number != floor(number)))
-            return kit_fail(NN_EMODEL, "--%s %s: must be a whole number from %.0f to %.0f", o->name, value, o->least, o->most);
+            return kit_fail(NN_EMODEL, "--%s %s: must be a whole number from %.0f to %.0f", o->name, value,
+                            o->least, o->most);
         *(int *)field = (int)number;
         break;
     }
@@ -265,8 +272,15 @@ static void print_value(FILE *file, const nn_settings *settings, const option *o
 
 void nn_defaults(nn_settings *s)
 {
-    *s = (nn_settings){.epochs = 10, .batch = 64, .optimizer = "adam", .lr = NAN, .momentum = NAN, .weight_decay = NAN,
-                       .schedule = "constant", .seed = 1, .format = "text"};
+    *s = (nn_settings){.epochs = 10,
+                       .batch = 64,
+                       .optimizer = "adam",
+                       .lr = NAN,
+                       .momentum = NAN,
+                       .weight_decay = NAN,
+                       .schedule = "constant",
+                       .seed = 1,
+                       .format = "text"};
 }
 
 /* ---- The settings of a run, kept in a checkpoint ---------------------------------------------- */
@@ -372,7 +386,8 @@ static int take_option(command_line *line, int argc, char **argv, int *i)
     if (!found)
         return unknown_option(line->program, word);
     if (!(found->commands & line->command))
-        return misused(line->program, "--%s is no option of this command; %s --help lists them", found->name, line->program);
+        return misused(line->program, "--%s is no option of this command; %s --help lists them", found->name,
+                       line->program);
     if (found->kind == FLAG && value)
         return misused(line->program, "--%s takes no value", found->name);
     if (found->kind != FLAG && !value && *i + 1 < argc)

@@ -33,12 +33,14 @@ static void answer_shards(void *context, int thread, int threads)
     const nn_model *model = a->model;
 
     (void)threads;
-    for (size_t k; (k = (size_t)atomic_fetch_add(&a->next, 1)) < WAVE && a->first + k * a->shard < a->count;) {
+    for (size_t k;
+         (k = (size_t)atomic_fetch_add(&a->next, 1)) < WAVE && a->first + k * a->shard < a->count;) {
         const size_t first = a->first + k * a->shard, left = a->count - first;
         const int n = (int)(left < a->shard ? left : a->shard);
 
         for (int i = 0; i < n; i++) {
-            const int error = nn_data_read(a->data, first + (size_t)i, a->x[thread] + (size_t)i * model->input, NULL);
+            const int error =
+                nn_data_read(a->data, first + (size_t)i, a->x[thread] + (size_t)i * model->input, NULL);
             int none = 0;
 
             if (error) {
@@ -121,8 +123,9 @@ static void print_npy_head(const nn_model *model, size_t n)
 {
     const uint32_t one = 1;
     char head[128];
-    int length = snprintf(head, sizeof head, "{'descr': '%cf4', 'fortran_order': False, 'shape': (%zu, %zu), }",
-                          *(const char *)&one ? '<' : '>', n, model->output);
+    int length =
+        snprintf(head, sizeof head, "{'descr': '%cf4', 'fortran_order': False, 'shape': (%zu, %zu), }",
+                 *(const char *)&one ? '<' : '>', n, model->output);
 
     while ((10 + length + 1) % 64 != 0)
         head[length++] = ' ';
@@ -181,7 +184,8 @@ static void free_asking(asking *a)
     nn_team_close(a->team);
 }
 
-/* All files are looked at before the first answer: the .npy head says how many there are, and no output is half-written. */
+/* All files are looked at before the first answer: the .npy head says how many there are, and no output is
+ * half-written. */
 static int answer_all(asking *a, command_line *line)
 {
     nn_data **data = calloc((size_t)line->noperands, sizeof *data);
@@ -216,7 +220,8 @@ int predict_command(const nn_model *model, command_line *line)
     if (!s->weights)
         return misused(line->program, "no weights given: --weights FILE says which");
     void *weights = load_weights(model, s->weights);
-    asking a = {.model = model, .settings = s, .weights = weights, .team = weights ? nn_team_open(s->threads) : NULL};
+    asking a = {
+        .model = model, .settings = s, .weights = weights, .team = weights ? nn_team_open(s->threads) : NULL};
 
     if (!weights)
         error = NN_EFORMAT;

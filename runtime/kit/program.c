@@ -27,17 +27,21 @@ int info_command(const nn_model *model, command_line *line)
     if (line->noperands)
         return misused(line->program, "info takes no operands");
     printf("network            %s\n", model->name);
-    printf("input              %s\n", shape_text(in, in[1] == 1 && in[2] == 1 && model->input == (size_t)in[0] ? 1 : 3, text));
+    printf("input              %s\n",
+           shape_text(in, in[1] == 1 && in[2] == 1 && model->input == (size_t)in[0] ? 1 : 3, text));
     printf("answer             %zu numbers\n", model->output);
     if (model->targets)
-        printf("target             %zu %s\n", model->targets, model->int_targets ? model->targets == 1 ? "class label"
-               : "class labels" : model->targets == 1 ? "number" : "numbers");
+        printf("target             %zu %s\n", model->targets,
+               model->int_targets    ? model->targets == 1 ? "class label" : "class labels"
+               : model->targets == 1 ? "number"
+                                     : "numbers");
     printf("parameters         %zu\n", model->params);
     printf("samples in a call  %d\n", model->batch);
     printf("memory             %zu bytes of weights%s, %zu of work for each thread\n", model->params_bytes,
            statistics ? " and statistics" : "", model->work_bytes);
-    printf("training           %s\n", model->backward ? "yes" : model->backward_from ? "by your own loop (loss none)"
-           : "no (--inference)");
+    printf("training           %s\n", model->backward        ? "yes"
+                                      : model->backward_from ? "by your own loop (loss none)"
+                                                             : "no (--inference)");
     if (model->ntensors)
         printf("\n%-32s %-16s %10s\n", "tensor", "shape", "numbers");
     for (int i = 0; i < model->ntensors; i++)
@@ -51,7 +55,10 @@ int info_command(const nn_model *model, command_line *line)
 int nn_main(const nn_model *model, int argc, char **argv)
 {
     static const struct { int command; int (*run)(const nn_model *, command_line *);
-    } commands[] = {{TRAIN, train_command}, {EVAL, eval_command}, {PREDICT, predict_command}, {CHECK, check_command},
+    } commands[] = {{TRAIN, train_command},
+                    {EVAL, eval_command},
+                    {PREDICT, predict_command},
+                    {CHECK, check_command},
                     {INFO, info_command}};
     command_line line;
     int status = read_command_line(&line, model, argc, argv);

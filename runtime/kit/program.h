@@ -27,7 +27,8 @@ int read_command_line(command_line *, const nn_model *, int argc, char **argv);
 
 /* The settings that a run can't change when it goes on, one "--name=value" a line; free it. */
 char *text_of_run(const nn_settings *);
-/* Takes them from such a text, where the user gave none; returns 0, or an error where the user gave another value. */
+/* Takes them from such a text, where the user gave none; returns 0, or an error where the user gave
+ * another value. */
 int   settings_of_run(command_line *, const char *text, const char *path);
 
 /* An error of usage: prints it and returns MISUSED. */
@@ -72,7 +73,8 @@ void clear_line(display *);
 /* ---- train.c ---------------------------------------------------------------------------------- */
 
 /* Opens data as the settings say; NULL: an error. */
-nn_data *open_data(const nn_model *, const nn_settings *, const char *spec, const nn_data *like, bool targets);
+nn_data *open_data(const nn_model *, const nn_settings *, const char *spec, const nn_data *like,
+                   bool targets);
 /* nn_data_read for an nn_source. */
 int read_data(const void *data, size_t index, float *x, void *t);
 

@@ -1,8 +1,9 @@
 /* team.c: a team of threads that works on one thing at a time.
  *
- * The caller's thread is number 0 and works, too. The others wait between two runs: a short while in a loop, since a
- * step of a small network takes microseconds and waking a thread takes tens of them, then asleep. Where the machine has fewer
- * cores than the team has threads, waiting in a loop would keep others from working, so they sleep at once.
+ * The caller's thread is number 0 and works, too. The others wait between two runs: a short while in a
+ * loop, since a step of a small network takes microseconds and waking a thread takes tens of them, then
+ * asleep. Where the machine has fewer cores than the team has threads, waiting in a loop would keep others
+ * from working, so they sleep at once.
  *
  * What one thread writes often has cache lines of its own. */
 #ifdef __linux__
@@ -114,7 +115,8 @@ static void await_others(nn_team *team)
     pthread_mutex_unlock(&team->lock);
 }
 
-void nn_team_run(nn_team *team, int threads, void (*work)(void *context, int thread, int threads), void *context)
+void nn_team_run(nn_team *team, int threads, void (*work)(void *context, int thread, int threads),
+                 void *context)
 {
     const int active = threads < 1 || threads > team->threads ? team->threads : threads;
 

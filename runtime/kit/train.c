@@ -1,8 +1,8 @@
 /* train.c: a whole training: data, epochs, tests, checkpoints, weights.
  *
- * What happens in an epoch depends on the seed and its number alone, so where a run stands is said by epoch, the samples
- * taken in it, and what they gave so far. This, the rows of the epochs before, the best weights and the settings are what a
- * checkpoint holds beside the trainer. */
+ * What happens in an epoch depends on the seed and its number alone, so where a run stands is said by
+ * epoch, the samples taken in it, and what they gave so far. This, the rows of the epochs before, the best
+ * weights and the settings are what a checkpoint holds beside the trainer. */
 #include "files.h"
 #include "messages.h"
 #include "program.h"
@@ -113,7 +113,8 @@ static float rate_at(const run *r, uint64_t step, uint64_t steps)
         factor = (1 + cos(pi * done)) / 2;
     } else if (strcmp(schedule, "step") == 0) {
         factor = pow(0.1, floor(3 * done));
-    } else if (strcmp(schedule, "onecycle") == 0) { /* OneCycleLR's defaults, without its change of momentum */
+    } else if (strcmp(schedule, "onecycle") ==
+               0) { /* OneCycleLR's defaults, without its change of momentum */
         const double up = 0.3 * (double)steps - 1, low = 1.0 / 25, last = low / 1e4, at = (double)step;
         const double part = at <= up ? at / up : (at - up) / ((double)steps - 1 - up);
         const double from = at <= up ? low : 1, to = at <= up ? 1 : last;
@@ -132,7 +133,8 @@ int read_data(const void *data, size_t index, float *x, void *t)
     return nn_data_read(data, index, x, t);
 }
 
-nn_data *open_data(const nn_model *model, const nn_settings *s, const char *spec, const nn_data *like, bool targets)
+nn_data *open_data(const nn_model *model, const nn_settings *s, const char *spec, const nn_data *like,
+                   bool targets)
 {
     const nn_data_options options = {.no_scale = s->no_scale, .scale = s->scale ? (float)atof(s->scale) : 0,
                                      .label = s->label, .no_targets = !targets, .like = like};
@@ -202,7 +204,8 @@ static void draw_order(run *r)
 
 /* ---- Checkpoints ------------------------------------------------------------------------------ */
 
-/* What the run adds to a checkpoint: place, number of rows, rows, whether there are best weights, these, settings. */
+/* What the run adds to a checkpoint: place, number of rows, rows, whether there are best weights, these,
+ * settings. */
 static int save_checkpoint(run *r)
 {
     const size_t best = r->best && r->at.best_epoch ? r->model->params_bytes : 0;
@@ -219,7 +222,11 @@ static int save_checkpoint(run *r)
         return kit_no_memory();
     }
     const struct { const void *from; size_t bytes;
-    } parts[] = {{&r->at, sizeof r->at}, {sizes, sizeof sizes}, {r->history.rows, rows}, {r->best, best}, {settings, length}};
+    } parts[] = {{&r->at, sizeof r->at},
+                 {sizes, sizeof sizes},
+                 {r->history.rows, rows},
+                 {r->best, best},
+                 {settings, length}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; to += parts[i++].bytes)
         if (parts[i].bytes)
             memcpy(to, parts[i].from, parts[i].bytes);
@@ -333,7 +340,8 @@ static void explain_loss(run *r)
         if (isnan(most))
             break;
     }
-    kit_fail(NNKIT_EDIVERGED, "%s, epoch %d: the greatest weight before it, %g, is in %s. A smaller --lr or --clip 1 may help",
+    kit_fail(NNKIT_EDIVERGED,
+             "%s, epoch %d: the greatest weight before it, %g, is in %s. A smaller --lr or --clip 1 may help",
              message, r->at.epoch, (double)most, greatest ? greatest->name : "no tensor");
 }
 
@@ -381,7 +389,8 @@ static int end_epoch(run *r)
 {
     const nn_settings *s = r->settings;
     const void *weights = nn_trainer_average(r->trainer);
-    epoch_row row = {.epoch = r->at.epoch, .lr = nn_trainer_optimizer(r->trainer)->lr,
+    const uint64_t steps = nn_trainer_steps(r->trainer), all = steps_of_epoch(r) * (uint64_t)s->epochs;
+    epoch_row row = {.epoch = r->at.epoch, .lr = rate_at(r, steps - 1, all),
                      .loss = r->at.loss / (double)r->at.taken, .test_loss = NAN, .accuracy = NAN,
                      .seconds = r->at.seconds, .images = (double)r->at.taken / r->at.seconds};
     bool best = r->nexamined == 0;
@@ -389,7 +398,8 @@ static int end_epoch(run *r)
     if (r->nexamined > 0) {
         nn_evaluation e;
 
-        if (nn_evaluate(r->model, weights, nn_trainer_team(r->trainer), &r->test_source, r->examined, r->nexamined, &e))
+        if (nn_evaluate(r->model, weights, nn_trainer_team(r->trainer), &r->test_source, r->examined,
+                        r->nexamined, &e))
             return NN_EFORMAT;
         row.test_loss = e.loss;
         row.accuracy = e.labels ? (double)e.right / (double)e.labels : NAN;
@@ -411,7 +421,8 @@ static int end_epoch(run *r)
     r->at.loss = r->at.seconds = 0;
     if (best && nn_save(r->model, r->best, r->output))
         return kit_fail(NN_EIO, "%s", nn_error(nn_last_error()));
-    if ((s->log && write_log(&r->history, s->log)) || (s->plot && write_plot(&r->history, s->plot, r->model->name)))
+    if ((s->log && write_log(&r->history, s->log)) ||
+        (s->plot && write_plot(&r->history, s->plot, r->model->name)))
         return NN_EIO;
     return s->checkpoint ? save_checkpoint(r) : 0;
 }
@@ -440,8 +451,13 @@ static int run_epochs(run *r)
 static int open_run(run *r, const nn_checkpoint *c)
 {
     const nn_settings *s = r->settings;
-    const nn_trainer_options options = {.optimizer = optimizer_of(s), .seed = (uint64_t)s->seed, .batch = s->batch,
-                                        .shard = s->shard, .threads = s->threads, .clip = s->clip, .average = s->average};
+    const nn_trainer_options options = {.optimizer = optimizer_of(s),
+                                        .seed = (uint64_t)s->seed,
+                                        .batch = s->batch,
+                                        .shard = s->shard,
+                                        .threads = s->threads,
+                                        .clip = s->clip,
+                                        .average = s->average};
 
     if (check_settings(r) || open_all_data(r))
         return NN_EMODEL;
@@ -481,11 +497,13 @@ static int say_end(run *r, int error)
     if (interrupted) {
         if (save_checkpoint(r))
             return bad(r->line->program, nnkit_error());
-        fprintf(stderr, "%s: interrupted in epoch %d and saved; to go on, type the same with --resume%s%s\n", r->line->program,
-                r->at.epoch, s->checkpoint ? "" : " --checkpoint ", s->checkpoint ? "" : r->checkpoint);
+        fprintf(stderr, "%s: interrupted in epoch %d and saved; to go on, type the same with --resume%s%s\n",
+                r->line->program, r->at.epoch, s->checkpoint ? "" : " --checkpoint ",
+                s->checkpoint ? "" : r->checkpoint);
         return INTERRUPTED;
     }
-    if (!s->quiet && r->nexamined && r->history.nrows && !isnan(r->history.rows[r->at.best_epoch - 1].accuracy))
+    if (!s->quiet && r->nexamined && r->history.nrows &&
+        !isnan(r->history.rows[r->at.best_epoch - 1].accuracy))
         printf("best: epoch %d, %.2f %% right; its weights are in %s\n", r->at.best_epoch,
                100 * r->history.rows[r->at.best_epoch - 1].accuracy, r->output);
     else if (!s->quiet)
@@ -513,7 +531,8 @@ static int train(const nn_model *model, command_line *line)
     nn_checkpoint *c = NULL;
     int error = 0;
 
-    snprintf(r.output, sizeof r.output, "%s%s", s->output ? s->output : model->name, s->output ? "" : ".safetensors");
+    snprintf(r.output, sizeof r.output, "%s%s", s->output ? s->output : model->name,
+             s->output ? "" : ".safetensors");
     snprintf(r.checkpoint, sizeof r.checkpoint, "%s%s", s->checkpoint ? s->checkpoint : model->name,
              s->checkpoint ? "" : ".checkpoint");
     if (s->resume)
@@ -523,7 +542,8 @@ static int train(const nn_model *model, command_line *line)
     nn_checkpoint_close(c);
     if (!error) {
         interrupted = 0;
-        void (*const old_int)(int) = signal(SIGINT, interrupt), (*const old_term)(int) = signal(SIGTERM, interrupt);
+        void (*const old_int)(int) = signal(SIGINT, interrupt),
+                     (*const old_term)(int) = signal(SIGTERM, interrupt);
 
         say_beginning(&r, s->resume);
         start_display(&r.display, s->quiet, s->epochs, r.nexamined > 0, model->int_targets);
@@ -539,15 +559,19 @@ static int train(const nn_model *model, command_line *line)
 int train_command(const nn_model *model, command_line *line)
 {
     if (line->noperands != 1)
-        return misused(line->program, line->noperands ? "several DATA given: join them with commas" : "no DATA given; "
-                       "the usage is: %s train DATA [options]", line->program);
+        return misused(line->program,
+                       line->noperands ? "several DATA given: join them with commas"
+                                       : "no DATA given; "
+                                         "the usage is: %s train DATA [options]",
+                       line->program);
     return train(model, line);
 }
 
 int nn_train(const nn_model *model, const nn_settings *settings)
 {
     char *data = (char *)(uintptr_t)settings->data;
-    command_line line = {.settings = *settings, .program = model->name, .command = TRAIN, .operands = &data, .noperands = 1};
+    command_line line = {
+        .settings = *settings, .program = model->name, .command = TRAIN, .operands = &data, .noperands = 1};
 
     return train(model, &line);
 }

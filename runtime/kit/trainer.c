@@ -1,13 +1,14 @@
 /* trainer.c: one step of training by several threads, with the same bits for every number of them.
  *
- * A batch is cut into shards. Their gradients are added in one binary tree: a node over shards lo .. hi-1 divides them
- * at lo + the greatest power of two below hi - lo. The tree depends on the number of shards alone, and aligned blocks of 2^j
- * shards, the groups, are subtrees of it. So in the first half of a step each thread takes group after group and adds
- * within it while the gradients lie in its cache; in the second each thread takes its part of the weights (chunks) and
- * adds the groups there, divides by the number of samples, and makes the optimizer's step.
+ * A batch is cut into shards. Their gradients are added in one binary tree: a node over shards lo .. hi-1
+ * divides them at lo + the greatest power of two below hi - lo. The tree depends on the number of shards
+ * alone, and aligned blocks of 2^j shards, the groups, are subtrees of it. So in the first half of a step
+ * each thread takes group after group and adds within it while the gradients lie in its cache; in the
+ * second each thread takes its part of the weights (chunks) and adds the groups there, divides by the
+ * number of samples, and makes the optimizer's step.
  *
- * Running statistics lie behind the weights in net_params, where a gradient has nothing: a shard's are put there, and take
- * the same way through the tree. */
+ * Running statistics lie behind the weights in net_params, where a gradient has nothing: a shard's are put
+ * there, and take the same way through the tree. */
 #include "engine.h"
 #include "messages.h"
 
@@ -54,8 +55,8 @@ static int half_of(int n)
     return half;
 }
 
-/* How many shards a group has: one, since what is added in the second half goes through memory once; but more where the groups'
- * gradients would take much memory, as long as the threads finish no later for it. */
+/* How many shards a group has: one, since what is added in the second half goes through memory once; but
+ * more where the groups' gradients would take much memory, as long as the threads finish no later for it. */
 static int group_of(int shards, int threads, size_t bytes)
 {
     const size_t plenty = (size_t)64 << 20;
@@ -109,8 +110,8 @@ static void run_shard(const step *s, worker *w, int k, float *gradient)
 
     result->error = 0;
     for (int i = 0; i < n && !result->error; i++)
-        result->error = s->source->read(s->source->data, s->samples[first + i], w->x + (size_t)i * model->input,
-                                        (char *)w->t + (size_t)i * target);
+        result->error = s->source->read(s->source->data, s->samples[first + i],
+                                        w->x + (size_t)i * model->input, (char *)w->t + (size_t)i * target);
     if (result->error) {
         kit_copy_message(result->message, sizeof result->message);
         return;
@@ -296,8 +297,9 @@ static int check_loss(const step *s, float *loss)
         sum += (double)t->results[k].loss * count_of(&s->cut, k);
     }
     *loss = (float)(sum / s->cut.n);
-    return isfinite(*loss) ? 0 : kit_fail(NNKIT_EDIVERGED, "the loss is %s in step %llu", isnan(*loss) ? "NaN" : "infinite",
-                                          (unsigned long long)t->steps + 1);
+    return isfinite(*loss) ? 0
+                           : kit_fail(NNKIT_EDIVERGED, "the loss is %s in step %llu",
+                                      isnan(*loss) ? "NaN" : "infinite", (unsigned long long)t->steps + 1);
 }
 
 static double seconds(void)
@@ -333,7 +335,8 @@ int nn_trainer_step(nn_trainer *t, const nn_source *source, const size_t *sample
     int error;
 
     if (n < 1 || n > t->options.batch)
-        return kit_fail(NN_EMODEL, "a step of %d samples: must be 1 to %d, the trainer's batch", n, t->options.batch);
+        return kit_fail(NN_EMODEL, "a step of %d samples: must be 1 to %d, the trainer's batch", n,
+                        t->options.batch);
     s.group = group_of(s.cut.shards, t->threads, t->model->params_bytes);
     s.groups = (s.cut.shards + s.group - 1) / s.group;
     if (!make_sums(t, s.groups))
@@ -410,13 +413,17 @@ static bool make_all(nn_trainer *t)
 static int check_options(const nn_model *model, const nn_trainer_options *o)
 {
     if (!model->backward)
-        return kit_fail(NN_EMODEL, model->forward_train ? "the network has `loss none`: its loss is the caller's, "
-                        "who writes the loop, too" : "the network was compiled with --inference and can't be trained");
+        return kit_fail(NN_EMODEL, model->forward_train
+                                       ? "the network has `loss none`: its loss is the caller's, "
+                                         "who writes the loop, too"
+                                       : "the network was compiled with --inference and can't be trained");
     if (o->batch < 1)
         return kit_fail(NN_EMODEL, "a batch of %d: must be 1 or more", o->batch);
     if (o->shard < 0 || o->shard > model->batch)
-        return kit_fail(NN_EMODEL, "a shard of %d samples: must be 1 to %d, the most samples in a call of this "
-                        "network; compile it with --batch=%d or more", o->shard, model->batch, o->shard);
+        return kit_fail(NN_EMODEL,
+                        "a shard of %d samples: must be 1 to %d, the most samples in a call of this "
+                        "network; compile it with --batch=%d or more",
+                        o->shard, model->batch, o->shard);
     return 0;
 }
 
@@ -436,7 +443,8 @@ nn_trainer *nn_trainer_open(const nn_model *model, const nn_trainer_options *opt
     if (t->options.shard == 0)
         t->options.shard = model->batch < 16 ? model->batch : 16;
     if (t->options.shard == 1 && t->all > t->floats) {
-        kit_fail(NN_EMODEL, "a shard of 1 sample: batchnorm takes the variance of a shard's samples, and one has none");
+        kit_fail(NN_EMODEL,
+                 "a shard of 1 sample: batchnorm takes the variance of a shard's samples, and one has none");
         nn_trainer_close(t);
         return NULL;
     }
