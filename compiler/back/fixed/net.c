@@ -255,8 +255,8 @@ void net_init(net_params *p, uint64_t seed)
     NN_CHECK_MEMORY(p, net_params);
     nn_init(&net_model, p, seed);
 }
-
 // section main
+
 int nn_main(const nn_model *model, int argc, char **argv);   /* nnkit.h */
 
 int main(int argc, char **argv)
