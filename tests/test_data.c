@@ -6,11 +6,15 @@
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
+#include <math.h>
+#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include <jpeglib.h>
 
 #define FOLDER "build/tests/tmp/data"
 
@@ -525,6 +529,244 @@ static void test_csv_damaged(void)
     refuses(FOLDER "/x.csv", &real, NULL, FOLDER "/x.csv: line 3: column 3 (c) holds \"inf\", which is no finite number");
 }
 
+/* ---- Pictures ----------------------------------------------------------------------------------------------- */
+
+enum { EDGE = 8 };
+
+/* Colours that JPEG keeps nearly: each channel a ramp of its own. */
+static void ramp(unsigned char *rgb)
+{
+    for (int y = 0; y < EDGE; y++)
+        for (int x = 0; x < EDGE; x++) {
+            *rgb++ = (unsigned char)(20 * x + 10);
+            *rgb++ = (unsigned char)(20 * y + 20);
+            *rgb++ = (unsigned char)(10 * x + 10 * y + 30);
+        }
+}
+
+static void put_png(const char *name, png_uint_32 format, int edge, const void *pixels)
+{
+    char path[200];
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)edge, .height = (png_uint_32)edge,
+                       .format = format};
+    snprintf(path, sizeof path, FOLDER "/%s", name);
+    CU_ASSERT_NOT_EQUAL_FATAL(png_image_write_to_file(&image, path, 0, pixels, 0, NULL), 0);
+}
+
+static void put_jpeg(const char *name, unsigned char *rgb)
+{
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr errors;
+    unsigned char *out = NULL;
+    unsigned long size = 0;
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    jpeg_mem_dest(&info, &out, &size);
+    info.image_width = info.image_height = EDGE;
+    info.input_components = 3;
+    info.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&info);
+    jpeg_set_quality(&info, 100, TRUE);
+    info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = 1;
+    jpeg_start_compress(&info, TRUE);
+    while (info.next_scanline < EDGE) {
+        JSAMPROW row = rgb + 3 * EDGE * info.next_scanline;
+        jpeg_write_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    put(name, out, size);
+    free(out);
+}
+
+/* The file, read as the network's input, is the rgb picture to within this many of 255; grey: its grey. */
+static void is_ramp_at(int line, const char *path, int channels, const unsigned char *rgb, float within)
+{
+    const nn_model m = network(channels, EDGE, EDGE, 3, 1, 1);
+    float x[4 * EDGE * EDGE];
+    nn_data *data = opens_at(line, path, &m, &(nn_data_options){.no_targets = 1, .no_scale = 1});
+    int error = data ? nn_data_read(data, 0, x, NULL) : 0;
+    check_at(__FILE__, line, error == 0, "%s: %s", path, nnkit_error());
+    for (int i = 0; data && !error && i < channels * EDGE * EDGE; i++) {
+        const int channel = i / (EDGE * EDGE);
+        const unsigned char *p = rgb + 3 * (i % (EDGE * EDGE));
+        float expected = channel == 3 ? 255 : p[channel];
+        if (channels == 1)
+            expected = roundf(0.299f * p[0] + 0.587f * p[1] + 0.114f * p[2]);
+        check_at(__FILE__, line, fabsf(x[i] - expected) <= within, "%s: number %d is %g, not %g", path, i, x[i], expected);
+    }
+    nn_data_close(data);
+}
+
+#define is_ramp(...) is_ramp_at(__LINE__, __VA_ARGS__)
+
+static void test_pictures(void)
+{
+    unsigned char rgb[3 * EDGE * EDGE], grey[EDGE * EDGE], same[3 * EDGE * EDGE];
+    char ppm[30 + sizeof rgb];
+    ramp(rgb);
+    put_png("a.png", PNG_FORMAT_RGB, EDGE, rgb);
+    is_ramp(FOLDER "/a.png", 3, rgb, 0);
+    is_ramp(FOLDER "/a.png", 1, rgb, 0);
+    is_ramp(FOLDER "/a.png", 4, rgb, 0);
+    put_jpeg("a.jpg", rgb);
+    is_ramp(FOLDER "/a.jpg", 3, rgb, 2);
+    is_ramp(FOLDER "/a.jpg", 1, rgb, 2);
+    int head = sprintf(ppm, "P6\n# a comment\n%d %d 255\n", EDGE, EDGE);
+    memcpy(ppm + head, rgb, sizeof rgb);
+    put("a.ppm", ppm, (size_t)head + sizeof rgb);
+    is_ramp(FOLDER "/a.ppm", 3, rgb, 0);
+    gzip("a.ppm");
+    is_ramp(FOLDER "/a.ppm.gz", 3, rgb, 0);
+
+    /* Grey ones; one that says it is another kind. */
+    for (int i = 0; i < EDGE * EDGE; i++)
+        grey[i] = (unsigned char)(3 * i), memset(same + 3 * i, 3 * i, 3);
+    put_png("grey.jpg", PNG_FORMAT_GRAY, EDGE, grey);
+    is_ramp(FOLDER "/grey.jpg", 3, same, 0);
+    is_ramp(FOLDER "/grey.jpg", 1, same, 0);
+    head = sprintf(ppm, "P5 %d %d 255\n", EDGE, EDGE);
+    memcpy(ppm + head, grey, sizeof grey);
+    put("a.pgm", ppm, (size_t)head + sizeof grey);
+    is_ramp(FOLDER "/a.pgm", 1, same, 0);
+    put_text("b.pgm", "P2 # text, 16 bits\n2 2\n65535\n0 65535 32768\n257");
+    const nn_model m = network(1, 2, 2, 3, 1, 1);
+    nn_data *data = opens(FOLDER "/b.pgm", &m, &(nn_data_options){.no_targets = 1, .no_scale = 1});
+    has(data, 0, 4, (float[]){0, 255, 128, 1}, -1);
+    if (data)
+        CU_ASSERT_STRING_EQUAL(nn_data_file(data, 0), FOLDER "/b.pgm");
+    nn_data_close(data);
+}
+
+/* An axis that shrinks takes means over areas, one that grows interpolates. */
+static void test_scaled(void)
+{
+    const nn_data_options options = {.no_targets = 1, .no_scale = 1};
+    const nn_model half = network(1, 1, 2, 3, 1, 1), third = network(1, 1, 3, 3, 1, 1), twice = network(1, 4, 4, 3, 1, 1);
+    put_text("a.pgm", "P2 4 1 255 10 20 30 50");
+    nn_data *data = opens(FOLDER "/a.pgm", &half, &options);
+    has(data, 0, 2, (float[]){15, 40}, -1);
+    nn_data_close(data);
+    data = opens(FOLDER "/a.pgm", &third, &options);
+    float x[3];
+    if (data && nn_data_read(data, 0, x, NULL) == 0)
+        CU_ASSERT_TRUE(fabsf(x[0] - 12.5f) < 1e-4f && fabsf(x[1] - 25) < 1e-4f && fabsf(x[2] - 45) < 1e-4f);
+    nn_data_close(data);
+    put_text("a.pgm", "P2 2 2 255 0 40 80 120");
+    data = opens(FOLDER "/a.pgm", &twice, &options);
+    has(data, 0, 16, (float[]){0, 10, 30, 40, 20, 30, 50, 60, 60, 70, 90, 100, 80, 90, 110, 120}, -1);
+    nn_data_close(data);
+}
+
+static void test_folder(void)
+{
+    const nn_model m = network(1, 2, 2, 2, 1, 1), three = network(1, 2, 2, 3, 1, 1), flat = network(4, 1, 1, 2, 1, 1);
+    const char *folder = FOLDER "/classes";
+    folder_make(FOLDER "/classes/dog");
+    folder_make(FOLDER "/classes/cat");
+    put_text("classes/readme", "no picture");
+    put_text("classes/dog/b.pgm", "P2 2 2 255 1 2 3 4");
+    put_text("classes/dog/a", "P2 2 2 255 5 6 7 8");
+    put_text("classes/dog/.hidden", "no picture");
+    put_text("classes/cat/c.PGM", "P2 2 2 255 9 10 11 12");
+    gzip("classes/dog/a");
+    nn_data *data = opens(folder, &m, &(nn_data_options){.no_scale = 1});
+    if (data) {
+        CU_ASSERT_EQUAL(nn_data_count(data), 3);
+        CU_ASSERT_EQUAL(nn_data_classes(data), 2);
+        CU_ASSERT_STRING_EQUAL(nn_data_class(data, 0), "cat");
+        CU_ASSERT_STRING_EQUAL(nn_data_file(data, 2), FOLDER "/classes/dog/b.pgm");
+    }
+    has(data, 0, 4, (float[]){9, 10, 11, 12}, 0);
+    has(data, 1, 4, (float[]){5, 6, 7, 8}, 1);
+    has(data, 2, 4, (float[]){1, 2, 3, 4}, 1);
+
+    /* A test set that lacks a class keeps the numbers; another class is refused. */
+    folder_make(FOLDER "/test/dog");
+    put_text("test/dog/d.pgm", "P2 2 2 255 1 2 3 4");
+    nn_data *test = opens(FOLDER "/test", &m, &(nn_data_options){.like = data});
+    has(test, 0, 1, (float[]){1 / 255.0f}, 1);
+    nn_data_close(test);
+    folder_make(FOLDER "/test/cow");
+    refuses(FOLDER "/test", &m, &(nn_data_options){.like = data},
+            FOLDER "/test/cow: \"cow\" is none of the 2 known classes");
+    nn_data_close(data);
+
+    refuses(folder, &three, NULL,
+            FOLDER "/classes: the data has 2 classes (cat, dog), but the network's last layer is for 3; change it in the .nn "
+            "file");
+    refuses(folder, &flat, NULL,
+            FOLDER "/classes: it holds pictures, but the network takes 4x1x1; write `input 3x32x32` (channels: 1 for grey, 3 "
+            "for colours; height; width) in the .nn file");
+    refuses(FOLDER "/classes/cat", &m, NULL,
+            FOLDER "/classes/cat: its pictures have no classes; put those of each class in a folder of its own");
+    refuses(FOLDER "/test", &m, NULL, FOLDER "/test/cow: the folder holds no pictures");
+    put_text("test/cow/x", "text");
+    refuses(FOLDER "/test", &m, NULL, FOLDER "/test/cow/x: it is no PNG, JPEG, PGM or PPM picture; remove it");
+    folder_make(FOLDER "/sets/train/cat");
+    refuses(FOLDER "/sets", &m, NULL,
+            FOLDER "/sets/train/cat: it is a folder, where pictures of one class are expected; name a folder that has one "
+            "folder for each class");
+    data = opens(FOLDER "/classes/dog", &m, &(nn_data_options){.no_targets = 1});
+    if (data)
+        CU_ASSERT_EQUAL(nn_data_count(data), 2);
+    nn_data_close(data);
+}
+
+/* A damaged picture is an error of the one that is read, which names it. The message begins so: libpng may go on. */
+static void refuses_picture_at(int line, const char *name, const void *content, size_t size, const char *message)
+{
+    const nn_model m = network(3, 2, 2, 3, 1, 1);
+    float x[12];
+    char path[200], whole[300];
+    snprintf(path, sizeof path, FOLDER "/%s", name);
+    snprintf(whole, sizeof whole, "%s: %s", path, message);
+    file_write(path, content, size);
+    nn_data *data = opens_at(line, path, &m, &(nn_data_options){.no_targets = 1});
+    if (!data)
+        return;
+    int error = nn_data_read(data, 0, x, NULL);
+    check_at(__FILE__, line, error == NN_EFORMAT && !strncmp(nnkit_error(), whole, strlen(whole)), "error %d\n      says   %s\n      not    %s",
+             error, nnkit_error(), whole);
+    nn_data_close(data);
+}
+
+#define refuses_picture(...) refuses_picture_at(__LINE__, __VA_ARGS__)
+
+static void test_pictures_damaged(void)
+{
+    unsigned char rgb[3 * EDGE * EDGE];
+    size_t size;
+    ramp(rgb);
+    put_png("good.png", PNG_FORMAT_RGB, EDGE, rgb);
+    char *file = file_read(FOLDER "/good.png", &size);
+    refuses_picture("a.png", file, size - 1, "the PNG picture is damaged: it is cut off; copy it again, or remove it");
+    refuses_picture("a.png", file, size - 20, "the PNG picture is damaged: it is cut off; copy it again, or remove it");
+    file[size - 18] ^= 1;
+    refuses_picture("a.png", file, size, "the PNG picture is damaged: IDAT: ");
+    free(file);
+    put_jpeg("good.jpg", rgb);
+    file = file_read(FOLDER "/good.jpg", &size);
+    refuses_picture("a.jpg", file, size - 20,
+                    "the JPEG picture is damaged: Premature end of JPEG file; copy it again, or remove it");
+    refuses_picture("a.jpg", file, 100,
+                    "the JPEG picture is damaged: Premature end of JPEG file; copy it again, or remove it");
+    free(file);
+    const struct { const char *text, *message; } cases[] = {
+        {"P2 2 2 255 1 2 3", "the PGM or PPM picture is damaged: it is cut off; copy it again, or remove it"},
+        {"P5 2 2 255\n123", "the PGM or PPM picture is damaged: it is cut off; copy it again, or remove it"},
+        {"P5 2 2 255\n12345", "the PGM or PPM picture is damaged: there are more bytes than its head says; copy it again, or "
+                              "remove it"},
+        {"P2 2 2 3 1 2 3 4", "the PGM or PPM picture is damaged: a pixel is greater than its head says; copy it again, or "
+                             "remove it"},
+        {"P2 2 x", "the PGM or PPM picture is damaged: its head is not complete; copy it again, or remove it"},
+        {"P2 0 2 255 1", "a picture of 0 x 2 pixels cannot be read; make it smaller"},
+        {"P5 100000 100000 255\n1", "a picture of 100000 x 100000 pixels cannot be read; make it smaller"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        refuses_picture("a.pgm", cases[i].text, strlen(cases[i].text), cases[i].message);
+}
+
 /* ---- gzip --------------------------------------------------------------------------------------------- */
 
 static void test_gzip(void)
@@ -591,6 +833,10 @@ void add_data_suite(void)
         {"CSV, words", test_csv_words},
         {"CSV, float targets", test_csv_floats},
         {"CSV, damaged", test_csv_damaged},
+        {"pictures", test_pictures},
+        {"pictures, scaled", test_scaled},
+        {"pictures, folders", test_folder},
+        {"pictures, damaged", test_pictures_damaged},
         {"gzip", test_gzip},
         CU_TEST_INFO_NULL,
     };

@@ -59,7 +59,7 @@ static int bad_line(const table *t, const char *format, ...)
     return kit_fail(NN_EFORMAT, "%s: line %zu: %s", t->p->path, t->line, text);
 }
 
-/* ---- Lines and fields ---------------------------------------------------------------------------- */
+/* ---- Lines and fields ------------------------------------------------------------------------ */
 
 static int add_field(table *t, const char *at, size_t length, int quoted)
 {
@@ -167,7 +167,7 @@ static void rewind_table(table *t)
     t->line = t->lines_before;
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 /* What strtod makes of the text, which it expects with the locale's point. */
 static int slow_number(const field *f, int comma, double *value)
@@ -217,7 +217,7 @@ static int read_number(const field *f, int comma, double *value)
     return digits > 0;
 }
 
-/* ---- Columns ------------------------------------------------------------------------------------- */
+/* ---- Columns --------------------------------------------------------------------------------- */
 
 /* Does a column of the present line hold a number that a float can be? */
 static int finite_number(const table *t, size_t column, double *value)
@@ -370,7 +370,7 @@ static int read_first(table *t)
     return 0;
 }
 
-/* ---- Labels -------------------------------------------------------------------------------------- */
+/* ---- Labels ---------------------------------------------------------------------------------- */
 
 /* The order of the classes: of their bytes. */
 static int compare(const char *word, const field *f)
@@ -495,7 +495,7 @@ static int read_class(const table *t, size_t column, int32_t *label)
     return 0;
 }
 
-/* ---- Rows ---------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 /* No finite number is in a column of the present line. */
 static int not_a_number(table *t, size_t column)

@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-static const reader *const readers[] = {&kit_arrays, &kit_cifar, &kit_csv};
+static const reader *const readers[] = {&kit_arrays, &kit_one_picture, &kit_cifar, &kit_csv};
 
-/* ---- Opening ---------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 char *kit_copy_text(const char *text, size_t length)
 {
@@ -98,8 +97,13 @@ static int open_file(nn_data *data, part *p)
     if (error != 0)
         return error;
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
-        if (readers[i]->knows(&p->file))
-            return readers[i]->open(data, p);
+        if (readers[i]->knows(&p->file)) {
+            error = readers[i]->open(data, p);
+            if (error == 0 && p->labels_path != NULL && p->labels_file.size == 0 && !data->options.no_targets)
+                error = kit_fail(NN_EMODEL, "%s: only labels of IDX and .npy files may be in a file of "
+                                 "their own", p->labels_path);
+            return error;
+        }
     return unknown(p);
 }
 
@@ -122,14 +126,15 @@ static void close_part(part *p)
     kit_bytes_close(&p->labels_file);
     free(p->path);
     free(p->labels_path);
+    kit_pictures_close(p->pictures);
 }
 
 static int add_part(nn_data *data, const char *text, size_t length);
 
-/* Adds each batch of a folder of CIFAR's. */
-static int open_folder(nn_data *data, const char *folder)
+/* Adds each batch of a folder of CIFAR's. *found: whether there are any. */
+static int add_batches(nn_data *data, const char *folder, int *found)
 {
-    int error = 0, found = 0;
+    int error = 0;
 
     for (int i = 0; i < CIFAR_BATCHES && error == 0; i++) {
         char *path;
@@ -137,35 +142,29 @@ static int open_folder(nn_data *data, const char *folder)
         error = kit_cifar_batch(folder, i, &path);
         if (path == NULL)
             continue;
-        found = 1;
+        *found = 1;
         error = add_part(data, path, strlen(path));
         free(path);
     }
-    if (error == 0 && !found)
-        error = kit_fail(NN_EFORMAT, "%s: the folder holds no data", folder);
     return error;
-}
-
-static int is_folder(const char *path)
-{
-    struct stat status;
-
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 /* Adds a part of the spec, or, of a folder, several. */
 static int add_part(nn_data *data, const char *text, size_t length)
 {
     part p = {0};
-    int error = set_paths(&p, text, length);
+    int error = set_paths(&p, text, length), found = 0;
 
-    if (error == 0 && is_folder(p.path)) {
-        error = open_folder(data, p.path);
+    if (error == 0 && kit_is_folder(p.path)) {
+        error = add_batches(data, p.path, &found);
+        if (error == 0 && !found)
+            error = kit_open_folder(data, &p);
+    } else if (error == 0)
+        error = open_file(data, &p);
+    if (found) {
         close_part(&p);
         return error;
     }
-    if (error == 0)
-        error = open_file(data, &p);
     if (error == 0)
         error = kit_fit(data, &p);
     if (error == 0)
@@ -244,7 +243,7 @@ void nn_data_close(nn_data *data)
     free(data);
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------ */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* The part that has a sample; *index becomes its number there. */
 static const part *part_of(const nn_data *data, size_t *index)
@@ -262,6 +261,8 @@ static int read_input(const nn_data *data, const part *p, size_t index, float *x
     const float scale = data->options.scale != 0 ? data->options.scale : data->options.no_scale ? 1 : 0;
     size_t good;
 
+    if (p->pictures != NULL)
+        return kit_picture_read(data, p->pictures, index, scale, x);
     good = kit_array_floats(&p->x, index, scale, x);
     if (good < p->x.each)
         return kit_fail(NN_EFORMAT, "%s: number %zu of sample %zu is NaN or infinite; leave the sample out, "
@@ -332,6 +333,7 @@ const char *nn_data_class(const nn_data *data, size_t k)
 
 const char *nn_data_file(const nn_data *data, size_t index)
 {
-    (void)data, (void)index;
-    return NULL;
+    const part *p = index < data->count ? part_of(data, &index) : NULL;
+
+    return p != NULL && p->pictures != NULL ? kit_picture_file(p->pictures, index) : NULL;
 }

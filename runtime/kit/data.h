@@ -84,11 +84,14 @@ typedef enum target_rule {
     NO_TARGETS, LABELS_AS_LABELS, LABEL_AS_FLOAT, LABELS_AS_VECTORS, FLOATS, SAMPLE_ITSELF
 } target_rule;
 
+typedef struct pictures pictures;
+
 typedef struct part {
     char  *path, *labels_path;     /* labels_path NULL: the labels are in the same file, or there are none */
     bytes  file, labels_file;
     size_t count;
     array  x, t;                   /* t.count 0: no targets */
+    pictures *pictures;            /* in the place of x, or NULL */
     int    channels_last;          /* x is H, W, C, the network C, H, W */
     target_rule rule;
 } part;
@@ -115,6 +118,16 @@ typedef struct reader {
 extern const reader kit_arrays;     /* arrays.c */
 extern const reader kit_cifar;      /* cifar.c */
 extern const reader kit_csv;        /* csv.c */
+
+extern const reader kit_one_picture; /* pictures.c */
+
+int kit_is_folder(const char *path);
+/* Opens p->path, a folder of pictures. 0 or an error. */
+int kit_open_folder(nn_data *, part *);
+/* Reads a picture as the network's input. 0 or an error. */
+int kit_picture_read(const nn_data *, const pictures *, size_t index, float scale, float *x);
+const char *kit_picture_file(const pictures *, size_t index);
+void kit_pictures_close(pictures *);
 
 enum { CIFAR_BATCHES = 6 };
 

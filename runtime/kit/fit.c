@@ -53,6 +53,8 @@ static int check_input(const nn_data *data, part *p)
     const nn_model *model = data->model;
     char have[300], want[100];
 
+    if (p->pictures != NULL)
+        return 0; /* they are scaled */
     if (p->x.each == model->input) {
         if (p->x.rank <= 1 || network_rank(model) == 1 || is_in_order(&p->x, model, channels_first))
             return 0;
@@ -94,6 +96,9 @@ static int choose_rule(const nn_data *data, part *p)
         p->rule = SAMPLE_ITSELF;
     else if (!model->int_targets && have && p->t.each == 1 && !floats)
         p->rule = LABELS_AS_VECTORS;
+    else if (!have && p->pictures != NULL)
+        return kit_fail(NN_EMODEL, "%s: its pictures have no classes; put those of each class in a folder "
+                        "of its own", p->path);
     else if (!have)
         return kit_fail(NN_EMODEL, "%s: it has no labels, and none are beside it; give them as %s:LABELS",
                         p->path, p->path);
