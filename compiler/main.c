@@ -91,15 +91,17 @@ static int compile(const Command *command, const Source *source)
     const Options *options = &command->options;
 
     Ast *ast = parse(source);
-    if (!ast || error_count() > 0)
+    bool readable = error_count() == 0;
+    if (!ast)
         return 1;
-    verify_ast(ast);
-    if (prints(command, DUMP_AST, "ast"))
+    if (readable)
+        verify_ast(ast);
+    if (readable && prints(command, DUMP_AST, "ast"))
         dump_ast(stdout, ast);
     if (ends_with(command, DUMP_AST))
-        return 0;
+        return readable ? 0 : 1;
 
-    Net *net = resolve(ast, options);
+    Net *net = resolve(ast, options); /* after errors, too: it may have more to say */
     if (!net || error_count() > 0)
         return 1;
     verify_net(net);

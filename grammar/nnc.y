@@ -6,7 +6,8 @@
  *
  * The one idea: the grammar knows no kinds of layers. It says what a statement looks like; the table of kinds
  * says what it means. The actions only call the builders of parse.c. After an error the rest of the statement
- * is skipped, so that each statement's first error is reported.
+ * is skipped, so that each statement's first error is reported; in its place stands a broken statement, so that
+ * what can be said of the others is said, too.
  */
 %define api.pure full
 %define api.value.type {ParseValue}
@@ -36,6 +37,8 @@ typedef struct Parse {
     int line, column;        /* where the scanner stands */
     bool reported;           /* this statement had its error */
     bool labelled;           /* it has a label */
+    Token label, first;      /* this label, and the first token behind it */
+    bool lost;               /* after an error nobody knows where statements begin */
     bool ended;              /* the last token was END, or there was none */
     int before;              /* the type of the token before the last one, END at a statement's start */
     int found;               /* and of the last one */
@@ -76,6 +79,7 @@ ArgList add_arg(ArgList, AstArg *);
 TokenList add_token(TokenList, Token);
 AstStatement *new_ast_statement(Token kind, ArgList, ValueList, StatementList);
 AstStatement *with_label(Token label, AstStatement *); /* NULL: the label stands alone */
+AstStatement *broken_statement(Parse *);           /* what there is of one with a syntax error */
 StatementList add_statement(StatementList, AstStatement *);
 void syntax_error(Parse *, Loc);
 }
@@ -109,7 +113,7 @@ statements:
     %empty                          { $$ = (StatementList){0}; }
   | statements END
   | statements labelled END         { $$ = add_statement($1, $labelled); }
-  | statements error END            { yyerrok; $$ = $1; }
+  | statements error END            { yyerrok; $$ = add_statement($1, broken_statement(parse)); }
   ;
 
 labelled:
@@ -132,6 +136,7 @@ body:
     %empty                          { $$ = (StatementList){0}; }
   | '{' statements '}'              { $$ = $2; $$.given = true; }
   | '{' statements labelled '}'     { $$ = add_statement($2, $labelled); $$.given = true; }
+  | '{' statements error '}'        { yyerrok; $$ = add_statement($2, broken_statement(parse)); $$.given = true; }
   ;
 
 args:

@@ -225,6 +225,52 @@ static void most_errors(void)
     }
 }
 
+/* Each mistake is one error: what follows from it is not said, and what has nothing to do with it is. */
+static void one_for_each(void)
+{
+    static const struct {
+        const char *text;
+        int errors;
+    } cases[] = {
+        {"input 3x8x8; conv 4->16 k3; conv 16->8 k3", 1},      /* told the wrong channels, it still has its outputs */
+        {"input 3x8x8; conv 4->16 k3; conv 8->8 k3", 2},
+        {"input 3x8x8; conv 16 k9; conv 8->8 k3; add x", 2},   /* nobody knows what comes out: only the label is said */
+        {"input 3x8x8; conv 16 k9; fc 10; fc 9->2", 2},        /* known again */
+        {"input 3x8x8; conf 16 k3; conv 8->8 k3", 2},          /* conv is meant */
+        {"input 3x8x8; xyzzy 16 k3; conv 8->8 k3", 1},
+        {"input 3x8x8; conv 16 kernel=3; conv 8->8 k3", 2},
+        {"input 3x8x8; relu 3; conv 8->8 k3", 2},              /* keeps what comes in, whatever it was to do */
+        {"input 3x8x8; relu (; conv 8->8 k3", 2},
+        {"input 3x8x8; x: conv (; relu; add x; conv 8->8 k3", 1}, /* the label is known */
+        {"input 3x8; conv 8->8 k3; add x", 2},
+        {"conv 8->8 k3; add x", 2},                            /* no input */
+        {"inputt 3x8x8; conv 8->8 k3", 2},
+        {"input 3x8x8; from x; conv 8->8 k3", 1},
+        {"input 8; x: fc 4; fc 3; add x; fc 2->2", 2},         /* add gives what came in */
+        {"input 3x8x8; repeat 5 { conv 4->3 k1 }", 1},         /* however often it is used */
+        {"input 3x8x8; block b(n) { conv $n k3 q4 }; b(4); b(5)", 1},
+        {"input 3x8x8; block b(n, n) { conv $n k3 }; b(4); b(5, 5); conv 8->8 k3", 1},
+        {"input 3x8x8; b(4); conv 8->8 k3", 1},
+        {"input 3x8x8; block b(n) { conv $n k3 }; b(); conv 8->8 k3; fc 3; fc 2->2", 2},
+        {"input 3x8x8; conv 8 $k; conv 7->8 k3", 1},
+        {"input 3x8x8; loss mse; relu; relu; relu", 1},
+        {"input 3x8x8; fc 2; loss nothing", 1},
+        {"input 3x8x8; fc 0; loss huber 0", 1},
+        {"input 3x8x8; fc 2; fc 3->2; loss huber 0", 2},
+        {"input 3x8x8; repeat 2 { relu; conv ( }; add x", 2},
+        {"input 3x8x8; freeze x; fc 3->2", 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        process run = check_text(cases[i].text, "--color=never");
+        int n = 0;
+        for (const char *c = run.err; (c = strstr(c, ": error: ")); c++)
+            n++;
+        check(run.status == 1 && n == cases[i].errors, "`%s`: %d errors, not %d: %s", cases[i].text, n,
+              cases[i].errors, run.err);
+        process_free(&run);
+    }
+}
+
 /* -Werror=NAME makes an error of one, and turns it on; the others stay warnings. */
 static void werror(void)
 {
@@ -260,6 +306,7 @@ void add_messages_suite(void)
     CU_add_test(suite, "--explain", explaining);
     CU_add_test(suite, "JSON and SARIF", json);
     CU_add_test(suite, "columns", columns);
+    CU_add_test(suite, "one error for each mistake", one_for_each);
     CU_add_test(suite, "-fmax-errors", most_errors);
     CU_add_test(suite, "-Werror=NAME", werror);
     add_to_check("messages", NULL);

@@ -94,7 +94,7 @@ void explain(const char *code);                            /* prints it; exits 2
 /* Starts a compilation: where messages go, and whose text they quote. */
 void diag_start(FILE *out, const Source *source, Color color);
 void diag_max_errors(int most);                            /* that are shown; 0: all */
-void diag_quiet(bool on);                                  /* nothing is said or counted until it is off */
+void diag_quiet(bool on); /* until it is off nothing is said, and errors count only until then */
 /* The user's text is wrong: goes on. A format ends with the message's code: "... [channels]". */
 void error_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void note_at(Loc, const char *fmt, ...) PRINTF_LIKE(2, 3);       /* belongs to the message before it */

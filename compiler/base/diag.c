@@ -33,7 +33,7 @@ static const Source *text;
 
 static int errors, printed, max_errors = MAX_ERRORS;
 
-static int quiet;                /* messages are neither shown nor counted */
+static int quiet, errors_before_quiet; /* how often diag_quiet was called; nothing is shown then */
 
 static bool last_was_hidden;     /* the message before was not shown: nor are its notes */
 
@@ -62,9 +62,13 @@ void diag_max_errors(int most)
     max_errors = most ? most : INT_MAX;
 }
 
+/* What is counted in between is forgotten. */
 void diag_quiet(bool on)
 {
-    quiet += on ? 1 : -1;
+    if (on && !quiet++)
+        errors_before_quiet = errors;
+    else if (!on && !--quiet)
+        errors = errors_before_quiet;
 }
 
 /* ---- The line and the caret ------------------------------------------------------------------ */
@@ -266,8 +270,10 @@ static const char *take_code(const char *fmt, char code[MAX_CODE], const char **
 
 void error_at(Loc loc, const char *fmt, ...)
 {
-    if (quiet)
+    if (quiet) {
+        errors++;
         return;
+    }
     say_where_used();
     char room[MAX_CODE];
     const char *text_of_it, *code = take_code(fmt, room, &text_of_it);
@@ -325,5 +331,5 @@ int error_count(void)
 
 bool errors_are_shown(void)
 {
-    return printed < max_errors;
+    return printed < max_errors && !quiet;
 }

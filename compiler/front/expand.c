@@ -20,6 +20,7 @@ enum { MOST_WRITTEN = 100000, MOST_BYTES = 32 << 20, LONGEST = 1000, DEEPEST = 2
 typedef struct Block {
     const AstStatement *definition;
     const char *name;
+    bool broken;         /* its definition is wrong, so nothing is said of its uses */
     struct Block *next;
 } Block;
 
@@ -198,11 +199,10 @@ static void define(Expansion *e, const AstStatement *s)
         note_at(other->definition->args->loc, "the first time here");
         return;
     }
-    if (s->nlist > MOST_ARGUMENTS) {
+    int errors = error_count();
+    if (s->nlist > MOST_ARGUMENTS)
         error_at(s->loc, "a block takes at most %d arguments, not %d [limit]", MOST_ARGUMENTS, s->nlist);
-        return;
-    }
-    for (int i = 0; i < s->nlist; i++) {
+    for (int i = 0; i < s->nlist && i < MOST_ARGUMENTS; i++) {
         if (!is_identifier(s->list[i].text))
             error_at(s->list[i].loc, "the name of an argument must consist of letters, digits and '_'"
                                      " [block]");
@@ -214,6 +214,7 @@ static void define(Expansion *e, const AstStatement *s)
     e->last_block = &block->next;
     block->definition = s;
     block->name = text;
+    block->broken = error_count() > errors;
     map_set(e->by_name, text, block);
 }
 
@@ -249,6 +250,14 @@ static Written *add_written(Expansion *e)
     return &e->written[e->n++];
 }
 
+/* A statement with an error stays in its place: what follows is not behind the one before it. */
+static void add_broken(Expansion *e, const AstStatement *s, const Place *place)
+{
+    s->mistake->made = true;
+    *add_written(e) = (Written){
+        .statement = s, .origin = s, .text = "", .scope = place->scope, .use = place->use, .broken = true};
+}
+
 static bool is_too_large(Expansion *e, Loc loc)
 {
     if (!e->too_many && ++e->steps > MOST_WRITTEN) {
@@ -264,25 +273,26 @@ static bool is_too_large(Expansion *e, Loc loc)
 
 static void expand_statements(Expansion *e, const AstStatement *s, const Place *place);
 
-static void expand_call(Expansion *e, const Block *block, const AstStatement *call, const Place *place)
+/* False after an error. */
+static bool check_call(const Block *block, const AstStatement *call, const Place *place)
 {
     const AstStatement *definition = block->definition;
     if (call->braced || call->args) {
         error_at(call->loc, "expected %s(%s) and nothing else [block]", block->name,
                  definition->nlist ? "..." : "");
-        return;
+        return false;
     }
     if (!call->listed || call->nlist != definition->nlist) {
         error_at(call->loc, "block %s expects %d argument%s in parentheses, got %d [block]", block->name,
                  definition->nlist, definition->nlist == 1 ? "" : "s", call->nlist);
         note_at(definition->loc, "the block is defined here");
-        return;
+        return false;
     }
     for (const Use *use = place->use; use; use = use->up)
         if (use->definition == block) {
             error_at(call->loc, "block %s uses itself [block]", block->name);
             note_at(definition->loc, "the block is defined here");
-            return;
+            return false;
         }
     int depth = 0;
     for (const Use *use = place->use; use; use = use->up)
@@ -292,11 +302,21 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
                  "blocks stand in one another at most %d deep: write what this one holds in its place"
                  " [limit]",
                  DEEPEST);
+        return false;
+    }
+    return true;
+}
+
+static void expand_call(Expansion *e, const Block *block, const AstStatement *call, const Place *place)
+{
+    const AstStatement *definition = block->definition;
+    const char *name = NULL;
+    if (!block->broken && check_call(block, call, place))
+        name = take_name(place->scope, &call->label, block->name, "block", call->loc);
+    if (!name) {
+        add_broken(e, call, place);
         return;
     }
-    const char *name = take_name(place->scope, &call->label, block->name, "block", call->loc);
-    if (!name)
-        return;
     Use *use = NEW(Use);
     *use = (Use){call->loc, format("block %s", block->name), place->use, block};
     Place inner = {new_scope(place->scope->names, NULL, format("%s.", name), false), use, block, call, false};
@@ -311,10 +331,13 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
 static void expand_repeat(Expansion *e, const AstStatement *s, const Place *place)
 {
     const AstArg *times = s->args;
-    if (s->label.text)
+    if (s->label.text) {
         error_at(s->label.loc, "repeat cannot have a label [repeat]");
+        s->mistake->made = true;
+    }
     if (!times || times->form != ARG_PLAIN || times->next || s->listed || !s->braced) {
         error_at(s->loc, "expected repeat N { statements } [repeat]");
+        add_broken(e, s, place);
         return;
     }
     const char *text = times->value[0].text;
@@ -324,10 +347,10 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
     if (n < 0 || n > MOST_WRITTEN) {
         error_at(times->loc, "repeat expects a whole number from 0 to %d, not '%s'"
                              " [repeat]", MOST_WRITTEN, text);
+        add_broken(e, s, place);
         return;
     }
-    int errors = error_count();
-    for (int i = 0; i < n && !is_too_large(e, s->loc) && error_count() == errors; i++) {
+    for (int i = 0; i < n && !is_too_large(e, s->loc); i++) {
         Place inner = *place;
         inner.scope = new_scope(place->scope->names, place->scope, place->scope->prefix, true);
         inner.top = false;
@@ -335,37 +358,23 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
     }
 }
 
-static void expand_statement(Expansion *e, const AstStatement *s, const Place *place)
+/* A statement of a layer, a setting or a flow. */
+static void write_statement(Expansion *e, const AstStatement *s, const AstStatement *filled,
+                            const Place *place)
 {
-    const AstStatement *filled = fill_statement(place, s);
-    const char *kind = filled ? filled->kind.text : NULL;
-    if (!filled)
-        return;
-    if (kind && !strcmp(kind, "block")) {
-        if (!place->top)
-            error_at(s->loc, "a block cannot be defined inside a block or a repeat [block]");
-        return;
-    }
-    if (kind && !strcmp(kind, "repeat")) {
-        expand_repeat(e, filled, place);
-        return;
-    }
-    const Block *block = kind ? find_block(e, kind) : NULL;
-    if (block) {
-        expand_call(e, block, filled, place);
-        return;
-    }
-    if (filled->listed) {
-        unknown_block(e, &filled->kind);
-        return;
-    }
-    if (filled->braced) {
-        error_at(filled->loc, "%s takes no braces: only repeat and block do [block]", kind);
+    if (filled->listed || filled->braced) {
+        if (filled->listed)
+            unknown_block(e, &filled->kind);
+        else
+            error_at(filled->loc, "%s takes no braces: only repeat and block do [block]", filled->kind.text);
+        add_broken(e, filled, place);
         return;
     }
     const char *text = text_at(e, s->loc);
-    if (!fill(place, text, s->loc, &text))
+    if (!fill(place, text, s->loc, &text)) {
+        add_broken(e, filled, place);
         return;
+    }
     e->bytes += strlen(text);
     if (e->bytes > MOST_BYTES && !e->too_many) {
         error_at(s->loc, "the network is too large: written out it has more than %d MB of text [limit]",
@@ -375,6 +384,40 @@ static void expand_statement(Expansion *e, const AstStatement *s, const Place *p
     }
     *add_written(e) =
         (Written){.statement = filled, .origin = s, .text = text, .scope = place->scope, .use = place->use};
+}
+
+static void expand_one(Expansion *e, const AstStatement *s, const Place *place)
+{
+    const AstStatement *filled = s->broken ? NULL : fill_statement(place, s);
+    const char *kind = filled ? filled->kind.text : NULL;
+    const Block *block = kind ? find_block(e, kind) : NULL;
+    if (!filled)
+        add_broken(e, s, place);
+    else if (kind && !strcmp(kind, "block") && place->top)
+        ; /* define had it */
+    else if (kind && !strcmp(kind, "block")) {
+        error_at(s->loc, "a block cannot be defined inside a block or a repeat [block]");
+        s->mistake->made = true;
+    } else if (kind && !strcmp(kind, "repeat"))
+        expand_repeat(e, filled, place);
+    else if (block)
+        expand_call(e, block, filled, place);
+    else
+        write_statement(e, s, filled, place);
+}
+
+/* What was said of a statement is not said again, wherever it is used. */
+static void expand_statement(Expansion *e, const AstStatement *s, const Place *place)
+{
+    bool again = s->mistake->made;
+    int errors = error_count();
+    if (again)
+        diag_quiet(true);
+    expand_one(e, s, place);
+    if (again)
+        diag_quiet(false);
+    else if (error_count() > errors && !s->braced && !s->listed)
+        s->mistake->made = true;
 }
 
 static void expand_statements(Expansion *e, const AstStatement *s, const Place *place)
@@ -388,10 +431,10 @@ Written *expand(const Ast *ast, const Scope *scope, int *count)
     Expansion e = {.line = lines_of(ast->source), .by_name = new_map()};
     e.last_block = &e.blocks;
     for (const AstStatement *s = ast->statements; s; s = s->next)
-        if (s->kind.text && !strcmp(s->kind.text, "block"))
+        if (s->kind.text && !s->broken && !strcmp(s->kind.text, "block"))
             define(&e, s);
     Place place = {.scope = scope, .top = true};
     expand_statements(&e, ast->statements, &place);
-    *count = e.n;
+    *count = e.too_many ? -1 : e.n;
     return e.written;
 }

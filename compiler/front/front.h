@@ -30,6 +30,12 @@ typedef struct AstArg {
     struct AstArg *next;
 } AstArg;
 
+/* What is wrong with a statement is said once, however often it is used, and what was meant is kept. */
+typedef struct Mistake {
+    bool made;
+    const struct Kind *meant; /* the kind, where the one written is unknown; NULL: nobody knows */
+} Mistake;
+
 typedef struct AstStatement {
     Loc loc;             /* from the kind's first letter to the last argument's last, or to the ')' */
     Token label;         /* text NULL: none */
@@ -40,6 +46,8 @@ typedef struct AstStatement {
     int nlist;
     bool braced;         /* statements in braces follow: body */
     struct AstStatement *body;
+    bool broken;         /* by a syntax error: label and kind are what there was of them */
+    Mistake *mistake;
     struct AstStatement *next;
 } AstStatement;
 
@@ -107,7 +115,8 @@ struct Kind {
     const char *help;
     const Param *params;
     /* Settings: writes itself into net. Layers: checks in's shape, sets out's shape, adds weights. Losses:
-     * checks in's shape, sets the targets. Reports at the argument's place; false after an error. */
+     * checks in's shape, sets the targets. Reports at the argument's place; false after an error: then out's
+     * shape is what was meant, or is left unknown, and what follows is silent until a size is known. */
     bool (*shape)(Net *, Layer *);
     /* Writes the layer's meaning as statements; prog->training says which of two meanings. */
     void (*lower)(Prog *, const Layer *);
@@ -137,7 +146,8 @@ extern const int nkinds;
 /* The shape of one sample. A flat value has rank 1 and lies in c; h and w are then 1. A sequence has rank 2,
  * h positions of c features; w is then 1. */
 typedef struct Shape {
-    int rank;            /* 1: N; 2: T,C, the positions first; 3: C,H,W */
+    int rank;            /* 1: N; 2: T,C, the positions first; 3: C,H,W;
+                          * 0: unknown, which it is only after errors */
     int64_t c, h, w;
 } Shape;
 
@@ -217,7 +227,8 @@ struct Net {
 
 /* ---- parse.c: text to Ast, with ../../grammar ------------------------------------------------ */
 
-Ast *parse(const Source *);                                /* NULL after errors */
+/* What can be used of a text, after errors, too; NULL: nothing. */
+Ast *parse(const Source *);
 void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
 
@@ -231,10 +242,13 @@ typedef struct Written { /* a statement of the network */
     const Scope *scope;
     const Use *use;      /* NULL: it stands in the network itself */
     bool end_of_call;    /* none: here ends a call, whose label this is */
-    Layer *layer;        /* once read; NULL: a label alone */
+    bool broken;         /* an error was reported: nothing more is said of it */
+    /* once read; NULL: a label alone. Of a broken one: what was meant; NULL: nobody knows */
+    Layer *layer;
 } Written;
 
-Written *expand(const Ast *, const Scope *, int *count);   /* what there is after errors, too */
+/* What there is after errors, too; *count -1: too much. */
+Written *expand(const Ast *, const Scope *, int *count);
 
 /* ---- names.c: what layers and labels are called ---------------------------------------------- */
 
@@ -281,8 +295,9 @@ bool same_word(const char *, const char *);                /* but for upper and 
 const char *positions_of(const Kind *);                    /* in PyTorch, as our parameters; NULL: unknown */
 const Kind *kind_meant(const char *word, bool loss);       /* by another spelling or tool; or NULL */
 bool is_statement(const Kind *kind);
-/* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. */
-const Kind *unknown_kind(const Token *name, bool loss);
+/* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. *near:
+ * that after which the message asks; NULL: none. */
+const Kind *unknown_kind(const Token *name, bool loss, const Kind **near);
 
 /* ---- arguments.c: a statement read by the table of its kind ---------------------------------- */
 
@@ -321,9 +336,18 @@ void say_where_from(const Value *);                        /* a note: which laye
 bool slide_window(const Layer *, int64_t *h, int64_t *w);
 Window window_of(const Layer *);                           /* after shape */
 
+/* ---- habits.c: warnings about a whole network ------------------------------------------------ */
+
+void warn_of_unused(const Net *);                          /* an input that is not used is an error */
+void warn_of_shortcuts(const Net *);
+void warn_of_channels(const Net *, const Layer *input);
+
 /* ---- resolve.c: Ast to Net ------------------------------------------------------------------- */
 
 Net *resolve(const Ast *, const Options *);                /* NULL after errors */
+
+/* ---- net.c ----------------------------------------------------------------------------------- */
+
 void dump_net(FILE *, const Net *);
 void verify_net(const Net *);
 

@@ -51,7 +51,7 @@ static bool starts_statement(int before)
 int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text, int length, int type)
 {
     if (length > LONGEST_TOKEN) {
-        parse->reported = true;
+        parse->reported = parse->lost = true;
         Loc first = *loc;
         first.length = 1;
         error_at(first, "this word has %d characters: the most is %d [limit]", length, LONGEST_TOKEN);
@@ -64,10 +64,16 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
     parse->found = type;
     parse->found_token = token;
     parse->ended = type == END;
-    if (start)
+    if (start) {
         parse->reported = parse->labelled = parse->in_list = false;
-    if (parse->before == ':')
+        parse->label = (Token){0};
+        parse->first = token;
+    }
+    if (parse->before == ':' && !parse->labelled) {
         parse->labelled = true;
+        parse->label = parse->first;
+        parse->first = token;
+    }
     if (type == '(' && !parse->in_list)
         parse->list_of = parse->before_token;
     if (type == '(' || type == ')')
@@ -79,7 +85,7 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
         *brace = (Brace){*loc, parse->braces, parse->braces ? parse->braces->depth + 1 : 1, false};
         parse->braces = brace;
         if (brace->depth > DEEPEST) { /* the parser's stack has an end */
-            parse->reported = true;
+            parse->reported = parse->lost = true;
             error_at(*loc, "braces are nested more than %d deep [limit]", DEEPEST);
             return YYEOF;
         }
@@ -121,6 +127,10 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
     parse->column = place.column + place.length;
 
     bool start = starts_statement(parse->found);
+    if (start) {
+        parse->label = (Token){0};
+        parse->first = (Token){"", place};
+    }
     parse->found = STRAY;
     parse->ended = false;
     if (!start && parse->reported)
@@ -152,6 +162,8 @@ static const char *token_text(int type, const Token *token)
 /* Explains why the last token cannot stand behind the one before it. */
 void syntax_error(Parse *parse, Loc loc)
 {
+    parse->lost |= parse->found == '{' || parse->before == '}' || parse->found == YYEOF
+                   || (parse->found == '}' && !parse->braces);
     if (parse->reported)
         return;
     parse->reported = true;
@@ -279,14 +291,16 @@ TokenList add_token(TokenList list, Token token)
 }
 
 /* Tokens that touch are a slip: `conv 3-16` is not 3 and -16. */
-static void check_spaces(const AstStatement *statement)
+static void check_spaces(AstStatement *statement)
 {
     Loc before = statement->kind.loc;
     for (const AstArg *arg = statement->args; arg; arg = arg->next) {
-        if (arg->loc.column == before.column + before.length)
+        if (arg->loc.column == before.column + before.length) {
             error_at(arg->loc,
                      "missing space before this argument (input and output channels are written 3->16)"
                      " [syntax]");
+            statement->broken = true;
+        }
         before = arg->loc;
     }
 }
@@ -294,6 +308,7 @@ static void check_spaces(const AstStatement *statement)
 AstStatement *new_ast_statement(Token kind, ArgList args, ValueList list, StatementList body)
 {
     AstStatement *statement = NEW(AstStatement);
+    statement->mistake = NEW(Mistake);
     statement->kind = kind;
     statement->args = args.first;
     statement->listed = list.given;
@@ -314,9 +329,23 @@ AstStatement *with_label(Token label, AstStatement *statement)
         error_at(label.loc, "a label must consist of letters, digits and '_' [label]");
     if (!statement) {
         statement = NEW(AstStatement);
+        statement->mistake = NEW(Mistake);
         statement->loc = label.loc;
     }
     statement->label = label;
+    return statement;
+}
+
+/* A broken definition or repeat takes the sense of what stands in its braces with it. */
+AstStatement *broken_statement(Parse *parse)
+{
+    AstStatement *statement = NEW(AstStatement);
+    statement->mistake = NEW(Mistake);
+    statement->mistake->made = statement->broken = true;
+    statement->label = parse->label;
+    statement->kind = parse->first;
+    statement->loc = parse->first.loc;
+    parse->lost |= !strcmp(parse->first.text, "block") || !strcmp(parse->first.text, "repeat");
     return statement;
 }
 
@@ -348,10 +377,8 @@ static bool check_text(const Source *source)
     return false;
 }
 
-/* Reads the whole text. NULL after errors, which have been reported. */
 Ast *parse(const Source *source)
 {
-    int errors_before = error_count();
     if (!check_text(source))
         return NULL;
     Ast *ast = NEW(Ast);
@@ -363,7 +390,8 @@ Ast *parse(const Source *source)
                    .ended = true,
                    .before = END,
                    .found = END,
-                   .found_token = {.text = ""}};
+                   .found_token = {.text = ""},
+                   .first = {.text = ""}};
 
     void *scanner;
     if (yylex_init_extra(&state, &scanner) != 0)
@@ -371,7 +399,7 @@ Ast *parse(const Source *source)
     yy_scan_bytes(source->text, (int)source->length, scanner);
     yyparse(scanner, &state);
     yylex_destroy(scanner);
-    return error_count() > errors_before ? NULL : ast;
+    return state.lost ? NULL : ast;
 }
 
 static void dump_statements(FILE *file, const AstStatement *s, int in)

@@ -5,8 +5,10 @@
  * weights. Whatever is wrong with a network is found here and reported at its place in the text; later
  * stages may rely on a Net being right.
  *
- * First every statement's kind and arguments are read, so that all mistyped ones are reported at once;
- * then shapes are followed from the input on, up to the first error, since nothing behind it has a shape. */
+ * First every statement's kind and arguments are read, then shapes are followed from the input on. All
+ * errors are reported, one for each mistake: behind one, a layer is what was meant, where that is plain
+ * (`conv 16 kernel=3` is conv 16 k3, and a conv told the wrong input channels still has its outputs); else
+ * its output is unknown, and so is all that reads it, in silence, until a size is known again. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -26,35 +28,77 @@ static bool is_filled(const AstStatement *origin)
     return filled;
 }
 
-static Layer *read_statement(const Written *written)
+/* The same layer, read from a text that would be right; NULL: it is not. Nothing is said. */
+static Layer *read_meant(const Layer *layer, const AstStatement *statement, const char *corrected)
 {
-    const AstStatement *statement = written->statement;
+    diag_quiet(true);
     int errors = error_count();
+    const Ast *ast = NULL;
+    if (corrected) {
+        Source *source = NEW(Source);
+        *source = (Source){.name = "", .text = corrected, .length = strlen(corrected)};
+        ast = parse(source);
+        statement = ast && error_count() == errors ? ast->statements : NULL;
+    }
+    Layer *meant = NEW(Layer);
+    meant->kind = layer->kind;
+    meant->loc = layer->loc;
+    meant->use = layer->use;
+    meant->text = layer->text;
+    bool good = statement && read_arguments(statement, layer->kind, meant, &corrected);
+    diag_quiet(false);
+    return good ? meant : NULL;
+}
+
+/* The kind that a statement names, which its first word does, or that of a loss. After an error *near is what
+ * was probably meant. */
+static const Kind *kind_of(const AstStatement *statement, const Kind **near)
+{
     const Kind *kind = find_kind(statement->kind.text);
     if (!kind || !is_statement(kind))
-        kind = unknown_kind(&statement->kind, false);
-    if (kind && kind->role == ROLE_LOSS_STATEMENT) {
-        const AstArg *first = statement->args;
-        if (!first || first->form != ARG_PLAIN) {
-            error_at(statement->loc, "loss needs a name: %s [loss]", kind->syntax);
-            return NULL;
-        }
-        kind = find_kind(first->value[0].text);
-        if (!kind || is_statement(kind))
-            kind = unknown_kind(&first->value[0], true);
-    }
-    if (!kind)
+        kind = unknown_kind(&statement->kind, false, near);
+    if (!kind || kind->role != ROLE_LOSS_STATEMENT)
+        return kind;
+    const AstArg *first = statement->args;
+    if (!first || first->form != ARG_PLAIN) {
+        error_at(statement->loc, "loss needs a name: %s [loss]", kind->syntax);
         return NULL;
+    }
+    kind = find_kind(first->value[0].text);
+    return kind && !is_statement(kind) ? kind : unknown_kind(&first->value[0], true, near);
+}
+
+/* Reads the kind and the arguments of a statement into written->layer; after errors written is broken. */
+static void read_statement(Written *written)
+{
+    const AstStatement *statement = written->statement;
+    Mistake *mistake = statement->mistake;
+    int errors = error_count();
+    const Kind *near = NULL;
+    const Kind *kind = written->broken ? find_kind(statement->kind.text) : kind_of(statement, &near);
+    if (!kind)
+        kind = mistake->meant ? mistake->meant : near;
+    mistake->meant = kind;
+    if (!kind || kind->role == ROLE_LOSS_STATEMENT || kind->role == ROLE_STRUCTURE) {
+        written->broken = true;
+        return;
+    }
     Layer *layer = NEW(Layer);
     layer->kind = kind;
     layer->loc = statement->loc;
     layer->use = written->use;
     layer->text = written->text;
+    if (near || written->broken) {
+        written->broken = true;
+        written->layer = read_meant(layer, statement, NULL);
+        return;
+    }
     const char *corrected;
     bool good = read_arguments(statement, kind, layer, &corrected) && error_count() == errors;
     if (!good && corrected && !is_filled(written->origin))
         help_at(statement->loc, "write `%s`", corrected);
-    return good ? layer : NULL;
+    written->broken = !good;
+    written->layer = good ? layer : corrected ? read_meant(layer, statement, corrected) : NULL;
 }
 
 /* A setting given on the command line: `text` is the argument that the statement would have. */
@@ -106,181 +150,129 @@ static Value *new_value(Net *net, Layer *producer)
 
 enum { MOST_LAYERS = 3000 }; /* a few of the largest kinds take a millisecond and half a megabyte each */
 
-/* The tensors that the statement names. */
-static bool find_inputs(const Scope *scope, Layer *layer)
+static bool is_unknown(const Value *value)
+{
+    return value->shape.rank == 0;
+}
+
+/* The tensors that the statement names; unknown ones where there is an error. False: one of them is. */
+static bool find_inputs(Net *net, const Scope *scope, Layer *layer)
 {
     const Arg *arg = NULL;
+    bool known = true;
     for (const Param *p = layer->kind->params; p->name; p++)
         if (p->type == PARAM_LABELS)
             arg = &layer->arg[p - layer->kind->params];
     if (!arg)
         return true;
     layer->more = NEW_ARRAY(Value *, arg->n);
-    for (int i = 0; i < arg->n; i++)
-        if (!(layer->more[layer->nmore++] = find_label(scope, &arg->label[i])))
-            return false;
-    return true;
+    for (int i = 0; i < arg->n; i++) {
+        Value *value = find_label(scope, &arg->label[i]);
+        layer->more[layer->nmore++] = value ? value : new_value(net, NULL);
+        known &= value && !is_unknown(value);
+    }
+    return known;
 }
 
-static bool follow_layer(Net *net, Layer *layer, const Scope *scope, const Token *label)
+/* What a layer gives, where nobody knows all of what it gets: a fully connected one says it. */
+static Shape shape_meant(const Net *net, const Layer *layer)
 {
-    layer->name = take_name(scope, label, layer->kind->name, "layer", layer->loc);
-    if (!layer->name || !find_inputs(scope, layer))
-        return false;
-    layer->in = net->out;
-    layer->out = new_value(net, layer);
-    if (!layer->kind->shape(net, layer))
-        return false;
-    if (layer->freeze.given && !layer->nweights) {
-        error_at(layer->freeze.loc, "%s has no weights to freeze [argument]", layer->kind->name);
-        return false;
-    }
-    for (int i = 0; i < layer->nweights; i++)
-        layer->weight[i]->frozen = layer->freeze.given && layer->freeze.i[0];
-    if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
-        error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements [limit]",
-                 layer->kind->name, MOST_ELEMENTS);
-        return false;
-    }
-    if (net->nlayers == MOST_LAYERS) {
+    const Kind *kind = layer->kind;
+    bool plain = net->input.rank == 1 || net->input.rank == 3; /* on a sequence it is another one */
+    if (kind->features && kind->params->type == PARAM_CHANNELS && plain)
+        return flat_shape(layer->arg[0].i[1]);
+    return (Shape){0};
+}
+
+static void add_layer(Net *net, Layer *layer)
+{
+    if (net->nlayers == MOST_LAYERS)
         error_at(layer->loc, "the network is too large: it has more than %d layers [limit]", MOST_LAYERS);
-        return false;
-    }
-    net->out = layer->out;
     layer->id = net->nlayers++;
     if (net->last)
         net->last->next = layer;
     else
         net->layers = layer;
     net->last = layer;
-    return true;
+}
+
+static void follow_layer(Net *net, Layer *layer, const Scope *scope, const Token *label)
+{
+    layer->name = take_name(scope, label, layer->kind->name, "layer", layer->loc);
+    if (!layer->name)
+        layer->name = layer->kind->name;
+    bool known = find_inputs(net, scope, layer);
+    layer->in = net->out;
+    net->out = layer->out = new_value(net, layer);
+    if (!known || is_unknown(layer->in)) {
+        layer->out->shape = shape_meant(net, layer);
+        return;
+    }
+    if (!layer->kind->shape(net, layer))
+        return;
+    if (layer->freeze.given && !layer->nweights)
+        error_at(layer->freeze.loc, "%s has no weights to freeze [argument]", layer->kind->name);
+    for (int i = 0; i < layer->nweights; i++)
+        layer->weight[i]->frozen = layer->freeze.given && layer->freeze.i[0];
+    if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
+        error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements [limit]",
+                 layer->kind->name, MOST_ELEMENTS);
+        layer->out->shape = (Shape){0};
+        return;
+    }
+    add_layer(net, layer);
+}
+
+/* What changes what is current, or what was computed: from, freeze, output. */
+static void follow_flow(Net *net, Written *written)
+{
+    Layer *layer = written->layer;
+    bool known = find_inputs(net, written->scope, layer);
+    layer->in = net->out;
+    if (!known || (layer->nmore == 0 && error_count() > 0)) {
+        net->out = layer->nmore ? new_value(net, NULL) : net->out;
+        return;
+    }
+    if (layer->kind->shape(net, layer) && layer->kind->layer && layer->nmore > 1) {
+        static const Token none;
+        layer->kind = layer->kind->layer;
+        layer->nmore = 0;
+        follow_layer(net, layer, written->scope, &none);
+    }
+}
+
+/* A broken statement of which nobody knows what was meant: what it gives is unknown, but for a kind that
+ * keeps its input's shape. */
+static void follow_unknown(Net *net, const Written *written)
+{
+    const Kind *kind = written->statement->mistake->meant;
+    bool keeps = kind && (kind->shape == same_shape || (kind->role == ROLE_FLOW && !kind->params->name));
+    Shape shape = keeps ? net->out->shape : (Shape){0};
+    net->out = new_value(net, NULL);
+    net->out->shape = shape;
 }
 
 /* A layer, a label alone, or a change of what is current. */
-static bool follow(Net *net, const Written *written)
+static void follow(Net *net, Written *written)
 {
     Layer *layer = written->layer;
     const Token *label = &written->statement->label;
     bool is_layer = layer && layer->kind->role == ROLE_LAYER;
-    if (is_layer) {
-        if (!follow_layer(net, layer, written->scope, label))
-            return false;
-    } else if (layer) {
-        layer->in = net->out;
-        if (!find_inputs(written->scope, layer) || !layer->kind->shape(net, layer))
-            return false;
-        if (layer->kind->layer && layer->nmore > 1) {
-            static const Token none;
-            layer->kind = layer->kind->layer;
-            layer->nmore = 0;
-            return follow_layer(net, layer, written->scope, &none);
-        }
-    }
-    if (label->text && !is_layer && !written->end_of_call
-        && !take_name(written->scope, label, "", "label", label->loc))
-        return false;
-    if (label->text)
-        set_label(written->scope, label,
-                  is_layer               ? "layer"
-                  : written->end_of_call ? "block"
-                                         : "label",
-                  net->out, is_layer ? layer->loc : label->loc);
-    return true;
-}
-
-static bool is_input(const Net *net, const Value *value)
-{
-    for (const Part *part = net->inputs; part; part = part->next)
-        if (part->value == value)
-            return true;
-    return false;
-}
-
-/* Layers on which neither the answer nor the loss depends are not computed; an input must be. */
-static void warn_of_unused(const Net *net)
-{
-    int n = 0;
-    for (const Layer *layer = net->layers; layer; layer = layer->next)
-        n++;
-    const Layer **layers = NEW_ARRAY(const Layer *, n + 1);
-    bool *needed = NEW_ARRAY(bool, net->nvalues), *read = NEW_ARRAY(bool, net->nvalues);
-    n = 0;
-    for (const Layer *layer = net->layers; layer; layer = layer->next)
-        layers[n++] = layer;
-    needed[net->out->id] = true;
-    for (int i = n - 1; i >= 0; i--) {
-        bool used = needed[layers[i]->out->id];
-        needed[layers[i]->in->id] |= used;
-        read[layers[i]->in->id] = true;
-        for (int k = 0; k < layers[i]->nmore; k++) {
-            needed[layers[i]->more[k]->id] |= used;
-            read[layers[i]->more[k]->id] = true;
-        }
-    }
-    for (int i = 0; i < n; i++)
-        if (!needed[layers[i]->out->id] && is_input(net, layers[i]->out))
-            error_at(layers[i]->loc, "the answer does not depend on the input '%s': nothing that leads to it "
-                     "reads it [network]", layers[i]->name);
-        else if (!needed[layers[i]->out->id] && !read[layers[i]->out->id]) {
-            diag_inside(layers[i]->use);
-            warning_at(
-                WARN_UNUSED, layers[i]->loc,
-                "the output of %s is never used: it is not computed, and layers that lead only to it do not "
-                "learn",
-                layers[i]->name);
-        }
-    diag_inside(NULL);
-}
-
-/* Does the output of `from` reach what `add` adds to? */
-static bool leads_to(const Layer *from, const Layer *add)
-{
-    const int first = from->out->id;
-    bool *reached = NEW_ARRAY(bool, add->out->id - first + 1);
-    reached[0] = true;
-    for (const Layer *layer = from->next; layer != add; layer = layer->next)
-        for (int k = -1; k < layer->nmore; k++) {
-            int id = (k < 0 ? layer->in : layer->more[k])->id;
-            reached[layer->out->id - first] |= id >= first && reached[id - first];
-        }
-    return add->in->id >= first && reached[add->in->id - first];
-}
-
-/* `{ x: conv 8 k3 p1; relu; conv 8 k3 p1; add x }` adds what the first conv gives, where nearly everybody
- * means what comes in. It is said where that would fit, too. */
-static void warn_of_shortcuts(const Net *net)
-{
-    const Loc *said = NULL;
-    for (const Layer *layer = net->layers; layer; layer = layer->next)
-        for (int k = 0; k < layer->nmore && !strcmp(layer->kind->name, "add"); k++) {
-            const Layer *first = layer->more[k]->producer;
-            const Token *label = first ? first->label : NULL;
-            if (!label || strcmp(label->text, layer->arg[0].label[k].text)
-                || !same_shapes(first->in, first->out)
-                || (said && said->line == label->loc.line && said->column == label->loc.column)
-                || !leads_to(first, layer))
-                continue;
-            said = &label->loc;
-            diag_inside(first->use);
-            warning_at(WARN_SHORTCUT, label->loc, "'add %s' adds the output of %s, not its input",
-                       label->text, first->name);
-            help_at(label->loc, "write `%s:; %s` for its input, or `%s; %s:` for its output", label->text,
-                    first->text, first->text, label->text);
-        }
-    diag_inside(NULL);
-}
-
-/* Sizes are CxHxW; images elsewhere often are HxWxC. */
-static void warn_of_channels(const Net *net, const Layer *input)
-{
-    Shape s = net->input;
-    if (s.rank != 3 || (s.w != 1 && s.w != 3 && s.w != 4) || s.w >= s.c || s.w >= s.h)
+    if (is_layer)
+        follow_layer(net, layer, written->scope, label);
+    else if (layer)
+        follow_flow(net, written);
+    else if (written->broken)
+        follow_unknown(net, written);
+    if (!label->text || (!is_layer && !written->end_of_call
+                         && !take_name(written->scope, label, "", "label", label->loc)))
         return;
-    Loc loc = input->arg[0].loc;
-    warning_at(WARN_CHANNELS, loc, "the input has %lld channels, height %lld and width %lld: sizes are CxHxW",
-               (long long)s.c, (long long)s.h, (long long)s.w);
-    help_at(loc, "write %s for %lld channel%s", shape_text(image_shape(s.w, s.c, s.h)), (long long)s.w,
-            s.w == 1 ? "" : "s");
+    bool of_layer = is_layer && layer->out->producer;
+    set_label(written->scope, label,
+              of_layer               ? "layer"
+              : written->end_of_call ? "block"
+                                     : "label",
+              net->out, is_layer ? layer->loc : label->loc);
 }
 
 /* Is there a loss that takes the input of such a layer directly? Then what it gives is no logits. */
@@ -306,7 +298,7 @@ static const Kind *loss_behind(const Layer *last)
 }
 
 /* The loss: the command line's, that of the text, or by the rule. */
-static bool follow_loss(Net *net, Layer *loss, const char *option)
+static void follow_loss(Net *net, Layer *loss, const char *option)
 {
     const Layer *last = net->out->producer;
     if (!loss || option) {
@@ -317,7 +309,7 @@ static bool follow_loss(Net *net, Layer *loss, const char *option)
         AstStatement none = {.kind = {"loss", last->loc}, .loc = last->loc};
         const char *corrected;
         if (!read_arguments(&none, loss->kind, loss, &corrected))
-            return false;
+            return;
     }
     bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, last->kind->name);
     if (loss->kind->absorbs && !absorbs && is_absorbed(last->kind))
@@ -335,23 +327,12 @@ static bool follow_loss(Net *net, Layer *loss, const char *option)
             layer = net->layers;
         }
     if (!loss->kind->shape(net, loss))
-        return false;
+        return;
     if (net->answers && net->answers->next && !net->from_caller) {
         error_at(loss->loc, "of several answers nnc knows no loss: what is minimised is the caller's affair"
                             " [loss]");
         help_at(loss->loc, "write `loss none` behind `output`");
-        return false;
     }
-    return true;
-}
-
-/* The same text can be wrong only once, however often it is used. */
-static bool failed_before(const Written *written, const AstStatement **failed, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (failed[i] == written->origin)
-            return true;
-    return false;
 }
 
 typedef struct Settings {
@@ -359,7 +340,8 @@ typedef struct Settings {
     Written *inputs;             /* all of them */
     int ninputs;
     const AstStatement *output;
-    bool misplaced;              /* an input stands too late */
+    bool misplaced;              /* an input stands too late, or is broken */
+    bool disordered;             /* something stands behind the loss or the output, which was said */
 } Settings;
 
 /* One input needs no label; several have one each. */
@@ -377,17 +359,53 @@ static void check_input(const Settings *settings, int number)
 }
 
 /* False where the loss, or the answers, have been said: then nothing but the loss may follow. */
-static bool check_order(const Settings *settings, const AstStatement *s, const Layer *layer)
+static bool check_order(Settings *settings, const Written *w)
 {
+    const AstStatement *s = w->statement;
+    const Layer *layer = w->layer;
     bool is_loss = layer && layer->kind->role == ROLE_LOSS;
-    if (settings->loss) {
-        error_at(s->loc, "the loss must be the last statement [order]");
-        note_at(settings->loss->loc, "the loss is here");
-    } else if (settings->output && !is_loss) {
-        error_at(s->loc, "output must be the last statement before the loss [order]");
-        note_at(settings->output->loc, "output is here");
+    bool good = !settings->loss && (!settings->output || is_loss);
+    if (good || settings->disordered || w->broken)
+        return good;
+    error_at(s->loc, settings->loss ? "the loss must be the last statement [order]"
+                                    : "output must be the last statement before the loss [order]");
+    note_at(settings->loss ? settings->loss->loc : settings->output->loc, settings->loss ? "the loss is here"
+                                                                                         : "output is here");
+    settings->disordered = true;
+    return false;
+}
+
+/* A statement that says something of the network. n: how many that compute something stand before it. */
+static void read_setting(Settings *settings, const Written *w, const Scope *scope, int n)
+{
+    const AstStatement *s = w->statement;
+    const Kind *kind = w->layer->kind;
+    bool is_input = kind->role == ROLE_SETTING && kind->layer, is_output = kind->role == ROLE_FLOW;
+    const char *name = s->kind.text;
+    if (w->scope != scope) {
+        error_at(s->loc, "%s must stand outside of blocks and repeats [order]", name);
+        settings->misplaced |= is_input;
+        return;
     }
-    return !settings->loss && (!settings->output || is_loss);
+    if (s->label.text && !is_input)
+        error_at(s->label.loc, "%s cannot have a label [label]", name);
+    if (is_output) {
+        settings->output = s;
+        return;
+    }
+    Layer **slot = kind->role == ROLE_LOSS ? &settings->loss : is_input ? &settings->input : &settings->batch;
+    if (is_input) {
+        settings->inputs[settings->ninputs] = *w;
+        check_input(settings, settings->ninputs++);
+    } else if (*slot) {
+        error_at(s->loc, "%s is given twice [order]", name);
+        note_at((*slot)->loc, "the first time here");
+    }
+    if (is_input && (n || settings->batch)) {
+        error_at(s->loc, "input must be the first statement [order]");
+        settings->misplaced = true;
+    }
+    *slot = w->layer;
 }
 
 /* Reads the kinds and arguments of all statements. Those that compute something stay in written; gives
@@ -395,55 +413,30 @@ static bool check_order(const Settings *settings, const AstStatement *s, const L
 static int read_statements(Written *written, int count, const Scope *scope, Settings *settings)
 {
     settings->inputs = NEW_ARRAY(Written, count + 1);
-    const AstStatement **failed = NEW_ARRAY(const AstStatement *, count + 1);
-    int n = 0, nfailed = 0;
+    int n = 0;
     for (int i = 0; i < count; i++) {
         Written *w = &written[i];
         const AstStatement *s = w->statement;
+        int errors = error_count();
+        bool again = s->mistake->made;
         diag_inside(w->use);
-        bool computes = s->kind.text && !w->end_of_call;
-        bool again = w->scope != scope && failed_before(w, failed, nfailed);
-        w->layer = computes && !again ? read_statement(w) : NULL;
-        if (computes && !w->layer) {
-            failed[nfailed++] = w->origin;
-            continue;
-        }
-        if (!check_order(settings, s, w->layer))
-            continue;
-        bool flows = w->layer && w->layer->kind->role == ROLE_FLOW;
-        bool is_output = flows && w->layer->kind->layer;
-        if (!w->layer || w->layer->kind->role == ROLE_LAYER || (flows && !is_output)) {
+        if (again)
+            diag_quiet(true);
+        if (s->kind.text && !w->end_of_call)
+            read_statement(w);
+        bool in_order = check_order(settings, w);
+        const Kind *kind = w->layer ? w->layer->kind : s->mistake->meant;
+        bool sets = kind && !w->end_of_call && (kind->role == ROLE_SETTING || kind->role == ROLE_LOSS
+                                                || (kind->role == ROLE_FLOW && kind->layer));
+        if (in_order && sets && w->layer)
+            read_setting(settings, w, scope, n);
+        else if (sets)
+            settings->misplaced |= kind->role == ROLE_SETTING && kind->layer;
+        if (again)
+            diag_quiet(false);
+        s->mistake->made |= error_count() > errors;
+        if (in_order && (!sets || (kind->role == ROLE_FLOW && w->layer && w->scope == scope)))
             written[n++] = *w;
-            continue;
-        }
-        const char *name = s->kind.text;
-        bool is_input = !is_output && w->layer->kind->layer;
-        if (w->scope != scope) {
-            error_at(s->loc, "%s must stand outside of blocks and repeats [order]", name);
-            failed[nfailed++] = w->origin;
-            continue;
-        }
-        if (s->label.text && !is_input)
-            error_at(s->label.loc, "%s cannot have a label [label]", name);
-        if (is_output) {
-            settings->output = s;
-            written[n++] = *w;
-            continue;
-        }
-        Layer **slot = w->layer->kind->role == ROLE_LOSS ? &settings->loss
-                     : is_input ? &settings->input : &settings->batch;
-        if (is_input) {
-            settings->inputs[settings->ninputs] = *w;
-            check_input(settings, settings->ninputs++);
-        } else if (*slot) {
-            error_at(s->loc, "%s is given twice [order]", name);
-            note_at((*slot)->loc, "the first time here");
-        }
-        if (is_input && (n || settings->batch)) {
-            error_at(s->loc, "input must be the first statement [order]");
-            settings->misplaced = true;
-        }
-        *slot = w->layer;
     }
     diag_inside(NULL);
     return n;
@@ -480,38 +473,59 @@ static bool read_input(Net *net, Settings *settings, const Options *options)
 }
 
 /* The inputs that have labels are layers that take their part of x. */
-static bool follow_inputs(Net *net, const Settings *settings)
+static void follow_inputs(Net *net, const Settings *settings)
 {
     for (int i = 0; i < settings->ninputs && settings->inputs[i].statement->label.text; i++) {
-        const Written *w = &settings->inputs[i];
+        Written *w = &settings->inputs[i];
         net->out = net->in;
-        if (!follow(net, w))
-            return false;
+        follow(net, w);
         find_label(w->scope, &w->statement->label); /* the first layer may read it without its name */
     }
-    return true;
 }
 
-static bool follow_all(Net *net, const Written *written, int n)
+static void follow_all(Net *net, Written *written, int n)
 {
-    bool good = true;
-    for (int i = 0, scopes = -1; i < n && good; i++) {
-        const Written *w = &written[i];
+    for (int i = 0, scopes = -1; i < n && net->nlayers <= MOST_LAYERS; i++) {
+        Written *w = &written[i];
         const Layer *before = i ? written[i - 1].layer : NULL;
         bool begins = w->scope->id > scopes || (before && !strcmp(before->kind->name, "from"));
+        bool again = w->statement->mistake->made;
+        int errors = error_count();
         scopes = w->scope->id > scopes ? w->scope->id : scopes;
         diag_inside(w->use);
         if (w->layer && begins && w->statement->label.text)
             w->layer->label = &w->statement->label;
-        good = follow(net, w);
+        if (again)
+            diag_quiet(true);
+        follow(net, w);
+        if (again)
+            diag_quiet(false);
+        w->statement->mistake->made |= error_count() > errors;
     }
     diag_inside(NULL);
-    return good;
+}
+
+/* The network's input, which is unknown after errors; the settings. */
+static void begin_net(Net *net, Settings *settings, const Options *options, Loc first)
+{
+    bool good = read_input(net, settings, options);
+    Layer *batch = settings->batch;
+    if (options->batch_size)
+        batch = read_option(net, "batch", options->batch_size);
+    if (!settings->input && !settings->misplaced)
+        error_at(first, "the network has no input: begin with `input CxHxW`, or give --input=CxHxW [input]");
+    if (batch)
+        batch->kind->shape(net, batch);
+    if (!good || settings->misplaced)
+        net->input = (Shape){0};
+    net->in = net->out = new_value(net, NULL);
+    net->in->shape = net->input;
+    if (good)
+        warn_of_channels(net, settings->input);
 }
 
 Net *resolve(const Ast *ast, const Options *options)
 {
-    int errors = error_count();
     Net *net = NEW(Net);
     net->source = ast->source;
     const char *slash = strrchr(ast->source->name, '/');
@@ -526,98 +540,24 @@ Net *resolve(const Ast *ast, const Options *options)
     for (const AstStatement *s = ast->statements; s; s = s->next)
         end = s->loc;
     Written *written = expand(ast, scope, &n);
+    if (n < 0)
+        return NULL;
     Settings settings = {0};
     n = read_statements(written, n, scope, &settings);
-    if (error_count() > errors)
-        return NULL;
-    bool good = read_input(net, &settings, options);
-    Layer *batch = settings.batch;
-    if (options->batch_size)
-        batch = read_option(net, "batch", options->batch_size);
-    if (!settings.input && !settings.misplaced) {
-        error_at(n ? written[0].statement->loc : end,
-                 "the network has no input: begin with `input CxHxW`, or give --input=CxHxW [input]");
-        return NULL;
-    }
-    if (!good || (batch && !batch->kind->shape(net, batch)))
-        return NULL;
-    net->in = net->out = new_value(net, NULL);
-    net->in->shape = net->input;
-    warn_of_channels(net, settings.input);
-    if (!follow_inputs(net, &settings) || !follow_all(net, written, n))
-        return NULL;
-    if (!n || !net->layers) {
+    begin_net(net, &settings, options, n ? written[0].statement->loc : end);
+    follow_inputs(net, &settings);
+    follow_all(net, written, n);
+    if (error_count() == 0 && (!n || !net->layers))
         error_at(end, "the network has no layers [network]");
-        return NULL;
-    }
-    if (net->out == net->in) {
+    else if (error_count() == 0 && net->out == net->in)
         error_at(end, "the network's output is its input: no layer follows [network]");
-        return NULL;
+    if (error_count() == 0)
+        warn_of_unused(net);
+    if (error_count() == 0) {
+        warn_of_shortcuts(net);
+        warn_of_labels(names);
     }
-    warn_of_unused(net);
-    if (error_count() > errors)
-        return NULL;
-    warn_of_shortcuts(net);
-    warn_of_labels(names);
-    return follow_loss(net, settings.loss, options->loss) ? net : NULL;
-}
-
-/* ---- The dump and the verifier --------------------------------------------------------------- */
-
-static const char *value_name(const Value *value)
-{
-    return value->producer ? value->producer->name : "input";
-}
-
-void dump_net(FILE *f, const Net *net)
-{
-    const Value *before = net->in;
-    fprintf(f, "net %s\n  input %s, batch %lld, %lld parameters\n", net->file, shape_text(net->input),
-            (long long)net->batch, (long long)net->nparams);
-    for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        fprintf(f, "  %-12s %s -> %s   # %s", layer->name, shape_text(layer->in->shape),
-                shape_text(layer->out->shape), layer->text);
-        if (layer->nmore || layer->in != before) /* no chain here */
-            fprintf(f, "   <- %s", value_name(layer->in));
-        for (int i = 0; i < layer->nmore; i++)
-            fprintf(f, ", %s", value_name(layer->more[i]));
-        fputc('\n', f);
-        before = layer->out;
-        for (int i = 0; i < layer->nweights; i++) {
-            const Weight *w = layer->weight[i];
-            fprintf(f, "      %s [", w->name);
-            for (int k = 0; k < w->rank; k++)
-                fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
-            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high,
-                    w->statistic ? ", a statistic"
-                    : w->frozen  ? ", frozen"
-                                 : "");
-        }
-    }
-    fprintf(f, "  loss %s of %s, %lld %s target%s\n", net->loss->kind->name,
-            value_name(net->loss_in), (long long)net->targets,
-            net->int_targets ? "int" : "float", net->targets == 1 ? "" : "s");
-}
-
-void verify_net(const Net *net)
-{
-    int64_t params = 0;
-    int weights = 0;
-    for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        Shape in = layer->in->shape, out = layer->out->shape;
-        if (in.c < 1 || in.h < 1 || in.w < 1 || out.c < 1 || out.h < 1 || out.w < 1)
-            bug("%s has an empty shape", layer->name);
-        if ((out.rank == 1 && (out.h != 1 || out.w != 1)) || (out.rank == 2 && out.w != 1))
-            bug("%s has more dimensions than its rank says", layer->name);
-        if (layer->out->producer != layer || !layer->kind->lower)
-            bug("%s is not connected", layer->name);
-        for (int i = -1; i < layer->nmore; i++)
-            if ((i < 0 ? layer->in : layer->more[i])->id >= layer->out->id)
-                bug("%s reads what comes after it", layer->name);
-        weights += layer->nweights;
-        params += parameters_of(layer);
-    }
-    if (params != net->nparams || weights != net->nweights || !net->loss || !net->last
-        || !net->out->producer || net->batch < 1)
-        bug("the network's totals are wrong");
+    if (!is_unknown(net->out) && net->out->producer && net->out != net->in)
+        follow_loss(net, settings.loss, options->loss);
+    return error_count() == 0 ? net : NULL;
 }

@@ -452,8 +452,7 @@ static const Kind *kind_near(const char *word, bool loss)
     return near ? kind_meant(near, loss) : NULL;
 }
 
-/* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. */
-const Kind *unknown_kind(const Token *name, bool loss)
+const Kind *unknown_kind(const Token *name, bool loss, const Kind **asked)
 {
     const char *what = loss ? "loss" : "kind of layer", *text = name->text;
     const Word *word = find_word(loss ? WORD_LOSS : WORD_KIND, text, NULL);
@@ -473,5 +472,6 @@ const Kind *unknown_kind(const Token *name, bool loss)
                  find_kind("loss")->syntax + strlen("loss "));
     else
         error_at(name->loc, "unknown kind of layer '%s' (nnc --help lists them all) [kind]", text);
+    *asked = near;
     return meant;
 }

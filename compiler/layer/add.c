@@ -10,6 +10,7 @@ static bool shape(Net *net, Layer *layer)
 {
     (void)net;
     Shape in = layer->in->shape;
+    layer->out->shape = in;
     for (int i = 0; i < layer->nmore; i++) {
         Shape other = layer->more[i]->shape;
         if (in.rank == other.rank && in.c == other.c && in.h == other.h && in.w == other.w)
@@ -21,7 +22,6 @@ static bool shape(Net *net, Layer *layer)
         say_where_from(layer->more[i]);
         return false;
     }
-    layer->out->shape = in;
     return true;
 }
 

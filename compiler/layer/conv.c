@@ -49,13 +49,14 @@ static bool shape(Net *net, Layer *layer)
         return false;
     const Arg *o = arg_of(layer, "O"), *k = arg_of(layer, "k"), *g = arg_of(layer, "g");
     int64_t in = layer->in->shape.c, out = o->i[1], groups = g->i[0], h, w;
-    if (!check_channels(layer, in) || !check_padding(layer))
-        return false;
-    if (!groups_divide(g, in, "input channels") || !groups_divide(g, out, "output channels"))
-        return false;
+    bool good = check_channels(layer, in) && groups_divide(g, in, "input channels");
+    good &= groups_divide(g, out, "output channels");
+    good &= check_padding(layer);
     if (!slide_window(layer, &h, &w))
         return false;
     layer->out->shape = image_shape(out, h, w);
+    if (!good)
+        return false;
     Shape kernel = image_shape(in / groups, k->i[0], k->i[1]);
     const int64_t dim[] = {out, kernel.c, kernel.h, kernel.w};
     return add_weight(net, layer, "weight", shape_count(kernel), 4, dim)

@@ -18,9 +18,9 @@ static bool shape(Net *net, Layer *layer)
 {
     Shape from = layer->in->shape;
     int64_t in = from.rank == 2 ? from.c : shape_count(from), out = arg_of(layer, "O")->i[1];
+    layer->out->shape = from.rank == 2 ? sequence_shape(from.h, out) : flat_shape(out);
     if (!check_channels(layer, in))
         return false;
-    layer->out->shape = from.rank == 2 ? sequence_shape(from.h, out) : flat_shape(out);
     const int64_t dim[] = {out, in};
     return add_weight(net, layer, "weight", in, 2, dim)
            && (!arg_of(layer, "bias")->i[0] || add_weight(net, layer, "bias", in, 1, dim));
