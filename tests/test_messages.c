@@ -271,6 +271,44 @@ static void one_for_each(void)
     }
 }
 
+/* The text with one of its arguments, which begins with a space and the letter, replaced. */
+static void replace(char *out, size_t room, const char *text, const char *argument, size_t length)
+{
+    char begin[3] = {' ', argument[0], 0};
+    const char *at = strstr(text, begin), *end = at ? at + 1 + strcspn(at + 1, " ;") : text;
+    snprintf(out, room, "%.*s %.*s%s", (int)(at ? at - text : 0), text, (int)length, argument, end);
+}
+
+/* Every argument that help offers for a window that does not fit makes it fit. */
+static void help_works(void)
+{
+    int tried = 0;
+    for (int i = 0; i < 48; i++) {
+        char text[200], mended[300];
+        int h = 2 + i % 4, w = 3 + i / 4 % 3, k = 4 + i % 5;
+        if (i % 6 == 5)
+            snprintf(text, sizeof text, "input 2x%dx%d; maxpool k%dx3 s2 p0", h, w, k);
+        else
+            snprintf(text, sizeof text, "input 2x%dx%d; conv 3 k%dx%d s%d p%d d%d", h, w, k, 3 + i / 8 % 3, 1 + i % 3, i % 2,
+                     1 + i / 16);
+        process run = check_text(text, "--color=never");
+        const char *help = strstr(run.err, "help: "), *end = help ? strstr(help, "\n") : NULL;
+        check((run.status == 1) == (help != NULL), "`%s`: %s", text, run.err);
+        for (const char *c = help ? help + 6 : NULL; c && c < end; c = strstr(c, ", or ") ? strstr(c, ", or ") + 5 : NULL) {
+            char argument[40];
+            size_t length = strcspn(c, " ,\n");
+            snprintf(argument, sizeof argument, "%s%.*s", *c >= '0' && *c <= '9' ? "k" : "", (int)length, c);
+            replace(mended, sizeof mended, text, argument, strlen(argument));
+            process again = check_text(mended, "--color=never");
+            check(again.status == 0, "`%s` for `%s`: %s", mended, text, again.err);
+            process_free(&again);
+            tried++;
+        }
+        process_free(&run);
+    }
+    check(tried > 40, "only %d offers were tried", tried);
+}
+
 /* -Werror=NAME makes an error of one, and turns it on; the others stay warnings. */
 static void werror(void)
 {
@@ -307,6 +345,7 @@ void add_messages_suite(void)
     CU_add_test(suite, "JSON and SARIF", json);
     CU_add_test(suite, "columns", columns);
     CU_add_test(suite, "one error for each mistake", one_for_each);
+    CU_add_test(suite, "what help offers fits", help_works);
     CU_add_test(suite, "-fmax-errors", most_errors);
     CU_add_test(suite, "-Werror=NAME", werror);
     add_to_check("messages", NULL);

@@ -156,6 +156,7 @@ typedef struct Value {
     int id;              /* 0, 1, ... in the order of the text */
     Shape shape;
     Layer *producer;     /* NULL: the network's input */
+    Loc loc;             /* of the input: its statement; line 0: --input */
 } Value;
 
 typedef struct Weight {
@@ -331,10 +332,15 @@ bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
 bool groups_divide(const Arg *groups, int64_t channels, const char *what); /* "input channels" */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
 bool want_sequence(const Layer *);                         /* error unless the input is TxC */
-void say_where_from(const Value *);                        /* a note: which layer gives it, and its shape */
 /* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */
 bool slide_window(const Layer *, int64_t *h, int64_t *w);
 Window window_of(const Layer *);                           /* after shape */
+typedef enum ShapePart { PART_ALL, PART_CHANNELS, PART_HEIGHT, PART_WIDTH } ShapePart;
+/* A note: which layer made that part of a value's shape, and which passed it on. */
+void say_origin(const Value *, ShapePart);
+void say_where_from(const Value *);                        /* the whole shape */
+/* The formula with the numbers of one axis, and what would fit; zeros: that is what lies in the padding. */
+void say_what_fits(const Layer *, const Window *, int axis, bool zeros);
 
 /* ---- habits.c: warnings about a whole network ------------------------------------------------ */
 

@@ -247,9 +247,8 @@ static void follow_unknown(Net *net, const Written *written)
 {
     const Kind *kind = written->statement->mistake->meant;
     bool keeps = kind && (kind->shape == same_shape || (kind->role == ROLE_FLOW && !kind->params->name));
-    Shape shape = keeps ? net->out->shape : (Shape){0};
-    net->out = new_value(net, NULL);
-    net->out->shape = shape;
+    if (!keeps)
+        net->out = new_value(net, NULL);
 }
 
 /* A layer, a label alone, or a change of what is current. */
@@ -520,6 +519,8 @@ static void begin_net(Net *net, Settings *settings, const Options *options, Loc 
         net->input = (Shape){0};
     net->in = net->out = new_value(net, NULL);
     net->in->shape = net->input;
+    if (settings->input)
+        net->in->loc = settings->input->loc;
     if (good)
         warn_of_channels(net, settings->input);
 }

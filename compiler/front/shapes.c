@@ -69,13 +69,6 @@ const Arg *arg_of(const Layer *layer, const char *name)
     return arg;
 }
 
-void say_where_from(const Value *value)
-{
-    if (value->producer)
-        note_at(value->producer->loc, "the output of %s is %s", value->producer->name,
-                shape_text(value->shape));
-}
-
 bool same_shapes(const Value *a, const Value *b)
 {
     return a->shape.rank == b->shape.rank && a->shape.c == b->shape.c && a->shape.h == b->shape.h
@@ -104,7 +97,8 @@ static bool want_rank(const Layer *layer, int rank, const char *what)
     Shape in = layer->in->shape;
     if (in.rank == rank)
         return true;
-    error_at(layer->loc, "%s expects %s, but its input is %s", layer->kind->name, what, nature_of(in));
+    error_at(layer->loc, "%s expects %s, but its input is %s [shape]", layer->kind->name, what,
+             nature_of(in));
     say_where_from(layer->in);
     if (rank == 3 && in.rank == 2 && !layer->in->producer)
         help_at(layer->loc, "write `input 1x%lldx%lld` for an image of one channel", (long long)in.h,
@@ -130,7 +124,10 @@ bool check_channels(const Layer *layer, int64_t come_in)
     error_at(o->loc, "%s expects %lld input %s%s, but its input has %lld (%s) [channels]", layer->kind->name,
              (long long)o->i[0], layer->kind->features ? "feature" : "channel",
              o->i[0] == 1 ? "" : "s", (long long)come_in, shape_text(layer->in->shape));
-    say_where_from(layer->in);
+    say_origin(layer->in, come_in == layer->in->shape.c ? PART_CHANNELS : PART_ALL);
+    if (!layer->use)
+        help_at(o->loc, "write `%lld->%lld`, or `%lld` alone", (long long)come_in, (long long)o->i[1],
+                (long long)o->i[1]);
     return false;
 }
 
@@ -226,6 +223,7 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
                      "the padding of %s must be at most half its kernel size: padding %lld, kernel size %lld"
                      " [window]",
                      name, (long long)padding, (long long)kernel);
+            help_at(layer->loc, "p%lld fits", (long long)kernel / 2);
             return false;
         }
         int64_t room = window.in[axis] + 2 * padding - field;
@@ -234,7 +232,8 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
                                  " [window]",
                      name, side, (long long)field, window.dilation[axis] > 1 ? " with dilation" : "", side,
                      (long long)(window.in[axis] + 2 * padding));
-            say_where_from(layer->in);
+            const Arg *pad = find_arg(layer, "pad");
+            say_what_fits(layer, &window, axis, !pad || !pad->i[0]);
             return false;
         }
         *(axis ? w : h) = room / window.stride[axis] + 1;
@@ -250,4 +249,116 @@ bool pool_shape(Net *net, Layer *layer)
         return false;
     layer->out->shape = image_shape(layer->in->shape.c, h, w);
     return true;
+}
+
+/* ---- What the notes behind a shape error say --------------------------------------------------
+ *
+ *     net.nn:2:1: note: the output of conv1 is 16x16x16; relu1 and maxpool1 keep its 16 channels
+ *     net.nn:5:1: note: N = floor((4 - 7 + 2*0)/1) + 1 = -2
+ *     net.nn:5:1: help: k4 fits, or p2
+ *
+ * Whoever has the wrong number in hand wants to know which line to change, so the way back ends at the layer
+ * that made the number, not at the last one that passed it on. */
+
+static int64_t size_along(Shape s, ShapePart part)
+{
+    return part == PART_CHANNELS ? s.c : part == PART_HEIGHT ? s.h : s.w;
+}
+
+/* Does a layer give what it gets, as far as that part of the shape goes? One that says its channels itself
+ * does not. */
+static bool keeps(const Layer *layer, ShapePart part)
+{
+    Shape in = layer->in->shape, out = layer->out->shape;
+    const Param *first = layer->kind->params;
+    bool says_channels = first->name && first->type == PARAM_CHANNELS;
+    if (in.rank != out.rank || (says_channels && (part == PART_CHANNELS || part == PART_ALL)))
+        return false;
+    return part == PART_ALL ? same_shapes(layer->in, layer->out)
+                            : size_along(in, part) == size_along(out, part);
+}
+
+/* "relu1 and maxpool1 keep", for the layers from behind `from` to `last`. */
+static const char *keepers(const Layer *last, const Value *from)
+{
+    enum { NAMED = 3 };
+    const char *names = last->name;
+    int n = 1;
+    for (const Layer *layer = last; layer->in != from; n++) {
+        layer = layer->in->producer;
+        if (n < NAMED)
+            names = format("%s%s %s", layer->name, n == 1 ? " and" : ",", names);
+    }
+    if (n > NAMED)
+        return format("the %d layers up to %s keep", n, last->name);
+    return format("%s %s", names, n == 1 ? "keeps" : "keep");
+}
+
+void say_origin(const Value *value, ShapePart part)
+{
+    static const char *const words[] = {[PART_HEIGHT] = "height", [PART_WIDTH] = "width"};
+    const Value *from = value;
+    while (from->producer && keeps(from->producer, part))
+        from = from->producer->in;
+    const Layer *maker = from->producer;
+    const char *begin = maker ? format("the output of %s is %s", maker->name, shape_text(from->shape))
+                              : format("the input is %s", shape_text(from->shape));
+    const char *rest = "";
+    long long size = size_along(value->shape, part);
+    if (from == value)
+        ;
+    else if (part == PART_ALL)
+        rest = format("; %s this shape", keepers(value->producer, from));
+    else if (part == PART_CHANNELS)
+        rest = format("; %s its %lld %s%s", keepers(value->producer, from), size,
+                      value->shape.rank < 3 ? "feature" : "channel", size == 1 ? "" : "s");
+    else
+        rest = format("; %s its %s of %lld", keepers(value->producer, from), words[part], size);
+    note_at(maker ? maker->loc : from->loc, "%s%s", begin, rest);
+}
+
+void say_where_from(const Value *value)
+{
+    say_origin(value, PART_ALL);
+}
+
+static int64_t rounded_down(int64_t a, int64_t b)
+{
+    return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+/* A size along both axes as an argument: "k4", "4" without a letter, "k4x6". */
+static const char *size_text(const char *letter, const int64_t size[2])
+{
+    return size[0] == size[1] ? format("%s%lld", letter, (long long)size[0])
+                              : format("%s%lldx%lld", letter, (long long)size[0], (long long)size[1]);
+}
+
+/* The window along one axis is larger than its padded input: N by the formula, and what would fit on both. */
+void say_what_fits(const Layer *layer, const Window *w, int axis, bool zeros)
+{
+    int64_t kernel[2], padding[2], dilation[2];
+    bool pool = arg_of(layer, "k") == &layer->arg[0], dilates = true, pads = zeros;
+    for (int a = 0; a < 2; a++) {
+        int64_t room = w->in[a] + 2 * w->padding[a] - 1, k = w->kernel[a];
+        int64_t field = product(w->dilation[a], k - 1) + 1;
+        kernel[a] = k - 1 <= room / w->dilation[a] ? k : room / w->dilation[a] + 1;
+        padding[a] = field <= room + 1 ? w->padding[a] : (field - w->in[a] + 1) / 2;
+        dilation[a] = field <= room + 1 ? w->dilation[a] : k > 1 ? room / (k - 1) : 0;
+        dilates &= dilation[a] >= 1;
+        pads &= !pool || padding[a] <= k / 2;
+    }
+    long long in = w->in[axis], p = w->padding[axis], s = w->stride[axis], d = w->dilation[axis];
+    long long k = w->kernel[axis], field = product(d, k - 1) + 1;
+    const char *dilated =
+        d > 1 ? format(", with %lld = %lld*(%lld - 1) + 1 for the dilated kernel", field, d, k) : "";
+    note_at(layer->loc, "N = floor((%lld - %lld + 2*%lld)/%lld) + 1 = %lld%s", in, field, p, s,
+            (long long)rounded_down(in - field + 2 * p, s) + 1, dilated);
+    say_origin(layer->in, axis ? PART_WIDTH : PART_HEIGHT);
+    const char *text = format("%s fits", size_text(pool ? "" : "k", kernel));
+    if (dilates && (w->dilation[0] > 1 || w->dilation[1] > 1))
+        text = format("%s, or %s", text, size_text("d", dilation));
+    if (pads)
+        text = format("%s, or %s", text, size_text("p", padding));
+    help_at(layer->loc, "%s", text);
 }
