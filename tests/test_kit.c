@@ -47,8 +47,11 @@ static void write_pictures(const char *name, int n, uint64_t seed)
 /* Runs a line of shell in FOLDER, where $TRAIN and $TEST are data. */
 static process shell(const char *command)
 {
-    static char text[PATH_MAX * 7];
-    snprintf(text, sizeof text, "unset MAKEFLAGS; TRAIN=train-images-idx3-ubyte TEST=t10k-images-idx3-ubyte; %s", command);
+    static char root[PATH_MAX], text[PATH_MAX * 4];
+    if (!realpath(".", root))
+        perror(".");
+    snprintf(text, sizeof text, "unset MAKEFLAGS; ROOT=%s NNC=%s TRAIN=train-images-idx3-ubyte TEST=t10k-images-idx3-ubyte; %s",
+             root, nnc_path(), command);
     const char *argv[] = {"sh", "-c", text, NULL};
     return process_run(FOLDER, argv, NULL, 0, NULL);
 }
@@ -83,15 +86,12 @@ static void prints_at(int line, const char *command, const char *text)
 #define prints(command, text) prints_at(__LINE__, command, text)
 
 /* Makes the program NAME of a network. */
-static int make_program(const char *name, const char *network, const char *options)
+static int make_program(const char *name, const char *network)
 {
-    char root[PATH_MAX], command[PATH_MAX * 6];
-    if (!realpath(".", root))
-        return 1;
+    char command[1000];
     snprintf(command, sizeof command,
-             "printf '%s' | %s --main --unroll=none %s -o %s.c - && "
-             "${CC:-cc} -O1 -DNN_ANY_PROCESSOR -I%s/runtime %s.c -L%s/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %s",
-             network, nnc_path(), options, name, root, name, root, name);
+             "printf '%s' | $NNC --main --unroll=none -o %s.c - && ${CC:-cc} -O1 -DNN_ANY_PROCESSOR -I$ROOT/runtime %s.c "
+             "-L$ROOT/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %s", network, name, name, name);
     process run = shell(command);
     if (run.status != 0)
         fprintf(stderr, "%s\n%s", command, run.err);
@@ -103,9 +103,11 @@ static int make_program(const char *name, const char *network, const char *optio
 static int start(void)
 {
     folder_make(FOLDER);
+    folder_make(FOLDER "/by_hand");
     write_pictures("train", 301, 1);
     write_pictures("t10k", 100, 2);
-    return make_program("net", "input 1x8x8\\nconv 4 k3 p1; batchnorm; relu; maxpool 2; dropout 0.2\\nfc 4; softmax", "");
+    return make_program("net", "input 1x8x8\\nconv 4 k3 p1; batchnorm; relu; maxpool 2; dropout 0.2\\nfc 4; softmax")
+        || make_program("other", "input 1x8x8; batch 16\\nfc 8; relu; fc 4; softmax");
 }
 
 /* ---- The tests ---------------------------------------------------------------------------------------- */
@@ -148,6 +150,90 @@ static void test_resume(void)
     }
 }
 
+/* A step is that of the whole batch, with what net_backward and nn_step give when they are called by hand. */
+static void test_steps(void)
+{
+    succeeds("printf 'input 6; fc 16; tanh; fc 4; softmax' | $NNC -o by_hand/net.c - && cd by_hand && "
+             "${CC:-cc} -O1 -DNN_ANY_PROCESSOR -I. -I$ROOT/runtime -I$ROOT/runtime/kit -o steps $ROOT/tests/helpers/steps.c net.c "
+             "-L$ROOT/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread && ./steps");
+}
+
+/* Ctrl-C saves, says how to go on, and the run that goes on gives the same. */
+static void test_interruption(void)
+{
+    succeeds("./net train $TRAIN --epochs 60 --quiet --batch 30 -o whole.safetensors && rm -f net.checkpoint");
+    succeeds("n=20; while timeout --preserve-status -s INT 0.0$n ./net train $TRAIN --epochs 60 --quiet --batch 30 -o parts.safetensors "
+             "2>err; status=$?; [ $status -ne 130 ]; do [ $status -eq 0 ] && n=$((n / 2 + 1)) || n=$((n + 9)); done; "
+             "grep -q './net: interrupted in epoch [0-9]* and saved; to go on, type the same with --resume --checkpoint "
+             "net.checkpoint' err && ./net train $TRAIN --epochs 60 --quiet --batch 30 -o parts.safetensors --resume --checkpoint "
+             "net.checkpoint && cmp whole.safetensors parts.safetensors");
+}
+
+/* What a checkpoint is not for, and a damaged one. */
+static void test_checkpoints(void)
+{
+    succeeds("./net train $TRAIN --epochs 2 --quiet --checkpoint k -o k.safetensors");
+    says(1, "./net train $TRAIN --epochs 2 --quiet --checkpoint none --resume",
+         "./net: none: cannot read: No such file or directory; check the path\n");
+    says(1, "./net train $TRAIN --quiet --checkpoint k --resume --batch 32",
+         "./net: k was made with --batch 64: leave it out, or begin anew\n");
+    says(1, "./net train $TRAIN --quiet --checkpoint k --resume --nesterov",
+         "./net: k was made without --nesterov: leave it out, or begin anew\n");
+    says(1, "./net train $TEST --quiet --checkpoint k --resume",
+         "./net: k was made with 301 samples; t10k-images-idx3-ubyte has 100\n");
+    says(1, "head -c 2000 k > short; ./net train $TRAIN --quiet --checkpoint short --resume",
+         "./net: short: this checkpoint is damaged: its checksum does not agree\n");
+    says(1, "echo no > bad; ./net train $TRAIN --quiet --checkpoint bad --resume", "./net: bad: this is no checkpoint\n");
+    says(1, "./other train $TRAIN --quiet --checkpoint k --resume",
+         "./other: k: this checkpoint is of another network, or of the same compiled with other options\n");
+    /* More epochs, after it is done. */
+    succeeds("./net train $TRAIN --epochs 4 --quiet --checkpoint k -o k.safetensors --resume --log k.csv && "
+             "./net train $TRAIN --epochs 4 --quiet -o whole.safetensors && cmp k.safetensors whole.safetensors && "
+             "test $(wc -l < k.csv) = 5");
+}
+
+/* Each option has its effect. */
+static void test_options(void)
+{
+    static const char *const change[] = {
+        "--batch 32", "--optimizer adamw", "--optimizer sgd --momentum 0.9", "--lr 0.002", "--weight-decay 0.1",
+        "--optimizer momentum --nesterov", "--schedule step", "--schedule cosine", "--schedule onecycle", "--warmup 5",
+        "--clip 0.1", "--average 0.5", "--seed 2", "--shard 8", "--no-scale", "--scale 0.1", "--split 0.5", "--epochs 4",
+        "--weights out.safetensors",
+    };
+    succeeds("./net train $TRAIN --epochs 3 --quiet -o out.safetensors");
+    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+        char command[400];
+        snprintf(command, sizeof command,
+                 "./net train $TRAIN --epochs 3 --quiet %s -o changed.safetensors && ! cmp -s out.safetensors changed.safetensors",
+                 change[i]);
+        succeeds(command);
+    }
+    prints("./net train $TRAIN --test $TEST --epochs 50 --lr 0.02 --patience 2", "no better epoch for 2: stopped\n");
+    prints("./net train $TRAIN --split 0.25 --epochs 1", "226 samples for training, 75 for testing");
+    prints("./net train $TRAIN --epochs 1 --quiet | wc -c", "0\n");
+    prints("./net predict $TEST --weights out.safetensors --top 2 | head -1", "t10k-images-idx3-ubyte[0]  ");
+    succeeds("./net predict $TEST $TEST --weights out.safetensors --format npy > y.npy && test $(wc -c < y.npy) = $((128 + 200 * 16))");
+    says(2, "./net train $TRAIN --nesterov", "./net: --nesterov needs --optimizer momentum, or sgd with --momentum\n");
+    says(2, "./net train $TRAIN --momentum 0.5", "./net: --momentum is for sgd, momentum and rmsprop; adam has none\n");
+    says(2, "./net train $TRAIN --patience 3", "./net: --patience needs a test: --test DATA or --split F\n");
+    says(2, "./net train $TRAIN --shard 33",
+         "./net: a shard of 33 samples: must be 1 to 32, the most samples in a call of this network; compile it with "
+         "--batch=33 or more\n");
+    says(2, "./net train $TRAIN --shard 1",
+         "./net: a shard of 1 sample: batchnorm takes the variance of a shard's samples, and one has none\n");
+    says(2, "./net train $TRAIN --split 0.001", "./net: --split 0.001 of 301 samples leaves none to test with\n");
+    says(2, "./net train $TRAIN --test $TEST --split 0.1", "./net: --test and --split: one of them says what to test with\n");
+}
+
+/* A loss that is no number stops the run, and its weights are not kept. */
+static void test_divergence(void)
+{
+    succeeds("rm -f nan.safetensors; ./other train $TRAIN --optimizer sgd --lr 1e20 -o nan.safetensors 2>err; "
+             "test $? = 1 && test ! -f nan.safetensors && grep -q '^./other: the loss is [NiIaf].* in step [0-9]*, epoch 1: "
+             "the greatest weight before it, .*, is in fc[12].weight. A smaller --lr or --clip 1 may help$' err");
+}
+
 /* What is wrong is said in one line, with what to do, and nothing is written. */
 static void test_messages(void)
 {
@@ -164,6 +250,12 @@ static void test_messages(void)
     says(2, "./net train $TRAIN --lr fast", "./net: --lr fast: must be a number\n");
     says(2, "./net train $TRAIN --split 2", "./net: --split 2: must be from 0 to 0.999\n");
     says(2, "./net train $TRAIN --schedule cos", "./net: --schedule cos: must be one of constant|step|cosine|onecycle\n");
+    says(1, "./net train nothing", "./net: nothing: cannot open it: No such file or directory; check the path\n");
+    says(1, "./net eval $TEST --weights log", "./net: log: cannot open: No such file or directory; check the path\n");
+    says(2, "./net train $TRAIN --quiet -o no/where",
+         "./net: no/where: cannot write: No such file or directory; check the path\n");
+    says(2, "./net train $TRAIN --quiet --log no/where",
+         "./net: no/where: cannot write: No such file or directory; check the path\n");
     says(2, "./net eval $TRAIN", "./net: no weights given: --weights FILE says which\n");
 }
 
@@ -188,6 +280,11 @@ void add_kit_suite(void)
     static CU_TestInfo tests[] = {
         {"1, 2 and 3 threads give the same bits", test_threads},
         {"a killed run goes on to the same bits", test_resume},
+        {"a step is that of the whole batch", test_steps},
+        {"Ctrl-C saves", test_interruption},
+        {"checkpoints that don't fit", test_checkpoints},
+        {"options", test_options},
+        {"a loss that is NaN", test_divergence},
         {"messages", test_messages},
         {"train, eval, predict, check, info", test_commands},
         CU_TEST_INFO_NULL,

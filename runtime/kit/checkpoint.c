@@ -129,7 +129,8 @@ int nn_trainer_save(const nn_trainer *t, const char *path, const void *extra, si
 {
     const writing w = {t, extra, extra_bytes};
 
-    return nn_replace(path, write_checkpoint, &w) ? 0 : kit_fail(NN_EIO, "%s", nn_error(nn_last_error()));
+    return nn_replace(path, write_checkpoint, &w) ? 0
+                                                  : kit_fail(NNKIT_EWRITE, "%s", nn_error(nn_last_error()));
 }
 
 /* ---- Reading --------------------------------------------------------------------------------- */

@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAVE = 64 };
+enum {
+    WAVE = 64,
+    MOST_CLASSES = 1000, /* for which there is a confusion matrix */
+};
 
 /* Of one answer's errors, over samples. */
 typedef struct sums {
@@ -37,6 +40,7 @@ typedef struct exam {
     const size_t *samples;
     size_t n, shard, shards;
     size_t classes, positions;
+    bool confuses;
     judge *judges;
     int njudges;
     /* of the present wave: for each shard a loss and the sums of each answer */
@@ -76,7 +80,7 @@ static void judge_labels(const exam *e, judge *j, int n)
                 continue;
             j->labels++;
             j->right += label == answer;
-            if (answer >= 0)
+            if (answer >= 0 && e->confuses)
                 j->confusion[(size_t)label * e->classes + (size_t)answer]++;
         }
 }
@@ -132,7 +136,7 @@ static void judge_shards(void *context, int thread, int threads)
             return;
         }
         e->loss[k] = NAN;
-#ifdef NN_HAS_LOSS
+#if NN_INTERFACE >= 4
         if (model->loss)
             e->loss[k] = (double)model->loss(e->weights, j->work, n, j->x, j->t, j->y) * n;
         else
@@ -143,6 +147,12 @@ static void judge_shards(void *context, int thread, int threads)
         else
             judge_numbers(e, j, n, e->errors + k * model->output);
     }
+}
+
+/* Of the confusion matrix. */
+static size_t cells_of(const exam *e)
+{
+    return e->confuses ? e->classes * e->classes : 0;
 }
 
 static bool make_exam(exam *e)
@@ -159,7 +169,7 @@ static bool make_exam(exam *e)
         j->x = kit_memory(e->shard * model->input * sizeof(float));
         j->y = kit_memory(e->shard * model->output * sizeof(float));
         j->t = kit_memory(e->shard * model->targets * sizeof(float));
-        j->confusion = calloc(e->classes * e->classes + 1, sizeof *j->confusion);
+        j->confusion = calloc(cells_of(e) + 1, sizeof *j->confusion);
         if (!j->work || !j->x || !j->y || !j->t || !j->confusion)
             return false;
     }
@@ -207,7 +217,7 @@ static void conclude(const exam *e, double loss, const sums *total, nn_evaluatio
     for (int i = 0; e->classes && i < e->njudges; i++) {
         result->labels += e->judges[i].labels;
         result->right += e->judges[i].right;
-        for (size_t k = 0; k < e->classes * e->classes; k++)
+        for (size_t k = 0; k < cells_of(e); k++)
             result->confusion[k] += e->judges[i].confusion[k];
     }
     result->mse = result->mae = result->r2 = e->classes ? NAN : 0;
@@ -237,12 +247,14 @@ int nn_evaluate(const nn_model *model, const void *weights, nn_team *team, const
     e.shards = (n + e.shard - 1) / e.shard;
     e.positions = model->targets;
     e.classes = model->int_targets && model->targets ? model->output / model->targets : 0;
+    e.confuses = e.classes <= MOST_CLASSES;
     e.njudges = team ? nn_team_threads(team) : 1;
     if (n < (size_t)e.njudges * e.shard)
         e.njudges = 1;
     *result = (nn_evaluation){.samples = n, .classes = e.classes};
-    result->confusion = calloc(e.classes * e.classes + 1, sizeof *result->confusion);
-    if (!make_exam(&e) || !total || !result->confusion)
+    if (cells_of(&e) > 0)
+        result->confusion = calloc(cells_of(&e), sizeof *result->confusion);
+    if (!make_exam(&e) || !total || (cells_of(&e) > 0 && !result->confusion))
         error = kit_no_memory();
     for (; !error && e.first < e.shards; e.first += WAVE) {
         atomic_store(&e.next, 0);

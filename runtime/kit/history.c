@@ -56,7 +56,7 @@ static int put_log(const void *what, FILE *file)
 
 static int write_file(const char *path, int (*write)(const void *, FILE *), const void *what)
 {
-    return nn_replace(path, write, what) ? 0 : kit_fail(NN_EIO, "%s", nn_error(nn_last_error()));
+    return nn_replace(path, write, what) ? 0 : kit_fail(NNKIT_EWRITE, "%s", nn_error(nn_last_error()));
 }
 
 int write_log(const history *h, const char *path)

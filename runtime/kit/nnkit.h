@@ -72,7 +72,11 @@ const char *nn_data_file(const nn_data *, size_t index);
 void nn_data_close(nn_data *);
 
 /* Errors beside those of nn.h. */
-enum { NNKIT_EDIVERGED = 20 /* a loss is NaN or infinite */ };
+enum {
+    NNKIT_EDIVERGED = 20,   /* a loss is NaN or infinite */
+    NNKIT_EUSAGE = 21,      /* settings that can't be, or not together */
+    NNKIT_EWRITE = 22,      /* a file can't be written */
+};
 
 /* ---- Threads ---------------------------------------------------------------------------------
  *
@@ -157,7 +161,7 @@ typedef struct nn_evaluation {
     double  loss;             /* mean; NaN where the network has none (--inference, loss none) */
     size_t  labels, right;    /* class labels, and those whose class has the greatest answer; 0: no classes */
     size_t  classes;
-    size_t *confusion;        /* classes x classes: [label][answer] */
+    size_t *confusion;        /* classes x classes: [label][answer]; NULL: no classes, or over 1000 */
     double  mse, mae, r2;     /* of float targets; r2 is the mean over the answers that vary */
 } nn_evaluation;
 

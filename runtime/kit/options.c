@@ -35,7 +35,7 @@ static const option options[] = {
     {"batch", "N", COUNT, AT(batch), TRAIN | OF_RUN, 1, 1 << 20, "samples in a step (64)"},
     {"optimizer", "sgd|momentum|adagrad|rmsprop|adam|adamw", TEXT, AT(optimizer), TRAIN | OF_RUN, 0, 0,
      "the method (adam), as PyTorch has it"},
-    {"lr", "X", REAL, AT(lr), TRAIN | OF_RUN, 0, 1e6,
+    {"lr", "X", REAL, AT(lr), TRAIN | OF_RUN, 0, 1e30,
      "learning rate (0.001; 0.01 for sgd, momentum, adagrad)"},
     {"momentum", "X", REAL, AT(momentum), TRAIN | OF_RUN, 0, 0.999999,
      "of sgd and rmsprop (0; 0.9 for momentum)"},

@@ -7,10 +7,12 @@
 #include "messages.h"
 #include "program.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the seed is used for: each has a stream of its own. */
 enum { STREAM_SPLIT = 1, STREAM_ORDER = 2 };
@@ -92,13 +94,14 @@ static int check_settings(const run *r)
     const nn_optimizer o = optimizer_of(s);
 
     if (s->test && s->split > 0)
-        return kit_fail(NN_EMODEL, "--test and --split: one of them says what to test with");
+        return kit_fail(NNKIT_EUSAGE, "--test and --split: one of them says what to test with");
     if (o.nesterov && (o.method != NN_SGD || o.momentum <= 0))
-        return kit_fail(NN_EMODEL, "--nesterov needs --optimizer momentum, or sgd with --momentum");
+        return kit_fail(NNKIT_EUSAGE, "--nesterov needs --optimizer momentum, or sgd with --momentum");
     if (!isnan(s->momentum) && o.method != NN_SGD && o.method != NN_RMSPROP)
-        return kit_fail(NN_EMODEL, "--momentum is for sgd, momentum and rmsprop; %s has none", s->optimizer);
+        return kit_fail(NNKIT_EUSAGE, "--momentum is for sgd, momentum and rmsprop; %s has none",
+                        s->optimizer);
     if (s->patience && !s->test && s->split <= 0)
-        return kit_fail(NN_EMODEL, "--patience needs a test: --test DATA or --split F");
+        return kit_fail(NNKIT_EUSAGE, "--patience needs a test: --test DATA or --split F");
     return 0;
 }
 
@@ -154,7 +157,7 @@ static int split_data(run *r, int n)
         for (int i = 0; i < n; i++)
             r->members[i] = i;
     if (r->settings->split > 0 && (test < 1 || test >= (size_t)n))
-        return kit_fail(NN_EMODEL, "--split %g of %d samples leaves %s", (double)r->settings->split, n,
+        return kit_fail(NNKIT_EUSAGE, "--split %g of %d samples leaves %s", (double)r->settings->split, n,
                         test < 1 ? "none to test with" : "none to train with");
     r->nmembers = (size_t)n - test;
     r->nexamined = test;
@@ -180,7 +183,7 @@ static int open_all_data(run *r)
     if (!r->members || !r->order || !r->examined || !r->batch)
         return kit_no_memory();
     if (split_data(r, (int)n))
-        return NN_EMODEL;
+        return NNKIT_EUSAGE;
     r->source = r->test_source = (nn_source){read_data, r->data};
     if (s->test) {
         r->test = open_data(r->model, s, s->test, r->data, true);
@@ -420,10 +423,10 @@ static int end_epoch(run *r)
     r->at.taken = 0;
     r->at.loss = r->at.seconds = 0;
     if (best && nn_save(r->model, r->best, r->output))
-        return kit_fail(NN_EIO, "%s", nn_error(nn_last_error()));
+        return kit_fail(NNKIT_EWRITE, "%s", nn_error(nn_last_error()));
     if ((s->log && write_log(&r->history, s->log)) ||
         (s->plot && write_plot(&r->history, s->plot, r->model->name)))
-        return NN_EIO;
+        return NNKIT_EWRITE;
     return s->checkpoint ? save_checkpoint(r) : 0;
 }
 
@@ -446,6 +449,26 @@ static int run_epochs(run *r)
     return error;
 }
 
+/* Before hours are spent: may files be made in the folder of each that will be written? */
+static int check_places(const run *r)
+{
+    const nn_settings *s = r->settings;
+    const char *const paths[] = {r->output, s->checkpoint, s->log, s->plot};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const char *slash = paths[i] ? strrchr(paths[i], '/') : NULL;
+        char folder[4096] = ".";
+
+        if (slash)
+            snprintf(folder, sizeof folder, "%.*s", (int)(slash - paths[i]) + 1, paths[i]);
+        if (paths[i] && access(folder, W_OK | X_OK) != 0) {
+            nn_refused(paths[i], "cannot write", errno);
+            return kit_fail(NNKIT_EWRITE, "%s", nn_error(nn_last_error()));
+        }
+    }
+    return 0;
+}
+
 /* ---- The run ---------------------------------------------------------------------------------- */
 
 static int open_run(run *r, const nn_checkpoint *c)
@@ -459,13 +482,19 @@ static int open_run(run *r, const nn_checkpoint *c)
                                         .clip = s->clip,
                                         .average = s->average};
 
-    if (check_settings(r) || open_all_data(r))
-        return NN_EMODEL;
+    int error = check_settings(r);
+
+    if (!error)
+        error = check_places(r);
+    if (!error)
+        error = open_all_data(r);
+    if (error)
+        return error;
     r->trainer = nn_trainer_open(r->model, &options);
     r->best = kit_memory(r->model->params_bytes);
     r->lr = options.optimizer.lr;
     if (!r->trainer || !r->best)
-        return r->trainer ? kit_no_memory() : NN_EMODEL;
+        return r->trainer ? kit_no_memory() : NNKIT_EUSAGE;
     r->at = (place){.epoch = 1, .samples = r->nmembers};
     if (s->weights && !c && nn_load(r->model, nn_trainer_weights(r->trainer), s->weights))
         return kit_fail(NN_EFORMAT, "%s", nn_error(nn_last_error()));
@@ -492,11 +521,13 @@ static int say_end(run *r, int error)
 
     clear_line(&r->display);
     fflush(stdout);
+    if (!error && interrupted)
+        error = save_checkpoint(r);
+    if (error == NNKIT_EUSAGE || error == NNKIT_EWRITE || error == NN_ENOMEM)
+        return misused(r->line->program, "%s", nnkit_error());
     if (error)
         return bad(r->line->program, nnkit_error());
     if (interrupted) {
-        if (save_checkpoint(r))
-            return bad(r->line->program, nnkit_error());
         fprintf(stderr, "%s: interrupted in epoch %d and saved; to go on, type the same with --resume%s%s\n",
                 r->line->program, r->at.epoch, s->checkpoint ? "" : " --checkpoint ",
                 s->checkpoint ? "" : r->checkpoint);

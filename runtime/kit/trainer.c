@@ -418,9 +418,9 @@ static int check_options(const nn_model *model, const nn_trainer_options *o)
                                          "who writes the loop, too"
                                        : "the network was compiled with --inference and can't be trained");
     if (o->batch < 1)
-        return kit_fail(NN_EMODEL, "a batch of %d: must be 1 or more", o->batch);
+        return kit_fail(NNKIT_EUSAGE, "a batch of %d: must be 1 or more", o->batch);
     if (o->shard < 0 || o->shard > model->batch)
-        return kit_fail(NN_EMODEL,
+        return kit_fail(NNKIT_EUSAGE,
                         "a shard of %d samples: must be 1 to %d, the most samples in a call of this "
                         "network; compile it with --batch=%d or more",
                         o->shard, model->batch, o->shard);
