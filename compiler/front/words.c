@@ -15,7 +15,6 @@
 #define NOT_YET "is not in this version of nnc"
 #define DEPTHWISE "write conv with as many groups as channels, as in 'conv 32 k3 p1 g32'"
 #define SEPARABLE "write two convolutions, as in 'conv 32 k3 p1 g32; conv 64 k1'"
-#define WHOLE_POOL NOT_YET "; maxpool with the whole height and width, then flatten, does the same"
 #define ON_CONV NOT_YET "; write the padding with the convolution, as in 'conv 16 k3 p1'"
 #define BY_GROUPS NOT_YET "; groupnorm with as many groups as channels is the same with weight and bias"
 #define ELEMENTS NOT_YET "; dropout drops single elements, not whole channels"
@@ -74,9 +73,8 @@ const Word foreign_words[] = {
     {WORD_KIND, "globalavgpool2d", "globalavgpool", NULL},
     {WORD_KIND, "globalpool", "globalavgpool", NULL},
     {WORD_KIND, "gap", "globalavgpool", NULL},
-    {WORD_KIND, "globalmaxpool", NULL, WHOLE_POOL},
-    {WORD_KIND, "globalmaxpool2d", NULL, WHOLE_POOL},
-    {WORD_KIND, "globalmaxpooling2d", NULL, WHOLE_POOL},
+    {WORD_KIND, "globalmaxpool2d", "globalmaxpool", NULL},
+    {WORD_KIND, "globalmaxpooling2d", "globalmaxpool", NULL},
     {WORD_KIND, "adaptiveavgpool2d", "adaptiveavgpool", NULL},
     {WORD_KIND, "adaptivemaxpool2d", NULL, NOT_YET},
     {WORD_KIND, "adaptivemaxpool", NULL, NOT_YET},
@@ -87,9 +85,7 @@ const Word foreign_words[] = {
      "write 'upsample 2 mode=bilinear', which has align_corners=False"},
     {WORD_KIND, "interpolate", "upsample", NULL},
     {WORD_KIND, "resize", "upsample", NULL},
-    {WORD_KIND, "pixelshuffle", NULL, NOT_YET},
     {WORD_KIND, "depthtospace", NULL, NOT_YET},
-    {WORD_KIND, "channelshuffle", NULL, NOT_YET},
     {WORD_KIND, "zeropad", NULL, ON_CONV},
     {WORD_KIND, "zeropad2d", NULL, ON_CONV},
     {WORD_KIND, "zeropadding2d", NULL, ON_CONV},
@@ -110,17 +106,12 @@ const Word foreign_words[] = {
     {WORD_KIND, "logsoftmax", NULL, "write softmax: the loss crossentropy takes its logarithm"},
     {WORD_KIND, "softmax2d", "softmax", NULL},
     {WORD_KIND, "identity", NULL, "leave it out"},
-    {WORD_KIND, "prelu", NULL, NOT_YET},
     {WORD_KIND, "rrelu", NULL, NOT_YET},
-    {WORD_KIND, "selu", NULL, NOT_YET},
     {WORD_KIND, "celu", NULL, NOT_YET},
     {WORD_KIND, "glu", NULL, NOT_YET},
-    {WORD_KIND, "mish", NULL, NOT_YET},
-    {WORD_KIND, "softsign", NULL, NOT_YET},
     {WORD_KIND, "softmin", NULL, NOT_YET},
     {WORD_KIND, "softshrink", NULL, NOT_YET},
     {WORD_KIND, "hardshrink", NULL, NOT_YET},
-    {WORD_KIND, "hardtanh", NULL, NOT_YET},
     {WORD_KIND, "logsigmoid", NULL, NOT_YET},
     {WORD_KIND, "threshold", NULL, NOT_YET},
     {WORD_KIND, "exponential", NULL, NOT_YET},
@@ -151,13 +142,11 @@ const Word foreign_words[] = {
     {WORD_KIND, "droppath", NULL, NOT_YET},
 
     /* Shapes, and what brings branches together. */
-    {WORD_KIND, "reshape", NULL, NOT_YET "; flatten is"},
-    {WORD_KIND, "view", NULL, NOT_YET "; flatten is"},
-    {WORD_KIND, "unflatten", NULL, NOT_YET},
+    {WORD_KIND, "view", "reshape", NULL},
+    {WORD_KIND, "unflatten", "reshape", NULL},
     {WORD_KIND, "permute", NULL, NOT_YET},
     {WORD_KIND, "transpose", NULL, NOT_YET},
     {WORD_KIND, "squeeze", NULL, NOT_YET},
-    {WORD_KIND, "slice", NULL, NOT_YET},
     {WORD_KIND, "concatenate", "concat", NULL},
     {WORD_KIND, "cat", "concat", NULL},
     {WORD_KIND, "route", NULL, "write 'from x' or 'concat x', where x is the label of a layer"},

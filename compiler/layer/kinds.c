@@ -7,11 +7,12 @@
 #define KINDS(row) \
     row(input) row(batch) \
     row(conv) row(convtranspose) row(fc) row(maxpool) row(avgpool) row(adaptiveavgpool) row(globalavgpool) \
-    row(upsample) \
-    row(relu) row(relu6) row(leakyrelu) row(elu) row(gelu) row(silu) row(softplus) \
+    row(globalmaxpool) row(upsample) row(pixelshuffle) row(channelshuffle) \
+    row(relu) row(relu6) row(leakyrelu) row(prelu) row(elu) row(selu) row(gelu) row(silu) row(mish) \
+    row(softplus) row(softsign) row(hardtanh) \
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
     row(batchnorm) row(layernorm) row(groupnorm) \
-    row(flatten) row(dropout) row(normalize) \
+    row(flatten) row(reshape) row(slice) row(dropout) row(normalize) \
     row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) row(output) \
     row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber) row(none)
 
