@@ -14,8 +14,8 @@ static bool shape(Net *net, Layer *layer)
     Shape in = layer->in->shape;
     const char *what = in.rank == 3 ? "channel" : "feature";
     if (from->i[0] >= to->i[0]) {
-        error_at(to->loc, "slice gives the %ss from A to B - 1, so B must be greater than A: %lld, %lld", what,
-                 (long long)from->i[0], (long long)to->i[0]);
+        error_at(to->loc, "slice gives the %ss from A to B - 1, so B must be greater than A: %lld, %lld",
+                 what, (long long)from->i[0], (long long)to->i[0]);
         return false;
     }
     if (to->i[0] > in.c) {
