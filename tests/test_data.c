@@ -814,6 +814,170 @@ static void test_gzip(void)
     unsetenv("TMPDIR");
 }
 
+/* ---- Augmentation --------------------------------------------------------------------------------------- */
+
+static nn_augment parsed_at(int line, const char *text, const nn_model *m)
+{
+    nn_augment a;
+    int error = nn_augment_parse(text, m, &a);
+    check_at(__FILE__, line, error == 0, "%s: %s", text, nnkit_error());
+    return a;
+}
+
+#define parsed(...) parsed_at(__LINE__, __VA_ARGS__)
+
+static void test_augment_options(void)
+{
+    const nn_model m = network(1, 4, 5, 3, 1, 1), flat = network(20, 1, 1, 3, 1, 1);
+    const struct { const char *text, *message; } cases[] = {
+        {"flop", "augment: flop: there are flip, shift=N, rotate=DEGREES, crop=N and noise=X"},
+        {"flip=1", "augment: flip=1: there are flip, shift=N, rotate=DEGREES, crop=N and noise=X"},
+        {"shift", "augment: shift: a number from 0 to 4 is expected behind the equals sign"},
+        {"shift=5", "augment: shift=5: a number from 0 to 4 is expected behind the equals sign"},
+        {"flip,rotate=-3", "augment: rotate=-3: a number from 0 to 180 is expected behind the equals sign"},
+        {"crop=1.5", "augment: crop=1.5: a whole number of pixels is expected"},
+        {"noise=x,flip", "augment: noise=x: a number from 0 to 1e+06 is expected behind the equals sign"},
+        {"noise=nan", "augment: noise=nan: a number from 0 to 1e+06 is expected behind the equals sign"},
+        {"flip,", "augment: something is missing behind the last comma"},
+    };
+    nn_augment a = parsed("flip,shift=2,rotate=10.5,crop=4,noise=0.25", &m);
+    CU_ASSERT_TRUE(a.flip == 1 && a.shift == 2 && a.rotate == 10.5f && a.crop == 4 && a.noise == 0.25f);
+    a = parsed("", &m);
+    CU_ASSERT_TRUE(!a.flip && a.shift == 0 && a.rotate == 0 && a.crop == 0 && a.noise == 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_at(__FILE__, __LINE__, nn_augment_parse(cases[i].text, &m, &a) == NN_EMODEL &&
+                 !strcmp(nnkit_error(), cases[i].message), "%s: %s", cases[i].text, nnkit_error());
+    parsed("noise=1", &flat);
+    CU_ASSERT_TRUE(nn_augment_parse("flip", &flat, &a) == NN_EMODEL && !strcmp(nnkit_error(),
+                   "augment: flip is for pictures, but the network's input is 20 numbers; write `input CxHxW` in the .nn "
+                   "file"));
+}
+
+/* Each change by itself, over many samples: what it may do, and that it does all of it. */
+static void test_augment(void)
+{
+    enum { C = 2, H = 5, W = 7, N = 400 };
+    const nn_model m = network(C, H, W, 3, 1, 1);
+    float before[C * H * W], x[C * H * W];
+    for (int i = 0; i < C * H * W; i++)
+        before[i] = (float)(1 + i);
+    nn_augment a = parsed("flip", &m);
+    int flipped = 0;
+    for (uint64_t n = 0; n < N; n++) {
+        memcpy(x, before, sizeof x);
+        CU_ASSERT_EQUAL(nn_data_augment(&a, &m, x, 1, 2, n), 0);
+        const int turned = x[0] == before[W - 1];
+        for (int i = 0; i < C * H * W; i++)
+            check_at(__FILE__, __LINE__, x[i] == before[turned ? i - i % W + W - 1 - i % W : i], "flip: number %d", i);
+        flipped += turned;
+    }
+    check_at(__FILE__, __LINE__, flipped > 160 && flipped < 240, "%d of %d are mirrored", flipped, N);
+
+    /* crop=2: one of 25 places, each of them. */
+    int places[5][5] = {{0}};
+    a = parsed("crop=2", &m);
+    for (uint64_t n = 0; n < N; n++) {
+        memcpy(x, before, sizeof x);
+        CU_ASSERT_EQUAL(nn_data_augment(&a, &m, x, 1, 2, n), 0);
+        const int at = (int)x[2 * W + 3] - 1, right = at % W - 3, down = at / W - 2; /* what is in the middle now */
+        check_at(__FILE__, __LINE__, right >= -2 && right <= 2 && down >= -2 && down <= 2, "crop: %d, %d", right, down);
+        places[down + 2][right + 2]++;
+        for (int i = 0; i < C * H * W; i++) {
+            const int y = i / W % H + down, column = i % W + right;
+            const float expected = y >= 0 && y < H && column >= 0 && column < W ? before[i + down * W + right] : 0;
+            check_at(__FILE__, __LINE__, x[i] == expected, "crop: number %d is %g, not %g", i, x[i], expected);
+        }
+    }
+    for (int i = 0; i < 25; i++)
+        check_at(__FILE__, __LINE__, places[i / 5][i % 5] > 0, "crop: place %d does not occur", i);
+
+    a = parsed("noise=0.5", &m);
+    double sum = 0, squares = 0;
+    for (uint64_t n = 0; n < N; n++) {
+        memcpy(x, before, sizeof x);
+        CU_ASSERT_EQUAL(nn_data_augment(&a, &m, x, 1, 2, n), 0);
+        for (int i = 0; i < C * H * W; i++)
+            sum += x[i] - before[i], squares += (double)(x[i] - before[i]) * (x[i] - before[i]);
+    }
+    sum /= N * C * H * W;
+    squares /= N * C * H * W;
+    check_at(__FILE__, __LINE__, fabs(sum) < 0.02 && fabs(squares - 0.25) < 0.02, "noise: mean %g, variance %g", sum, squares);
+}
+
+/* Where the light of a picture is: its sum and its centre. */
+static void centre_of(const float *x, int edge, double *sum, double *across, double *down)
+{
+    *sum = *across = *down = 0;
+    for (int y = 0; y < edge; y++)
+        for (int i = 0; i < edge; i++) {
+            *sum += x[y * edge + i];
+            *across += i * x[y * edge + i];
+            *down += y * x[y * edge + i];
+        }
+    *across = *across / *sum - (edge - 1) / 2.0;
+    *down = *down / *sum - (edge - 1) / 2.0;
+}
+
+/* shift and rotate move a spot as they should: bilinear weights keep its light and its centre. */
+static void test_augment_moves(void)
+{
+    enum { W = 21, N = 200 };
+    const nn_model m = network(1, W, W, 3, 1, 1);
+    float before[W * W] = {0}, x[W * W];
+    double sum, across, down, least = 9, most = -9;
+    for (int y = -1; y <= 1; y++) /* around (4, 0) from the middle */
+        for (int i = -1; i <= 1; i++)
+            before[(W / 2 + y) * W + W / 2 + 4 + i] = (float)(2 - abs(y)) * (float)(2 - abs(i));
+    nn_augment a = parsed("shift=3", &m);
+    for (uint64_t n = 0; n < N; n++) {
+        memcpy(x, before, sizeof x);
+        CU_ASSERT_EQUAL(nn_data_augment(&a, &m, x, 1, 2, n), 0);
+        centre_of(x, W, &sum, &across, &down);
+        check_at(__FILE__, __LINE__, fabs(sum - 16) < 1e-3 && fabs(across - 4) < 3.01 && fabs(down) < 3.01,
+                 "shift: sum %g, at %g, %g", sum, across, down);
+        least = fmin(least, down);
+        most = fmax(most, down);
+    }
+    check_at(__FILE__, __LINE__, least < -2.7 && most > 2.7, "shift: from %g to %g", least, most);
+    a = parsed("rotate=90", &m);
+    least = most = 0;
+    for (uint64_t n = 0; n < N; n++) {
+        memcpy(x, before, sizeof x);
+        CU_ASSERT_EQUAL(nn_data_augment(&a, &m, x, 1, 2, n), 0);
+        centre_of(x, W, &sum, &across, &down);
+        check_at(__FILE__, __LINE__, fabs(sum - 16) < 2 && fabs(hypot(across, down) - 4) < 0.3 && across > -0.3,
+                 "rotate: sum %g, at %g, %g", sum, across, down);
+        least = fmin(least, atan2(down, across));
+        most = fmax(most, atan2(down, across));
+    }
+    check_at(__FILE__, __LINE__, least < -1.45 && most > 1.45, "rotate: from %g to %g", least, most);
+}
+
+/* What happens depends on seed, epoch and sample, and on nothing else; a field's draws do not move with others. */
+static void test_augment_draws(void)
+{
+    const nn_model m = network(1, 9, 9, 3, 1, 1);
+    const uint64_t draws[][3] = {{1, 2, 3}, {2, 2, 3}, {1, 3, 3}, {1, 2, 4}, {1, 2, 3}};
+    float x[5][81], plain[81];
+    nn_augment all = parsed("flip,shift=2,rotate=20,crop=2,noise=0.1", &m), crop = parsed("crop=2", &m),
+               both = parsed("crop=2,noise=1e-6", &m);
+    for (int d = 0; d < 5; d++) {
+        for (int i = 0; i < 81; i++)
+            x[d][i] = (float)i;
+        CU_ASSERT_EQUAL(nn_data_augment(&all, &m, x[d], draws[d][0], draws[d][1], draws[d][2]), 0);
+        for (int e = 0; e < d; e++)
+            CU_ASSERT_EQUAL(!memcmp(x[d], x[e], sizeof x[d]), d == 4 && e == 0);
+    }
+    for (uint64_t n = 0; n < 20; n++) {
+        for (int i = 0; i < 81; i++)
+            plain[i] = x[0][i] = (float)i;
+        CU_ASSERT_EQUAL(nn_data_augment(&crop, &m, plain, 1, 2, n), 0);
+        CU_ASSERT_EQUAL(nn_data_augment(&both, &m, x[0], 1, 2, n), 0);
+        for (int i = 0; i < 81; i++)
+            CU_ASSERT_TRUE(fabsf(plain[i] - x[0][i]) < 1e-4f);
+    }
+}
+
 static int start(void)
 {
     folder_make(FOLDER);
@@ -838,6 +1002,10 @@ void add_data_suite(void)
         {"pictures, folders", test_folder},
         {"pictures, damaged", test_pictures_damaged},
         {"gzip", test_gzip},
+        {"augmentation, options", test_augment_options},
+        {"augmentation", test_augment},
+        {"augmentation, moves", test_augment_moves},
+        {"augmentation, draws", test_augment_draws},
         CU_TEST_INFO_NULL,
     };
     add_suite("data", start, NULL, tests);

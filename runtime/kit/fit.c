@@ -8,8 +8,11 @@
 /* The label that crossentropy does not count, as PyTorch's ignore_index. */
 enum { NO_LABEL = -100 };
 
+/* 1: numbers, 2: positions of features, 3: channels of rows of pixels. */
 static int network_rank(const nn_model *model)
 {
+    if (model->input_shape[2] == 0)
+        return 2;
     return model->input_shape[1] == 1 && model->input_shape[2] == 1 ? 1 : 3;
 }
 
@@ -41,7 +44,7 @@ static int is_same_shape(const array *x, const nn_model *model)
         if (x->shape[d] != 1)
             left[nleft++] = x->shape[d];
     for (int d = 0; d < 3; d++)
-        if (model->input_shape[d] != 1)
+        if (model->input_shape[d] > 1)
             right[nright++] = (size_t)model->input_shape[d];
     return nleft == nright && memcmp(left, right, sizeof left) == 0;
 }
@@ -69,7 +72,8 @@ static int check_input(const nn_data *data, part *p)
     network_shape(model, want, sizeof want);
     return kit_fail(NN_EMODEL, "%s: a sample is %s (%zu numbers), but the network takes %s (%zu); write "
                     "`input %s%s` in the .nn file, or give data of the network's shape", p->path, have,
-                    p->x.each, want, model->input, p->x.rank == 2 ? "1x" : "", have);
+                    p->x.each, want, model->input,
+                    p->x.rank == 2 && network_rank(model) != 2 ? "1x" : "", have);
 }
 
 /* The file that has the labels. */

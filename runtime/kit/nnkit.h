@@ -71,6 +71,25 @@ const char *nn_data_file(const nn_data *, size_t index);
 
 void nn_data_close(nn_data *);
 
+/* Random changes of training pictures. What comes in from outside a picture is 0. All zero: none. */
+typedef struct nn_augment {
+    int   flip;            /* 1: every other picture is mirrored, left to right */
+    float shift;           /* moved by up to so many pixels and parts of one, across and down, interpolated */
+    float rotate;          /* turned by up to so many degrees, about the middle, interpolated */
+    int   crop;            /* moved by up to so many whole pixels: the picture with so many zeros around it,
+                              cut to its size at a random place, as torchvision's RandomCrop(padding=crop) */
+    float noise;           /* standard deviation of what is added to each number */
+} nn_augment;
+
+/* Reads "flip,shift=2,rotate=10,crop=4,noise=0.1", any of them, for a network. 0 or an error. */
+int nn_augment_parse(const char *text, const nn_model *, nn_augment *to);
+
+/* Changes one sample, as nn_data_read gives it, in the order of nn_augment's fields (turned before moved).
+ * What happens depends on seed, epoch and sample alone, not on the thread, and the same is drawn for a
+ * field whether or not others are set. 0 or an error. */
+int nn_data_augment(const nn_augment *, const nn_model *, float *x, uint64_t seed, uint64_t epoch,
+                    uint64_t sample);
+
 /* Errors beside those of nn.h. */
 enum {
     NNKIT_EDIVERGED = 20,   /* a loss is NaN or infinite */

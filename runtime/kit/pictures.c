@@ -251,7 +251,8 @@ static int keep_pictures(nn_data *data, part *p, int has_labels)
 
     p->count = p->pictures->files.count;
     p->pictures->channels = (size_t)model->input_shape[0];
-    if (model->input_shape[0] > 4 || (model->input_shape[1] == 1 && model->input_shape[2] == 1))
+    if (model->input_shape[0] > 4 || model->input_shape[2] == 0 ||
+        (model->input_shape[1] == 1 && model->input_shape[2] == 1))
         return kit_fail(NN_EMODEL, "%s: it holds pictures, but the network takes %dx%dx%d; write `input "
                         "3x32x32` (channels: 1 for grey, 3 for colours; height; width) in the .nn file",
                         p->path, model->input_shape[0], model->input_shape[1], model->input_shape[2]);
