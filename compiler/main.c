@@ -75,14 +75,13 @@ static bool prints(const Command *command, Dump stage, const char *name)
 static void dump_progs(const Prog *forward, const Prog *training)
 {
     dump_prog(stdout, forward);
-    if (training && training->forward_train) {
-        fputc('\n', stdout);
-        dump_prog(stdout, training->forward_train);
-    }
-    if (training) {
-        fputc('\n', stdout);
-        dump_prog(stdout, training);
-    }
+    const Prog *others[] = {training ? training->forward_train : NULL, training ? training->evaluation : NULL,
+                            training};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i]) {
+            fputc('\n', stdout);
+            dump_prog(stdout, others[i]);
+        }
 }
 
 /* Runs the stages as far as the command asks; returns the exit status. */
@@ -117,6 +116,8 @@ static int compile(const Command *command, const Source *source)
         verify_prog(training);
     if (training && training->forward_train)
         verify_prog(training->forward_train);
+    if (training && training->evaluation)
+        verify_prog(training->evaluation);
     if (!training) {
         fold(forward);
         verify_prog(forward);

@@ -16,7 +16,7 @@
 #include <stdio.h>
 
 #define NNC_VERSION "0.2.0-dev"
-#define NNC_INTERFACE 3   /* the NN_INTERFACE of the nn.h and libnn.a that generated code works with */
+#define NNC_INTERFACE 4   /* the NN_INTERFACE of the nn.h and libnn.a that generated code works with */
 
 #if defined(__GNUC__)
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))

@@ -26,9 +26,9 @@ extern "C" {
 /* What this file, libnn.a and generated code must agree on. It is raised when one of them wouldn't work
  * with older ones of the others. Each net.h checks it against this file's when it is compiled, and each
  * net.c refers to a name that holds it, so that a libnn.a of another interface is an error of the linker:
- * undefined reference to nn_interface_3. */
-#define NN_INTERFACE 3
-extern const int nn_interface_3;
+ * undefined reference to nn_interface_4. */
+#define NN_INTERFACE 4
+extern const int nn_interface_4;
 
 /* Alignment of a type to a cache line, where the compiler can say it. NN_ALIGNMENT: its bytes, 1 where it
  * can't. */
@@ -215,6 +215,8 @@ typedef struct nn_model {
     void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
     float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
                                       /* NULL under --inference and with `loss none` */
+    /* net_loss: the mean loss of what forward answers; y may be NULL. NULL where backward is */
+    float (*loss)(const void *params, void *work, int n, const float *x, const void *t, float *y);
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
     /* sets work->add; 1: backward adds to gradients instead of writing over them; NULL under --inference */
     void  (*set_add)(void *work, int add);
@@ -225,7 +227,7 @@ typedef struct nn_model {
     void  (*forward_train)(const void *params, void *work, int n, const float *x, float *y);
     void  (*backward_from)(void *params, void *work, int n, const float *x, const float *dy, void *gradients,
                            float *dx);
-    const int *runtime;                         /* &nn_interface_3: see NN_INTERFACE */
+    const int *runtime;                         /* &nn_interface_4: see NN_INTERFACE */
 } nn_model;
 
 /* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a

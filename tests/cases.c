@@ -313,6 +313,9 @@ void answer(const Case *c, Binding *b)
         copy.y = b->y;
     }
     interpret(c->forward, &copy);
+    if (c->backward->evaluation)
+        interpret(c->backward->evaluation, &copy);
+    b->inference_loss = copy.inference_loss;
     for (const Weight *w = c->net->weights; w; w = w->next)
         if (w->statistic)
             memcpy(b->gradients[w->id], copy.weights[w->id], (size_t)w->count * sizeof(double));
@@ -365,7 +368,7 @@ bool is_exact(const Case *c)
         for (int64_t i = 0; i < w->count; i++)
             most.weights[w->id][i] = 1;
     answer(c, &most);
-    double bound = fmax(most.loss * most.n, fmax(largest_gradient(c, &most) * most.n,
+    double bound = fmax(fmax(most.loss, most.inference_loss) * most.n, fmax(largest_gradient(c, &most) * most.n,
                                                  largest(most.y, answers_in(c, most.n))));
     return bound * ldexp(1, 2 * c->bits + mean) < EXACT;
 }
@@ -391,6 +394,8 @@ const char *difference(const Case *c, const Binding *right, const Binding *other
             return format("output %" PRId64 " is %.9g, not %.9g", i, other->y[i], right->y[i]);
     if (!(fabs(other->loss - right->loss) <= share * tolerance(c, &right->loss, 1, 0)))
         return format("the loss is %.9g, not %.9g", other->loss, right->loss);
+    if (!(fabs(other->inference_loss - right->inference_loss) <= share * tolerance(c, &right->inference_loss, 1, 0)))
+        return format("the loss in inference is %.9g, not %.9g", other->inference_loss, right->inference_loss);
     for (const Weight *w = c->net->weights; w; w = w->next) {
         most = share * tolerance(c, right->gradients[w->id], w->count, all);
         for (int64_t i = 0; i < w->count; i++) {

@@ -55,7 +55,7 @@ Binding draw_numbers(const Case *c, int n);
 /* How many floats of y are compared: the answers and, where the caller gives their gradient, behind them those of
  * net_forward_train. */
 int64_t answers_in(const Case *c, int n);
-/* interpret's: y, loss, gradients, dx; in the place of a statistic's gradient what backward made of it. */
+/* interpret's: y, loss, inference_loss, gradients, dx; in the place of a statistic's gradient what backward made of it. */
 void answer(const Case *c, Binding *b);
 /* A copy whose numbers are all passed through change; with room for an answer of its own. */
 Binding changed(const Case *c, const Binding *b, double (*change)(double));

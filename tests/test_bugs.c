@@ -137,8 +137,11 @@ static void answer(const Bug *bug, Binding *b)
         copy.weights[w->id] = NEW_ARRAY(double, w->count);
         memcpy(copy.weights[w->id], b->weights[w->id], (size_t)w->count * sizeof(double));
     }
+    if (bug->training->evaluation)
+        interpret(bug->training->evaluation, &copy);
     interpret(bug->training, &copy);
     b->loss = copy.loss;
+    b->inference_loss = copy.inference_loss;
     for (const Weight *w = bug->net->weights; w; w = w->next)
         if (w->statistic)
             memcpy(b->gradients[w->id], copy.weights[w->id], (size_t)w->count * sizeof(double));
@@ -171,6 +174,8 @@ static void run(const Bug *bug, const nn_model *m, const Binding *b, Binding *re
     m->forward(p, work, b->n, x, y);
     for (int64_t i = 0; i < outputs; i++)
         result->y[i] = (double)y[i];
+    if (m->loss)
+        result->inference_loss = (double)m->loss(p, work, b->n, x, t, NULL);
     if (m->backward) {
         if (m->set_rng)
             m->set_rng(work, b->rng);
@@ -206,6 +211,8 @@ static const char *difference(const Bug *bug, const Binding *is, const Binding *
     const char *what = unlike("output", is->y, right->y, right->n * shape_count(bug->net->out->shape), 0);
     if (!what && bug->training)
         what = unlike("loss", &is->loss, &right->loss, 1, 0);
+    if (!what && bug->training)
+        what = unlike("loss in inference", &is->inference_loss, &right->inference_loss, 1, 0);
     for (const Weight *w = bug->net->weights; w && bug->training; w = w->next)
         all = w->statistic ? all : fmax(all, largest(right->gradients[w->id], w->count));
     double rounding = (strstr(bug->text, "batchnorm") ? SCALED_BACK : CANCELLATION) * all;

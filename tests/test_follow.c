@@ -300,6 +300,7 @@ static bool run(const Case *c, const nn_model *m, const Binding *b, Binding *res
     m->forward(p, work, b->n, x, y);
     for (int64_t i = 0; i < outputs; i++)
         result->y[i] = (double)y[i];
+    result->inference_loss = (double)m->loss(p, work, b->n, x, t, NULL);
     result->loss = (double)m->backward(p, work, b->n, x, t, g);
     for (const Weight *w = net->weights; w; w = w->next)
         for (int64_t i = 0; i < w->count; i++) {
@@ -325,6 +326,7 @@ static void check_draw(const Case *c, const nn_model *m, int n, Draw draw)
         fprintf(stderr, "\n`%s` (%s): padding of the gradient is not 0\n", c->text, c->options);
         CU_FAIL("padding");
     }
+    interpret(c->training->evaluation, &right);
     interpret(c->training, &right); /* statistics change */
     bool far = draw >= FAR_BELOW && draw <= FAR_APART;
     double share = far ? FAR_OUT : TOLERANCE, all = 0;
@@ -333,6 +335,8 @@ static void check_draw(const Case *c, const nn_model *m, int n, Draw draw)
     CU_ASSERT(draw != NO_CLASS || !net->int_targets || isnan(is.loss));
     CU_ASSERT(draw != NAN_IN_X || strstr(c->text, "pool") || isnan(is.loss));
     CU_ASSERT(is_same(c, "loss", &is.loss, &right.loss, 1, share * fabs(right.loss) + 1e-7));
+    CU_ASSERT(is_same(c, "loss in inference", &is.inference_loss, &right.inference_loss, 1,
+                      share * fabs(right.inference_loss) + 1e-7));
     if (draw == NAN_IN_X)
         return;
     CU_ASSERT(is_same(c, "output", is.y, right.y, outputs, share * largest(right.y, outputs)));

@@ -135,6 +135,25 @@ static void check_addition(const Case *c, const nn_model *m, const Binding *b, c
         report(c, b, "added to itself, %s", what);
 }
 
+/* net_loss, which gives net_forward's answers, y, to those who want them. */
+static double evaluate(const Case *c, const nn_model *m, const Binding *b, const float *p, void *work, const float *x, const float *t,
+                       const float *y)
+{
+    int64_t outputs = b->n * shape_count(c->net->out->shape);
+    float *again = floats_of(b->x, 0, outputs);
+    float loss = m->loss(p, work, b->n, x, t, again), alone = m->loss(p, work, b->n, x, t, NULL);
+    double most = 0;
+    for (int64_t i = 0; i < outputs; i++)
+        most = fmax(most, fabs((double)y[i]));
+    for (int64_t i = 0; i < outputs; i++)
+        if (fabs((double)(again[i] - y[i])) > TOLERANCE * most + NOTHING || isnan(again[i]) != isnan(y[i]))
+            report(c, b, "output %" PRId64 " is %.9g, that of net_loss %.9g", i, (double)y[i], (double)again[i]);
+    if (memcmp(&loss, &alone, sizeof loss))
+        report(c, b, "the loss is %.9g, without answers %.9g", (double)loss, (double)alone);
+    free(again);
+    return (double)loss;
+}
+
 /* What the compiled network answers; backward first, so that nothing it leaves behind may help forward. */
 static Binding run(const Case *c, const nn_model *m, const Binding *b)
 {
@@ -150,6 +169,7 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
         ((int *)(void *)t)[i] = (int)b->t[i];
     memset(p, 0, m->params_bytes);
     set_weights(net, m, p, b);
+    result.inference_loss = b->inference_loss; /* where there is no net_loss */
 
     if (m->set_add) {
         float *copies[2] = {generated_memory(m->params_bytes), g};
@@ -170,6 +190,8 @@ static Binding run(const Case *c, const nn_model *m, const Binding *b)
     m->forward(p, work, b->n, x, y);
     for (int64_t i = 0; i < outputs; i++)
         result.y[i] = (double)y[i];
+    if (m->loss) /* of the statistics that forward has, which backward may have moved */
+        result.inference_loss = evaluate(c, m, b, p, work, x, t, y);
     for (int64_t i = outputs; i < net->batch * shape_count(net->out->shape); i++)
         if (!isnan(y[i]))
             report(c, b, "forward wrote output %" PRId64 ", behind the samples of the call", i);
@@ -1142,8 +1164,8 @@ static void interfaces(void)
     file_write(ASKED "/nn.h", header, strlen(header));
     expect("gcc", "-fsyntax-only", false, "nn.h is of another version");
     remove(ASKED "/nn.h");
-    expect("gcc", "-Dnn_interface_3=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
-    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_3");
+    expect("gcc", "-Dnn_interface_4=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
+    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_4");
     expect("gcc", "main.c ../../../../../runtime/init.c ../../../../../runtime/tensors.c ../../../../../runtime/check.c -lm -o main", true, "");
     free(header);
 }

@@ -62,9 +62,9 @@ static Binding run(const Case *c, const Plan *plan, const Binding *b)
         training.weights = b->weights; /* the running statistics of before */
         run_loops(plan, &plan->forward_train, &training);
     }
-    double loss = result.loss;
+    if (plan->evaluation.prog)
+        run_loops(plan, &plan->evaluation, &result);
     run_loops(plan, &plan->forward, &result);
-    result.loss = loss;
     for (const Weight *w = net->weights; w; w = w->next)
         if (w->statistic && plan->training.prog)
             memcpy(result.gradients[w->id], result.weights[w->id], (size_t)w->count * sizeof(double));

@@ -50,7 +50,7 @@ typedef struct torch_case {
     int         nweights, ngradients, nstatistics;  /* weights include the statistics' first values */
     array       x, t, y;
     int         has_loss;
-    double      loss;
+    double      loss, evaluated;
     run         runs[MAX_RUNS];
     int         nruns;
 } torch_case;
@@ -176,6 +176,8 @@ static void read_line(char *line)
         c->y = read_array(&cursor);
     else if (!strcmp(key, "loss"))
         c->loss = strtod(cursor, NULL), c->has_loss = 1;
+    else if (!strcmp(key, "evaluated"))
+        c->evaluated = strtod(cursor, NULL);
     else if (!strcmp(key, "d"))
         c->gradients[c->ngradients++] = read_tensor(&cursor);
     else if (!strcmp(key, "s") && c->nstatistics < MAX_TENSORS)
@@ -362,6 +364,19 @@ static const float *in_order(const network *w, const float *values, const char *
     return copy;
 }
 
+/* With answers and without. */
+static void check_loss(network *w)
+{
+    const torch_case *c = w->c;
+    memset(w->y, 0xff, w->model->output * (size_t)c->n * sizeof *w->y);
+    for (int answers = 0; answers < 2; answers++) {
+        double loss = (double)w->model->loss(w->params, w->work, c->n, w->x, w->t, answers ? w->y : NULL);
+        if (!(fabs(loss - c->evaluated) <= FORWARD_TOLERANCE * fabs(c->evaluated) + 1e-9))
+            fail(w, "loss is %.9g in inference, PyTorch has %.9g", loss, c->evaluated);
+    }
+    compare(w, "output of net_loss", w->y, &c->y, FORWARD_TOLERANCE * largest(&c->y) + 1e-9);
+}
+
 static void check_backward(network *w)
 {
     const torch_case *c = w->c;
@@ -429,6 +444,7 @@ static int check_network(const torch_case *c, const nn_model *model, const char 
         model->set_rng(w.work, 1);
     check_forward(&w);
     if (c->has_loss) {
+        check_loss(&w);
         check_backward(&w);
         load_weights(&w);        /* backward moves the statistics */
         check_forward(&w);       /* the same after training, in the same work */

@@ -20,11 +20,11 @@ static void put_constant(FILE *f, const Tensor *tensor)
 }
 
 /* The passes that net.c has, in its order. */
-enum { MOST_PASSES = 3 };
+enum { MOST_PASSES = 4 };
 
 static const Pass *pass_of(const Plan *plan, int number)
 {
-    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train};
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation};
     return passes[number]->prog ? passes[number] : NULL;
 }
 
@@ -139,6 +139,22 @@ static const char *targets_macro(const Net *net)
     return net->from_caller ? "OUTPUT" : "TARGETS";
 }
 
+/* Does the scratch memory of net_loss hold the answers of all samples, where the caller doesn't want them? Else
+ * it holds those of the samples at hand. */
+static bool holds_all_answers(const Pass *pass)
+{
+    return pass->chunk >= pass->batch;
+}
+
+/* Where the answer of that sample of the call begins. */
+static const char *answer_at(const Loop *loop, const char *sample)
+{
+    const char *at = format("y + (size_t)%s * %s_OUTPUT", sample, loop->plan->PREFIX);
+    return loop->pass != &loop->plan->evaluation || holds_all_answers(loop->pass)
+             ? at
+             : format("y ? %s : w->arena + %lld", at, (long long)loop->pass->unwanted);
+}
+
 /* Where the first sample of the call or of the chunk lies. */
 static const char *all_samples(const Loop *loop, const Tensor *root)
 {
@@ -230,7 +246,7 @@ static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
 {
     enum { MOST = 114, MOST_WITH_COMMENT = 130 };
     const char *end = end_of_call(loop, fn);
-    if (fn->purpose != FOR_ALL)
+    if (fn->purpose == FOR_WEIGHTS || fn->purpose == FOR_INPUT)
         fprintf(f, "%*sif (%s)\n", 4 * depth++, "", fn->purpose == FOR_WEIGHTS ? "g" : "dx");
     int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
     for (int i = 0; i < fn->nparams; i++) {
@@ -300,8 +316,9 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
         fprintf(f, "%*sconst float *const input = %s + (size_t)s * %s_INPUT;\n", in, "",
                 all_samples(loop, pass->prog->x), P);
     if (group_touches_role(pass, begin, end, TENSOR_OUTPUT))
-        fprintf(f, "%*svoid *const %s = %s + (size_t)s * %s_OUTPUT;\n", in, "", c_name(pass->prog->y->name),
-                all_samples(loop, pass->prog->y), P);
+        fprintf(f, "%*svoid *const %s = %s;\n", in, "", c_name(pass->prog->y->name),
+                loop->chunks ? format("%s + (size_t)s * %s_OUTPUT", all_samples(loop, pass->prog->y), P)
+                             : answer_at(loop, "s"));
     if (group_touches_role(pass, begin, end, TENSOR_TARGET))
         fprintf(f, "%*sconst %s *const %s = %s + (size_t)s * %s_%s;\n", in, "",
                 loop->plan->net->int_targets ? "int" : "float", c_name(pass->prog->t->name),
@@ -339,8 +356,8 @@ static void open_chunks(FILE *f, const Loop *loop)
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
         fprintf(f, "        const float *const all_input = x + (size_t)first * %s_INPUT;\n", P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_OUTPUT))
-        fprintf(f, "        float *const all_%s = y + (size_t)first * %s_OUTPUT;\n",
-                c_name(pass->prog->y->name), P);
+        fprintf(f, "        float *const all_%s = %s;\n", c_name(pass->prog->y->name),
+                answer_at(loop, "first"));
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
         fprintf(f, "        const %s *const all_%s = %s + (size_t)first * %s_%s;\n", type,
                 c_name(pass->prog->t->name), target_name(loop->plan->net), P,
@@ -583,6 +600,22 @@ static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, from_caller ? "net.c: backward from the caller ends" : "net.c: backward ends", words);
 }
 
+static void put_loss(FILE *f, const Plan *plan, const FixedWord *words)
+{
+    const Pass *pass = &plan->evaluation;
+    put_fixed(f, "net.c: loss begins", words);
+    put_fixed(f, "net.c: backward checks n", words);
+    put_fixed(f, "net.c: backward checks x and t", words);
+    put_buffers(f, pass);
+    if (holds_all_answers(pass))
+        fprintf(f, "    if (!y)\n        y = w->arena + %lld;\n", (long long)pass->unwanted);
+    put_mean(f, plan->net, words);
+    put_fixed(f, "net.c: loss", words);
+    put_unused(f, pass, false);
+    put_calls(f, plan, pass);
+    put_fixed(f, "net.c: backward ends", words);
+}
+
 /* ---- net_init, net_model --------------------------------------------------------------------- */
 
 static void put_model(FILE *f, const Plan *plan, const FixedWord *words)
@@ -602,6 +635,8 @@ static void put_model(FILE *f, const Plan *plan, const FixedWord *words)
     const bool trains = plan->training.prog, from_caller = trains && net->from_caller;
     if (trains)
         put_fixed(f, from_caller ? "net.c: model backward from the caller" : "net.c: model backward", words);
+    if (plan->evaluation.prog)
+        put_fixed(f, "net.c: model loss", words);
     if (trains)
         put_fixed(f, "net.c: model settings", words);
     if (plan->forward.prepared)
@@ -634,6 +669,8 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
         put_forward_train(functions, plan, words);
     if (plan->training.prog)
         put_backward(functions, plan, words);
+    if (plan->evaluation.prog)
+        put_loss(functions, plan, words);
     put_model(functions, plan, words);
     close_text(&memory);
     put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));

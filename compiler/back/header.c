@@ -84,6 +84,7 @@ const FixedWord *net_words(const Plan *plan)
         {"TENSORS", net->weights ? format("%s_tensors", p) : "NULL"},
         {"TARGETS_OR_NONE", net->from_caller ? "0" : format("%s_TARGETS", P)},
         {"BACKWARD", training && !net->from_caller ? format("%s_model_backward", p) : "NULL"},
+        {"LOSS", plan->evaluation.prog ? format("%s_model_loss", p) : "NULL"},
         {"SET_RNG", training ? format("%s_model_set_rng", p) : "NULL"},
         {"SET_ADD", training ? format("%s_model_set_add", p) : "NULL"},
         {"PREPARE", plan->forward.prepared ? format("%s_model_prepare", p) : "NULL"},
@@ -170,6 +171,8 @@ static void put_prototypes(FILE *f, const Plan *plan, const FixedWord *words)
                                                          : "net.h: backward with statistics";
     put_comment(f, sections, words);
     put_fixed(f, from_caller ? "net.h: backward from the caller itself" : "net.h: backward itself", words);
+    if (plan->evaluation.prog)
+        put_fixed(f, "net.h: loss", words);
 }
 
 /* Where each of several inputs, or answers, lies within a sample. */

@@ -230,7 +230,8 @@ static double *memory_of(const Run *run, const Tensor *tensor)
     case TENSOR_WEIGHT: return run->params + root->weight->offset;
     case TENSOR_GRADIENT: return run->gradients + root->weight->offset;
     case TENSOR_INPUT_GRADIENT: return b->dx + sample * shape_count(net->input);
-    case TENSOR_LOSS: return &run->binding->loss;
+    case TENSOR_LOSS:
+        return run->pass->prog->training ? &run->binding->loss : &run->binding->inference_loss;
     case TENSOR_VALUE: return buffer_at(run, tensor);
     case TENSOR_CONSTANT: break;
     }
@@ -359,8 +360,9 @@ void run_loops(const Plan *plan, const Pass *pass, Binding *b)
     run.params = array_of(plan->all_floats + ROOM_BEHIND, 0);
     run.gradients = array_of(plan->all_floats + ROOM_BEHIND, 0);
     run.arena = array_of(plan->arena + ROOM_BEHIND, NAN);
-    run.mean = pass->prog->training ? mean_of(plan->net, b) : NAN;
-    b->loss = 0;
+    run.mean = pass->prog->loss ? mean_of(plan->net, b) : NAN;
+    if (pass->prog->training || pass->prog->loss)
+        *(pass->prog->training ? &b->loss : &b->inference_loss) = 0;
     copy_weights(plan->net, b->weights, run.params, false, false);
     call_functions(&run, code);
     if (!pass->prog->answers) { /* in inference their place may hold what is prepared */

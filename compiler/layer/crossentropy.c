@@ -86,16 +86,25 @@ static Expr *check_label(Prog *prog, const Layer *layer, Access position, Expr *
         constant(NAN));
 }
 
-static void lower_crossentropy(Prog *prog, const Layer *layer)
+/* A part of the softmax that works out the answer of the same logits; NULL: there is none. */
+static Tensor *part_of_answer(const Prog *prog, const Layer *layer, const char *part)
 {
+    const Value *out = prog->net->out;
+    return prog->answers && layer->in != out ? find_tensor(prog, format("%s.%s", out->producer->name, part))
+                                             : NULL;
+}
+
+/* The greatest logit and the sum of exp(in[c] - max), at each position. */
+static void lower_sum(Prog *prog, const Layer *layer, Tensor **greatest, Tensor **total)
+{
+    *greatest = part_of_answer(prog, layer, "max");
+    *total = part_of_answer(prog, layer, "sum");
+    if (*total)
+        return;
     Tensor *in = tensor_of(prog, layer->in);
-    Tensor *max = part_without_channel(prog, "max", in);
+    Tensor *max = *greatest = part_without_channel(prog, "max", in);
     Tensor *power = part_like(prog, "exp", in);
-    Tensor *sum = part_without_channel(prog, "sum", in);
-    /* Of many positions the logarithm is a statement of its own, which labels don't keep out of vectors. */
-    Tensor *whole =
-        is_plain(layer) && in->rank == 1 ? NULL : part_without_channel(prog, "whole", in);
-    Tensor *nll = part_without_channel(prog, "nll", in);
+    Tensor *sum = *total = part_without_channel(prog, "sum", in);
 
     Statement *s = new_statement(prog);
     Access each = element(s, in);
@@ -112,8 +121,17 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     s = new_statement(prog);
     each = element(s, power);
     store(prog, s, STORE_ADD, without_channel(each, sum), load(each));
+}
 
-    s = new_statement(prog);
+static void lower_crossentropy(Prog *prog, const Layer *layer)
+{
+    Tensor *in = tensor_of(prog, layer->in), *max, *sum;
+    lower_sum(prog, layer, &max, &sum);
+    /* Of many positions the logarithm is a statement of its own, which labels don't keep out of vectors. */
+    Tensor *whole = is_plain(layer) && in->rank == 1 ? NULL : part_without_channel(prog, "whole", in);
+    Tensor *nll = part_without_channel(prog, "nll", in);
+
+    Statement *s = new_statement(prog);
     Access here = element(s, whole ? whole : nll);
     Expr *logarithm = unary(OP_LOG, load(same_place(here, sum)));
     store(prog, s, STORE_SET, here, whole ? logarithm : check_label(prog, layer, here, logarithm));
@@ -126,7 +144,7 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     }
 
     s = new_statement(prog);
-    each = element(s, in);
+    Access each = element(s, in);
     /* max + log loses the digits of a small log */
     Expr *below = sub(load(without_channel(each, max)), load(each));
     store(prog, s, STORE_ADD, without_channel(each, nll),

@@ -131,8 +131,10 @@ double mean_of(const Net *net, const Binding *b)
 void interpret(const Prog *prog, Binding *b)
 {
     Run run = {.prog = prog, .binding = b, .memory = NEW_ARRAY(double *, prog->ntensors)};
-    b->loss = 0;
-    if (prog->training)
+    double *loss = prog->training ? &b->loss : &b->inference_loss;
+    if (prog->training || prog->loss)
+        *loss = 0;
+    if (prog->loss)
         run.mean = mean_of(prog->net, b);
     for (const Weight *w = prog->backward ? prog->net->weights : NULL; w; w = w->next)
         memset(b->gradients[w->id], 0, (size_t)w->count * sizeof(double));
@@ -146,7 +148,7 @@ void interpret(const Prog *prog, Binding *b)
         case TENSOR_WEIGHT: m = b->weights[t->weight->id]; break;
         case TENSOR_CONSTANT: m = (double *)t->data; break;
         case TENSOR_INPUT_GRADIENT: m = b->dx ? b->dx : NEW_ARRAY(double, count); break;
-        case TENSOR_LOSS: m = &b->loss; break;
+        case TENSOR_LOSS: m = loss; break;
         case TENSOR_GRADIENT: m = b->gradients[t->weight->id]; break;
         case TENSOR_VALUE: /* what is read before it is set shows */
             m = NEW_ARRAY(double, count);

@@ -38,10 +38,8 @@ static Prog *lower_layers(const Net *net, bool training, bool answers)
         else if (!follows_maximum(net, layer))
             layer->kind->lower(prog, layer);
     }
-    if (answers) {
+    if (answers)
         prog->y = tensor_of(prog, net->out);
-        remove_unused(prog);
-    }
     return prog;
 }
 
@@ -69,13 +67,20 @@ static void lower_loss(Prog *prog)
 Prog *lower(const Net *net, bool training)
 {
     Prog *prog = lower_layers(net, training, !training);
-    if (!training)
-        return prog;
-    lower_loss(prog);
-    if (net->from_caller) /* nothing asks for its statements before it is differentiated */
-        prog->forward_train = lower_layers(net, true, true);
-    else
+    if (!training) {
         remove_unused(prog);
+        return prog;
+    }
+    lower_loss(prog);
+    if (net->from_caller) { /* nothing asks for its statements before it is differentiated */
+        prog->forward_train = lower_layers(net, true, true);
+        remove_unused(prog->forward_train);
+        return prog;
+    }
+    remove_unused(prog);
+    prog->evaluation = lower_layers(net, false, true);
+    lower_loss(prog->evaluation);
+    remove_unused(prog->evaluation);
     return prog;
 }
 
@@ -163,7 +168,8 @@ void dump_prog(FILE *f, const Prog *prog)
         [TENSOR_WEIGHT] = "weight", [TENSOR_GRADIENT] = "gradient", [TENSOR_LOSS] = "loss",
         [TENSOR_CONSTANT] = "constant", [TENSOR_VALUE] = "value", [TENSOR_INPUT_GRADIENT] = "gradient",
     };
-    fprintf(f, "prog %s\n", !prog->training ? "inference" : prog->answers ? "forward_train" : "training");
+    fprintf(f, "prog %s\n", !prog->training ? prog->loss ? "loss" : "inference"
+                            : prog->answers ? "forward_train" : "training");
     for (const Tensor *t = prog->tensors; t; t = t->next) {
         fprintf(f, "  %-8s %s", roles[t->role], t->name);
         for (int i = 0; i < t->rank; i++)

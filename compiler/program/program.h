@@ -22,7 +22,7 @@ typedef enum TensorRole {
     TENSOR_WEIGHT,       /* a tensor of p */
     TENSOR_GRADIENT,     /* a tensor of g, which is only added to: it may hold what the caller has in it */
     TENSOR_INPUT_GRADIENT, /* dx */
-    TENSOR_LOSS,         /* the returned mean loss; zero when net_backward begins */
+    TENSOR_LOSS,         /* the returned mean loss; zero when net_backward or net_loss begins */
     TENSOR_CONSTANT,     /* data known here */
     TENSOR_VALUE         /* everything else: lies in the arena */
 } TensorRole;
@@ -80,8 +80,9 @@ typedef enum Store {
                             out, as one mixed-radix number, in their order */
 } Store;
 
-/* Who needs a statement where the caller may want one gradient and not the other: see functions.c. */
-typedef enum Purpose { FOR_ALL, FOR_WEIGHTS, FOR_INPUT } Purpose;
+/* Who needs a statement where the caller may want one gradient and not the other, and what only works out the
+ * loss of answers: statements of another purpose are in functions of their own. See functions.c. */
+typedef enum Purpose { FOR_ALL, FOR_WEIGHTS, FOR_INPUT, FOR_LOSS } Purpose;
 
 /* for all points of the box: out[...] op rhs.
  * A point where some access falls outside its tensor is left out: this is how padding and leftover rows are
@@ -131,7 +132,8 @@ struct Prog {
     Tensor *dx;          /* the gradient of x, where the caller gives that of the answer; else NULL */
     /* training where the caller gives the gradient of the answer: what net_forward_train computes; or NULL */
     struct Prog *forward_train;
-    bool answers;        /* it ends in the answer, y; else in what training asks for */
+    struct Prog *evaluation; /* training where there is a loss: what net_loss computes; or NULL */
+    bool answers;        /* it ends in the answer, y, and perhaps its loss; else in what training asks for */
     Tensor **value;      /* by Value id: the tensor that holds it, or NULL so far */
     Tensor **weight;     /* by Weight id */
     const Layer *layer;  /* statements made now belong to this one */
@@ -277,7 +279,7 @@ typedef struct Binding {  /* what a run reads and writes; all in double, samples
     double *y;
     double *dx;                     /* may be NULL */
     double **weights, **gradients;  /* by number of the weight in net->weights */
-    double loss;
+    double loss, inference_loss;    /* the mean loss in training, and that of the answers of inference */
     uint64_t rng;
 } Binding;
 

@@ -220,8 +220,9 @@ void warn_if_unreasonable(const Plan *plan)
     int64_t bytes = 0, terms = 0;
     double seconds = 0;
     const Function *largest = NULL;
-    for (const Pass *pass = &plan->forward; pass; pass = pass == &plan->forward ? &plan->training : NULL)
-        for (const Function *f = pass->functions; f; f = f->next)
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation};
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
+        for (const Function *f = passes[i]->functions; f; f = f->next)
             if (f->unroll == UNROLL_FULL && !f->twin) {
                 bytes += predicted_bytes(f);
                 terms += f->terms;

@@ -238,7 +238,8 @@ static Taken taken_by(const Plan *plan, const Pass *forward, const Pass *trainin
     static const char *const reserved[] = {
         "init",           "forward",       "backward",      "model",         "tensors",
         "model_forward",  "model_backward", "model_set_rng", "model_set_add", "prepare",
-        "model_prepare",  "is_prepared",   "forward_train", "model_forward_train", "model_backward_from"};
+        "model_prepare",  "is_prepared",   "forward_train", "model_forward_train", "model_backward_from",
+        "loss",           "model_loss"};
     const Pass *earlier[] = {forward, training};
     Taken taken = {new_map(), new_map()};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
@@ -370,7 +371,8 @@ void name_functions(const Plan *plan, Pass *pass, const Pass *forward, const Pas
     for (Function *f = pass->functions; f; f = f->next) {
         bool forward_too = forward && !f->backward && !f->per_call && forward->of_layer[2 * f->layer->id];
         const char *direction = f->per_call || adds_up(f) ? purpose_name(f)
-                                : f->backward ? part_name(f) : forward_too ? "training" : "forward";
+                                : f->backward ? part_name(f)
+                                : !forward_too ? "forward" : pass->prog->training ? "training" : "loss";
         f->name = f->twin ? f->twin->name : function_name(&taken, f, direction);
         map_set(taken.names, f->name, f);
     }
@@ -451,6 +453,15 @@ static void find_purposes(const Prog *prog)
     }
 }
 
+/* The loss of answers that are there anyway is apart from what makes them, so that net_loss calls
+ * net_forward's functions. */
+static void set_loss_apart(const Prog *prog)
+{
+    const Net *net = prog->net;
+    for (Statement *s = prog->statements; s && net->loss_in == net->out; s = s->next)
+        s->purpose = s->layer == net->loss ? FOR_LOSS : FOR_ALL;
+}
+
 /* ---- All of a pass --------------------------------------------------------------------------- */
 
 /* A function for each layer and direction; the statements stand in the order of the phases. */
@@ -459,6 +470,8 @@ void make_functions(const Plan *plan, Pass *pass)
     Function **last = &pass->functions;
     if (pass->prog->dx)
         find_purposes(pass->prog);
+    else if (pass->prog->answers && pass->prog->loss)
+        set_loss_apart(pass->prog);
     for (Statement **link = &pass->prog->statements, *end; *link;) {
         const Statement *first = *link;
         for (end = *link; end && end->layer == first->layer && end->backward == first->backward

@@ -182,13 +182,6 @@ static void exchange(Access *access, void *pair)
         access->tensor = tensors[1];
 }
 
-static Statement *append(Prog *prog, const Statement *like)
-{
-    prog->layer = like->layer;
-    prog->backward = like->backward;
-    return new_statement(prog);
-}
-
 static void move_answer(Prog *prog, int lanes)
 {
     Tensor *y = prog->y;
@@ -197,11 +190,19 @@ static void move_answer(Prog *prog, int lanes)
         return;
     Tensor *value = new_tensor(prog, TENSOR_VALUE, format("%s.hwc", y->name), true, 3, y->dim);
     Tensor *pair[] = {y, value};
+    Statement *last = NULL; /* what is behind reads the answer: the loss */
     for (Statement *s = prog->statements; s; s = s->next)
+        last = s->out.tensor == y ? s : last;
+    for (Statement *s = prog->statements; s != last->next; s = s->next)
         visit_statement(s, exchange, pair);
-    Statement *s = append(prog, prog->last_statement);
+    prog->layer = last->layer;
+    prog->backward = last->backward;
+    Statement *s = new_statement(prog);
     Access each = element(s, y);
-    store(prog, s, STORE_SET, each, load(same_place(each, value)));
+    complete(s, STORE_SET, each, load(same_place(each, value)));
+    insert_statement(&last->next, s);
+    if (prog->last_statement == last)
+        prog->last_statement = s;
 }
 
 /* Where a sum's operands lie far apart its loop comes first; the order of a maximum is its meaning. */

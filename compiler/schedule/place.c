@@ -364,6 +364,11 @@ void place(Pass *pass, int lanes)
     n = place_prepared(pass, order, n, call - 1);
     qsort(order, (size_t)n, sizeof *order, by_size);
     pass->arena = place_in_order(order, n);
+    if (pass->prog->answers && pass->prog->loss) { /* of as many samples as are at hand at once */
+        const int64_t samples = pass->chunk ? pass->chunk : 1;
+        pass->unwanted = pass->arena;
+        pass->arena += (samples * pass->prog->y->floats + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
 }
 
 /* ---- Vectors that reach behind a value ------------------------------------------------------- */

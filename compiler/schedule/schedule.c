@@ -414,15 +414,18 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     if (training && training->forward_train)
         plan->forward_train =
             make_pass(plan, training->forward_train, plan->target, 0, &plan->forward, &plan->training);
+    if (training && training->evaluation)
+        plan->evaluation =
+            make_pass(plan, training->evaluation, plan->target, 0, &plan->forward, &plan->training);
     plan->floats = layout_params(plan, false, 0);
     if (!plan->floats)
         plan->floats = floats_in_line(plan->target);
     plan->all_floats = layout_params(plan, true, plan->floats);
     if (plan->forward.prepared) /* they share their room with what is made of them */
         plan->floats = plan->all_floats = plan->forward.prepared;
-    plan->arena = plan->forward.arena > plan->training.arena ? plan->forward.arena : plan->training.arena;
-    if (plan->forward_train.arena > plan->arena)
-        plan->arena = plan->forward_train.arena;
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation};
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
+        plan->arena = passes[i]->arena > plan->arena ? passes[i]->arena : plan->arena;
     if (options->unroll == UNROLL_FULL)
         warn_if_unreasonable(plan);
     return plan;

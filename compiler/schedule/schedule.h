@@ -131,7 +131,7 @@ typedef struct Function {
     /* under auto: what it would be under full; NULL: that is not to be had, or decided */
     Kernel *straight;
     bool uses_random, uses_mean, uses_samples, uses_at_hand;
-    Purpose purpose;     /* called only where the caller wants that gradient */
+    Purpose purpose;     /* of its statements */
     bool per_call;       /* runs once, before the samples of its phase, of which there may be none */
     int phase;
     bool batched;        /* takes all samples of a chunk at once */
@@ -160,7 +160,7 @@ typedef struct Buffer {  /* an interval of the arena, for one tensor (and those 
     struct Buffer *next;
 } Buffer;
 
-typedef struct Pass {    /* net_forward, or net_backward */
+typedef struct Pass {    /* net_forward, net_backward, net_forward_train or net_loss */
     Prog *prog;
     const Target *target;/* whose vectors it has: the plan's, but for the lanes where they lie over samples */
     /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
@@ -184,6 +184,7 @@ typedef struct Pass {    /* net_forward, or net_backward */
     int64_t prepared;
     int64_t mark;        /* the float among them that says that it has been made */
     int64_t arena;       /* floats */
+    int64_t unwanted;    /* net_loss: where answers go that the caller doesn't want */
     struct Trace *trace; /* what each step left behind, where that is asked for */
 } Pass;
 
@@ -209,6 +210,7 @@ typedef struct Plan {
     const char *prefix, *PREFIX;
     Pass forward, training;
     Pass forward_train;  /* where the caller gives the gradient of the answer; else its prog is NULL */
+    Pass evaluation;     /* net_loss, where there is a loss; else its prog is NULL */
     int64_t floats;      /* of net_params, without the statistics behind them */
     int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */

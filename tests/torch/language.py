@@ -438,8 +438,8 @@ class Network:
         with torch.no_grad():
             return self.run(x, self.answer, False)
 
-    def loss(self, x, t):
-        y = self.run(x, self.loss_of, True)
+    def loss(self, x, t, training=True):
+        y = self.run(x, self.loss_of, training)
         a = self.loss_arguments
         if self.loss_name == "crossentropy":
             weights = torch.tensor(a["weights"], dtype=y.dtype) if a.get("weights") else None

@@ -27,6 +27,7 @@ HEAD = """\
 #   case NAME                 net TEXT                      n SAMPLES
 #   w TENSOR COUNT VALUES     x COUNT VALUES                t COUNT VALUES
 #   y COUNT VALUES            loss VALUE                    d TENSOR COUNT VALUES
+#   evaluated VALUE           (the loss of y, as net_loss gives it)
 #   s STATISTIC COUNT VALUES  (what the loss has made of it)
 #   train METHOD FIELD VALUE .. end                         losses COUNT VALUES      f TENSOR COUNT VALUES
 #
@@ -410,6 +411,14 @@ def answers(net, weights, x, t, dtype, noise=0.0):
             [v.clone() for k, v in net.tensors if is_statistic(k)])
 
 
+def evaluate(net, weights, x, t):
+    """The loss in eval mode."""
+    for (_, v), w in zip(net.tensors, weights):
+        v.data = w.double()
+    with torch.no_grad():
+        return net.loss(x.double(), t.long() if net.int_targets else t.double(), False).item()
+
+
 def apart(a, b, least=1e-6):
     """The largest difference, in shares of the largest value."""
     return ((a - b).abs().max() / max(b.abs().max().item(), least, 1e-6)).item() if b.numel() else 0.0
@@ -490,7 +499,7 @@ def record(name, text, n, how="", runs=()):
     if how == "inference":
         return lines[:-1] + [array("y", answers(net, weights, x, t, torch.float64)[0])]
     y, loss, gradients, statistics = answers(net, weights, x, t, torch.float64)
-    lines += [array("y", y), f"loss {loss.item():.9g}"]
+    lines += [array("y", y), f"loss {loss.item():.9g}", f"evaluated {evaluate(net, weights, x, t):.9g}"]
     lines += [array(f"d {k}", d) for (k, _), d in zip(net.parameters, gradients)]
     lines += [array(f"s {k}", v) for k, v in zip([k for k, _ in net.tensors if is_statistic(k)], statistics)]
     for run in runs:

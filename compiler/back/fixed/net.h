@@ -9,6 +9,7 @@
 // section manual of training
  *     loss = net_backward(&p, &w, n, x, t, &g);    gradients of one batch
  *     nn_step(&o, (float *)&p, (const float *)&g, state, NET_FLOATS);
+ *     loss = net_loss(&p, &w, n, x, t, NULL);      of samples that are not learned
 // section manual of training from the caller
  *     net_forward_train(&p, &w, n, x, y);          answers, of which dy is worked out
  *     net_backward(&p, &w, n, x, dy, &g, NULL);    gradients of one batch
@@ -155,6 +156,14 @@ void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy
  */
 // section backward itself
 float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g);
+
+// end
+#endif
+#ifndef FROM_CALLER
+// section loss
+/* The mean loss of what net_forward answers to n samples, 1 <= n <= NET_BATCH. t is as in net_backward.
+ * y gets the answers; NULL: they are not wanted. */
+float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y);
 
 // end
 #endif

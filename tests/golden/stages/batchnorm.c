@@ -1401,6 +1401,42 @@ static NOINLINE void conv1_backward_weights(const float d_conv1_out[restrict 1][
     }
 }
 
+/* loss crossentropy
+ * 3 -> a number: tile, 4 points
+ *
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 2 ? log(softmax1.sum) : nan) : nan)
+ *     loss.nll += (target[0] == (c) ? (softmax1.max - batchnorm2.out[c]) : 0)   for c<3
+ *     loss += loss.nll * 1/samples
+ */
+static inline void loss_forward2(const int target[1],
+                                 const float softmax1_max[1],
+                                 const float batchnorm2_out[4],
+                                 const float softmax1_sum[1],
+                                 float loss_nll[1],
+                                 float loss[1], float mean)
+{
+    {
+        const int v1 = target[0];
+        const float v2 = softmax1_sum[0];
+        float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : NAN;
+        const float v3 = softmax1_max[0];
+        const float v4 = batchnorm2_out[0];
+        sum += target[0] == 0 ? v3 - v4 : 0.0f;
+        const float v5 = softmax1_max[0];
+        const float v6 = batchnorm2_out[1];
+        sum += target[0] == 1 ? v5 - v6 : 0.0f;
+        const float v7 = softmax1_max[0];
+        const float v8 = batchnorm2_out[2];
+        sum += target[0] == 2 ? v7 - v8 : 0.0f;
+        loss_nll[0] = sum;
+    }
+    {
+        float sum = loss[0];
+        sum += loss_nll[0] * mean;
+        loss[0] = sum;
+    }
+}
+
 void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, const float *x, float *y)
 {
     NN_CHECK_MEMORY(p, batchnorm_params);
@@ -1565,6 +1601,42 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     return loss;
 }
 
+float batchnorm_loss(const batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, float *y)
+{
+    NN_CHECK_MEMORY(p, batchnorm_params);
+    NN_CHECK_MEMORY(w, batchnorm_work);
+    NN_CHECK(n >= 1 && n <= BATCHNORM_BATCH,
+            "n must be from 1 to BATCHNORM_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
+    void *const batchnorm1_slope = w->arena + 0;   /* 4 */
+    void *const batchnorm1_shift = w->arena + 16;   /* 4 */
+    void *const batchnorm2_slope = w->arena + 32;   /* 4 */
+    void *const batchnorm2_shift = w->arena + 48;   /* 4 */
+    void *const relu1_out = w->arena + 64;   /* 1x3x4 */
+    void *const batchnorm2_out = w->arena + 80;   /* 4 */
+    void *const softmax1_max = w->arena + 64;   /* 1 */
+    void *const softmax1_exp = w->arena + 96;   /* 4 */
+    void *const softmax1_sum = w->arena + 112;   /* 1 */
+    void *const loss_nll = w->arena + 96;   /* 1 */
+    const float mean = 1.0f / (float)n;
+    float loss = 0.0f;
+    batchnorm1_slope_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
+        p->batchnorm1_running_mean, batchnorm1_slope, batchnorm1_shift);
+    batchnorm2_slope_once(p->batchnorm2_weight, p->batchnorm2_running_var, p->batchnorm2_bias,
+        p->batchnorm2_running_mean, batchnorm2_slope, batchnorm2_shift);
+    for (int s = 0; s < n; s++) {
+        const float *const input = x + (size_t)s * BATCHNORM_INPUT;
+        void *const softmax1_out = y ? y + (size_t)s * BATCHNORM_OUTPUT : w->arena + 128;
+        const int *const target = t + (size_t)s * BATCHNORM_TARGETS;
+        conv1_forward(batchnorm1_slope, batchnorm1_shift, p->conv1_weight, (const float (*)[3][5])input, relu1_out);
+        fc1_forward(batchnorm2_slope, batchnorm2_shift, (const float *)p->fc1_weight, relu1_out, p->fc1_bias,
+            batchnorm2_out);
+        softmax1_forward(batchnorm2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
+        loss_forward2(target, softmax1_max, batchnorm2_out, softmax1_sum, loss_nll, &loss, mean);
+    }
+    return loss;
+}
+
 static const nn_tensor batchnorm_tensors[] = {
     {"conv1.weight", 4, {4, 2, 3, 3}, 0, 72, -0.23570226f, 0.23570226f, {4, 2, 3, 3}, {1, 4, 24, 8}, 0},
     {"batchnorm1.weight", 1, {4}, 80, 4, 1.0f, 1.0f, {4, 1, 1, 1}, {1, 0, 0, 0}, 0},
@@ -1587,6 +1659,11 @@ static void batchnorm_model_forward(const void *params, void *work, int n, const
 static float batchnorm_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
 {
     return batchnorm_backward(params, work, n, x, t, gradients);
+}
+
+static float batchnorm_model_loss(const void *params, void *work, int n, const float *x, const void *t, float *y)
+{
+    return batchnorm_loss(params, work, n, x, t, y);
 }
 
 static void batchnorm_model_set_rng(void *work, uint64_t rng)
@@ -1615,10 +1692,11 @@ const nn_model batchnorm_model = {
     .tensors = batchnorm_tensors,
     .forward = batchnorm_model_forward,
     .backward = batchnorm_model_backward,
+    .loss = batchnorm_model_loss,
     .set_rng = batchnorm_model_set_rng,
     .set_add = batchnorm_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)

@@ -5,6 +5,7 @@
  *     batchnorm_init(&p, 1);                             or nn_load(&batchnorm_model, &p, "file.safetensors")
  *     loss = batchnorm_backward(&p, &w, n, x, t, &g);    gradients of one batch
  *     nn_step(&o, (float *)&p, (const float *)&g, state, BATCHNORM_FLOATS);
+ *     loss = batchnorm_loss(&p, &w, n, x, t, NULL);      of samples that are not learned
  *     batchnorm_forward(&p, &w, n, x, y);                answers
  *
  * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
@@ -20,7 +21,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 3
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 4
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif
@@ -86,6 +87,10 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
  * It also updates the running statistics in p. The variance of one sample alone is none, so that
  * a rest of one sample at the end of an epoch has to be left out or joined with others, as in PyTorch. */
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g);
+
+/* The mean loss of what batchnorm_forward answers to n samples, 1 <= n <= BATCHNORM_BATCH. t is as in batchnorm_backward.
+ * y gets the answers; NULL: they are not wanted. */
+float batchnorm_loss(const batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, float *y);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
  *     card_init(&p, 1);                             or nn_load(&card_model, &p, "file.safetensors")
  *     loss = card_backward(&p, &w, n, x, t, &g);    gradients of one batch
  *     nn_step(&o, (float *)&p, (const float *)&g, state, CARD_FLOATS);
+ *     loss = card_loss(&p, &w, n, x, t, NULL);      of samples that are not learned
  *     card_forward(&p, &w, n, x, y);                answers
  *
  * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
@@ -20,7 +21,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 3
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 4
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif
@@ -66,6 +67,10 @@ void card_forward(const card_params *p, card_work *w, int n, const float *x, flo
  * A label outside that range makes the loss NaN.
  * With w->add 1 the gradient is added to what g holds. */
 float card_backward(const card_params *p, card_work *w, int n, const float *x, const int *t, card_params *g);
+
+/* The mean loss of what card_forward answers to n samples, 1 <= n <= CARD_BATCH. t is as in card_backward.
+ * y gets the answers; NULL: they are not wanted. */
+float card_loss(const card_params *p, card_work *w, int n, const float *x, const int *t, float *y);
 
 #ifdef __cplusplus
 }

@@ -511,10 +511,11 @@ const nn_model fold_model = {
     .tensors = fold_tensors,
     .forward = fold_model_forward,
     .backward = NULL,
+    .loss = NULL,
     .set_rng = NULL,
     .set_add = NULL,
     .prepare = fold_model_prepare,
-    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void fold_init(fold_params *p, uint64_t seed)

@@ -331,6 +331,34 @@ static NOINLINE void fc1_backward_weights(const float d_fc1_out[restrict 3],
         d_fc1_bias[o] += d_fc1_out[o];
 }
 
+/* loss crossentropy
+ * 2 -> a number: loops, 3 points
+ *
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(softmax1.sum) : nan) : nan)
+ *     loss.nll += (target[0] == (c) ? (softmax1.max - fc2.out[c]) : 0)   for c<2
+ *     loss += loss.nll * 1/samples
+ */
+static NOINLINE void loss_forward2(const int target[restrict 1],
+                                   const float softmax1_max[restrict 1],
+                                   const float fc2_out[restrict 2],
+                                   const float softmax1_sum[restrict 1],
+                                   float loss_nll[restrict 1],
+                                   float loss[restrict 1], float mean)
+{
+    {
+        const int v1 = target[0];
+        const float v2 = softmax1_sum[0];
+        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : NAN;
+        for (int c = 0; c < 2; c++) {
+            const float v3 = softmax1_max[0];
+            const float v4 = fc2_out[c];
+            sum += target[0] == c ? v3 - v4 : 0.0f;
+        }
+        loss_nll[0] = sum;
+    }
+    loss[0] += loss_nll[0] * mean;
+}
+
 void learns_forward(const learns_params *p, learns_work *w, int n, const float *x, float *y)
 {
     NN_CHECK_MEMORY(p, learns_params);
@@ -393,6 +421,35 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     return loss;
 }
 
+float learns_loss(const learns_params *p, learns_work *w, int n, const float *x, const int *t, float *y)
+{
+    NN_CHECK_MEMORY(p, learns_params);
+    NN_CHECK_MEMORY(w, learns_work);
+    NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
+            "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
+    void *const fc1_out = w->arena + 0;   /* 3 */
+    void *const sigmoid1_out = w->arena + 16;   /* 3 */
+    void *const fc2_out = w->arena + 0;   /* 2 */
+    void *const softmax1_max = w->arena + 16;   /* 1 */
+    void *const softmax1_exp = w->arena + 32;   /* 2 */
+    void *const softmax1_sum = w->arena + 48;   /* 1 */
+    void *const loss_nll = w->arena + 32;   /* 1 */
+    const float mean = 1.0f / (float)n;
+    float loss = 0.0f;
+    for (int s = 0; s < n; s++) {
+        const float *const input = x + (size_t)s * LEARNS_INPUT;
+        void *const softmax1_out = y ? y + (size_t)s * LEARNS_OUTPUT : w->arena + 64;
+        const int *const target = t + (size_t)s * LEARNS_TARGETS;
+        fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
+        sigmoid1_forward(fc1_out, sigmoid1_out);
+        fc2_forward(p->fc2_weight, sigmoid1_out, p->fc2_bias, fc2_out);
+        softmax1_forward(fc2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
+        loss_forward2(target, softmax1_max, fc2_out, softmax1_sum, loss_nll, &loss, mean);
+    }
+    return loss;
+}
+
 static const nn_tensor learns_tensors[] = {
     {"fc1.weight", 2, {3, 2}, 0, 6, -0.70710677f, 0.70710677f, {3, 2, 1, 1}, {2, 1, 0, 0}, 0},
     {"fc1.bias", 1, {3}, 16, 3, -0.70710677f, 0.70710677f, {3, 1, 1, 1}, {1, 0, 0, 0}, 0},
@@ -408,6 +465,11 @@ static void learns_model_forward(const void *params, void *work, int n, const fl
 static float learns_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
 {
     return learns_backward(params, work, n, x, t, gradients);
+}
+
+static float learns_model_loss(const void *params, void *work, int n, const float *x, const void *t, float *y)
+{
+    return learns_loss(params, work, n, x, t, y);
 }
 
 static void learns_model_set_rng(void *work, uint64_t rng)
@@ -436,10 +498,11 @@ const nn_model learns_model = {
     .tensors = learns_tensors,
     .forward = learns_model_forward,
     .backward = learns_model_backward,
+    .loss = learns_model_loss,
     .set_rng = learns_model_set_rng,
     .set_add = learns_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void learns_init(learns_params *p, uint64_t seed)

@@ -5,6 +5,7 @@
  *     learns_init(&p, 1);                             or nn_load(&learns_model, &p, "file.safetensors")
  *     loss = learns_backward(&p, &w, n, x, t, &g);    gradients of one batch
  *     nn_step(&o, (float *)&p, (const float *)&g, state, LEARNS_FLOATS);
+ *     loss = learns_loss(&p, &w, n, x, t, NULL);      of samples that are not learned
  *     learns_forward(&p, &w, n, x, y);                answers
  *
  * Nothing here allocates, does I/O, recurses or keeps state outside its arguments. Both types hold no pointers
@@ -20,7 +21,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 3
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 4
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif
@@ -70,6 +71,10 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
  * A label outside that range makes the loss NaN.
  * With w->add 1 the gradient is added to what g holds. */
 float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g);
+
+/* The mean loss of what learns_forward answers to n samples, 1 <= n <= LEARNS_BATCH. t is as in learns_backward.
+ * y gets the answers; NULL: they are not wanted. */
+float learns_loss(const learns_params *p, learns_work *w, int n, const float *x, const int *t, float *y);
 
 #ifdef __cplusplus
 }

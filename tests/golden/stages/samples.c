@@ -49,6 +49,56 @@ typedef float vec_memory __attribute__((vector_size(16), aligned(4), may_alias))
 /* The first k floats of a vector, at the end of a row that is no whole number of vectors. */
 #define STORE_FIRST(k, a, v) __extension__({ const vec v_ = (v); memcpy(&(a), &v_, (k) * sizeof(float)); })
 
+/* A product that is rounded, whatever becomes of it: no compiler may fuse it with a sum. That way the functions
+ * below give the same bits everywhere. */
+static inline float times_f(float a, float b)
+{
+#if defined(__GNUC__) && (defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__))
+    float product = a * b;
+    __asm__("" : "+x"(product));
+#elif defined(__GNUC__) && defined(__aarch64__)
+    float product = a * b;
+    __asm__("" : "+w"(product));
+#elif defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+    float product = a * b;   /* here is nothing to fuse it with */
+#else
+    volatile float product = a * b;
+#endif
+    return product;
+}
+
+static inline uint32_t bits_f(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float real_f(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+#define each_f(x) (x)
+#define pick_f(where, a, b) ((where) ? (a) : (b))
+
+/* x = 2^n (1 + f), 1 + f from sqrt(1/2) to sqrt(2) */
+static inline float log_f(float x)
+{
+    float shift = pick_f(x < 0x1p-126f, each_f(25.0f), each_f(0.0f));
+    uint32_t above = bits_f(pick_f(x < 0x1p-126f, x * 0x1p25f, x)) + (0x3f800000u - 0x3f3504f3u);
+    float n = real_f((above >> 23) | 0x4b000000u) - 8388735.0f - shift;
+    float f = real_f((above & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+    float s = f / (f + 2.0f), s2 = s * s, half = times_f(0.5f * f, f);
+    float R = times_f(s2, times_f(s2, times_f(s2, 0.298710734f) + 0.399775773f) + 0.666667759f);
+    float y = n * 0x1.62e4p-1f + (f - (half - (times_f(s, half + R) + n * 0x1.7f7ep-20f)));
+    y = pick_f(x > 0.0f, y, pick_f(x < 0.0f, each_f(NAN), each_f(-INFINITY)));
+    y = pick_f(x < INFINITY, y, x);
+    return y;
+}
+
 /* Of vectors of 4: a product that is rounded, so that no compiler may fuse it with a sum, and what else the functions
  * below need for the same bits everywhere. */
 #if defined(__FMA__) || defined(__FMA4__) || defined(__AVX512F__)
@@ -618,6 +668,39 @@ static NOINLINE void fc1_add_up(const float d_fc1_weight_lanes[restrict 2][3][16
         d_fc1_bias[o] += sum16(&d_fc1_bias_lanes[o][0]);
 }
 
+/* loss crossentropy
+ * 2 -> a number: tile, 3 points
+ *
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(softmax1.sum) : nan) : nan)
+ *     loss.nll += (target[0] == (c) ? (softmax1.max - fc2.out[c]) : 0)   for c<2
+ *     loss += loss.nll * 1/samples
+ */
+static inline void loss_forward(const int target[1],
+                                const float softmax1_max[1],
+                                const float fc2_out[4],
+                                const float softmax1_sum[1],
+                                float loss_nll[1],
+                                float loss[1], float mean)
+{
+    {
+        const int v1 = target[0];
+        const float v2 = softmax1_sum[0];
+        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : NAN;
+        const float v3 = softmax1_max[0];
+        const float v4 = fc2_out[0];
+        sum += target[0] == 0 ? v3 - v4 : 0.0f;
+        const float v5 = softmax1_max[0];
+        const float v6 = fc2_out[1];
+        sum += target[0] == 1 ? v5 - v6 : 0.0f;
+        loss_nll[0] = sum;
+    }
+    {
+        float sum = loss[0];
+        sum += loss_nll[0] * mean;
+        loss[0] = sum;
+    }
+}
+
 void samples_forward(const samples_params *p, samples_work *w, int n, const float *x, float *y)
 {
     NN_CHECK_MEMORY(p, samples_params);
@@ -683,6 +766,33 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
     return loss;
 }
 
+float samples_loss(const samples_params *p, samples_work *w, int n, const float *x, const int *t, float *y)
+{
+    NN_CHECK_MEMORY(p, samples_params);
+    NN_CHECK_MEMORY(w, samples_work);
+    NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
+            "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
+    NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
+    void *const tanh1_out = w->arena + 0;   /* 4 */
+    void *const fc2_out = w->arena + 16;   /* 4 */
+    void *const softmax1_max = w->arena + 0;   /* 1 */
+    void *const softmax1_exp = w->arena + 32;   /* 4 */
+    void *const softmax1_sum = w->arena + 48;   /* 1 */
+    void *const loss_nll = w->arena + 32;   /* 1 */
+    const float mean = 1.0f / (float)n;
+    float loss = 0.0f;
+    for (int s = 0; s < n; s++) {
+        const float *const input = x + (size_t)s * SAMPLES_INPUT;
+        void *const softmax1_out = y ? y + (size_t)s * SAMPLES_OUTPUT : w->arena + 64;
+        const int *const target = t + (size_t)s * SAMPLES_TARGETS;
+        fc1_forward((const float *)p->fc1_weight, input, p->fc1_bias, tanh1_out);
+        fc2_forward((const float *)p->fc2_weight, tanh1_out, p->fc2_bias, fc2_out);
+        softmax1_forward(fc2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
+        loss_forward(target, softmax1_max, fc2_out, softmax1_sum, loss_nll, &loss, mean);
+    }
+    return loss;
+}
+
 static const nn_tensor samples_tensors[] = {
     {"fc1.weight", 2, {3, 2}, 0, 6, -0.70710677f, 0.70710677f, {3, 2, 1, 1}, {1, 4, 0, 0}, 0},
     {"fc1.bias", 1, {3}, 16, 3, -0.70710677f, 0.70710677f, {3, 1, 1, 1}, {1, 0, 0, 0}, 0},
@@ -698,6 +808,11 @@ static void samples_model_forward(const void *params, void *work, int n, const f
 static float samples_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
 {
     return samples_backward(params, work, n, x, t, gradients);
+}
+
+static float samples_model_loss(const void *params, void *work, int n, const float *x, const void *t, float *y)
+{
+    return samples_loss(params, work, n, x, t, y);
 }
 
 static void samples_model_set_rng(void *work, uint64_t rng)
@@ -726,10 +841,11 @@ const nn_model samples_model = {
     .tensors = samples_tensors,
     .forward = samples_model_forward,
     .backward = samples_model_backward,
+    .loss = samples_model_loss,
     .set_rng = samples_model_set_rng,
     .set_add = samples_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_3,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void samples_init(samples_params *p, uint64_t seed)
