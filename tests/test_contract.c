@@ -46,6 +46,10 @@ static const Misuse misuses[] = {
     {"net_backward(p, w, 1, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: batchnorm"},
     {"net_backward(p, w, 5, x, t, g)", "net_backward: n must be from 2 to NET_BATCH, 4: "},
     {"net_backward(p, w, 2, x, NULL, g)", "net_backward: x or t is NULL"},
+    {"net_loss(p, w, 1, x, t, y); net_loss(p, w, NET_BATCH, x, t, NULL)", NULL},
+    {"net_loss((net_params *)off, w, 2, x, t, y)", "net_loss: p is NULL or not aligned"},
+    {"net_loss(p, w, 5, x, t, y)", "net_loss: n must be from 1 to NET_BATCH, 4: "},
+    {"net_loss(p, w, 2, x, NULL, y)", "net_loss: x or t is NULL"},
     {"w->add = 1; net_backward(p, w, 2, x, t, g)", NULL},
     /* As in memory from malloc that nobody cleared. */
     {"w->add = 24; net_backward(p, w, 2, x, t, g)", NULL},

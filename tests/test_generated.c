@@ -839,9 +839,10 @@ static void straight_line(void)
             if (begin && (end = strstr(begin, "\n}\n")))
                 passes[pass] = count_word(begin, (size_t)(end - begin), "for");
         }
-        int expected = sample_loops(training) + (c.net->class_weights != NULL); /* and one over the weights of the targets */
-        int rehearsal = c.net->from_caller ? sample_loops((Prog *)training->forward_train) : 0;
-        if (all[0] != 1 + rehearsal + expected || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
+        int weights = c.net->class_weights != NULL; /* a loop over those of the targets */
+        int expected = sample_loops(training) + weights;
+        int third = c.net->from_caller ? sample_loops(training->forward_train) : 1 + weights;
+        if (all[0] != 1 + third + expected || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
             report(&c, NULL, "holds for %d, while %d, do %d, goto %d times; the passes for %d and %d times", all[0],
                    all[1], all[2], all[3], passes[0], passes[1]);
         free(code);

@@ -139,8 +139,8 @@ static const char *targets_macro(const Net *net)
     return net->from_caller ? "OUTPUT" : "TARGETS";
 }
 
-/* Does the scratch memory of net_loss hold the answers of all samples, where the caller doesn't want them? Else
- * it holds those of the samples at hand. */
+/* Does the scratch memory of net_loss hold the answers of all samples, where the caller doesn't want them?
+ * Else it holds those of the samples at hand. */
 static bool holds_all_answers(const Pass *pass)
 {
     return pass->chunk >= pass->batch;
