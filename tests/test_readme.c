@@ -16,7 +16,7 @@
  *
  * Four commands are not run to the letter: `make demo` and `make test` with -n only, since they install packages, take
  * minutes, and are what runs this; `make install` into usr/ and without sudo; and `make ... run-lenet` learns 300
- * pictures of a small data set drawn here, compiled with -O1, so the program of `make demo` does run. Outputs shown for
+ * pictures of a small data set drawn here, compiled with -O1, so the program of `make demo` does run. MNIST is that set, too. Outputs shown for
  * the first two aren't compared.
  *
  * Then the tables are held against the sources, and the other examples are run as users run them. */
@@ -72,7 +72,7 @@ static int start_session(void)
 {
     static const char copy[] =
         "cp -a Makefile README.md LICENSE CHANGELOG.md .ci compiler grammar runtime examples tests " SCRATCH "/nnc && "
-        "cd build && cp -a nnc libnn.a flags compiler grammar runtime ../" SCRATCH "/nnc/build";
+        "cd build && cp -a nnc libnn.a libnnkit.a flags compiler grammar runtime ../" SCRATCH "/nnc/build";
     folder_make(SCRATCH);
     folder_make(SCRATCH "/nnc/build");
     const char *argv[] = {"sh", "-c", copy, NULL};
@@ -229,8 +229,14 @@ static void write_digits(void)
                 (unsigned char)((below >= 0 && below < 6 ? 200 : 0) + 50 * nn_uniform(&rng));
         }
     }
-    write_here("t10k-images-idx3-ubyte", (const char *)images, sizeof images);
-    write_here("t10k-labels-idx1-ubyte", (const char *)labels, sizeof labels);
+    static const char *const names[] = {"t10k", "train"};
+    for (int i = 0; i < 2; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "%s-images-idx3-ubyte", names[i]);
+        write_here(name, (const char *)images, sizeof images);
+        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", names[i]);
+        write_here(name, (const char *)labels, sizeof labels);
+    }
 }
 
 /* Puts `to` in the place of `from`; false if it isn't there. */
@@ -263,6 +269,10 @@ static void run_command(const char *written, int line, const char *shown, bool v
     if (strstr(command, "run-lenet")) {
         CU_ASSERT_TRUE(replace(command, sizeof command, " 8000\"", " 300\" CFLAGS=-O1"));
         write_digits();
+    }
+    if (strstr(command, "--main")) {
+        write_digits();
+        CU_ASSERT_TRUE(succeeds("gzip -k *-ubyte"));
     }
     CU_ASSERT_PTR_NULL(strstr(command, "sudo"));
     CU_ASSERT_PTR_NULL(strstr(command, "apt"));
