@@ -566,6 +566,22 @@ static void own_losses(void)
     process_free(&run);
 }
 
+/* A few games of a network that learns by trial; one that has learned nothing is far below the bound. */
+static void trial(const char *arguments, double bound)
+{
+    process run = run_example(arguments);
+    const char *is = strstr(run.out, " games is ");
+    double mean = -INFINITY;
+    check(is && sscanf(is, " games is %lf", &mean) == 1 && mean > bound, __LINE__, "%s: %s", arguments, run.out);
+    process_free(&run);
+}
+
+static void trials(void)
+{
+    trial("ppo PPO_STEPS=20000", 60); /* 500 at best, 9 at worst, and 20 with pushes at random */
+    trial("td3 TD3_STEPS=6000", -900); /* about -150 at best, and -1200 with actions at random */
+}
+
 /* A few steps of each network to start from; the loss must fall. */
 static void networks(void)
 {
@@ -649,7 +665,8 @@ void add_readme_suite(void)
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
         {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
-        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"the optimizers' table", optimizers},
+        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials},
+        {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python_program}, {"the CMake project", cmake_project},
         CU_TEST_INFO_NULL,
     };
