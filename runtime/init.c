@@ -1,13 +1,14 @@
 /* init.c: the weights before the first step.
  *
  * In: the table of tensors of a generated network, and a seed. Out: all of its params, each tensor drawn
- * uniformly from its own [low, high), everything between and behind the tensors 0. The generator has put
- * the bounds of PyTorch's default initialisation into the table (for convolutions and fully connected
- * layers +-1/sqrt(fan in)).
+ * uniformly from its own [low, high), or from a normal distribution, everything between and behind the
+ * tensors 0. The generator has put the bounds of PyTorch's default initialisation into the table (for
+ * convolutions and fully connected layers +-1/sqrt(fan in)).
  *
- * Tensor after tensor takes the next count numbers of the stream, constants too, so a weight depends only
- * on the seed and its number. low + (high - low) u is computed in double, where the product is exact for
- * bounds whose difference is a float: the result is then the same with and without fused multiplication. */
+ * Tensor after tensor takes the next count numbers of the stream, constants too, normal ones twice as
+ * many, so a weight depends only on the seed and its number. low + (high - low) u is computed in double,
+ * where the product is exact for bounds whose difference is a float: the result is then the same with and
+ * without fused multiplication. */
 #define NN_COMPUTES
 #include "nn.h"
 
@@ -25,6 +26,14 @@ void nn_init(const nn_model *model, void *params, uint64_t seed)
         const double low = tensor->low, range = (double)tensor->high - low;
         float *w = (float *)params;
 
+        if (range < 0) {
+            for (size_t i = 0; i < tensor->count; i++) {
+                uint64_t at = seed + (k + 2 * i) * NN_GAMMA;
+                w[nn_place(tensor, i)] = tensor->low * nn_normal(&at);
+            }
+            k += 2 * tensor->count;
+            continue;
+        }
         for (size_t i = 0; i < tensor->count; i++) {
             float value = (float)(low + range * nn_uniform_at(seed, k + i));
             w[nn_place(tensor, i)] = value < tensor->high ? value : tensor->low; /* rounding may reach high */

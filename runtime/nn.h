@@ -178,7 +178,9 @@ typedef struct nn_tensor {
     int         shape[NN_MAX_DIMS];
     size_t      offset;        /* its first float in net_params */
     size_t      count;         /* product of shape */
-    float       low, high;     /* initialised uniformly in [low, high); the constant low if equal */
+    /* initialised uniformly in [low, high); to the constant low if equal; where low is above high, from the
+     * normal distribution with mean 0 and deviation low */
+    float       low, high;
     /* How it lies there. Its elements in PyTorch's order (row-major over shape) are numbered by up to four
      * axes, the last one fastest, whose product is count; most often they are shape, but an fc behind
      * CxHxW has the axes O, C, H, W. A step along axis d is stride[d] floats. What is between the elements

@@ -491,6 +491,15 @@ static void lone_word(Reading *r, const AstArg **at)
     r->corrected = NULL;
 }
 
+static bool is_choice(const Param *p, const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *c = p->choices; c && *c; c += strcspn(c, "|"), c += *c == '|')
+        if (strcspn(c, "|") == length && !strncmp(c, text, length))
+            return true;
+    return false;
+}
+
 /* The parameter that an argument is for, and where its value begins in the first token; NULL after an error,
  * and then *at is the last argument that it was about. */
 static const Param *choose(Reading *r, const AstArg **at, int *begin)
@@ -511,7 +520,7 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
     }
     bool word = given->form == ARG_PLAIN && (isalpha((unsigned char)text[0]) || text[0] == '_');
     for (const Param *p = kind->params; word && p->name; p++)
-        if (p->type == PARAM_LABELS)
+        if (p->type == PARAM_LABELS || (p->type == PARAM_CHOICE && p->positional && is_choice(p, text)))
             return p;
     if (word && text[1] && !isalpha((unsigned char)text[1]) && text[1] != '_') {
         const char small = (char)tolower((unsigned char)*text);

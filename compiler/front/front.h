@@ -165,7 +165,9 @@ typedef struct Weight {
     int rank;
     int64_t dim[4];
     int64_t count;
-    double low, high;    /* PyTorch's default initialisation: uniform in [low, high) */
+    /* PyTorch's default initialisation: uniform in [low, high); where low is above high, normal with the
+     * mean 0 and the deviation low */
+    double low, high;
     bool frozen;         /* does not learn: its gradient stays 0 */
     /* no parameter, but what training keeps of the data: lies behind the first NET_FLOATS floats */
     bool statistic;
@@ -326,6 +328,7 @@ bool same_shape(Net *, Layer *);                           /* out is as in: a wh
 /* out has the channels of in and a window's h and w */
 bool pool_shape(Net *, Layer *);
 bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
+void draw_normal(Weight *, double deviation);               /* in the place of uniform */
 int64_t parameters_of(const Layer *);                       /* that are learnt */
 bool add_statistic(Net *, Layer *, const char *name, double start, int rank, const int64_t *dim);
 bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */

@@ -27,10 +27,8 @@ void dump_net(FILE *f, const Net *net)
             fprintf(f, "      %s [", w->name);
             for (int k = 0; k < w->rank; k++)
                 fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
-            fprintf(f, "] in [%.6g, %.6g)%s\n", w->low, w->high,
-                    w->statistic ? ", a statistic"
-                    : w->frozen  ? ", frozen"
-                                 : "");
+            fprintf(f, w->low > w->high ? "] of deviation %.6g" : "] in [%.6g, %.6g)", w->low, w->high);
+            fprintf(f, "%s\n", w->statistic ? ", a statistic" : w->frozen ? ", frozen" : "");
         }
     }
     fprintf(f, "  loss %s of %s, %lld %s target%s\n", net->loss->kind->name,

@@ -179,6 +179,12 @@ bool add_statistic(Net *net, Layer *layer, const char *name, double start, int r
     return true;
 }
 
+void draw_normal(Weight *weight, double deviation)
+{
+    weight->low = deviation;
+    weight->high = -deviation;
+}
+
 int64_t parameters_of(const Layer *layer)
 {
     int64_t n = 0;
@@ -192,7 +198,8 @@ static Window arguments_of_window(const Layer *layer)
     Window w = {.in = {layer->in->shape.h, layer->in->shape.w}};
     const Arg *k = arg_of(layer, "k"), *s = find_arg(layer, "s"), *p = find_arg(layer, "p"),
               *d = find_arg(layer, "d");
-    for (int axis = 0; axis < 2; axis++) {
+    w.kernel[1] = w.stride[1] = w.dilation[1] = 1; /* along the positions of a sequence there is no width */
+    for (int axis = 0; axis < (layer->in->shape.rank == 2 ? 1 : 2); axis++) {
         w.kernel[axis] = k->i[axis];
         w.stride[axis] = s && s->n ? s->i[axis] : w.kernel[axis];
         w.padding[axis] = p ? p->i[axis] : 0;
@@ -215,7 +222,7 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
     const char *name = layer->kind->name;
     bool pool = arg_of(layer, "k") == &layer->arg[0];
     for (int axis = 0; axis < 2; axis++) {
-        const char *side = axis ? "width" : "height";
+        const char *side = layer->in->shape.rank == 2 ? "length" : axis ? "width" : "height";
         int64_t kernel = window.kernel[axis], padding = window.padding[axis];
         int64_t field = product(window.dilation[axis], kernel - 1) + 1;
         if (pool && padding > kernel / 2) {
@@ -347,6 +354,11 @@ void say_what_fits(const Layer *layer, const Window *w, int axis, bool zeros)
         dilation[a] = field <= room + 1 ? w->dilation[a] : k > 1 ? room / (k - 1) : 0;
         dilates &= dilation[a] >= 1;
         pads &= !pool || padding[a] <= k / 2;
+    }
+    if (layer->in->shape.rank == 2) { /* there is one axis */
+        kernel[1] = kernel[0];
+        padding[1] = padding[0];
+        dilation[1] = dilation[0];
     }
     long long in = w->in[axis], p = w->padding[axis], s = w->stride[axis], d = w->dilation[axis];
     long long k = w->kernel[axis], field = product(d, k - 1) + 1;

@@ -7,6 +7,7 @@
  * other padding is a tensor of its own, filled by moves of rectangles, so that its gradient needs nothing
  * special. */
 #include "layer/layer.h"
+#include "layer/padding.h"
 
 static const Param params[] = {
     {"O", PARAM_CHANNELS, true, NULL, 1, MOST_ELEMENTS, NULL, "output channels, or input->output"},
@@ -21,20 +22,18 @@ static const Param params[] = {
     {0},
 };
 
-enum { ZEROS, REFLECT, REPLICATE, CIRCULAR };
-
 static bool check_padding(const Layer *layer)
 {
     const Arg *pad = arg_of(layer, "pad"), *p = arg_of(layer, "p");
     const int64_t size[2] = {layer->in->shape.h, layer->in->shape.w};
     for (int axis = 0; axis < 2; axis++) {
         const char *side = axis ? "width" : "height";
-        if (pad->i[0] == REFLECT && p->i[axis] >= size[axis]) {
+        if (pad->i[0] == PAD_REFLECT && p->i[axis] >= size[axis]) {
             error_at(p->loc, "reflect padding must be smaller than the input's %s: padding %lld, %s %lld",
                      side, (long long)p->i[axis], side, (long long)size[axis]);
             return false;
         }
-        if (pad->i[0] == CIRCULAR && p->i[axis] > size[axis]) {
+        if (pad->i[0] == PAD_CIRCULAR && p->i[axis] > size[axis]) {
             error_at(p->loc, "circular padding must be at most the input's %s: padding %lld, %s %lld", side,
                      (long long)p->i[axis], side, (long long)size[axis]);
             return false;
@@ -63,24 +62,18 @@ static bool shape(Net *net, Layer *layer)
            && (!arg_of(layer, "bias")->i[0] || add_weight(net, layer, "bias", shape_count(kernel), 1, dim));
 }
 
-/* A piece of one side of the padded input: where it begins there, how long it is, where its values come
- * from. */
-typedef struct Piece {
-    int64_t begin, length, from, step;
-} Piece;
-
-static int cut(int mode, int64_t size, int64_t p, Piece piece[3])
+int cut_padding(int mode, int64_t size, int64_t p, Piece piece[3])
 {
     piece[0] = (Piece){p, size, 0, 1};
     if (!p)
         return 1;
     piece[1] = (Piece){0, p, 0, 0};
     piece[2] = (Piece){p + size, p, size - 1, 0};
-    if (mode == REFLECT) {
+    if (mode == PAD_REFLECT) {
         piece[1].from = p;
         piece[2].from = size - 2;
         piece[1].step = piece[2].step = -1;
-    } else if (mode == CIRCULAR) {
+    } else if (mode == PAD_CIRCULAR) {
         piece[1].from = size - p;
         piece[2].from = 0;
         piece[1].step = piece[2].step = 1;
@@ -88,7 +81,7 @@ static int cut(int mode, int64_t size, int64_t p, Piece piece[3])
     return 3;
 }
 
-static Affine along(Affine index, int64_t from, int64_t step)
+Affine along_piece(Affine index, int64_t from, int64_t step)
 {
     return affine_add(affine(from), affine_scale(index, step));
 }
@@ -101,7 +94,7 @@ static Tensor *pad_input(Prog *prog, Tensor *in, int mode, Window *w)
     int n[2];
     for (int axis = 0; axis < 2; axis++) {
         dim[axis + 1] = w->in[axis] + 2 * w->padding[axis];
-        n[axis] = cut(mode, w->in[axis], w->padding[axis], piece[axis]);
+        n[axis] = cut_padding(mode, w->in[axis], w->padding[axis], piece[axis]);
         w->padding[axis] = 0;
     }
     Tensor *out = part_of(prog, "padded", 3, dim);
@@ -111,9 +104,10 @@ static Tensor *pad_input(Prog *prog, Tensor *in, int mode, Window *w)
             Statement *s = new_statement(prog);
             Affine c = index_of(s, "c", dim[0]), y = index_of(s, "y", row->length),
                    x = index_of(s, "x", column->length);
-            store(
-                prog, s, STORE_SET, access_at(out, c, along(y, row->begin, 1), along(x, column->begin, 1)),
-                load(access_at(in, c, along(y, row->from, row->step), along(x, column->from, column->step))));
+            Access to = access_at(out, c, along_piece(y, row->begin, 1), along_piece(x, column->begin, 1));
+            Affine from_y = along_piece(y, row->from, row->step),
+                   from_x = along_piece(x, column->from, column->step);
+            store(prog, s, STORE_SET, to, load(access_at(in, c, from_y, from_x)));
         }
     return out;
 }
@@ -124,7 +118,7 @@ static void lower_conv(Prog *prog, const Layer *layer)
     Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
     Tensor *weight = weight_tensor(prog, layer->weight[0]);
     int mode = (int)arg_of(layer, "pad")->i[0];
-    if (mode != ZEROS && (w.padding[0] || w.padding[1]))
+    if (mode != PAD_ZEROS && (w.padding[0] || w.padding[1]))
         in = pad_input(prog, in, mode, &w);
 
     int64_t groups = arg_of(layer, "g")->i[0], of_group = out->dim[0] / groups;

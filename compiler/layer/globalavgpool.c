@@ -1,4 +1,4 @@
-/* globalavgpool: the mean over height and width; C numbers remain. */
+/* globalavgpool: the mean over height and width, of a sequence over the positions; C numbers remain. */
 #include "layer/layer.h"
 
 static const Param params[] = {{0}};
@@ -6,7 +6,7 @@ static const Param params[] = {{0}};
 static bool shape(Net *net, Layer *layer)
 {
     (void)net;
-    if (!want_image(layer))
+    if (layer->in->shape.rank != 2 && !want_image(layer))
         return false;
     layer->out->shape = flat_shape(layer->in->shape.c);
     return true;
@@ -19,17 +19,18 @@ static void lower_globalavgpool(Prog *prog, const Layer *layer)
     store(prog, s, STORE_SET, element(s, out), constant(0));
     s = new_statement(prog);
     Access each = element(s, in);
-    store(prog, s, STORE_ADD, access_at(out, each.at[0]),
-          mul(load(each), constant(1.0 / ((double)in->dim[1] * (double)in->dim[2]))));
+    store(prog, s, STORE_ADD, access_at(out, channel_index(&each)),
+          mul(load(each), constant((double)out->count / (double)in->count)));
 }
 
 const Kind kind_globalavgpool = {
     .name = "globalavgpool",
     .role = ROLE_LAYER,
     .syntax = "globalavgpool",
-    .help = "mean over height and width; gives C",
+    .help = "mean over height and width, of a sequence over the positions; gives C",
     .params = params,
     .shape = shape,
     .lower = lower_globalavgpool,
-    .examples = "input 3x4x5; globalavgpool|input 2x1x1; globalavgpool|input 1x3x1; globalavgpool",
+    .examples = "input 3x4x5; globalavgpool|input 2x1x1; globalavgpool|input 1x3x1; globalavgpool|input "
+            "5x3; globalavgpool",
 };

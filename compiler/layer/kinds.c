@@ -12,6 +12,8 @@
     row(softplus) row(softsign) row(hardtanh) \
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
     row(batchnorm) row(layernorm) row(groupnorm) \
+    row(conv1d) row(maxpool1d) row(avgpool1d) row(last) row(first) row(sequence) row(image) row(transpose) \
+    row(classtoken) row(positions) \
     row(flatten) row(reshape) row(slice) row(dropout) row(normalize) \
     row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) row(output) \
     row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber) row(none)

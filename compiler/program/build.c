@@ -119,6 +119,13 @@ Tensor *part_like(Prog *prog, const char *part, const Tensor *like)
     return tensor_like(prog, TENSOR_VALUE, format("%s.%s", prog->layer->name, part), like);
 }
 
+Tensor *sequence_part(Prog *prog, const char *part, const int64_t dim[2])
+{
+    Tensor *tensor = part_of(prog, part, 2, dim);
+    tensor->channel = 1;
+    return tensor;
+}
+
 Tensor *part_without_channel(Prog *prog, const char *part, const Tensor *of)
 {
     int64_t dim[MAX_RANK];

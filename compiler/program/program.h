@@ -197,6 +197,7 @@ Tensor *weight_tensor(Prog *, const Weight *);
 Tensor *weight_view(Prog *, const Weight *, int rank, const int64_t *dim);
 Tensor *part_of(Prog *, const char *part, int rank, const int64_t *dim); /* per sample: "softmax1.sum" */
 Tensor *part_like(Prog *, const char *part, const Tensor *);  /* the same dimensions */
+Tensor *sequence_part(Prog *, const char *part, const int64_t dim[2]); /* positions, features */
 /* those but the channels */
 Tensor *part_without_channel(Prog *, const char *part, const Tensor *);
 /* one for all samples of the call */

@@ -91,6 +91,7 @@ def one_of(**values):
 
 boolean = one_of(true=True, false=False)
 modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular")
+modes_1d = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", causal="causal")
 losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber")})
 
 # kind: (the argument without a name, how it reads, its default), (arguments with names). REQUIRED has no default.
@@ -113,6 +114,15 @@ KINDS = {
     "convtranspose": (("channels", channels, REQUIRED),
                       {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "o": (pair, (0, 0)),
                        "g": (count, 1), "bias": (boolean, True)}),
+    "conv1d": (("channels", channels, REQUIRED),
+               {"k": (count, REQUIRED), "s": (count, 1), "p": (count, None), "d": (count, 1), "g": (count, 1), "bias": (boolean, True),
+                "pad": (modes_1d, "zeros"), "freeze": (boolean, False)}),
+    "maxpool1d": (("k", count, REQUIRED), {"k": (count, REQUIRED), "s": (count, None), "p": (count, 0)}),
+    "avgpool1d": (("k", count, REQUIRED), {"k": (count, REQUIRED), "s": (count, None), "p": (count, 0)}),
+    "last": (None, {}), "first": (None, {}), "sequence": (None, {}), "transpose": (None, {}),
+    "image": (("size", positive, REQUIRED), {}),
+    "classtoken": (None, {"freeze": (boolean, False)}),
+    "positions": (("how", one_of(learnt="learnt", sincos="sincos"), "learnt"), {"freeze": (boolean, False)}),
     "batchnorm": (None, {"eps": (number, 1e-5), "momentum": (number, 0.1), "freeze": (boolean, False)}),
     "layernorm": (None, {"eps": (number, 1e-5)}),
     "groupnorm": (("groups", count, REQUIRED), {"eps": (number, 1e-5)}),
@@ -241,6 +251,30 @@ def statements(text):
 
 # ---- Layers: kind -> a function of the tensor, built where the incoming shape is known ----
 
+class ClassToken(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(features))
+
+    def forward(self, x):
+        return torch.cat((self.weight.expand(x.shape[0], 1, -1), x), 1)
+
+
+class Positions(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(shape) * 0.02)
+
+    def forward(self, x):
+        return x + self.weight
+
+
+def sinusoids(positions, features):
+    """As "Attention is all you need" has them, rounded to float."""
+    angle = torch.arange(positions, dtype=torch.float64)[:, None] / 10000 ** (torch.arange(0, features, 2, dtype=torch.float64) / features)
+    return torch.stack((angle.sin(), angle.cos()), 2).flatten(1).float()
+
+
 class ChannelsFirst(nn.Module):
     """A module of [n, C, T], of sequences [n, T, C]."""
     def __init__(self, module):
@@ -251,11 +285,46 @@ class ChannelsFirst(nn.Module):
         return self.module(x.transpose(1, 2)).transpose(1, 2)
 
 
+def build_on_sequence(kind, a, shape):
+    positions, features = shape
+    if kind == "conv1d":
+        inputs, outputs = a["channels"]
+        need(inputs in (None, features), f"{inputs} features declared, {features} come in")
+        need(min(a["k"], a["s"], a["d"], a["g"]) > 0, "must be at least 1")
+        causal = a["pad"] == "causal"
+        need(not causal or a["p"] is None, "pad=causal knows its padding")
+        conv = nn.Conv1d(features, outputs, a["k"], stride=a["s"], padding=a["p"] or 0, dilation=a["d"], groups=a["g"], bias=a["bias"],
+                         padding_mode="zeros" if causal else a["pad"])
+        if causal:
+            return ChannelsFirst(nn.Sequential(nn.ConstantPad1d((a["d"] * (a["k"] - 1), 0), 0.0), conv))
+        return ChannelsFirst(conv)
+    if kind in ("maxpool1d", "avgpool1d"):
+        need(a["k"] > 0 and a["s"] != 0, "must be at least 1")
+        return ChannelsFirst((nn.MaxPool1d if kind == "maxpool1d" else nn.AvgPool1d)(a["k"], stride=a["s"], padding=a["p"]))
+    if kind in ("last", "first"):
+        return lambda x: x[:, -1 if kind == "last" else 0]
+    if kind == "image":
+        need(math.prod(a["size"]) == positions, "not as many pixels as positions")
+        return lambda x: x.transpose(1, 2).reshape(x.shape[0], features, *a["size"])
+    if kind == "transpose":
+        return lambda x: x.transpose(1, 2)
+    if kind == "classtoken":
+        return ClassToken(features)
+    if a["how"] == "learnt":
+        return Positions(shape)
+    need(features % 2 == 0, "an odd number of features")
+    table = sinusoids(positions, features)
+    return lambda x: x + table.to(x.dtype)
+
+
 def build(kind, a, shape):
     """The torch module (or function) of one layer; shape is that of one incoming sample."""
     flat, sequence = len(shape) == 1, len(shape) == 2
     features = shape[1] if sequence else shape[0]
-    if kind in ("conv", "convtranspose", "maxpool", "avgpool", "globalavgpool", "adaptiveavgpool", "upsample"):
+    if kind in ("conv1d", "maxpool1d", "avgpool1d", "last", "first", "image", "transpose", "classtoken", "positions"):
+        need(sequence, f"{kind} needs TxC")
+        return build_on_sequence(kind, a, shape)
+    if kind in ("conv", "convtranspose", "maxpool", "avgpool", "adaptiveavgpool", "upsample", "sequence") or not sequence and kind == "globalavgpool":
         need(len(shape) == 3, f"{kind} needs CxHxW")
     if kind in ("conv", "convtranspose", "fc"):
         inputs, outputs = a["channels"]
@@ -296,7 +365,9 @@ def build(kind, a, shape):
         norm = nn.GroupNorm(a["groups"], features, eps=a["eps"])
         return ChannelsFirst(norm) if sequence else norm
     if kind == "globalavgpool":
-        return lambda x: x.mean((2, 3))
+        return lambda x: x.mean(1) if sequence else x.mean((2, 3))
+    if kind == "sequence":
+        return lambda x: x.flatten(2).transpose(1, 2)
     if kind == "normalize":
         need(all(len(v) in (1, features) for v in a.values()), "one number, or one for each channel")
         need(0 not in a["std"], "std must not be 0")
