@@ -58,6 +58,11 @@ static void codes_of_sources(void)
     for (size_t i = 0; i < found.gl_pathc; i++) {
         char *text = file_read(found.gl_pathv[i], NULL), code[50];
         for (const char *c = text; (c = strstr(c, " [")); c++) {
+            const char *line = c;
+            while (line > text && line[-1] != '\n')
+                line--;
+            if (strstr(line, ".syntax") && strstr(line, ".syntax") < c)
+                continue;
             size_t length = strspn(c + 2, "abcdefghijklmnopqrstuvwxyz-");
             if (!length || length >= sizeof code || strncmp(c + 2 + length, "]\"", 2))
                 continue;

@@ -52,13 +52,20 @@ static const char *arguments(const Kind *kind, const Param *without)
     return without && !strcmp(without->name, "o") ? format("%s s3", text) : text;
 }
 
+/* Does the first of the kind's examples begin with an input of two sizes? */
+static bool wants_sequence(const Kind *kind)
+{
+    int t, c, w;
+    return kind->examples && sscanf(kind->examples, "input %dx%dx%d", &t, &c, &w) == 2;
+}
+
 /* The network in which a statement of that kind has its place. */
 static const char *around(const Kind *kind, const char *statement)
 {
     return kind->role == ROLE_SETTING
                ? format("%s%s; fc 1", strcmp(kind->name, "batch") ? "" : "input 4; ", statement)
            : is_loss(kind) ? format("input 4x8x8; fc 1; loss %s", statement)
-                           : format("input 4x8x8; x:; %s; fc 1", statement);
+                           : format("input %s; x:; %s; fc 1", wants_sequence(kind) ? "4x4" : "4x8x8", statement);
 }
 
 /* Compiles the statement, which must be refused with a message that has `says`; then what is to be written

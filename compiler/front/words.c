@@ -141,7 +141,7 @@ const Word foreign_words[] = {
     /* Shapes, and what brings branches together. */
     {WORD_KIND, "view", "reshape", NULL},
     {WORD_KIND, "unflatten", "reshape", NULL},
-    {WORD_KIND, "permute", NULL, "of a sequence transpose does it; of an image see sequence"},
+    {WORD_KIND, "permute", NULL, "write transpose for a sequence, sequence for an image"},
     {WORD_KIND, "squeeze", NULL, NOT_YET},
     {WORD_KIND, "concatenate", "concat", NULL},
     {WORD_KIND, "cat", "concat", NULL},
