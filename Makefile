@@ -33,7 +33,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wol
 # -MMD writes each object's headers beside it; -MP keeps a removed header from stopping the build.
 COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -I$(BUILD)/fixed -MMD -MP
 RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fPIC -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
-KIT_FLAGS      := -std=c11 -D_POSIX_C_SOURCE=200809L $(WARNINGS) -O3 -fno-math-errno -ffp-contract=off -Iruntime \
+KIT_FLAGS      := -std=c11 -D_POSIX_C_SOURCE=200809L $(WARNINGS) $(if $(SANITIZE),-O1,-O3) -fno-math-errno -ffp-contract=off -Iruntime \
 	-ffunction-sections -fdata-sections -fPIC -MMD -MP
 KIT_LIBRARIES  := -lpng -ljpeg -lz -lm -lpthread
 TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Iruntime/kit -Itests -I$(BUILD)/tests -MMD -MP
@@ -134,7 +134,7 @@ demo: need-demo
 
 test: need-test
 	$(Q)$(MAKE) --no-print-directory $(JOBS) all $(BUILD)/tests/run
-	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 build/sanitize/nnc
+	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=1 $(addprefix build/sanitize/,nnc tests/fuzz_data)
 	$(Q)$(MAKE) --no-print-directory $(JOBS) SANITIZE=clang build/sanitize-clang/nnc
 	SEED=$(SEED) $(BUILD)/tests/run $(if $(SUITE),"$(SUITE)")
 
@@ -184,6 +184,11 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZERS) -c -o $@ $<
+
+$(BUILD)/tests/fuzz_data: tests/helpers/fuzz_data.c $(BUILD)/libnnkit.a $(BUILD)/libnn.a
+	$(SAY) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_FLAGS) $(CPPFLAGS) $(CFLAGS) $(SANITIZERS) -o $@ $^ $(KIT_LIBRARIES)
 
 # tests/test_X.c brings the suite X, by its function add_X_suite: a new file is all that a new suite takes.
 $(TESTS): | $(BUILD)/tests/suites.inc

@@ -144,6 +144,10 @@ static void test_idx(void)
     has(data, 2, 4, third, 1);
     has(data, 4, 4, (float[]){4, 5, 6, 7}, 0);
     nn_data_close(data);
+    CU_ASSERT_TRUE(command_succeeds("mkfifo " FOLDER "/pipe && (cat " FOLDER "/a > " FOLDER "/pipe &)"));
+    data = opens(FOLDER "/pipe:" FOLDER "/b", &m, &(nn_data_options){.no_scale = 1});
+    has(data, 2, 4, third, 1);
+    nn_data_close(data);
     put_pair("a:b,c", "labels");
     data = opens(FOLDER "/a:b,c", &m, &(nn_data_options){.no_targets = 1});
     has(data, 0, 1, (float[]){0}, -1);
@@ -978,6 +982,44 @@ static void test_augment_draws(void)
     }
 }
 
+/* ---- Damage at random ------------------------------------------------------------------------------------- */
+
+#define FUZZER "build/sanitize/tests/fuzz_data"
+
+static bool has_fuzzer(void)
+{
+    return file_exists(FUZZER);
+}
+
+/* Good files of every kind, damaged thousands of times under the sanitizers. */
+static void test_fuzz(void)
+{
+    unsigned char rgb[3 * EDGE * EDGE];
+    const float x[] = {1, 2, 3, 4, -1, -2, -3, -4};
+    char command[1000];
+    folder_make(FOLDER "/good");
+    put_pair("good/images", "good/labels");
+    put("good/plain", images, IMAGES);
+    gzip("good/images");
+    put_npy("good/x.npy", NPY("<f4", "(2, 4)"), x, sizeof x);
+    put_batch("good/batch", "\3\7", 1, 0);
+    put_text("good/words.csv", "size,animal\n1,dog\n2,cat\n3,\"cow\"\n4,cat\n");
+    put_text("good/numbers.csv", "a;b;c;label\n1;2,5;-3;2\n4;5;6e2;0\n");
+    ramp(rgb);
+    put_png("good/rgb.png", PNG_FORMAT_RGB, EDGE, rgb);
+    put_png("good/map.png", PNG_FORMAT_GA, 4, rgb);
+    put_jpeg("good/rgb.jpg", rgb);
+    put_text("good/text.pgm", "P2 # text, 16 bits\n2 2\n65535\n0 65535 32768\n257");
+    put_text("good/bytes.ppm", "P6 2 2 255\nabcdefghijkl");
+    snprintf(command, sizeof command, "cd " FOLDER "/good && ../../../../../" FUZZER " %llu 3000 ../damaged 1 2 2 3 images.gz 1 2 2 3 plain "
+             "4 1 1 3 x.npy 3 32 32 10 batch 1 1 1 3 words.csv 3 1 1 3 numbers.csv 3 8 8 3 rgb.png 2 4 4 3 map.png "
+             "3 4 5 3 rgb.jpg 1 8 8 3 rgb.jpg 1 2 2 3 text.pgm 3 3 1 3 bytes.ppm", (unsigned long long)test_seed());
+    const char *argv[] = {"sh", "-c", command, NULL};
+    process run = process_run(NULL, argv, NULL, 0, NULL);
+    check_at(__FILE__, __LINE__, run.status == 0, "%s\n      exit status %d: %s", command, run.status, run.err);
+    process_free(&run);
+}
+
 static int start(void)
 {
     folder_make(FOLDER);
@@ -1006,8 +1048,11 @@ void add_data_suite(void)
         {"augmentation", test_augment},
         {"augmentation, moves", test_augment_moves},
         {"augmentation, draws", test_augment_draws},
+        {"damage at random", test_fuzz},
         CU_TEST_INFO_NULL,
     };
+    static const test_need fuzzer = {has_fuzzer, "make SANITIZE=1 " FUZZER, NULL};
     add_suite("data", start, NULL, tests);
+    add_need("data", "damage at random", &fuzzer);
     add_to_check("data", NULL);
 }

@@ -9,6 +9,19 @@
 
 static _Thread_local char message[1024];
 
+/* The text as the message: what a terminal would obey is shown by its number, so that it stays one line. */
+static void keep(const char *text)
+{
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 5 < sizeof message; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            used += (size_t)sprintf(message + used, "\\x%02X", (unsigned)(unsigned char)*text);
+        else
+            message[used++] = *text;
+    message[used] = '\0';
+}
+
 int kit_fail(int error, const char *format, ...)
 {
     va_list arguments;
@@ -17,7 +30,7 @@ int kit_fail(int error, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    memcpy(message, text, sizeof message);
+    keep(text);
     return error;
 }
 
