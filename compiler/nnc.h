@@ -61,6 +61,11 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_MOMENTUM,     /* batchnorm's momentum as Keras means it */
     WARN_SHORTCUT,     /* a label that names a branch's first layer where what comes in is meant */
     WARN_LABEL,        /* a label that nobody reads */
+    WARN_SOFTMAX,      /* softmax of a softmax */
+    WARN_LINEAR,       /* two linear layers with nothing between them */
+    WARN_DROPOUT,      /* dropout of what the loss sees */
+    WARN_RELU,         /* logits that cannot be below 0 */
+    WARN_ROWS,         /* a window that leaves rows out */
     NWARNINGS
 } Warning;
 

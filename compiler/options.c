@@ -114,8 +114,8 @@ static void print_help(void)
         else
             printf("  %-22s %s\n", name, o->help);
     }
-    printf("\nWarnings (-WNAME turns one on, -Wno-NAME off; all are on):\n%s", warning_names());
-    puts("  -Wall, -Wno-all        all of them\n"
+    printf("\nWarnings (-WNAME turns one on, -Wno-NAME off; on unless it says off):\n%s", warning_names());
+    puts("  -Wall, -Wno-all        all that are on\n"
          "  -Wextra                those that are off without it\n"
          "  -Werror, -Werror=NAME  warnings are errors, or that one is");
     puts("\nStatements end at a newline or ';', comments begin with '#', [ ] marks what can be left out:");

@@ -42,6 +42,8 @@ static Loc last_place;
 
 static const Use *inside;        /* what messages are about */
 
+static Map *given;               /* the warnings so far: NULL: none */
+
 static const Use *pending;       /* of the message before: to be said once its own notes are */
 
 /* ---- Starting -------------------------------------------------------------------------------- */
@@ -55,6 +57,7 @@ void diag_start(FILE *file, const Source *source, Color color)
     last_was_hidden = false;
     last_place = (Loc){0};
     inside = pending = NULL;
+    given = NULL;
 }
 
 void diag_max_errors(int most)
@@ -304,12 +307,24 @@ void help_at(Loc loc, const char *fmt, ...)
     va_end(list);
 }
 
+/* The text of a block or a repeat is warned of once, however often it is used. */
+static bool was_given(Warning warning, Loc loc)
+{
+    const char *key = format("%d %d:%d %p", warning, loc.line, loc.column, (const void *)source_of(loc));
+    if (!given)
+        given = new_map();
+    if (loc.line <= 0 || map_find(given, key))
+        return loc.line > 0;
+    map_set(given, key, &given);
+    return false;
+}
+
 void warning_at(Warning warning, Loc loc, const char *fmt, ...)
 {
     if (quiet)
         return;
     say_where_used();
-    last_was_hidden = !warning_is_on(warning);
+    last_was_hidden = !warning_is_on(warning) || was_given(warning, loc);
     if (last_was_hidden)
         return;
     va_list list;

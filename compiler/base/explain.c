@@ -115,6 +115,28 @@ const Explanation explanations[] = {
     {"-Wlabel",
      "Nothing reads the label. It may be misspelt where it was to be read.",
      "input 8; x:; fc 2", "input 8; fc 2"},
+    {"-Wsoftmax",
+     "softmax makes probabilities of logits. Made of probabilities, what it gives is nearly the same "
+     "for all classes, and the network learns badly.",
+     "input 8; fc 4; softmax; softmax", "input 8; fc 4; softmax"},
+    {"-Wlinear",
+     "A linear layer of a linear layer is a linear layer: the two can do no more than one, and take "
+     "longer. Usually an activation is missing between them. No warning where what lies between them is "
+     "narrower than both sides, or where there are groups: that is done to save weights.",
+     "input 8; fc 16; fc 4", "input 8; fc 16; relu; fc 4"},
+    {"-Wdropout",
+     "dropout as the last layer, or before the last softmax, drops answers: in training the loss sees 0 "
+     "in their place. It belongs before the last layer that has weights.",
+     "input 8; fc 4; dropout; softmax", "input 8; dropout; fc 4; softmax"},
+    {"-Wrelu",
+     "softmax, and the losses that have one, take logits of any sign. Behind a relu none is below 0, so "
+     "no class can become unlikely.",
+     "input 8; fc 4; relu; softmax", "input 8; fc 4; softmax"},
+    {"-Wrows",
+     "The stride does not divide what the windows have to cover, so the last rows or columns of the "
+     "input are not used. That is PyTorch's rule, too, and often meant, so the warning is off without "
+     "-Wextra or -Wrows.",
+     "input 1x7x7; maxpool 2; fc 4", "input 1x8x8; maxpool 2; fc 4"},
 };
 const int nexplanations = sizeof explanations / sizeof *explanations;
 

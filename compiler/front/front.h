@@ -133,6 +133,8 @@ struct Kind {
     bool fallback;       /* Losses: taken where none is given and none absorbs what stands last */
     bool probabilities;  /* Layers: the output is the probabilities of classes */
     bool features;       /* Layers: messages speak of features, not of channels */
+    bool linear;         /* Layers: sums of products of weights and inputs, and no more */
+    bool clips, drops;   /* Layers: nothing below 0 goes out; elements are dropped in training */
     bool sizes_itself;   /* Layers: has weights, but no argument for their number */
     /* Random examples for the tests that walk the table: statements separated by '|'. */
     const char *examples;
@@ -349,6 +351,7 @@ void say_what_fits(const Layer *, const Window *, int axis, bool zeros);
 
 void warn_of_unused(const Net *);                          /* an input that is not used is an error */
 void warn_of_shortcuts(const Net *);
+void warn_of_habits(const Net *);                          /* the rest: it needs the loss */
 void warn_of_channels(const Net *, const Layer *input);
 
 /* ---- resolve.c: Ast to Net ------------------------------------------------------------------- */

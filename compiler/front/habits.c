@@ -99,3 +99,105 @@ void warn_of_channels(const Net *net, const Layer *input)
     help_at(loc, "write %s for %lld channel%s", shape_text(image_shape(s.w, s.c, s.h)), (long long)s.w,
             s.w == 1 ? "" : "s");
 }
+
+/* ---- Layers that undo each other ------------------------------------------------------------- */
+
+static int readers_of(const Net *net, const Value *value)
+{
+    int n = value == net->out;
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        for (int k = -1; k < layer->nmore; k++)
+            n += (k < 0 ? layer->in : layer->more[k]) == value;
+    return n;
+}
+
+static bool has_groups(const Layer *layer)
+{
+    for (const Param *p = layer->kind->params; p->name; p++)
+        if (!strcmp(p->name, "g") && layer->arg[p - layer->kind->params].i[0] > 1)
+            return true;
+    return false;
+}
+
+/* Two linear layers with nothing between them are one. A narrow place between them saves weights, and so do
+ * groups: both are meant. */
+static void warn_of_linear(const Net *net, const Layer *layer)
+{
+    const Layer *first = layer->in->producer;
+    if (!layer->kind->linear || !first || !first->kind->linear || has_groups(layer) || has_groups(first)
+        || readers_of(net, first->out) > 1)
+        return;
+    int64_t between = shape_count(first->out->shape);
+    if (between < shape_count(first->in->shape) && between < shape_count(layer->out->shape))
+        return;
+    warning_at(WARN_LINEAR, layer->loc, "%s and %s are both linear, with nothing between them: together "
+                                        "they are one "
+               "linear layer", first->name, layer->name);
+    help_at(layer->loc, "write `relu` between them");
+}
+
+/* Rows and columns at the end of its input that no window covers; those of the padding are none. */
+static void warn_of_rows(const Layer *layer)
+{
+    const Param *k = layer->kind->params;
+    while (k->name && (strcmp(k->name, "k") || k->type != PARAM_PAIR))
+        k++;
+    if (!k->name || layer->in->shape.rank != 3 || layer->out->shape.rank != 3)
+        return;
+    Window w = window_of(layer);
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t covered = (w.out[axis] - 1) * w.stride[axis] + w.dilation[axis] * (w.kernel[axis] - 1) + 1;
+        int64_t left = w.in[axis] + w.padding[axis] - covered;
+        if (left <= 0)
+            continue;
+        const char *what = axis ? "column" : "row";
+        warning_at(WARN_ROWS, layer->loc, "the windows of %s leave out the last %s of its input: %lld of "
+                   "%lld",
+                   layer->name, left == 1 ? what : format("%lld %ss", (long long)left, what), (long long)left,
+                   (long long)w.in[axis]);
+    }
+}
+
+/* What gives a value, but for dropout. */
+static const Layer *giver_of(const Value *value)
+{
+    while (value->producer && value->producer->kind->drops)
+        value = value->producer->in;
+    return value->producer;
+}
+
+static void warn_of_logits(const Net *net)
+{
+    const Layer *last = net->out->producer, *before = last->in->producer;
+    bool classes = net->loss->kind->absorbs != NULL || last->kind->probabilities;
+    const Layer *dropout = last->kind->drops ? last : last->kind->probabilities ? before : NULL;
+    if (dropout && dropout->kind->drops) {
+        diag_inside(dropout->use);
+        warning_at(WARN_DROPOUT, dropout->loc, "%s drops %s at random: the loss sees them as "
+                                               "0", dropout->name,
+                   dropout == last ? "answers" : "logits");
+    }
+    const Layer *logits = giver_of(last->kind->probabilities ? last->in : net->loss_in);
+    if (classes && logits && logits->kind->clips) {
+        diag_inside(logits->use);
+        warning_at(WARN_RELU, logits->loc, "%s gives the logits of %s, so none of them can be below 0",
+                   logits->name, last->kind->probabilities ? last->name : net->loss->kind->name);
+        help_at(logits->loc, "leave `%s` out", logits->text);
+    }
+}
+
+void warn_of_habits(const Net *net)
+{
+    for (const Layer *layer = net->layers; layer; layer = layer->next) {
+        const Layer *giver = giver_of(layer->in);
+        diag_inside(layer->use);
+        warn_of_linear(net, layer);
+        warn_of_rows(layer);
+        if (layer->kind->probabilities && giver && giver->kind->probabilities)
+            warning_at(WARN_SOFTMAX, layer->loc, "%s takes the probabilities that %s gives for "
+                                                 "logits", layer->name,
+                       giver->name);
+    }
+    warn_of_logits(net);
+    diag_inside(NULL);
+}

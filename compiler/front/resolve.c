@@ -311,11 +311,14 @@ static void follow_loss(Net *net, Layer *loss, const char *option)
             return;
     }
     bool absorbs = loss->kind->absorbs && !strcmp(loss->kind->absorbs, last->kind->name);
-    if (loss->kind->absorbs && !absorbs && is_absorbed(last->kind))
+    const Layer *giver = last;
+    while (giver->kind->drops && giver->in->producer)
+        giver = giver->in->producer;
+    if (loss->kind->absorbs && !absorbs && is_absorbed(giver->kind))
         warning_at(
             WARN_LOSS, loss->loc,
             "%s expects logits or a %s before it, but %s gives probabilities, which it takes for logits",
-            loss->kind->name, loss->kind->absorbs, last->name);
+            loss->kind->name, loss->kind->absorbs, giver->name);
     net->loss = loss;
     loss->id = net->nlayers;
     net->loss_in = loss->in = absorbs ? last->in : net->out;
@@ -560,5 +563,7 @@ Net *resolve(const Ast *ast, const Options *options)
     }
     if (!is_unknown(net->out) && net->out->producer && net->out != net->in)
         follow_loss(net, settings.loss, options->loss);
+    if (error_count() == 0)
+        warn_of_habits(net);
     return error_count() == 0 ? net : NULL;
 }

@@ -146,6 +146,7 @@ static void lower_conv(Prog *prog, const Layer *layer)
 const Kind kind_conv = {
     .name = "conv",
     .role = ROLE_LAYER,
+    .linear = true,
     .syntax = "conv [I->]O kK [sS] [pP] [dD] [gG] [bias=true] [pad=zeros|reflect|replicate|circular]",
     .help = "2-D convolution (Conv2d)",
     .params = params,

@@ -94,6 +94,7 @@ static void lower_convtranspose(Prog *prog, const Layer *layer)
 const Kind kind_convtranspose = {
     .name = "convtranspose",
     .role = ROLE_LAYER,
+    .linear = true,
     .syntax = "convtranspose [I->]O kK [sS] [pP] [oOP] [gG] [bias=true]",
     .help = "transposed 2-D convolution (ConvTranspose2d); o is the output padding",
     .params = params,

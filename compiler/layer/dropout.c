@@ -26,6 +26,7 @@ static void lower_dropout(Prog *prog, const Layer *layer)
 const Kind kind_dropout = {
     .name = "dropout",
     .role = ROLE_LAYER,
+    .drops = true,
     .syntax = "dropout [0.5]",
     .help = "drops elements at random, in training only (Dropout)",
     .params = params,

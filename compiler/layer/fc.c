@@ -86,6 +86,7 @@ const Kind kind_fc = {
     .name = "fc",
     .features = true,
     .role = ROLE_LAYER,
+    .linear = true,
     .syntax = "fc [I->]O [bias=true]",
     .help = "fully connected layer over the flattened sample, on a sequence over the features of each "
             "position "

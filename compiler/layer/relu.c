@@ -25,6 +25,7 @@ static void gradient(Prog *prog, const Layer *layer)
 const Kind kind_relu = {
     .name = "relu",
     .role = ROLE_LAYER,
+    .clips = true,
     .syntax = "relu",
     .help = "max(x, 0)",
     .params = params,

@@ -27,6 +27,7 @@ static void gradient(Prog *prog, const Layer *layer)
 const Kind kind_relu6 = {
     .name = "relu6",
     .role = ROLE_LAYER,
+    .clips = true,
     .syntax = "relu6",
     .help = "min(max(x, 0), 6) (ReLU6)",
     .params = params,
