@@ -33,7 +33,7 @@ static void print_make_name(FILE *file, const char *name)
 }
 
 /* The rule that says what the output was made from. */
-static void print_dependencies(FILE *file, const Command *command)
+static void print_dependencies(FILE *file, const Command *command, const Ast *ast)
 {
     if (command->dependency_target) {
         fputs(command->dependency_target, file);
@@ -46,6 +46,10 @@ static void print_dependencies(FILE *file, const Command *command)
     if (strcmp(command->options.input_file, "-") != 0) {
         fputc(' ', file);
         print_make_name(file, command->options.input_file);
+    }
+    for (int i = 0; i < ast->nincluded; i++) {
+        fputc(' ', file);
+        print_make_name(file, ast->included[i]);
     }
     fputc('\n', file);
 }
@@ -89,7 +93,7 @@ static int compile(const Command *command, const Source *source)
 {
     const Options *options = &command->options;
 
-    Ast *ast = parse(source);
+    Ast *ast = parse(source, options);
     bool readable = error_count() == 0;
     if (!ast)
         return 1;
@@ -153,7 +157,7 @@ static int compile(const Command *command, const Source *source)
     emit_header(open_output(command->header_file), plan);
     emit_source(open_output(options->output_file), plan, base_name(command->header_file));
     if (command->dependency_file)
-        print_dependencies(open_output(command->dependency_file), command);
+        print_dependencies(open_output(command->dependency_file), command, ast);
     finish_stdout();
     install_outputs();
     return 0;

@@ -48,6 +48,7 @@ struct Source {
     const char *name;    /* as diagnostics print it: "net.nn", "<stdin>" */
     const char *text;    /* NUL-terminated, without a byte order mark */
     size_t length;
+    Loc included;        /* where it is included; line 0: nowhere */
 };
 
 typedef enum Warning { /* -W names in diag.c */
@@ -66,6 +67,7 @@ typedef enum Warning { /* -W names in diag.c */
     WARN_DROPOUT,      /* dropout of what the loss sees */
     WARN_RELU,         /* logits that cannot be below 0 */
     WARN_ROWS,         /* a window that leaves rows out */
+    WARN_DEFINE,       /* -D of what the text does not use */
     NWARNINGS
 } Warning;
 
@@ -98,6 +100,10 @@ typedef struct Options {
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */
     const char *loss;        /* --loss: a kind's name, whatever the text says; NULL: as it says */
+    const char **folders;    /* -I */
+    int nfolders;
+    const char **define;     /* -D: "NAME=VALUE" */
+    int ndefines;
 } Options;
 
 typedef enum DiagnosticsFormat { DIAGNOSTICS_TEXT, DIAGNOSTICS_JSON, DIAGNOSTICS_SARIF } DiagnosticsFormat;

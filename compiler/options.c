@@ -18,6 +18,8 @@ typedef enum OptionId {
     OPT_INPUT,
     OPT_BATCH,
     OPT_LOSS,
+    OPT_FOLDER,
+    OPT_DEFINE,
     OPT_UNROLL,
     OPT_TARGET,
     OPT_MATH,
@@ -52,6 +54,8 @@ static const struct Option {
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
     {"--batch", "N", OPT_BATCH, "the maximum number of samples in a call, as the statement `batch`"},
     {"--loss", "none", OPT_LOSS, "no loss, whatever the text says: as the statement `loss none`"},
+    {"-I", "FOLDER", OPT_FOLDER, "where else to look for the files of `include`"},
+    {"-D", "NAME=VALUE", OPT_DEFINE, "what $NAME stands for outside of blocks, whatever `param` says"},
     {"--unroll", "auto|full|tile|none", OPT_UNROLL,
      "how much straight-line code to generate (default: auto)"},
     {"--target", "generic|scalar|avx2|avx512|neon", OPT_TARGET,
@@ -194,6 +198,26 @@ static int count_value(const char *option, const char *value, int least)
     if (sscanf(value, "%6d%n", &number, &end) != 1 || value[end] || number < least)
         fail("%s=%s: must be a whole number, %d or more", option, value, least);
     return number;
+}
+
+/* NAME=VALUE, with a value that is one word of the language. */
+static void define_value(const char *value)
+{
+    const char *equals = strchr(value, '=');
+    const char *name = copy_text(value, equals ? (size_t)(equals - value) : 0);
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-";
+    if (!equals || !is_identifier(name) || !equals[1] || strspn(equals + 1, letters) < strlen(equals + 1))
+        fail("-D %s: must be NAME=VALUE, with a value such as 16, 3x32x32, 0.1 or false", value);
+}
+
+/* A list with one more; the n words before stay. */
+static const char **add_word(const char **list, int n, const char *word)
+{
+    const char **longer = NEW_ARRAY(const char *, n + 1);
+    if (n)
+        memcpy(longer, list, (size_t)n * sizeof *list);
+    longer[n] = word;
+    return longer;
 }
 
 static TargetName target_value(const char *value)
@@ -362,6 +386,34 @@ static void answer(const struct Option *option, const char *value)
     exit(0);
 }
 
+/* The options of what goes on around the stages: dependencies and messages. */
+static void take_around(Command *command, const struct Option *option, const char *value)
+{
+    switch (option->id) {
+    case OPT_MD:
+        command->dependencies = true;
+        break;
+    case OPT_MF:
+        command->dependency_file = value;
+        break;
+    case OPT_MT:
+        command->dependency_target =
+            command->dependency_target ? format("%s %s", command->dependency_target, value) : value;
+        break;
+    case OPT_COLOR:
+        command->color = (Color)choice(option->name, value, option->value);
+        break;
+    case OPT_FORMAT:
+        command->format = (DiagnosticsFormat)choice(option->name, value, option->value);
+        break;
+    case OPT_MAX_ERRORS:
+        diag_max_errors(count_value(option->name, value, 0));
+        break;
+    default:
+        answer(option, value);
+    }
+}
+
 /* Takes one option into the command. */
 static void take_option(Command *command, const struct Option *option, const char *value)
 {
@@ -382,6 +434,13 @@ static void take_option(Command *command, const struct Option *option, const cha
     case OPT_LOSS:
         choice(option->name, value, option->value);
         o->loss = value;
+        break;
+    case OPT_FOLDER:
+        o->folders = add_word(o->folders, o->nfolders++, value);
+        break;
+    case OPT_DEFINE:
+        define_value(value);
+        o->define = add_word(o->define, o->ndefines++, value);
         break;
     case OPT_UNROLL:
         o->unroll = (Unroll)choice(option->name, value, option->value);
@@ -416,27 +475,8 @@ static void take_option(Command *command, const struct Option *option, const cha
     case OPT_DUMP:
         dump_value(option->name, value, command);
         break;
-    case OPT_MD:
-        command->dependencies = true;
-        break;
-    case OPT_MF:
-        command->dependency_file = value;
-        break;
-    case OPT_MT:
-        command->dependency_target =
-            command->dependency_target ? format("%s %s", command->dependency_target, value) : value;
-        break;
-    case OPT_COLOR:
-        command->color = (Color)choice(option->name, value, option->value);
-        break;
-    case OPT_FORMAT:
-        command->format = (DiagnosticsFormat)choice(option->name, value, option->value);
-        break;
-    case OPT_MAX_ERRORS:
-        diag_max_errors(count_value(option->name, value, 0));
-        break;
     default:
-        answer(option, value);
+        take_around(command, option, value);
     }
 }
 

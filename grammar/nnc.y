@@ -3,6 +3,7 @@
  * What comes in: the tokens of nnc.l. What goes out: the list of statements: `label:` alone, or
  *
  *     [label:] word argument... [( value, ... )] [{ statements }]
+ *     include "FILE"
  *
  * The one idea: the grammar knows no kinds of layers. It says what a statement looks like; the table of kinds
  * says what it means. The actions only call the builders of parse.c. After an error the rest of the statement
@@ -33,7 +34,9 @@ typedef struct Brace {
 /* What the scanner and the parser share while they read one text. */
 typedef struct Parse {
     const Source *source;
-    Ast *ast;
+    Ast *ast;                /* of all files */
+    AstStatement *statements; /* of this one */
+    const Options *options;  /* NULL: none */
     int line, column;        /* where the scanner stands */
     bool reported;           /* this statement had its error */
     bool labelled;           /* it has a label */
@@ -69,6 +72,7 @@ typedef union ParseValue {
 void scan_place(Parse *, Loc *, int length);
 void scan_newline(Parse *);
 int  scan_token(Parse *, ParseValue *, const Loc *, const char *text, int length, int type);
+bool scan_expects_file(const Parse *);                   /* is this behind `include`? */
 int  scan_stray(Parse *, const Loc *, const char *text, int length); /* its length in bytes */
 
 /* For the grammar, in parse.c. */
@@ -80,6 +84,7 @@ TokenList add_token(TokenList, Token);
 AstStatement *new_ast_statement(Token kind, ArgList, ValueList, StatementList);
 AstStatement *with_label(Token label, AstStatement *); /* NULL: the label stands alone */
 AstStatement *broken_statement(Parse *);           /* what there is of one with a syntax error */
+AstStatement *include_statement(Parse *, Token kind, Token file);
 StatementList add_statement(StatementList, AstStatement *);
 void syntax_error(Parse *, Loc);
 }
@@ -92,7 +97,7 @@ static void yyerror(Loc *, void *scanner, Parse *, const char *message);
 #define YYLLOC_DEFAULT(place, parts, count) ((place) = YYRHSLOC(parts, (count) > 0))
 }
 
-%token <token> WORD NUMBER
+%token <token> WORD NUMBER STRING
 %token END ARROW
 
 %type <statements> statements body
@@ -106,7 +111,7 @@ static void yyerror(Loc *, void *scanner, Parse *, const char *message);
 %%
 
 text:
-    statements                      { parse->ast->statements = $1.first; }
+    statements                      { parse->statements = $1.first; }
   ;
 
 statements:
@@ -124,6 +129,7 @@ labelled:
 
 statement:
     WORD args list body             { $$ = new_ast_statement($WORD, $args, $list, $body); }
+  | WORD STRING                     { $$ = include_statement(parse, $WORD, $STRING); }
   ;
 
 list:

@@ -14,7 +14,7 @@ Net *network_of(const char *text, const Options *options)
     *source = (Source){.name = "net.nn", .text = copy_text(text, strlen(text)), .length = strlen(text)};
     rewind(messages);
     diag_start(messages, source, COLOR_NEVER);
-    const Ast *ast = parse(source);
+    const Ast *ast = parse(source, NULL);
     if (ast)
         verify_ast(ast);
     Net *net = ast ? resolve(ast, options) : NULL;

@@ -47,7 +47,7 @@ for header in compiler/*/*.h; do
 done > "$work/bad3"
 
 # 4. Kinds are named in quotes, or as kind_NAME. Some are words of other things, too.
-kinds=$(sed -n 's/^ *\.name = "\([a-z0-9]*\)",.*/\1/p' compiler/layer/*.c | grep -vE '^(input|batch|loss|from|repeat|block|freeze|add|mul|tanh|sigmoid|none|output|first|last|image|sequence|transpose)$' | tr '\n' '|' | sed 's/|$//')
+kinds=$(sed -n 's/^ *\.name = "\([a-z0-9]*\)",.*/\1/p' compiler/layer/*.c | grep -vE '^(nnc|input|batch|loss|from|repeat|block|include|param|freeze|add|mul|tanh|sigmoid|none|output|first|last|image|sequence|transpose)$' | tr '\n' '|' | sed 's/|$//')
 grep -nE "\"($kinds)\"|kind_($kinds)\b" compiler/*.c compiler/base/*.c compiler/front/*.c compiler/program/*.c \
     compiler/schedule/*.c compiler/back/*.c | grep -v 'compiler/front/words\.c:' | sed 's|:.*| names a kind of layer|' > "$work/bad4"
 

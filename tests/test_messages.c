@@ -341,6 +341,68 @@ static void werror(void)
     process_free(&run);
 }
 
+/* ---- Several files ----------------------------------------------------------------------------------------- */
+
+static void write_file(const char *path, const char *text)
+{
+    char full[300];
+    snprintf(full, sizeof full, SCRATCH "/%s", path);
+    file_write(full, text, strlen(text));
+}
+
+/* Beside the file that includes it, then in the folders of -I in their order; messages show all places. */
+static void includes(void)
+{
+    folder_make(SCRATCH);
+    folder_make(SCRATCH "/sub");
+    folder_make(SCRATCH "/one");
+    folder_make(SCRATCH "/two");
+    write_file("net.nn", "include \"sub/a.nn\"\ninput $size\nwide(4)\ninclude \"tail.nn\"\n");
+    write_file("sub/a.nn", "nnc 1\nparam size = 8\ninclude \"b.nn\"");
+    write_file("sub/b.nn", "block wide(n) { fc $n; relu }\n");
+    write_file("two/tail.nn", "fc 3; softmax\n");
+    process run = nnc_run(SCRATCH, "--dump=net", "-Ione", "-I", "two/", "-Dsize=9", "net.nn", NULL);
+    check(run.status == 0 && !run.err_length, "%s", run.err);
+    check(strstr(run.out, "input 9, batch 32, 55 parameters") != NULL, "%s", run.out);
+    process_free(&run);
+    run = nnc_run(SCRATCH, "-MD", "-Itwo", "-o", "net.c", "net.nn", NULL);
+    char *rule = file_read(SCRATCH "/net.nn.d", NULL);
+    check(run.status == 0 && rule && !strcmp(rule, "net.c net.h: net.nn sub/a.nn sub/b.nn two/tail.nn\n"), "%s%s", run.err,
+          rule ? rule : "no rule");
+    free(rule);
+    process_free(&run);
+
+    write_file("one/tail.nn", "fc 4->3; softmax; fc 9->3\n"); /* the first folder */
+    run = nnc_run(SCRATCH, "--check", "-Ione", "-Itwo", "net.nn", NULL);
+    check(run.status == 1 && strstr(run.err, "one/tail.nn:1:22: error: fc expects 9"), "%s", run.err);
+    check(strstr(run.err, "net.nn:4:1: note: one/tail.nn is included here\n    4 | include") != NULL, "%s", run.err);
+    process_free(&run);
+
+    write_file("sub/b.nn", "block wide(n) { fc 7->$n; relu }\n"); /* a block of another file */
+    run = nnc_run(SCRATCH, "--check", "-Itwo", "net.nn", NULL);
+    check(strstr(run.err, "sub/b.nn:1:20: error: ") && strstr(run.err, "net.nn:3:1: note: in block wide, used here")
+              && strstr(run.err, "sub/a.nn:3:1: note: sub/b.nn is included here"), "%s", run.err);
+    process_free(&run);
+
+    write_file("sub/b.nn", "include \"../net.nn\"\n");
+    run = nnc_run(SCRATCH, "--check", "-Itwo", "net.nn", NULL);
+    check(run.status == 1 && strstr(run.err, "includes itself [include]"), "%s", run.err);
+    process_free(&run);
+    run = nnc_run(SCRATCH, "--check", "--dump=ast", "net.nn", NULL); /* not there without -I */
+    check(run.status == 1 && strstr(run.err, "net.nn:4:9: error: cannot find the file \"tail.nn\""), "%s", run.err);
+    process_free(&run);
+    write_file("sub/b.nn", "block wide(n) { fc $n; relu }\nrelu (");
+    run = nnc_run(SCRATCH, "--check", "-Itwo", "--dump=ast", "net.nn", NULL);
+    check(run.status == 1 && strstr(run.err, "sub/b.nn:2:"), "%s", run.err);
+    process_free(&run);
+    write_file("sub/a.nn", "");
+    write_file("net.nn", "input 8; fc 2; repeat 2 { include \"sub/c.nn\" }\n");
+    write_file("sub/c.nn", "relu");
+    run = nnc_run(SCRATCH, "--dump=ast", "net.nn", NULL);
+    check(run.status == 0 && strstr(run.out, "include \"sub/c.nn\"\n"), "%s%s", run.out, run.err);
+    process_free(&run);
+}
+
 void add_messages_suite(void)
 {
     CU_Suite *suite = CU_add_suite("messages", NULL, NULL);
@@ -353,5 +415,6 @@ void add_messages_suite(void)
     CU_add_test(suite, "what help offers fits", help_works);
     CU_add_test(suite, "-fmax-errors", most_errors);
     CU_add_test(suite, "-Werror=NAME", werror);
+    CU_add_test(suite, "include, param, -D, -I", includes);
     add_to_check("messages", NULL);
 }

@@ -110,6 +110,8 @@ bool errors_are_shown(void);    /* false: there are so many that the next is not
 
 void start_files(void);                                    /* before anything is opened */
 Source *read_source(const char *path);                     /* "-": standard input */
+/* The path of a file that another one includes, beside it or in one of the folders; NULL: it is nowhere. */
+const char *find_included(const char *file, const char *by, const char *const *folders, int n);
 FILE *open_output(const char *path);                       /* a new file, unseen until install_outputs */
 void install_outputs(void);                                /* all of them, or none and exit 2 */
 void finish_stdout(void);                                  /* exits 2 if what was printed did not arrive */
@@ -120,6 +122,8 @@ bool same_file(const char *a, const char *b);
 typedef struct Map Map;
 Map *new_map(void);
 void *map_find(const Map *, const char *key);              /* NULL: nothing */
+int map_count(const Map *);
+void map_each(const Map *, void (*work)(void *value, void *with), void *with); /* in no order */
 /* key stays the caller's; the first of equal keys is found */
 void map_set(Map *, const char *key, void *value);
 

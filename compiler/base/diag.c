@@ -44,7 +44,9 @@ static const Use *inside;        /* what messages are about */
 
 static Map *given;               /* the warnings so far: NULL: none */
 
-static const Use *pending;       /* of the message before: to be said once its own notes are */
+/* of the message before, to be said once its own notes are: where a block is used, a file included */
+static const Use *pending;
+static const Source *pending_source;
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
@@ -57,6 +59,7 @@ void diag_start(FILE *file, const Source *source, Color color)
     last_was_hidden = false;
     last_place = (Loc){0};
     inside = pending = NULL;
+    pending_source = NULL;
     given = NULL;
 }
 
@@ -245,9 +248,13 @@ static void report_error(Loc loc, const char *message, const char *code)
 static void say_where_used(void)
 {
     const Use *use = pending;
+    const Source *source = pending_source;
     pending = NULL;
+    pending_source = NULL;
     for (; use; use = use->up)
         note_at(use->loc, "in %s, used here", use->what);
+    for (; source && source->included.line; source = source_of(source->included))
+        note_at(source->included, "%s is included here", source->name);
 }
 
 void diag_inside(const Use *use)
@@ -271,6 +278,12 @@ static const char *take_code(const char *fmt, char code[MAX_CODE], const char **
     return code;
 }
 
+static void wait_for_notes(Loc loc)
+{
+    pending = inside;
+    pending_source = source_of(loc);
+}
+
 void error_at(Loc loc, const char *fmt, ...)
 {
     if (quiet) {
@@ -284,7 +297,7 @@ void error_at(Loc loc, const char *fmt, ...)
     va_start(list, fmt);
     report_error(loc, vformat(text_of_it, list), code);
     va_end(list);
-    pending = inside;
+    wait_for_notes(loc);
 }
 
 void note_at(Loc loc, const char *fmt, ...)
@@ -335,7 +348,7 @@ void warning_at(Warning warning, Loc loc, const char *fmt, ...)
         report_error(loc, message, format("-Werror=%s", warning_name(warning)));
     else
         print_message(loc, "warning", "1;35", message, format("-W%s", warning_name(warning)));
-    pending = inside;
+    wait_for_notes(loc);
 }
 
 /* Errors since diag_start, shown or not. */

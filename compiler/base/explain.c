@@ -42,8 +42,18 @@ const Explanation explanations[] = {
      "`repeat N { statements }` stands for the statements N times, 0 to 100000.",
      "input 8; repeat x { fc 8; relu }", "input 8; repeat 2 { fc 8; relu }"},
     {"parameter",
-     "`$name` stands for an argument of the block around it. A block sees only its own arguments.",
-     "input 8; fc $width", "input 8; block wide(width) { fc $width }; wide(4)"},
+     "`$name` stands for an argument of the block around it. Outside of blocks it stands for what "
+     "`param NAME = VALUE` before it says, or -D NAME=VALUE on the command line. A block sees only its "
+     "own arguments.",
+     "input 8; fc $width", "param width = 4; input 8; fc $width"},
+    {"include",
+     "The file of an `include \"FILE\"` is not there, or includes itself. It is looked for beside the "
+     "file that includes it, then in the folders of -I, in their order.",
+     "include \"no-such-file.nn\"; input 8; fc 2", "input 8; fc 2"},
+    {"version",
+     "`nnc N` as the first statement says for which version of the language a network is written. This "
+     "nnc reads version 1.",
+     "nnc 2; input 8; fc 2", "nnc 1; input 8; fc 2"},
     {"input",
      "Nothing says what one sample is. Begin with `input CxHxW` or `input N`, or give --input=CxHxW.",
      "fc 10", "input 8; fc 10"},
@@ -115,7 +125,7 @@ const Explanation explanations[] = {
     {"-Wlabel",
      "Nothing reads the label. It may be misspelt where it was to be read.",
      "input 8; x:; fc 2", "input 8; fc 2"},
-    {"-Wsoftmax",
+    {"-Wsoftmax-twice",
      "softmax makes probabilities of logits. Made of probabilities, what it gives is nearly the same "
      "for all classes, and the network learns badly.",
      "input 8; fc 4; softmax; softmax", "input 8; fc 4; softmax"},
@@ -124,11 +134,11 @@ const Explanation explanations[] = {
      "longer. Usually an activation is missing between them. No warning where what lies between them is "
      "narrower than both sides, or where there are groups: that is done to save weights.",
      "input 8; fc 16; fc 4", "input 8; fc 16; relu; fc 4"},
-    {"-Wdropout",
+    {"-Wdropout-last",
      "dropout as the last layer, or before the last softmax, drops answers: in training the loss sees 0 "
      "in their place. It belongs before the last layer that has weights.",
      "input 8; fc 4; dropout; softmax", "input 8; dropout; fc 4; softmax"},
-    {"-Wrelu",
+    {"-Wrelu-logits",
      "softmax, and the losses that have one, take logits of any sign. Behind a relu none is below 0, so "
      "no class can become unlikely.",
      "input 8; fc 4; relu; softmax", "input 8; fc 4; softmax"},
@@ -137,6 +147,10 @@ const Explanation explanations[] = {
      "input are not used. That is PyTorch's rule, too, and often meant, so the warning is off without "
      "-Wextra or -Wrows.",
      "input 1x7x7; maxpool 2; fc 4", "input 1x8x8; maxpool 2; fc 4"},
+    {"-Wdefine",
+     "-D gives a value to a name that the text does not use outside of blocks, nor declares by `param`. "
+     "It may be misspelt.",
+     NULL, NULL},
 };
 const int nexplanations = sizeof explanations / sizeof *explanations;
 

@@ -155,6 +155,19 @@ static char *beside(const char *path, const char *name)
     return format("%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, name);
 }
 
+const char *find_included(const char *file, const char *by, const char *const *folders, int n)
+{
+    const char *path = *file == '/' ? file : beside(by, file);
+    if (access(path, F_OK) == 0)
+        return path;
+    for (int i = 0; i < n && *file != '/'; i++) {
+        path = format("%s%s%s", folders[i], folders[i][strlen(folders[i]) - 1] == '/' ? "" : "/", file);
+        if (access(path, F_OK) == 0)
+            return path;
+    }
+    return NULL;
+}
+
 /* The file that writing to path would write: behind symbolic links, which may lead to a file that is not
  * there yet. */
 static const char *follow_links(const char *path)

@@ -44,6 +44,18 @@ void *map_find(const Map *map, const char *key)
     return place_of(map, key, hash_of(key))->value;
 }
 
+int map_count(const Map *map)
+{
+    return (int)map->n;
+}
+
+void map_each(const Map *map, void (*work)(void *value, void *with), void *with)
+{
+    for (size_t i = 0; i < map->room; i++)
+        if (map->entry[i].key)
+            work(map->entry[i].value, with);
+}
+
 void map_set(Map *map, const char *key, void *value)
 {
     uint64_t hash = hash_of(key);

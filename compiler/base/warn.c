@@ -19,11 +19,12 @@ static const struct {
     [WARN_MOMENTUM] = {"momentum", "a momentum of batchnorm above 0.5", false},
     [WARN_SHORTCUT] = {"shortcut", "add of a label on the first layer of a branch, not before it", false},
     [WARN_LABEL] = {"label", "a label that is never used", false},
-    [WARN_SOFTMAX] = {"softmax", "softmax of what a softmax gives", false},
+    [WARN_SOFTMAX] = {"softmax-twice", "softmax of what a softmax gives", false},
     [WARN_LINEAR] = {"linear", "two linear layers with nothing between them", false},
-    [WARN_DROPOUT] = {"dropout", "dropout of the answer, or of its logits", false},
-    [WARN_RELU] = {"relu", "logits that cannot be below 0, since a relu gives them", false},
+    [WARN_DROPOUT] = {"dropout-last", "dropout of the answer, or of its logits", false},
+    [WARN_RELU] = {"relu-logits", "logits that cannot be below 0, since a relu gives them", false},
     [WARN_ROWS] = {"rows", "a window that leaves rows or columns of its input out", true},
+    [WARN_DEFINE] = {"define", "-D NAME=VALUE where nothing uses $NAME", false},
 };
 
 static bool is_off[NWARNINGS], is_error[NWARNINGS];

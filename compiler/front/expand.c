@@ -31,10 +31,28 @@ typedef struct Place {
     const Block *block;  /* NULL: in none */
     const AstStatement *call; /* whose list block's arguments are */
     bool top;            /* in neither */
+    Map *parameters;     /* outside of blocks: Parameter by name */
 } Place;
 
-typedef struct Expansion {
+/* What `$name` stands for outside of blocks. */
+typedef struct Parameter {
+    const char *name, *value;
+    Loc loc;             /* of its `param`; line 0: only -D says it */
+    bool defined;        /* by -D, whatever the text says */
+    bool used;           /* or said to be there */
+} Parameter;
+
+/* The lines of a file. */
+typedef struct Lines {
+    const Source *source;
     const char **line;   /* where each begins, from 1 */
+    struct Lines *next;
+} Lines;
+
+typedef struct Expansion {
+    const Source *source;
+    Lines *lines;
+    Parameter *parameters; /* of -D */
     Block *blocks, **last_block;
     Map *by_name;        /* the blocks */
     Written *written;
@@ -61,9 +79,18 @@ static const char **lines_of(const Source *source)
     return line;
 }
 
-static const char *text_at(const Expansion *e, Loc loc)
+static const char *text_at(Expansion *e, Loc loc)
 {
-    char *text = copy_text(e->line[loc.line] + loc.column - 1, (size_t)loc.length);
+    Lines *lines = e->lines;
+    const Source *source = loc.source ? loc.source : e->source;
+    while (lines && lines->source != source)
+        lines = lines->next;
+    if (!lines) {
+        lines = NEW(Lines);
+        *lines = (Lines){source, lines_of(source), e->lines};
+        e->lines = lines;
+    }
+    char *text = copy_text(lines->line[loc.line] + loc.column - 1, (size_t)loc.length);
     for (char *t = text; *t; t++)
         if (*t == '\t')
             *t = ' ';
@@ -80,12 +107,96 @@ static size_t word_length(const char *text)
     return n;
 }
 
+/* ---- Parameters ------------------------------------------------------------------------------ */
+
+static void add_parameter(Map *parameters, Parameter *p)
+{
+    map_set(parameters, p->name, p);
+}
+
+/* The parameters that -D gives, "NAME=VALUE" each. The last one of a name counts, as for gcc. */
+static Map *define_parameters(Expansion *e, const Options *options)
+{
+    Map *parameters = new_map();
+    e->parameters = NEW_ARRAY(Parameter, options->ndefines + 1);
+    for (int i = options->ndefines - 1; i >= 0; i--) {
+        const char *equals = strchr(options->define[i], '=');
+        Parameter *p = &e->parameters[i];
+        *p = (Parameter){.name = copy_text(options->define[i], (size_t)(equals - options->define[i])),
+                         .value = equals + 1, .defined = true};
+        add_parameter(parameters, p);
+    }
+    return parameters;
+}
+
+/* param NAME = VALUE */
+static void read_parameter(Expansion *e, const AstStatement *s, const Place *place)
+{
+    const AstArg *given = s->args;
+    (void)e;
+    if (!place->top || s->label.text) {
+        error_at(s->label.text ? s->label.loc : s->loc, s->label.text ? "param cannot have a label "
+                                                                        "[parameter]"
+                 : "a param must stand outside of blocks and repeats [parameter]");
+        return;
+    }
+    if (!given || given->form != ARG_NAMED || given->next || given->nvalues != 1 || s->listed || s->braced
+        || !is_identifier(given->name.text)) {
+        error_at(s->loc, "expected param NAME = VALUE, with one value [parameter]");
+        return;
+    }
+    Parameter *p = map_find(place->parameters, given->name.text);
+    if (p && p->loc.line) {
+        error_at(given->loc, "the parameter '%s' is given twice [parameter]", p->name);
+        note_at(p->loc, "the first time here");
+    } else if (p) {
+        p->loc = s->loc;
+        p->used = true;
+    } else {
+        p = NEW(Parameter);
+        *p = (Parameter){.name = given->name.text, .value = given->value[0].text, .loc = s->loc};
+        add_parameter(place->parameters, p);
+    }
+}
+
+static void collect_name(void *value, void *names)
+{
+    const char ***end = names;
+    *(*end)++ = ((const Parameter *)value)->name;
+}
+
+static const char *closest_parameter(const Map *parameters, const char *name)
+{
+    const char **names = NEW_ARRAY(const char *, map_count(parameters) + 1), **end = names;
+    map_each(parameters, collect_name, &end);
+    return closest(name, names, (int)(end - names));
+}
+
+static bool unknown_parameter(const Place *place, const char *name, Loc loc)
+{
+    const char *near = closest_parameter(place->parameters, name);
+    if (near)
+        error_at(loc, "'$%s' has no value here; did you mean $%s? [parameter]", name, near);
+    else
+        error_at(loc, "'$%s' has no value here: outside of a block it needs `param %s = ...` before it, "
+                      "or -D %s=... "
+                 "[parameter]", name, name, name);
+    return false;
+}
+
+/* Whoever misspells a name on the command line gets the default of the right one. */
+static void warn_of_defines(const Expansion *e, const Options *options, const Map *parameters)
+{
+    const Loc nowhere = {0};
+    for (int i = 0; i < options->ndefines; i++) {
+        const Parameter *p = map_find(parameters, e->parameters[i].name);
+        if (!p->used && p == &e->parameters[i])
+            warning_at(WARN_DEFINE, nowhere, "-D %s: nothing uses $%s", options->define[i], p->name);
+    }
+}
+
 static bool unknown_argument(const Place *place, const char *name, Loc loc)
 {
-    if (!place->block) {
-        error_at(loc, "'$%s' is outside of a block: only blocks have arguments [parameter]", name);
-        return false;
-    }
     const AstStatement *definition = place->block->definition;
     const char **names = NEW_ARRAY(const char *, definition->nlist + 1);
     for (int i = 0; i < definition->nlist; i++)
@@ -97,6 +208,8 @@ static bool unknown_argument(const Place *place, const char *name, Loc loc)
     else
         error_at(loc, "block %s has no argument '%s' [parameter]", place->block->name, name);
     note_at(definition->loc, "the block is defined here");
+    if (map_find(place->parameters, name))
+        help_at(loc, "a block sees its arguments only: hand $%s to it as one", name);
     return false;
 }
 
@@ -115,8 +228,13 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
         for (int i = 0; place->block && i < place->block->definition->nlist; i++)
             if (!strcmp(place->block->definition->list[i].text, name))
                 value = place->call->list[i].text;
+        Parameter *parameter = place->block ? NULL : map_find(place->parameters, name);
+        if (parameter) {
+            parameter->used = true;
+            value = parameter->value;
+        }
         if (!value)
-            return unknown_argument(place, name, loc);
+            return place->block ? unknown_argument(place, name, loc) : unknown_parameter(place, name, loc);
         if (strlen(value) > LONGEST) { /* each block may double it */
             error_at(loc, "the value of '$%s' has more than %d characters [limit]", name, LONGEST);
             return false;
@@ -319,7 +437,8 @@ static void expand_call(Expansion *e, const Block *block, const AstStatement *ca
     }
     Use *use = NEW(Use);
     *use = (Use){call->loc, format("block %s", block->name), place->use, block};
-    Place inner = {new_scope(place->scope->names, NULL, format("%s.", name), false), use, block, call, false};
+    Place inner = {new_scope(place->scope->names, NULL, format("%s.", name), false), use, block, call, false,
+                   place->parameters};
     diag_inside(use);
     expand_statements(e, definition->body, &inner);
     diag_inside(place->use);
@@ -386,6 +505,15 @@ static void write_statement(Expansion *e, const AstStatement *s, const AstStatem
         (Written){.statement = filled, .origin = s, .text = text, .scope = place->scope, .use = place->use};
 }
 
+static void expand_include(Expansion *e, const AstStatement *s, const Place *place)
+{
+    if (s->label.text)
+        error_at(s->label.loc, "include cannot have a label [include]");
+    if (!s->included)
+        error_at(s->loc, "expected include \"FILE\" [include]");
+    expand_statements(e, s->body, place);
+}
+
 static void expand_one(Expansion *e, const AstStatement *s, const Place *place)
 {
     const AstStatement *filled = s->broken ? NULL : fill_statement(place, s);
@@ -400,6 +528,10 @@ static void expand_one(Expansion *e, const AstStatement *s, const Place *place)
         s->mistake->made = true;
     } else if (kind && !strcmp(kind, "repeat"))
         expand_repeat(e, filled, place);
+    else if (kind && !strcmp(kind, "param"))
+        read_parameter(e, filled, place);
+    else if (kind && !strcmp(kind, "include"))
+        expand_include(e, filled, place);
     else if (block)
         expand_call(e, block, filled, place);
     else
@@ -426,15 +558,24 @@ static void expand_statements(Expansion *e, const AstStatement *s, const Place *
         expand_statement(e, s, place);
 }
 
-Written *expand(const Ast *ast, const Scope *scope, int *count)
+static void define_blocks(Expansion *e, const AstStatement *s)
 {
-    Expansion e = {.line = lines_of(ast->source), .by_name = new_map()};
+    for (; s; s = s->next)
+        if (s->included)
+            define_blocks(e, s->body);
+        else if (s->kind.text && !s->broken && !strcmp(s->kind.text, "block"))
+            define(e, s);
+}
+
+Written *expand(const Ast *ast, const Options *options, const Scope *scope, int *count)
+{
+    Expansion e = {.source = ast->source, .by_name = new_map()};
     e.last_block = &e.blocks;
-    for (const AstStatement *s = ast->statements; s; s = s->next)
-        if (s->kind.text && !s->broken && !strcmp(s->kind.text, "block"))
-            define(&e, s);
-    Place place = {.scope = scope, .top = true};
+    Place place = {.scope = scope, .top = true, .parameters = define_parameters(&e, options)};
+    define_blocks(&e, ast->statements);
     expand_statements(&e, ast->statements, &place);
+    if (error_count() == 0)
+        warn_of_defines(&e, options, place.parameters);
     *count = e.too_many ? -1 : e.n;
     return e.written;
 }

@@ -46,6 +46,9 @@ typedef struct AstStatement {
     int nlist;
     bool braced;         /* statements in braces follow: body */
     struct AstStatement *body;
+    Token file;          /* include: its name, with the quotes; its statements are body */
+    const Source *included; /* include: its text; NULL: after an error */
+    bool first;          /* of its file */
     bool broken;         /* by a syntax error: label and kind are what there was of them */
     Mistake *mistake;
     struct AstStatement *next;
@@ -54,6 +57,8 @@ typedef struct AstStatement {
 typedef struct Ast {
     const Source *source;
     AstStatement *statements;
+    const char **included; /* the paths of the files that are included */
+    int nincluded;
 } Ast;
 
 /* ---- Kinds: the table of what a statement may be --------------------------------------------- */
@@ -132,6 +137,7 @@ struct Kind {
     const Kind *layer;
     bool fallback;       /* Losses: taken where none is given and none absorbs what stands last */
     bool probabilities;  /* Layers: the output is the probabilities of classes */
+    bool begins;         /* Settings: must be the first statement of its file */
     bool features;       /* Layers: messages speak of features, not of channels */
     bool linear;         /* Layers: sums of products of weights and inputs, and no more */
     bool clips, drops;   /* Layers: nothing below 0 goes out; elements are dropped in training */
@@ -233,7 +239,7 @@ struct Net {
 /* ---- parse.c: text to Ast, with ../../grammar ------------------------------------------------ */
 
 /* What can be used of a text, after errors, too; NULL: nothing. */
-Ast *parse(const Source *);
+Ast *parse(const Source *, const Options *);
 void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
 
@@ -253,7 +259,7 @@ typedef struct Written { /* a statement of the network */
 } Written;
 
 /* What there is after errors, too; *count -1: too much. */
-Written *expand(const Ast *, const Scope *, int *count);
+Written *expand(const Ast *, const Options *, const Scope *, int *count);
 
 /* ---- names.c: what layers and labels are called ---------------------------------------------- */
 

@@ -157,7 +157,8 @@ void set_label(const Scope *scope, const Token *label, const char *what, Value *
     name->what = what;
     name->scope = scope;
     name->value = value;
-    const char *place = format("%%%d:%d", label->loc.line, label->loc.column);
+    const char *place =
+        format("%%%d:%d:%p", label->loc.line, label->loc.column, (const void *)label->loc.source);
     name->place = find(scope->names, place);
     if (!name->place)
         name->place = enter(scope->names, place);

@@ -23,6 +23,7 @@ int yylex_destroy(void *scanner);
 enum {
     STRAY = -1,              /* stands for a character that is no token */
     DEEPEST = 100,           /* braces within braces; each takes the parser a few places of its stack */
+    MOST_INCLUDED = 100,    /* files, also in one another */
     LONGEST_TOKEN = 1000
 };
 
@@ -92,6 +93,13 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
     }
     value->token = token;
     return type;
+}
+
+/* Only `include` takes a word in quotes. */
+bool scan_expects_file(const Parse *parse)
+{
+    bool begins = starts_statement(parse->before) || parse->before == ':';
+    return parse->found == WORD && begins && strcmp(parse->found_token.text, "include") == 0;
 }
 
 /* What to write instead of a character that is no token; "": nothing to suggest. */
@@ -184,7 +192,9 @@ void syntax_error(Parse *parse, Loc loc)
             error_at(loc, "there is no '{' that this '}' closes [syntax]");
         else if (parse->braces)
             error_at(loc, "expected a value after %s, found '}' [syntax]", before_text);
-    } else if (before == '}')
+    } else if (before == STRING)
+        error_at(loc, "expected ';' or a new line after the name of the file, found %s [syntax]", found_text);
+    else if (before == '}')
         error_at(loc, "expected ';' or a new line after '}', found %s [syntax]", found_text);
     else if (found == '{' && starts_statement(before)) {
         error_at(loc, "a '{' must be on the same line as its repeat or block [syntax]");
@@ -359,6 +369,58 @@ StatementList add_statement(StatementList list, AstStatement *statement)
     return list;
 }
 
+/* ---- Other files ----------------------------------------------------------------------------- */
+
+static Ast *parse_file(Ast *whole, const Source *source, const Options *options, bool *lost);
+
+/* Does the file include itself, by way of others? Says so. */
+static bool is_cycle(const Source *by, const char *path, Loc loc)
+{
+    for (const Source *s = by; s; s = s->included.line ? s->included.source : NULL)
+        if (same_file(s->name, path)) {
+            error_at(loc, "%s includes itself [include]", path);
+            return true;
+        }
+    return false;
+}
+
+/* Reads the file, whose statements stand in the place of this one. */
+AstStatement *include_statement(Parse *parse, Token kind, Token file)
+{
+    AstStatement *statement = NEW(AstStatement);
+    statement->mistake = NEW(Mistake);
+    statement->kind = kind;
+    statement->file = file;
+    statement->loc = span(kind.loc, file.loc);
+    statement->broken = true;
+    const Options *options = parse->options;
+    Ast *ast = parse->ast;
+    const char *name = copy_text(file.text + 1, strlen(file.text) - 2);
+    const char *path = !*name || !options ? NULL
+                     : find_included(name, parse->source->name, options->folders, options->nfolders);
+    if (!path) {
+        error_at(file.loc, "cannot find the file %s, beside this one or in a folder of -I "
+                           "[include]", file.text);
+        return statement;
+    }
+    if (is_cycle(parse->source, path, file.loc))
+        return statement;
+    if (ast->nincluded == MOST_INCLUDED) {
+        error_at(file.loc, "more than %d files are included [limit]", MOST_INCLUDED);
+        return statement;
+    }
+    Source *source = read_source(path);
+    source->included = statement->loc;
+    if (!ast->included)
+        ast->included = NEW_ARRAY(const char *, MOST_INCLUDED);
+    ast->included[ast->nincluded++] = path;
+    Ast *part = parse_file(ast, source, options, &parse->lost);
+    statement->included = source;
+    statement->body = part ? part->statements : NULL;
+    statement->broken = !part;
+    return statement;
+}
+
 /* ---- The stage ------------------------------------------------------------------------------- */
 
 /* A NUL byte means that this is no text, so one error will do. (And flex is slow at them.) */
@@ -377,14 +439,18 @@ static bool check_text(const Source *source)
     return false;
 }
 
-Ast *parse(const Source *source)
+/* whole: what the file is a part of, NULL: nothing. */
+static Ast *parse_file(Ast *whole, const Source *source, const Options *options, bool *lost)
 {
-    if (!check_text(source))
+    if (!check_text(source)) {
+        *lost = true;
         return NULL;
+    }
     Ast *ast = NEW(Ast);
     ast->source = source;
     Parse state = {.source = source,
-                   .ast = ast,
+                   .ast = whole ? whole : ast,
+                   .options = options,
                    .line = 1,
                    .column = 1,
                    .ended = true,
@@ -399,7 +465,18 @@ Ast *parse(const Source *source)
     yy_scan_bytes(source->text, (int)source->length, scanner);
     yyparse(scanner, &state);
     yylex_destroy(scanner);
-    return state.lost ? NULL : ast;
+    ast->statements = state.statements;
+    if (ast->statements)
+        ast->statements->first = true;
+    *lost |= state.lost;
+    return ast;
+}
+
+Ast *parse(const Source *source, const Options *options)
+{
+    bool lost = false;
+    Ast *ast = parse_file(NULL, source, options, &lost);
+    return lost ? NULL : ast;
 }
 
 static void dump_statements(FILE *file, const AstStatement *s, int in)
@@ -408,7 +485,8 @@ static void dump_statements(FILE *file, const AstStatement *s, int in)
         fprintf(file, "%*s%d:%d ", in, "", s->loc.line, s->loc.column);
         if (s->label.text)
             fprintf(file, "%s:%s", s->label.text, s->kind.text ? " " : "");
-        fprintf(file, "%s\n", s->kind.text ? s->kind.text : "");
+        fprintf(file, "%s%s%s\n", s->kind.text ? s->kind.text : "", s->file.text ? " " : "",
+                s->file.text ? s->file.text : "");
         for (const AstArg *arg = s->args; arg; arg = arg->next) {
             fprintf(file, "%*s    %d:%d ", in, "", arg->loc.line, arg->loc.column);
             if (arg->form == ARG_PLAIN)
@@ -428,7 +506,7 @@ static void dump_statements(FILE *file, const AstStatement *s, int in)
                     s->list[i].text);
         if (s->listed)
             fprintf(file, ")\n");
-        if (s->braced) {
+        if (s->braced || s->included) {
             fprintf(file, "%*s    {\n", in, "");
             dump_statements(file, s->body, in + 8);
             fprintf(file, "%*s    }\n", in, "");
@@ -484,6 +562,12 @@ static void verify_statements(Cursor *cursor, const AstStatement *s)
             continue;
         }
         verify_token(cursor, &s->kind);
+        if (s->included) {
+            Cursor inner = {s->included, 1, 0};
+            verify_token(cursor, &s->file);
+            verify_statements(&inner, s->body);
+            continue;
+        }
         Loc last = s->kind.loc;
         for (const AstArg *arg = s->args; arg; arg = arg->next) {
             bool good = arg->form == ARG_PLAIN ? arg->nvalues == 1 && !arg->name.text

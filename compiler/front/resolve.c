@@ -37,7 +37,7 @@ static Layer *read_meant(const Layer *layer, const AstStatement *statement, cons
     if (corrected) {
         Source *source = NEW(Source);
         *source = (Source){.name = "", .text = corrected, .length = strlen(corrected)};
-        ast = parse(source);
+        ast = parse(source, NULL);
         statement = ast && error_count() == errors ? ast->statements : NULL;
     }
     Layer *meant = NEW(Layer);
@@ -391,6 +391,12 @@ static void read_setting(Settings *settings, const Written *w, const Scope *scop
     }
     if (s->label.text && !is_input)
         error_at(s->label.loc, "%s cannot have a label [label]", name);
+    if (kind->begins) {
+        if (!w->origin->first)
+            error_at(s->loc, "%s must be the first statement [order]", name);
+        kind->shape(NULL, w->layer);
+        return;
+    }
     if (is_output) {
         settings->output = s;
         return;
@@ -415,7 +421,7 @@ static void read_setting(Settings *settings, const Written *w, const Scope *scop
 static int read_statements(Written *written, int count, const Scope *scope, Settings *settings)
 {
     settings->inputs = NEW_ARRAY(Written, count + 1);
-    int n = 0;
+    int n = 0, computing = 0;
     for (int i = 0; i < count; i++) {
         Written *w = &written[i];
         const AstStatement *s = w->statement;
@@ -431,7 +437,7 @@ static int read_statements(Written *written, int count, const Scope *scope, Sett
         bool sets = kind && !w->end_of_call && (kind->role == ROLE_SETTING || kind->role == ROLE_LOSS
                                                 || (kind->role == ROLE_FLOW && kind->layer));
         if (in_order && sets && w->layer)
-            read_setting(settings, w, scope, n);
+            read_setting(settings, w, scope, computing);
         else if (sets)
             settings->misplaced |= kind->role == ROLE_SETTING && kind->layer;
         if (again)
@@ -439,6 +445,7 @@ static int read_statements(Written *written, int count, const Scope *scope, Sett
         s->mistake->made |= error_count() > errors;
         if (in_order && (!sets || (kind->role == ROLE_FLOW && w->layer && w->scope == scope)))
             written[n++] = *w;
+        computing += in_order && !sets && !w->broken;
     }
     diag_inside(NULL);
     return n;
@@ -543,7 +550,7 @@ Net *resolve(const Ast *ast, const Options *options)
     int n;
     for (const AstStatement *s = ast->statements; s; s = s->next)
         end = s->loc;
-    Written *written = expand(ast, scope, &n);
+    Written *written = expand(ast, options, scope, &n);
     if (n < 0)
         return NULL;
     Settings settings = {0};

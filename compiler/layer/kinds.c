@@ -5,7 +5,7 @@
 #include "layer/layer.h"
 
 #define KINDS(row) \
-    row(input) row(batch) \
+    row(nnc) row(input) row(batch) \
     row(conv) row(convtranspose) row(fc) row(maxpool) row(avgpool) row(adaptiveavgpool) row(globalavgpool) \
     row(globalmaxpool) row(upsample) row(pixelshuffle) row(channelshuffle) \
     row(relu) row(relu6) row(leakyrelu) row(prelu) row(elu) row(selu) row(gelu) row(silu) row(mish) \
@@ -15,7 +15,8 @@
     row(conv1d) row(maxpool1d) row(avgpool1d) row(last) row(first) row(sequence) row(image) row(transpose) \
     row(classtoken) row(positions) \
     row(flatten) row(reshape) row(slice) row(dropout) row(normalize) \
-    row(from) row(add) row(concat) row(mul) row(repeat) row(block) row(freeze) row(output) \
+    row(from) row(add) row(concat) row(mul) row(repeat) row(block) \
+    row(include) row(param) row(freeze) row(output) \
     row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber) row(none)
 
 #define DECLARE(name) extern const Kind kind_##name;

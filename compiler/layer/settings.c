@@ -1,5 +1,34 @@
-/* input, batch: statements that say something of the network and compute nothing. */
+/* nnc, input, batch: statements that say something of the network and compute nothing. */
 #include "layer/layer.h"
+
+enum { LANGUAGE = 1 };           /* the version that this nnc reads */
+
+static const Param nnc_params[] = {
+    {"VERSION", PARAM_INT, true, NULL, 1, 1000, NULL, "version of the language"},
+    {0},
+};
+
+static bool nnc_shape(Net *net, Layer *layer)
+{
+    const Arg *version = &layer->arg[0];
+    (void)net;
+    if (version->i[0] <= LANGUAGE)
+        return true;
+    error_at(version->loc, "this is written for version %lld of the language, and this nnc reads version "
+                           "%d [version]",
+             (long long)version->i[0], LANGUAGE);
+    return false;
+}
+
+const Kind kind_nnc = {
+    .name = "nnc",
+    .role = ROLE_SETTING,
+    .begins = true,
+    .syntax = "nnc 1",
+    .help = "the version of the language, as the first statement; it may be left out",
+    .params = nnc_params,
+    .shape = nnc_shape,
+};
 
 static const Param input_params[] = {
     {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "size"},
