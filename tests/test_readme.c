@@ -566,6 +566,19 @@ static void own_losses(void)
     process_free(&run);
 }
 
+/* All pictures made for LeNet must please it, and digits changed a little deceive it. */
+static void dream(void)
+{
+    process run = run_example("dream CFLAGS='-O1 -march=native'");
+    const char *pleased = strstr(run.out, "It reads 10 of 10 such pictures"), *line = strstr(run.out, "% of 640");
+    double right = 0, still = 100;
+    while (line && line > run.out && line[-1] != '\n')
+        line--;
+    CU_ASSERT_TRUE(line && sscanf(line, "It reads %lf %% of 640 digits, and %lf", &right, &still) == 2);
+    check(pleased && right > 95 && still < 40, __LINE__, "dream: from %.1f %% to %.1f %%", right, still);
+    process_free(&run);
+}
+
 /* A few games of a network that learns by trial; one that has learned nothing is far below the bound. */
 static void trial(const char *arguments, double bound)
 {
@@ -665,7 +678,7 @@ void add_readme_suite(void)
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
         {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
-        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials},
+        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream},
         {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python_program}, {"the CMake project", cmake_project},
         CU_TEST_INFO_NULL,
