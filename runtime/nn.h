@@ -118,6 +118,46 @@ size_t nn_state_size(const nn_optimizer *o, size_t n);
  * that is 0. The three arrays must not overlap. A weight of 0 whose gradient is 0 stays 0. */
 void nn_step(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n);
 
+/* The same in parts, which threads may take at once: nn_step is nn_count_step, then nn_step_part from 0
+ * to n, and so are parts that cover 0 .. n in any order, to the bit. Behind its head the state has arrays
+ * of n floats, one for each moment, of which element i belongs to weight i; so a part, the weights from
+ * begin to end - 1, touches no more than these elements of each array. state NULL: there is none. */
+void nn_count_step(float *state);
+void nn_step_part(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n,
+                  size_t begin, size_t end);
+
+/* ---- Around a step ---------------------------------------------------------------------------
+ *
+ * As torch.nn.utils, torch.optim.lr_scheduler and torch.optim.swa_utils have it, on plain arrays. */
+
+/* clip_grad_norm_: scales all n gradients so that their norm, which is given back, is no more than most:
+ *     float norm = nn_clip((float *)&g, NET_FLOATS, 1.0f);
+ * nn_squares is the sum of squares, for who works out the norm in parts; nn_scale multiplies. */
+float  nn_clip(float *gradients, size_t n, float most);
+double nn_squares(const float *v, size_t n);
+void   nn_scale(float *v, size_t n, float factor);
+
+/* Learning rates as functions of the step (or epoch), from 0. Since lr comes in and goes out, they can be
+ * put one into another: nn_lr_linear(nn_lr_cosine(0.1f, step, steps, 0), step, 500, 0.01f) warms up.
+ *     nn_lr_constant   lr
+ *     nn_lr_step       StepLR: lr gamma^k, where k is step / size, rounded down
+ *     nn_lr_cosine     CosineAnnealingLR: from lr to least in so many steps (and behind them up again)
+ *     nn_lr_linear     LinearLR: from factor lr to lr in so many steps, then lr
+ *     nn_lr_onecycle   OneCycleLR: in 3/10 of the steps from most / 25 to most, then to most / 250000, along
+ *                      cosines; nn_momentum_onecycle goes from 0.95 to 0.85 and back (or Adam's beta1) */
+float nn_lr_constant(float lr, uint64_t step);
+float nn_lr_step(float lr, uint64_t step, uint64_t size, float gamma);
+float nn_lr_cosine(float lr, uint64_t step, uint64_t steps, float least);
+float nn_lr_linear(float lr, uint64_t step, uint64_t steps, float factor);
+float nn_lr_onecycle(float most, uint64_t step, uint64_t steps);
+float nn_momentum_onecycle(uint64_t step, uint64_t steps);
+
+/* AveragedModel: one more set of n weights goes into an average that holds `count` so far; 0: it becomes
+ * a copy. nn_average is the mean of all, nn_ema decay average + (1 - decay) weights. n is NET_FLOATS, or
+ * sizeof(net_params) / sizeof(float) with running statistics (use_buffers). */
+void nn_average(float *average, const float *weights, size_t n, uint64_t count);
+void nn_ema(float *average, const float *weights, size_t n, float decay, uint64_t count);
+
 /* ---- Losses ----------------------------------------------------------------------------------
  *
  * For networks with `loss none`, on plain arrays: what is given back is the mean, and d, which may be NULL,
@@ -243,6 +283,28 @@ const nn_tensor *nn_find(const nn_model *model, const char *name);
  * or NN_EPREPARED where params are prepared: then nn_get gives NaN, and nn_set changes nothing. */
 int nn_get(const nn_tensor *tensor, const void *params, float *to);
 int nn_set(const nn_tensor *tensor, void *params, const float *from);
+
+/* One optimizer for some tensors and another for others, as PyTorch's parameter groups. A tensor belongs
+ * to the first group whose names fits the beginning of its name ("": all do) and that has no more
+ * dimensions than it:
+ *
+ *     nn_group groups[] = {{"head.", 0, fast}, {"", 2, decaying}, {"", 0, plain}};
+ *     nn_step_groups(&net_model, groups, 3, &p, &g, state);
+ *
+ * One that belongs to none stays as it is. The optimizers must have states of one size; the state is
+ * that of an nn_step of model->floats weights, and where they are alike in everything so are its bits.
+ * Tensors that are no parameters (running statistics) take no part. nn_step_groups_part is to it as
+ * nn_step_part to nn_step: nn_count_step goes before, and begin and end count the floats of params. */
+typedef struct nn_group {
+    const char  *names;        /* "head." */
+    int          ndim;         /* at least; 2: no biases */
+    nn_optimizer optimizer;
+} nn_group;
+
+void nn_step_groups(const nn_model *model, const nn_group *groups, size_t ngroups, void *params,
+                    const void *gradients, float *state);
+void nn_step_groups_part(const nn_model *model, const nn_group *groups, size_t ngroups, void *params,
+                         const void *gradients, float *state, size_t begin, size_t end);
 
 /* Are these weights prepared for net_forward, so that the tensors are no longer there? */
 int nn_is_prepared(const nn_tensor *tensor, const void *params);

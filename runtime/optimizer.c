@@ -12,40 +12,15 @@
  * Layout of the state: NN_STATE_HEAD floats, the first 8 bytes of which hold the number of steps done
  * (uint64_t); then one array of n floats for each moment, in the order of the functions' parameters.
  *
- * The loops are compiled for several widths of vectors where the system can choose among them when the
- * program is loaded. The Makefile lets no compiler fuse a multiplication with an addition, so each gives
- * the same bits.
- *
  * A weight of 0 with gradient 0 stays 0 under every method: d, all moments and the numerator are 0, and
  * the denominator is at least FLT_MIN. Hence the padding between tensors stays 0. */
 #define NN_COMPUTES
 #include "nn.h"
+#include "arithmetic.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-/* What chooses is called before these sanitizers are ready for calls. */
-#ifdef __has_feature
-#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define WATCHED 1
-#endif
-#endif
-#ifdef __SANITIZE_THREAD__
-#define WATCHED 1
-#endif
-#ifndef WATCHED
-#define WATCHED 0
-#endif
-
-#ifndef WIDTHS
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) \
-    && (!defined(__clang__) || __clang_major__ >= 14) && !WATCHED
-#define WIDTHS __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define WIDTHS
-#endif
-#endif
 
 nn_optimizer nn_sgd(float lr)
 {
@@ -88,25 +63,6 @@ size_t nn_state_size(const nn_optimizer *o, size_t n)
     case NN_ADAM:    arrays = 2 + (o->amsgrad != 0); break;
     }
     return arrays == 0 ? 0 : NN_STATE_HEAD + arrays * n;
-}
-
-/* The decimal of seven places that a decay constant was written as. 0.999f is 0.99900001, so that 1 -
- * 0.999f is off by 1.3e-5 of itself from the 0.001 that PyTorch, whose constants are doubles, computes
- * with. */
-static double decimal(float decay)
-{
-    return floor(decay * 1e7 + 0.5) / 1e7;
-}
-
-/* x to the power k by repeated squaring; pow would weigh several KB on a microcontroller. */
-static double power(double x, uint64_t k)
-{
-    double result = 1;
-
-    for (; k > 0; k >>= 1, x *= x)
-        if (k & 1)
-            result *= x;
-    return result;
 }
 
 /* PyTorch divides 0 by 0 when eps is 0 and a gradient has always been 0; the padding must survive that. */
@@ -235,31 +191,50 @@ WIDTHS static void adam(const nn_optimizer *o, uint64_t step, float *restrict w,
     }
 }
 
-void nn_step(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n)
+void nn_count_step(float *state)
 {
-    float *moments;
     uint64_t step;
 
-    if (nn_state_size(o, n) == 0) {
-        sgd(o, weights, gradients, n);
+    if (!state)
         return;
-    }
     memcpy(&step, state, sizeof step);
     step++;
     memcpy(state, &step, sizeof step);
-    moments = state + NN_STATE_HEAD;
+}
+
+void nn_step_part(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n,
+                  size_t begin, size_t end)
+{
+    const size_t count = end - begin;
+    float *w = weights + begin, *moments;
+    const float *g = gradients + begin;
+    uint64_t step;
+
+    if (nn_state_size(o, n) == 0) {
+        sgd(o, w, g, count);
+        return;
+    }
+    memcpy(&step, state, sizeof step);
+    moments = state + NN_STATE_HEAD + begin;
     switch (o->method) {
     case NN_SGD:
-        sgd_momentum(o, step, weights, gradients, moments, n);
+        sgd_momentum(o, step, w, g, moments, count);
         break;
     case NN_ADAGRAD:
-        adagrad(o, step, weights, gradients, moments, n);
+        adagrad(o, step, w, g, moments, count);
         break;
     case NN_RMSPROP:
-        rmsprop(o, weights, gradients, moments, moments + n, moments + (o->centered ? 2 * n : n), n);
+        rmsprop(o, w, g, moments, moments + n, moments + (o->centered ? 2 * n : n), count);
         break;
     case NN_ADAM:
-        adam(o, step, weights, gradients, moments, moments + n, moments + 2 * n, n);
+        adam(o, step, w, g, moments, moments + n, moments + 2 * n, count);
         break;
     }
+}
+
+void nn_step(const nn_optimizer *o, float *weights, const float *gradients, float *state, size_t n)
+{
+    if (nn_state_size(o, n) > 0)
+        nn_count_step(state);
+    nn_step_part(o, weights, gradients, state, n, 0, n);
 }
