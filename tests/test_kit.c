@@ -117,7 +117,7 @@ static void test_threads(void)
 {
     static const char *const options[] = {
         "--batch 50 --shard 8", "--batch 100 --shard 20 --clip 0.5 --average 0.9", "--batch 32 --optimizer momentum",
-        "--batch 301 --shard 3 --schedule onecycle",
+        "--batch 301 --shard 3 --schedule onecycle --augment shift=1",
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char command[500];
@@ -134,7 +134,7 @@ static void test_resume(void)
     static const char *const options[] = {
         "--optimizer sgd", "--optimizer momentum --nesterov --schedule cosine", "--optimizer adagrad --warmup 20",
         "--optimizer rmsprop --momentum 0.5 --average 0.95", "--optimizer adam --clip 0.1 --schedule step",
-        "--optimizer adamw --split 0.2 --average 0.9",
+        "--optimizer adamw --split 0.2 --average 0.9 --augment flip,noise=0.1,rotate=10",
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char command[1500];
@@ -199,7 +199,7 @@ static void test_options(void)
         "--batch 32", "--optimizer adamw", "--optimizer sgd --momentum 0.9", "--lr 0.002", "--weight-decay 0.1",
         "--optimizer momentum --nesterov", "--schedule step", "--schedule cosine", "--schedule onecycle", "--warmup 5",
         "--clip 0.1", "--average 0.5", "--seed 2", "--shard 8", "--no-scale", "--scale 0.1", "--split 0.5", "--epochs 4",
-        "--weights out.safetensors",
+        "--weights out.safetensors", "--augment noise=0.1",
     };
     succeeds("./net train $TRAIN --epochs 3 --quiet -o out.safetensors");
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
@@ -209,7 +209,7 @@ static void test_options(void)
                  change[i]);
         succeeds(command);
     }
-    prints("./net train $TRAIN --test $TEST --epochs 50 --lr 0.02 --patience 2", "no better epoch for 2: stopped\n");
+    prints("./net train $TRAIN --test $TEST --epochs 500 --lr 0.1 --patience 2", "no better epoch for 2: stopped\n");
     prints("./net train $TRAIN --split 0.25 --epochs 1", "226 samples for training, 75 for testing");
     prints("./net train $TRAIN --epochs 1 --quiet | wc -c", "0\n");
     prints("./net predict $TEST --weights out.safetensors --top 2 | head -1", "t10k-images-idx3-ubyte[0]  ");
@@ -222,6 +222,7 @@ static void test_options(void)
          "--batch=33 or more\n");
     says(2, "./net train $TRAIN --shard 1",
          "./net: a shard of 1 sample: batchnorm takes the variance of a shard's samples, and one has none\n");
+    says(2, "./net train $TRAIN --augment flip,", "./net: augment: something is missing behind the last comma\n");
     says(2, "./net train $TRAIN --split 0.001", "./net: --split 0.001 of 301 samples leaves none to test with\n");
     says(2, "./net train $TRAIN --test $TEST --split 0.1", "./net: --test and --split: one of them says what to test with\n");
 }
@@ -268,7 +269,8 @@ static void test_commands(void)
     prints("head -1 log.csv", "epoch,learning_rate,loss,test_loss,accuracy,seconds,images_per_second\n");
     prints("wc -l log.csv", "13 log.csv\n");
     prints("tail -1 plot.svg", "</svg>\n");
-    prints("./net eval $TEST --weights net.safetensors", "100 samples");
+    prints("cut -d, -f4 log.csv | sed 1d | awk '$1 > 0 && $1 < 2' | wc -l", "12\n");
+    prints("./net eval $TEST --weights net.safetensors", "100 samples, loss 0.0");
     prints("./net predict $TEST --weights net.safetensors --format csv | wc -l", "100\n");
     prints("./net check", "the gradients are right\n");
     prints("./net info", "parameters         308\n");

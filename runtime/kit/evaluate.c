@@ -136,11 +136,9 @@ static void judge_shards(void *context, int thread, int threads)
             return;
         }
         e->loss[k] = NAN;
-#if NN_INTERFACE >= 4
         if (model->loss)
             e->loss[k] = (double)model->loss(e->weights, j->work, n, j->x, j->t, j->y) * n;
         else
-#endif
             model->forward(e->weights, j->work, n, j->x, j->y);
         if (e->classes)
             judge_labels(e, j, n);

@@ -25,7 +25,7 @@ typedef struct place {
     size_t samples;               /* of training, to see that the data are the same */
     double loss;                  /* sum over the samples taken */
     double seconds;               /* of this epoch, in runs before */
-    double best;                  /* what best_epoch reached: greater is better */
+    double right, test_loss;      /* what best_epoch reached: the share of right labels, 0 without labels */
 } place;
 
 typedef struct run {
@@ -34,6 +34,7 @@ typedef struct run {
     const nn_settings *settings;
     nn_data *data, *test;
     nn_source source, test_source;
+    nn_augment augment;
     int    *members;              /* samples of training: all, or with --split some */
     size_t  nmembers;
     size_t *examined;             /* samples of the test; NULL: all of test */
@@ -136,6 +137,18 @@ int read_data(const void *data, size_t index, float *x, void *t)
     return nn_data_read(data, index, x, t);
 }
 
+/* Samples of training, which --augment changes; what it draws depends on seed, epoch and sample. */
+static int read_training(const void *data, size_t index, float *x, void *t)
+{
+    const run *r = data;
+    const int error = nn_data_read(r->data, index, x, t);
+
+    if (error || !r->settings->augment)
+        return error;
+    return nn_data_augment(&r->augment, r->model, x, (uint64_t)r->settings->seed, (uint64_t)r->at.epoch,
+                           index);
+}
+
 nn_data *open_data(const nn_model *model, const nn_settings *s, const char *spec, const nn_data *like,
                    bool targets)
 {
@@ -170,6 +183,8 @@ static int open_all_data(run *r)
 {
     const nn_settings *s = r->settings;
 
+    if (s->augment && nn_augment_parse(s->augment, r->model, &r->augment))
+        return NNKIT_EUSAGE;
     r->data = open_data(r->model, s, r->line->operands[0], NULL, true);
     if (!r->data)
         return NN_EFORMAT;
@@ -184,7 +199,8 @@ static int open_all_data(run *r)
         return kit_no_memory();
     if (split_data(r, (int)n))
         return NNKIT_EUSAGE;
-    r->source = r->test_source = (nn_source){read_data, r->data};
+    r->source = (nn_source){read_training, r};
+    r->test_source = (nn_source){read_data, r->data};
     if (s->test) {
         r->test = open_data(r->model, s, s->test, r->data, true);
         if (!r->test)
@@ -406,10 +422,13 @@ static int end_epoch(run *r)
             return NN_EFORMAT;
         row.test_loss = e.loss;
         row.accuracy = e.labels ? (double)e.right / (double)e.labels : NAN;
-        const double reached = e.labels ? row.accuracy : -e.loss;
-        best = r->at.best_epoch == 0 || reached > r->at.best;
-        if (best)
-            r->at.best = reached;
+        const double right = e.labels ? row.accuracy : 0;
+        best = r->at.best_epoch == 0 || right > r->at.right ||
+               (right == r->at.right && e.loss < r->at.test_loss);
+        if (best) {
+            r->at.right = right;
+            r->at.test_loss = e.loss;
+        }
         nn_evaluation_release(&e);
     }
     if (best) {
