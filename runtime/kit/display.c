@@ -71,7 +71,7 @@ void show_step(display *d, int epoch, size_t step, size_t steps, double loss, do
 {
     enum { BAR = 20 };
     const double time = now(), pause = d->terminal ? 0.1 : 30;
-    char speed[32], rest[32], bar[BAR + 1];
+    char speed[32], rest[32], bar[BAR + 1], reached[32] = "";
     int width;
 
     if (d->quiet || time - d->last < pause)
@@ -88,9 +88,11 @@ void show_step(display *d, int epoch, size_t step, size_t steps, double loss, do
         memset(bar, '.', BAR);
         memset(bar, '#', (size_t)full);
         bar[BAR] = '\0';
-        width = printf("\repoch %d/%d [%s] loss %.4f  %s images/s  %s left", epoch, d->epochs, bar, loss,
-                       speed, rest) -
-                1;
+        if (d->reached > 0)
+            snprintf(reached, sizeof reached, "  %.2f %%", 100 * d->reached);
+        width = printf("\repoch %d/%d [%s] loss %.4f%s  %s images/s  %s left", epoch, d->epochs, bar, loss,
+                       reached, speed, rest);
+        width -= 1; /* the return */
         if (width < d->width)
             printf("%*s", d->width - width, "");
         d->width = width > d->width ? width : d->width;
@@ -102,6 +104,7 @@ void show_row(display *d, const epoch_row *row, bool best)
 {
     char speed[32], time[32];
 
+    d->reached = row->accuracy;
     clear_line(d);
     if (d->quiet)
         return;

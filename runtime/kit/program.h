@@ -58,6 +58,7 @@ int  write_plot(const history *, const char *path, const char *title);
 
 typedef struct display {
     bool   terminal, quiet, accuracy, test;
+    double reached;               /* accuracy of the last test; 0 or NaN: none */
     double last;                  /* when something was last shown */
     int    width;                 /* of what stands on the updating line */
     int    epochs;
@@ -65,7 +66,7 @@ typedef struct display {
 
 double now(void);                 /* seconds, from some moment on */
 void start_display(display *, bool quiet, int epochs, bool test, bool accuracy);
-/* steps of all epochs together; since: when the run began; begun: how many steps it had then */
+/* step: of the epoch, which has so many; images: a second; left: seconds of the run */
 void show_step(display *, int epoch, size_t step, size_t steps, double loss, double images, double left);
 void show_row(display *, const epoch_row *, bool best);
 void clear_line(display *);
