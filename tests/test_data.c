@@ -8,6 +8,7 @@
 #include <CUnit/CUnit.h>
 #include <math.h>
 #include <png.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -982,6 +983,59 @@ static void test_augment_draws(void)
     }
 }
 
+/* ---- Threads ------------------------------------------------------------------------------------------------- */
+
+enum { READERS = 4, READINGS = 200 };
+
+static const char *const read_by_threads[] = {FOLDER "/sets/pictures", FOLDER "/sets/x.csv"};
+
+typedef struct Reader {
+    const nn_data *data[2];
+    size_t wrong;
+} Reader;
+
+/* Reads the samples, each of which is filled with its label. */
+static void *read_often(void *with)
+{
+    Reader *reader = with;
+    for (size_t i = 0; i < READINGS; i++)
+        for (int d = 0; d < 2; d++) {
+            float x[4];
+            int t = -1;
+            int error = nn_data_read(reader->data[d], i % 3, x, &t);
+            reader->wrong += error != 0 || x[0] != (float)t || x[3] != (float)t;
+        }
+    return NULL;
+}
+
+static void test_threads(void)
+{
+    const nn_model m = network(1, 2, 2, 3, 1, 1);
+    const nn_data_options plain = {.no_scale = 1};
+    Reader readers[READERS];
+    pthread_t threads[READERS];
+    for (int c = 0; c < 3; c++) {
+        char name[60], text[60];
+        snprintf(name, sizeof name, FOLDER "/sets/pictures/%d", c);
+        folder_make(name);
+        snprintf(name, sizeof name, "sets/pictures/%d/a.png", c);
+        put_png(name, PNG_FORMAT_GRAY, 2, memset(text, c, 4));
+    }
+    put_text("sets/x.csv", "0,0,0,0,0\n1,1,1,1,1\n2,2,2,2,2\n");
+    nn_data *data[2] = {opens(read_by_threads[0], &m, &plain), opens(read_by_threads[1], &m, &plain)};
+    CU_ASSERT_FATAL(data[0] && data[1]);
+    for (int r = 0; r < READERS; r++) {
+        readers[r] = (Reader){.data = {data[0], data[1]}};
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[r], NULL, read_often, &readers[r]), 0);
+    }
+    for (int r = 0; r < READERS; r++) {
+        pthread_join(threads[r], NULL);
+        check_at(__FILE__, __LINE__, readers[r].wrong == 0, "a thread reads %zu samples wrongly", readers[r].wrong);
+    }
+    nn_data_close(data[0]);
+    nn_data_close(data[1]);
+}
+
 /* ---- Damage at random ------------------------------------------------------------------------------------- */
 
 #define FUZZER "build/sanitize/tests/fuzz_data"
@@ -1048,6 +1102,7 @@ void add_data_suite(void)
         {"augmentation", test_augment},
         {"augmentation, moves", test_augment_moves},
         {"augmentation, draws", test_augment_draws},
+        {"threads", test_threads},
         {"damage at random", test_fuzz},
         CU_TEST_INFO_NULL,
     };

@@ -28,7 +28,8 @@ const char *nnkit_error(void);
  *
  * Each file may be gzipped. Samples are counted from 0, in the file's order, lines from 1. Memory stays
  * small whatever the size: plain files are mapped, others unpacked into a temporary file (in TMPDIR, or
- * /tmp) that is mapped and has no name; pictures are decoded when they are read.
+ * /tmp) that is mapped and has no name; pictures are decoded when they are read. Files must stay as they are
+ * while they are open: a mapped file that is cut off ends the program with SIGBUS.
  *
  * Classes are whole numbers from 0. Where they are names (folders, words in a CSV file), the sorted names
  * are counted. Targets, by the network's loss: class labels; floats, as many as the network has targets, or
