@@ -314,7 +314,8 @@ static const char *draw_value(const Param *p, Shape in)
     }
     case PARAM_FLAG: return below(2) ? "true" : "false";
     case PARAM_CHANNELS: return format("%d", below(4) ? 1 + below(6) : (int)in.c);
-    case PARAM_SIZE: return "1";
+    case PARAM_SIZE: return below(2) ? format("%d", (int)shape_count(in)) : format("%dx%dx%d", (int)in.h, (int)in.c, (int)in.w);
+    case PARAM_SIDES: return below(2) ? format("%d", a) : format("%dx%dx%dx%d", a, b, below(3), below(3));
     case PARAM_LABELS: {
         const char *list = format("l%d", below(nlabels));
         for (int i = 1; i < p->most && below(3) == 0; i++)

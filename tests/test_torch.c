@@ -27,7 +27,7 @@
 #define LOSSES_TOLERANCE 1e-4
 #define WEIGHTS_TOLERANCE 1e-3
 
-enum { MAX_CASES = 300, MAX_TENSORS = 32, MAX_RUNS = 20 };
+enum { MAX_CASES = 500, MAX_TENSORS = 32, MAX_RUNS = 20 };
 
 typedef struct array {
     const char *name;       /* of the tensor, for w, d and f */

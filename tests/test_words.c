@@ -30,6 +30,8 @@ static const char *value_for(const Param *p)
         return "4";
     case PARAM_SIZE:
         return "4x8x8";
+    case PARAM_SIDES:
+        return "1";
     case PARAM_FLAG:
         return "false";
     case PARAM_CHOICE:

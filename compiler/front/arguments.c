@@ -87,7 +87,8 @@ static int read_sizes(const Param *param, Text value, const char *what, int64_t 
             error_at(value.loc,
                      most == 1   ? "%s must be a whole number, not '%s' [value]"
                      : most == 2 ? "%s must be a whole number or a pair such as 3x5, not '%s' [value]"
-                                 : "%s must be whole numbers such as 3x32x32 or 784, not '%s' [value]",
+                     : most == 3 ? "%s must be whole numbers such as 3x32x32 or 784, not '%s' [value]"
+                                 : "%s must be a whole number or four such as 0x1x0x1, not '%s' [value]",
                      what, value.text);
             return 0;
         }
@@ -95,7 +96,9 @@ static int read_sizes(const Param *param, Text value, const char *what, int64_t 
             error_at(value.loc, most == 1 ? "%s must be a single number, not '%s' [value]"
                                 : most == 2 ? "%s must be a number or a pair of height and width, not '%s'"
                                               " [value]"
-                                : "%s must be CxHxW, TxC or N, not '%s' [value]", what, value.text);
+                                : most == 3 ? "%s must be CxHxW, TxC or N, not '%s' [value]"
+                                : "%s must be a number or four (above, below, left, right), not '%s' [value]",
+                     what, value.text);
             return 0;
         }
         i[n++] = number;
@@ -104,6 +107,18 @@ static int read_sizes(const Param *param, Text value, const char *what, int64_t 
         if (!*c)
             return n;
     }
+}
+
+/* One number for all sides, or one for each. */
+static bool read_sides(const Param *param, Text value, const char *what, Arg *arg)
+{
+    arg->n = read_sizes(param, value, what, arg->i, 4);
+    if (arg->n == 2 || arg->n == 3)
+        error_at(value.loc, "%s must be a number or four (above, below, left, right), not '%s' [value]", what,
+                 value.text);
+    if (arg->n == 1)
+        arg->i[1] = arg->i[2] = arg->i[3] = arg->i[0];
+    return arg->n == 1 || arg->n == 4;
 }
 
 static bool read_number(const Param *param, Text value, const char *what, double *number)
@@ -195,7 +210,8 @@ static const char *our_value(const Param *param, const char *text)
     if (word && word->ours && isdigit((unsigned char)*word->ours) && !strcmp(param->name, "p"))
         return word->ours;
     const char *digits =
-        param->type == PARAM_PAIR || param->type == PARAM_SIZE ? "0123456789x" : "0123456789";
+        param->type == PARAM_PAIR || param->type == PARAM_SIZE || param->type == PARAM_SIDES
+            ? "0123456789x" : "0123456789";
     return *text && strspn(text, digits) == strlen(text) ? text : NULL;
 }
 
@@ -311,6 +327,8 @@ static bool read_value(const Kind *kind, const Param *param, const AstArg *given
         return (arg->n = read_sizes(param, first, what, arg->i, 1)) > 0;
     case PARAM_SIZE:
         return (arg->n = read_sizes(param, first, what, arg->i, 3)) > 0;
+    case PARAM_SIDES:
+        return read_sides(param, first, what, arg);
     case PARAM_CHANNELS:
         arg->i[0] = -1;
         if (given->form != ARG_ARROW)

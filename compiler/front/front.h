@@ -78,6 +78,7 @@ typedef enum ParamType {
     PARAM_CHOICE,        /* one of the words in choices: i[0] is its number */
     PARAM_CHANNELS,      /* 16 or 3->16: i[0] is I or -1, i[1] is O */
     PARAM_SIZE,          /* 3x32x32, 64x128 or 784: n sizes in i[] */
+    PARAM_SIDES,         /* 1 or 0x1x0x1: i[] above, below, left, right */
     PARAM_LABELS         /* names of tensors, all the rest of the statement: label[0..n); `most` of them */
 } ParamType;
 
@@ -96,7 +97,7 @@ typedef struct Param {
 typedef struct Arg {
     bool given;
     Loc loc;             /* of the argument, or of the statement if left out */
-    int64_t i[3];
+    int64_t i[4];
     int n;
     double *list;
     const Token *label;

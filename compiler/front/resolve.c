@@ -290,7 +290,7 @@ static const Kind *loss_behind(const Layer *last)
     for (int i = 0; i < nkinds; i++)
         if (kinds[i]->fallback)
             kind = kinds[i];
-    for (int i = 0; i < nkinds; i++)
+    for (int i = nkinds - 1; i >= 0; i--) /* of several the first */
         if (kinds[i]->absorbs && !strcmp(kinds[i]->absorbs, last->kind->name))
             kind = kinds[i];
     return kind;

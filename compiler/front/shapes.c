@@ -216,6 +216,13 @@ Window window_of(const Layer *layer)
     return w;
 }
 
+/* Do windows go on where the division leaves a rest? */
+static bool has_ceil(const Layer *layer)
+{
+    const Arg *ceil = find_arg(layer, "ceil");
+    return ceil && ceil->i[0];
+}
+
 bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
 {
     Window window = arguments_of_window(layer);
@@ -234,7 +241,8 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
             return false;
         }
         int64_t room = window.in[axis] + 2 * padding - field;
-        if (room < 0) {
+        bool ceil = has_ceil(layer);
+        if (room < 0 && !(ceil && room > -window.stride[axis])) {
             error_at(layer->loc, "the kernel of %s is larger than its padded input: %s %lld%s, input %s %lld"
                                  " [window]",
                      name, side, (long long)field, window.dilation[axis] > 1 ? " with dilation" : "", side,
@@ -243,7 +251,10 @@ bool slide_window(const Layer *layer, int64_t *h, int64_t *w)
             say_what_fits(layer, &window, axis, !pad || !pad->i[0]);
             return false;
         }
-        *(axis ? w : h) = room / window.stride[axis] + 1;
+        int64_t last = (room + (ceil ? window.stride[axis] - 1 : 0)) / window.stride[axis];
+        if (ceil && last * window.stride[axis] >= window.in[axis] + padding)
+            last--; /* it would begin in the padding behind the input */
+        *(axis ? w : h) = last + 1;
     }
     return true;
 }

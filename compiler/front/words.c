@@ -15,10 +15,8 @@
 #define NOT_YET "is not in this version of nnc"
 #define DEPTHWISE "write conv with as many groups as channels, as in 'conv 32 k3 p1 g32'"
 #define SEPARABLE "write two convolutions, as in 'conv 32 k3 p1 g32; conv 64 k1'"
-#define ON_CONV NOT_YET "; write the padding with the convolution, as in 'conv 16 k3 p1'"
-#define BY_GROUPS NOT_YET "; groupnorm with as many groups as channels is the same with weight and bias"
 #define ELEMENTS NOT_YET "; dropout drops single elements, not whole channels"
-#define STATED "write the number of zeros on each side: p1 for k3, p2 for k5"
+#define STATED "write pad=same for a conv of stride 1, else zeros on each side: p1 for k3, p2 for k5"
 
 const Word foreign_words[] = {
     /* Kinds: convolutions and linear layers. */
@@ -82,11 +80,12 @@ const Word foreign_words[] = {
      "write 'upsample 2 mode=bilinear', which has align_corners=False"},
     {WORD_KIND, "interpolate", "upsample", NULL},
     {WORD_KIND, "resize", "upsample", NULL},
-    {WORD_KIND, "depthtospace", NULL, NOT_YET},
-    {WORD_KIND, "zeropad", NULL, ON_CONV},
-    {WORD_KIND, "zeropad2d", NULL, ON_CONV},
-    {WORD_KIND, "zeropadding2d", NULL, ON_CONV},
-    {WORD_KIND, "pad", NULL, ON_CONV},
+    {WORD_KIND, "shufflechannel", "channelshuffle", NULL},
+    {WORD_KIND, "depthtospace", "pixelshuffle", NULL},
+    {WORD_KIND, "subpixel", "pixelshuffle", NULL},
+    {WORD_KIND, "zeropad2d", "zeropad", NULL},
+    {WORD_KIND, "zeropadding2d", "zeropad", NULL},
+    {WORD_KIND, "pad", "zeropad", NULL},
     {WORD_KIND, "reflectionpad2d", NULL, "write it with the convolution, as in 'conv 16 k3 p1 pad=reflect'"},
     {WORD_KIND, "replicationpad2d", NULL,
      "write it with the convolution, as in 'conv 16 k3 p1 pad=replicate'"},
@@ -103,6 +102,9 @@ const Word foreign_words[] = {
     {WORD_KIND, "logsoftmax", NULL, "write softmax: the loss crossentropy takes its logarithm"},
     {WORD_KIND, "softmax2d", "softmax", NULL},
     {WORD_KIND, "identity", NULL, "leave it out"},
+    {WORD_KIND, "parametricrelu", "prelu", NULL},
+    {WORD_KIND, "clip", "hardtanh", NULL},
+    {WORD_KIND, "clamp", "hardtanh", NULL},
     {WORD_KIND, "rrelu", NULL, NOT_YET},
     {WORD_KIND, "celu", NULL, NOT_YET},
     {WORD_KIND, "glu", NULL, NOT_YET},
@@ -122,9 +124,8 @@ const Word foreign_words[] = {
     {WORD_KIND, "ln", "layernorm", NULL},
     {WORD_KIND, "groupnormalization", "groupnorm", NULL},
     {WORD_KIND, "gn", "groupnorm", NULL},
-    {WORD_KIND, "instancenorm", NULL, BY_GROUPS},
-    {WORD_KIND, "instancenorm2d", NULL, BY_GROUPS},
-    {WORD_KIND, "instancenormalization", NULL, BY_GROUPS},
+    {WORD_KIND, "instancenorm2d", "instancenorm", NULL},
+    {WORD_KIND, "instancenormalization", "instancenorm", NULL},
     {WORD_KIND, "rmsnorm", NULL, NOT_YET},
     {WORD_KIND, "localresponsenorm", NULL, NOT_YET},
     {WORD_KIND, "lrn", NULL, NOT_YET},
@@ -139,6 +140,9 @@ const Word foreign_words[] = {
     {WORD_KIND, "droppath", NULL, NOT_YET},
 
     /* Shapes, and what brings branches together. */
+    {WORD_KIND, "split", NULL, "write 'slice 0 16' for the first 16 channels"},
+    {WORD_KIND, "chunk", NULL, "write 'slice 0 16' for the first 16 channels"},
+    {WORD_KIND, "narrow", NULL, "write 'slice 0 16' for the first 16 channels"},
     {WORD_KIND, "view", "reshape", NULL},
     {WORD_KIND, "unflatten", "reshape", NULL},
     {WORD_KIND, "permute", NULL, "write transpose for a sequence, sequence for an image"},
@@ -295,6 +299,14 @@ const Word foreign_words[] = {
     {WORD_ARGUMENT, "ratio", "P", NULL},
     {WORD_ARGUMENT, "prob", "P", NULL},
     {WORD_ARGUMENT, "probability", "P", NULL},
+    {WORD_ARGUMENT, "upscalefactor", "N", NULL},
+    {WORD_ARGUMENT, "blocksize", "N", NULL},
+    {WORD_ARGUMENT, "minval", "MIN", NULL},
+    {WORD_ARGUMENT, "maxval", "MAX", NULL},
+    {WORD_ARGUMENT, "min", "MIN", NULL},
+    {WORD_ARGUMENT, "max", "MAX", NULL},
+    {WORD_ARGUMENT, "init", "SLOPE", NULL},
+    {WORD_ARGUMENT, "padding", "SIDES", NULL},
     {WORD_ARGUMENT, "delta", "DELTA", NULL},
     {WORD_ARGUMENT, "epsilon", "eps", NULL},
     {WORD_ARGUMENT, "variance", NULL, "write its square root, as in 'normalize mean=0 std=2'"},
@@ -312,14 +324,15 @@ const Word foreign_words[] = {
     {WORD_ARGUMENT, "trainable", NULL, "write freeze=true for weights that do not learn"},
     {WORD_ARGUMENT, "requiresgrad", NULL, "write freeze=true for weights that do not learn"},
     {WORD_ARGUMENT, "inputshape", NULL, "write 'input CxHxW' as the first statement"},
-    {WORD_ARGUMENT, "ceilmode", NULL, NOT_YET},
+    {WORD_ARGUMENT, "ceilmode", "ceil", NULL},
     {WORD_ARGUMENT, "beta", NULL, NOT_YET},
     {WORD_ARGUMENT, "ignoreindex", NULL, NOT_YET},
     {WORD_ARGUMENT, "kernelinitializer", NULL, NOT_YET},
     {WORD_ARGUMENT, "kernelregularizer", NULL, NOT_YET "; optimizers have weight_decay"},
-    {WORD_ARGUMENT, "affine", "", "normalisations always have weight and bias"},
+    {WORD_ARGUMENT, "affine", "",
+     "instancenorm has no weight and bias, all other normalisations have them"},
     {WORD_ARGUMENT, "elementwiseaffine", "", "normalisations always have weight and bias"},
-    {WORD_ARGUMENT, "trackrunningstats", "", "batchnorm always keeps running statistics"},
+    {WORD_ARGUMENT, "trackrunningstats", "", "batchnorm always keeps running statistics, instancenorm never"},
     {WORD_ARGUMENT, "aligncorners", "", "upsample works as with align_corners=False"},
     {WORD_ARGUMENT, "reduction", "", "losses are always means"},
     {WORD_ARGUMENT, "fromlogits", "", "a loss takes logits when no softmax or sigmoid comes last"},
@@ -359,13 +372,18 @@ static const struct Order {
     const char *kind, *params;
 } orders[] = {
     {"conv", "I O k s p d g bias pad"},
-    {"convtranspose", "I O k s p o g bias"},
+    {"convtranspose", "I O k s p o g bias d"},
     {"fc", "I O bias"},
     {"conv1d", "I O k s p d g bias pad"},
     {"maxpool1d", "k s p"},
     {"avgpool1d", "k s p"},
-    {"maxpool", "k s p d"},
-    {"avgpool", "k s p"},
+    {"maxpool", "k s p d - ceil"},
+    {"avgpool", "k s p ceil countpad"},
+    {"zeropad", "SIDES"},
+    {"pixelshuffle", "N"},
+    {"channelshuffle", "G"},
+    {"hardtanh", "MIN MAX"},
+    {"instancenorm", "- eps"},
     {"batchnorm", "- eps momentum"},
     {"layernorm", "- eps"},
     {"groupnorm", "G - eps"},

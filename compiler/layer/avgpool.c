@@ -1,5 +1,6 @@
 /* avgpool: AvgPool2d. The mean of each window; with countpad the padding counts as zeros, without it only the
- * elements inside the input count, so that windows at the border divide by less. */
+ * elements inside the input count, so that windows at the border divide by less. What ceil lets a window
+ * reach beyond the padding never counts. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -7,17 +8,37 @@ static const Param params[] = {
     {"s", PARAM_PAIR, false, "", 1, MOST_ELEMENTS, NULL, "stride; the kernel if left out"},
     {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding"},
     {"countpad", PARAM_FLAG, false, "true", 0, 1, NULL, "padding counts as zeros"},
+    {"ceil", PARAM_FLAG, false, "false", 0, 1, NULL, "windows beyond the last whole one"},
     {0},
 };
 
-/* 1 / (elements of the window that lie inside the input), for each row or column of windows */
-static Tensor *shares(Prog *prog, const Window *w, int axis)
+/* How far on both sides of the input elements count. */
+static int64_t counted_padding(const Layer *layer, const Window *w, int axis)
+{
+    return arg_of(layer, "countpad")->i[0] ? w->padding[axis] : 0;
+}
+
+/* Do all elements of all windows count? */
+static bool counts_all(const Layer *layer, const Window *w)
+{
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t outside = w->padding[axis] - counted_padding(layer, w, axis);
+        int64_t end = (w->out[axis] - 1) * w->stride[axis] - w->padding[axis] + w->kernel[axis];
+        if (outside || end > w->in[axis] + w->padding[axis])
+            return false;
+    }
+    return true;
+}
+
+/* 1 / (elements of the window that count), for each row or column of windows */
+static Tensor *shares(Prog *prog, const Layer *layer, const Window *w, int axis)
 {
     double *share = NEW_ARRAY(double, w->out[axis]);
+    int64_t padding = counted_padding(layer, w, axis);
     for (int64_t y = 0; y < w->out[axis]; y++) {
         int64_t begin = y * w->stride[axis] - w->padding[axis], end = begin + w->kernel[axis];
-        begin = begin < 0 ? 0 : begin;
-        end = end > w->in[axis] ? w->in[axis] : end;
+        begin = begin < -padding ? -padding : begin;
+        end = end > w->in[axis] + padding ? w->in[axis] + padding : end;
         share[y] = 1.0 / (double)(end - begin);
     }
     return constant_tensor(prog, axis ? "share_x" : "share_y", 1, &w->out[axis], share);
@@ -27,7 +48,7 @@ static void lower_avgpool(Prog *prog, const Layer *layer)
 {
     Window w = window_of(layer);
     Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
-    bool whole = arg_of(layer, "countpad")->i[0] || (!w.padding[0] && !w.padding[1]);
+    bool whole = counts_all(layer, &w);
     Tensor *sum = whole ? out : part_of(prog, "sum", 3, out->dim);
 
     Statement *s = new_statement(prog);
@@ -45,8 +66,8 @@ static void lower_avgpool(Prog *prog, const Layer *layer)
     if (!whole) {
         s = new_statement(prog);
         here = element(s, sum);
-        Expr *divisor = mul(load(access_at(shares(prog, &w, 0), here.at[1])),
-                            load(access_at(shares(prog, &w, 1), here.at[2])));
+        Expr *divisor = mul(load(access_at(shares(prog, layer, &w, 0), here.at[1])),
+                            load(access_at(shares(prog, layer, &w, 1), here.at[2])));
         store(prog, s, STORE_SET, same_place(here, out), mul(load(here), divisor));
     }
 }
@@ -54,13 +75,17 @@ static void lower_avgpool(Prog *prog, const Layer *layer)
 const Kind kind_avgpool = {
     .name = "avgpool",
     .role = ROLE_LAYER,
-    .syntax = "avgpool K [sS] [pP] [countpad=true]",
-    .help = "mean of each window (AvgPool2d); the stride is K if left out",
+    .syntax = "avgpool K [sS] [pP] [countpad=true] [ceil=false]",
+    .help = "mean of each window (AvgPool2d); the stride is K if left out; ceil=true: "
+            "ceil_mode",
     .params = params,
     .shape = pool_shape,
     .lower = lower_avgpool,
     .examples =
         "input 2x6x5; avgpool 2|input 2x5x7; avgpool k3x2 s2 p1|input 2x5x7; avgpool k3x2 s2 p1 "
         "countpad=false|"
-        "input 1x5x5; avgpool 3 s1 p1 countpad=false|input 1x3x4; avgpool k3x4|input 2x5x5; avgpool 2 s3",
+        "input 1x5x5; avgpool 3 s1 p1 countpad=false|input "
+        "1x3x4; avgpool k3x4|input 2x5x4; avgpool 2x3 ceil=true|"
+        "input 1x6x7; avgpool 3 s2 p1 ceil=true|input 1x6x7; avgpool 3 s2 p1 ceil=true countpad=false|input "
+        "1x2x3; avgpool 3 s2 ceil=true|input 1x5x5; avgpool k2 s3 ceil=true|input 2x5x5; avgpool 2 s3",
 };

@@ -17,14 +17,29 @@ static const Param params[] = {
     {"d", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "dilation"},
     {"g", PARAM_INT, false, "1", 1, MOST_ELEMENTS, NULL, "number of groups"},
     {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds a bias"},
-    {"pad", PARAM_CHOICE, false, "zeros", 0, 0, "zeros|reflect|replicate|circular",
+    {"pad", PARAM_CHOICE, false, "zeros", 0, 0, "zeros|reflect|replicate|circular|same",
      "what lies in the padding"},
     {0},
 };
 
+/* What pad=same excludes. */
+static bool check_same(const Layer *layer)
+{
+    const Arg *pad = arg_of(layer, "pad"), *p = arg_of(layer, "p"), *s = arg_of(layer, "s");
+    if (s->i[0] != 1 || s->i[1] != 1) {
+        error_at(s->loc, "pad=same needs stride 1: with a larger one write zeropad before conv [value]");
+        return false;
+    }
+    if (p->given)
+        error_at(pad->loc, "conv takes p or pad=same, not both [argument]");
+    return !p->given;
+}
+
 static bool check_padding(const Layer *layer)
 {
     const Arg *pad = arg_of(layer, "pad"), *p = arg_of(layer, "p");
+    if (pad->i[0] == PAD_SAME)
+        return check_same(layer);
     const int64_t size[2] = {layer->in->shape.h, layer->in->shape.w};
     for (int axis = 0; axis < 2; axis++) {
         const char *side = axis ? "width" : "height";
@@ -51,7 +66,10 @@ static bool shape(Net *net, Layer *layer)
     bool good = check_channels(layer, in) && groups_divide(g, in, "input channels");
     good &= groups_divide(g, out, "output channels");
     good &= check_padding(layer);
-    if (!slide_window(layer, &h, &w))
+    if (arg_of(layer, "pad")->i[0] == PAD_SAME) {
+        h = layer->in->shape.h;
+        w = layer->in->shape.w;
+    } else if (!slide_window(layer, &h, &w))
         return false;
     layer->out->shape = image_shape(out, h, w);
     if (!good)
@@ -118,7 +136,9 @@ static void lower_conv(Prog *prog, const Layer *layer)
     Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
     Tensor *weight = weight_tensor(prog, layer->weight[0]);
     int mode = (int)arg_of(layer, "pad")->i[0];
-    if (mode != PAD_ZEROS && (w.padding[0] || w.padding[1]))
+    for (int axis = 0; axis < 2 && mode == PAD_SAME; axis++) /* where an odd number of zeros: more behind */
+        w.padding[axis] = product(w.dilation[axis], w.kernel[axis] - 1) / 2;
+    if (mode != PAD_ZEROS && mode != PAD_SAME && (w.padding[0] || w.padding[1]))
         in = pad_input(prog, in, mode, &w);
 
     int64_t groups = arg_of(layer, "g")->i[0], of_group = out->dim[0] / groups;
@@ -147,8 +167,8 @@ const Kind kind_conv = {
     .name = "conv",
     .role = ROLE_LAYER,
     .linear = true,
-    .syntax = "conv [I->]O kK [sS] [pP] [dD] [gG] [bias=true] [pad=zeros|reflect|replicate|circular]",
-    .help = "2-D convolution (Conv2d)",
+    .syntax = "conv [I->]O kK [sS] [pP] [dD] [gG] [bias=true] [pad=zeros|reflect|replicate|circular|same]",
+    .help = "2-D convolution (Conv2d); pad=same: as many zeros as keep the size, at stride 1",
     .params = params,
     .shape = shape,
     .lower = lower_conv,
@@ -157,5 +177,7 @@ const Kind kind_conv = {
                 "input 3x4x5; conv 3 k3 g3 s2 p1|input 1x5x5; conv 1->1 k2 s2 p1|input 2x4x5; conv 2 k3 p3x4 "
                 "pad=reflect|"
                 "input 2x2x3; conv 2 k3 p4 pad=replicate|input 2x3x4; conv 2 k2x3 p3x4 s2 pad=circular|"
-                "input 1x2x2; conv 2 k3 p5 s2|input 2x6x6; conv 2 k1 s3|input 1x1x1; conv 1 k1",
+                "input 1x2x2; conv 2 k3 p5 s2|input 2x4x3; conv 3 k4x2 pad=same|input 2x3x5; conv 2 "
+                "k2x3 d3x2 g2 pad=same|input 1x1x2; conv 2 k3 pad=same|input 2x6x6; conv 2 k1 s3|input "
+                "1x1x1; conv 1 k1",
 };

@@ -1,6 +1,6 @@
 /* convtranspose: ConvTranspose2d, the adjoint of a convolution: what conv gathers, it scatters.
  *
- *     out[o, y s + ky - p, x s + kx - p] += weight[c, o, ky, kx] in[c, y, x]        out[o] begins as bias[o]
+ *     out[o, y s + ky d - p, x s + kx d - p] += weight[c, o, ky, kx] in[c, y, x]    out[o] begins as bias[o]
  *
  * with o and c in the same group. */
 #include "layer/layer.h"
@@ -11,6 +11,7 @@ static const Param params[] = {
     {"s", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "stride"},
     {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding"},
     {"o", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "output padding"},
+    {"d", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "dilation"},
     {"g", PARAM_INT, false, "1", 1, MOST_ELEMENTS, NULL, "number of groups"},
     {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds a bias"},
     {0},
@@ -20,21 +21,23 @@ static const Param params[] = {
 static int64_t output_size(const Layer *layer, int axis)
 {
     const Arg *k = arg_of(layer, "k"), *s = arg_of(layer, "s"), *p = arg_of(layer, "p"),
-              *o = arg_of(layer, "o");
+              *o = arg_of(layer, "o"), *d = arg_of(layer, "d");
     const char *side = axis ? "width" : "height";
     int64_t in = axis ? layer->in->shape.w : layer->in->shape.h;
-    if (o->i[axis] >= s->i[axis]) {
-        error_at(o->loc,
-                 "the output padding must be smaller than the stride: output padding %lld, stride %lld",
-                 (long long)o->i[axis], (long long)s->i[axis]);
+    if (o->i[axis] >= s->i[axis] && o->i[axis] >= d->i[axis]) {
+        bool dilated = d->i[axis] > s->i[axis];
+        error_at(o->loc, "the output padding must be smaller than the %s: output padding %lld, %s %lld",
+                 dilated ? "dilation" : "stride", (long long)o->i[axis], dilated ? "dilation" : "stride",
+                 (long long)(dilated ? d->i[axis] : s->i[axis]));
         return 0;
     }
-    if (in > 1 && s->i[axis] > MOST_ELEMENTS / (in - 1)) {
+    int64_t field = product(d->i[axis], k->i[axis] - 1) + 1;
+    if ((in > 1 && s->i[axis] > MOST_ELEMENTS / (in - 1)) || field > MOST_ELEMENTS) {
         error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements",
                  layer->kind->name, MOST_ELEMENTS);
         return 0;
     }
-    int64_t out = (in - 1) * s->i[axis] - 2 * p->i[axis] + k->i[axis] + o->i[axis];
+    int64_t out = (in - 1) * s->i[axis] - 2 * p->i[axis] + field + o->i[axis];
     if (out < 1)
         error_at(layer->loc,
                  "the padding of %s cuts off its whole output: %s %lld, padding %lld on each side",
@@ -68,12 +71,13 @@ static Affine in_group(Affine group, int64_t size, Affine channel)
 
 static void lower_convtranspose(Prog *prog, const Layer *layer)
 {
-    const Arg *k = arg_of(layer, "k"), *stride = arg_of(layer, "s"), *p = arg_of(layer, "p");
+    const Arg *k = arg_of(layer, "k"), *stride = arg_of(layer, "s"), *p = arg_of(layer, "p"),
+              *d = arg_of(layer, "d");
     Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
     Tensor *weight = weight_tensor(prog, layer->weight[0]);
     int64_t groups = arg_of(layer, "g")->i[0], of_group = weight->dim[1];
     const Window w = {.kernel = {k->i[0], k->i[1]}, .stride = {stride->i[0], stride->i[1]},
-                      .padding = {p->i[0], p->i[1]}, .dilation = {1, 1}};
+                      .padding = {p->i[0], p->i[1]}, .dilation = {d->i[0], d->i[1]}};
 
     Statement *s = new_statement(prog);
     Access here = element(s, out);
@@ -95,7 +99,7 @@ const Kind kind_convtranspose = {
     .name = "convtranspose",
     .role = ROLE_LAYER,
     .linear = true,
-    .syntax = "convtranspose [I->]O kK [sS] [pP] [oOP] [gG] [bias=true]",
+    .syntax = "convtranspose [I->]O kK [sS] [pP] [oOP] [dD] [gG] [bias=true]",
     .help = "transposed 2-D convolution (ConvTranspose2d); o is the output padding",
     .params = params,
     .shape = shape,
@@ -106,5 +110,7 @@ const Kind kind_convtranspose = {
                 "g3 bias=false|"
                 "input 2x1x5; convtranspose 1 k1x4 s1x2 p0x1|input 1x1x1; convtranspose 1 k1|input 2x2x2; "
                 "convtranspose 2 k1 s3 o2|"
-                "input 1x4x3; convtranspose 2 k3 p2 bias=false|input 2x1x3; convtranspose 2 k1 p0x1",
+                "input 1x4x3; convtranspose 2 k3 p2 bias=false|input 2x3x2; convtranspose 3 k3x2 s2x1 "
+                "d2x3 p1x0 o1x2|"
+                "input 4x2x3; convtranspose 4 k2 d2 g2|input 2x1x3; convtranspose 2 k1 p0x1",
 };

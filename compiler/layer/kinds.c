@@ -7,11 +7,11 @@
 #define KINDS(row) \
     row(nnc) row(input) row(batch) \
     row(conv) row(convtranspose) row(fc) row(maxpool) row(avgpool) row(adaptiveavgpool) row(globalavgpool) \
-    row(globalmaxpool) row(upsample) row(pixelshuffle) row(channelshuffle) \
+    row(globalmaxpool) row(upsample) row(zeropad) row(pixelshuffle) row(channelshuffle) \
     row(relu) row(relu6) row(leakyrelu) row(prelu) row(elu) row(selu) row(gelu) row(silu) row(mish) \
     row(softplus) row(softsign) row(hardtanh) \
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
-    row(batchnorm) row(layernorm) row(groupnorm) \
+    row(batchnorm) row(layernorm) row(groupnorm) row(instancenorm) \
     row(conv1d) row(maxpool1d) row(avgpool1d) row(last) row(first) row(sequence) row(image) row(transpose) \
     row(classtoken) row(positions) \
     row(flatten) row(reshape) row(slice) row(dropout) row(normalize) \

@@ -7,6 +7,7 @@ static const Param params[] = {
     {"s", PARAM_PAIR, false, "", 1, MOST_ELEMENTS, NULL, "stride; the kernel if left out"},
     {"p", PARAM_PAIR, false, "0", 0, MOST_ELEMENTS, NULL, "padding"},
     {"d", PARAM_PAIR, false, "1", 1, MOST_ELEMENTS, NULL, "dilation"},
+    {"ceil", PARAM_FLAG, false, "false", 0, 1, NULL, "windows beyond the last whole one"},
     {0},
 };
 
@@ -52,12 +53,15 @@ static void lower_maxpool(Prog *prog, const Layer *layer)
 const Kind kind_maxpool = {
     .name = "maxpool",
     .role = ROLE_LAYER,
-    .syntax = "maxpool K [sS] [pP] [dD]",
-    .help = "greatest of each window (MaxPool2d); the stride is K if left out",
+    .syntax = "maxpool K [sS] [pP] [dD] [ceil=false]",
+    .help = "greatest of each window (MaxPool2d); the stride is K if left out; ceil=true: "
+            "ceil_mode",
     .params = params,
     .shape = shape,
     .greatest = true,
     .lower = lower_maxpool,
     .examples = "input 2x6x5; maxpool 2|input 2x5x7; maxpool k3x2 s2 p1|input 1x7x7; maxpool 3 s1 d2 p1|"
-                "input 3x5x5; maxpool 2 s3|input 1x3x4; maxpool k3x4|input 2x3x3; maxpool 1",
+                "input 3x5x5; maxpool 2 s3|input 1x3x4; maxpool k3x4|input 2x5x4; maxpool 2x3 ceil=true|"
+                "input 1x6x7; maxpool 3 s2 p1 ceil=true|input 1x2x3; maxpool 3 s2 ceil=true|input 1x5x5; "
+                "maxpool k2 s3 ceil=true|input 2x3x3; maxpool 1",
 };

@@ -1,9 +1,11 @@
-/* layernorm, groupnorm: each sample, or each group of its channels, to mean 0 and deviation 1.
+/* layernorm, groupnorm, instancenorm: each sample, or each group of its channels, or each channel, to mean 0
+ * and deviation 1.
  *
  *     n = (in - mean) scale        scale = 1 / sqrt(variance + eps)        out = n weight + bias
  *
  * The variance divides by the number of elements. layernorm has one group, and a weight for each element;
- * groupnorm has one for each channel (LayerNorm over the whole sample, GroupNorm). Of a sequence
+ * groupnorm has one for each channel (LayerNorm over the whole sample, GroupNorm), instancenorm none
+ * (InstanceNorm2d). Of a sequence
  * layernorm takes each position as a group, and has a weight for each feature. Sums run over the
  * positions of each channel first, which can be done in vectors and loses fewer digits. With d = d_out
  * weight
@@ -48,6 +50,26 @@ static bool groupnorm_shape(Net *net, Layer *layer)
     return add_norm_weights(net, layer, 1, &channels);
 }
 
+static const Param instancenorm_params[] = {
+    {"eps", PARAM_NUMBER, false, "1e-5", 0, 1e30, NULL, "added to the variance"},
+    {0},
+};
+
+static bool instancenorm_shape(Net *net, Layer *layer)
+{
+    if (!want_image(layer))
+        return false;
+    if (layer->in->shape.h == 1 && layer->in->shape.w == 1) {
+        error_at(layer->loc, "instancenorm needs more than one position in each channel: its input is %s"
+                             " [shape]", shape_text(layer->in->shape));
+        say_where_from(layer->in);
+        return false;
+    }
+    return same_shape(net, layer);
+}
+
+extern const Kind kind_instancenorm;
+
 /* Is each position on its own? */
 static bool by_positions(const Layer *layer)
 {
@@ -56,7 +78,8 @@ static bool by_positions(const Layer *layer)
 
 static int64_t groups_of(const Layer *layer)
 {
-    return by_positions(layer)                         ? layer->in->shape.h
+    return by_positions(layer)                  ? layer->in->shape.h
+           : layer->kind == &kind_instancenorm       ? layer->in->shape.c
            : layer->kind->params == groupnorm_params ? arg_of(layer, "G")->i[0]
                                                      : 1;
 }
@@ -107,8 +130,8 @@ static Expr *normal(Prog *prog, const Place *place)
 
 static Expr *weighted_adjoint(Prog *prog, const Layer *layer, const Place *place)
 {
-    return mul(adjoint_at(prog, same_place(place->in, tensor_of(prog, layer->out))),
-               load(weight_at(prog, layer, 0, place)));
+    Expr *d_out = adjoint_at(prog, same_place(place->in, tensor_of(prog, layer->out)));
+    return layer->nweights ? mul(d_out, load(weight_at(prog, layer, 0, place))) : d_out;
 }
 
 /* What is averaged over a group. */
@@ -175,13 +198,14 @@ static void lower_norm(Prog *prog, const Layer *layer)
     s = new_statement(prog);
     Place place = each_place(prog, s, layer);
     store(prog, s, STORE_SET, same_place(place.in, tensor_of(prog, layer->out)),
-          add(mul(normal(prog, &place), load(weight_at(prog, layer, 0, &place))),
-              load(weight_at(prog, layer, 1, &place))));
+          layer->nweights ? add(mul(normal(prog, &place), load(weight_at(prog, layer, 0, &place))),
+                                load(weight_at(prog, layer, 1, &place)))
+                          : normal(prog, &place));
 }
 
 static void gradient(Prog *prog, const Layer *layer)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < layer->nweights; i++) {
         Statement *s = new_statement(prog);
         Place place = each_place(prog, s, layer);
         Expr *d_out = adjoint_at(prog, same_place(place.in, tensor_of(prog, layer->out)));
@@ -225,4 +249,17 @@ const Kind kind_groupnorm = {
     .gradient = gradient,
     .examples = "input 4x3x5; groupnorm 2|input 3x4x3; groupnorm 3 eps=1e-3|input 6x2x2; groupnorm 1|input "
                 "9; groupnorm 3|input 8x1x1; groupnorm 2|input 3x4; groupnorm 2",
+};
+
+const Kind kind_instancenorm = {
+    .name = "instancenorm",
+    .role = ROLE_LAYER,
+    .syntax = "instancenorm [eps=1e-5]",
+    .help = "each channel of each sample to mean 0 and deviation 1 (InstanceNorm2d)",
+    .params = instancenorm_params,
+    .shape = instancenorm_shape,
+    .lower = lower_norm,
+    .gradient = gradient,
+    .examples = "input 3x3x4; instancenorm|input 2x4x1; instancenorm eps=0.01|input 1x3x5; conv 8 k2; "
+                "instancenorm; relu",
 };

@@ -4,7 +4,8 @@
 
 #include "program/program.h"
 
-enum { PAD_ZEROS, PAD_REFLECT, PAD_REPLICATE, PAD_CIRCULAR, PAD_CAUSAL };
+enum { PAD_ZEROS, PAD_REFLECT, PAD_REPLICATE, PAD_CIRCULAR, PAD_CAUSAL,
+       PAD_SAME = PAD_CAUSAL }; /* conv1d has the one, conv the other */
 
 /* A piece of one side of the padded input: where it begins there, how long it is, where its values come
  * from. */

@@ -66,6 +66,12 @@ def size(word):
     return sizes
 
 
+def sides(word):
+    need(re.fullmatch(r"\d+(x\d+x\d+x\d+)?", word), f"not N or TxBxLxR: {word}")
+    sizes = tuple(count(w) for w in word.split("x"))
+    return sizes * 4 if len(sizes) == 1 else sizes
+
+
 def number(word):
     need(re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word), f"not a number: {word}")
     return float(word)
@@ -90,13 +96,13 @@ def one_of(**values):
 
 
 boolean = one_of(true=True, false=False)
-modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular")
+modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", same="same")
 modes_1d = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", causal="causal")
 losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber")})
 
 # kind: (the argument without a name, how it reads, its default), (arguments with names). REQUIRED has no default.
 REQUIRED = object()
-WINDOW = {"s": (positive, None), "p": (pair, (0, 0))}
+WINDOW = {"s": (positive, None), "p": (pair, (0, 0)), "ceil": (boolean, False)}
 KINDS = {
     "input": (("size", size, REQUIRED), {}),
     "batch": (("n", count, REQUIRED), {}),
@@ -113,7 +119,7 @@ KINDS = {
     "upsample": (("factor", positive, REQUIRED), {"mode": (one_of(nearest="nearest", bilinear="bilinear"), "nearest")}),
     "convtranspose": (("channels", channels, REQUIRED),
                       {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "o": (pair, (0, 0)),
-                       "g": (count, 1), "bias": (boolean, True)}),
+                       "d": (positive, (1, 1)), "g": (count, 1), "bias": (boolean, True)}),
     "conv1d": (("channels", channels, REQUIRED),
                {"k": (count, REQUIRED), "s": (count, 1), "p": (count, None), "d": (count, 1), "g": (count, 1), "bias": (boolean, True),
                 "pad": (modes_1d, "zeros"), "freeze": (boolean, False)}),
@@ -131,6 +137,13 @@ KINDS = {
     "gelu": (None, {"tanh": (boolean, False)}),
     "leakyrelu": (("slope", number, 0.01), {}),
     "dropout": (("p", number, 0.5), {}),
+    "mish": (None, {}), "selu": (None, {}), "softsign": (None, {}), "globalmaxpool": (None, {}),
+    "hardtanh": ((("min", "max"), number, (-1.0, 1.0)), {}),
+    "prelu": (("slope", number, 0.25), {"channels": (boolean, False), "freeze": (boolean, False)}),
+    "instancenorm": (None, {"eps": (number, 1e-5)}),
+    "reshape": (("size", size, REQUIRED), {}), "slice": ((("begin", "end"), count, (REQUIRED, REQUIRED)), {}),
+    "zeropad": (("sides", sides, REQUIRED), {}),
+    "pixelshuffle": (("n", count, REQUIRED), {}), "channelshuffle": (("groups", count, REQUIRED), {}),
     "from": (("labels", str, REQUIRED), {}), "add": (("labels", str, REQUIRED), {}),
     "concat": (("labels", str, REQUIRED), {}), "mul": (("labels", str, REQUIRED), {}),
     "normalize": (None, {"mean": (numbers, REQUIRED), "std": (numbers, REQUIRED)}),
@@ -142,6 +155,11 @@ LOSSES = {
     "mse": (None, {}), "l1": (None, {}),
     "huber": (("delta", number, 1.0), {}),
 }
+
+
+def names_of(positional):
+    """The arguments without a name: one, or several in their order."""
+    return positional[0] if isinstance(positional[0], tuple) else (positional[0],)
 
 
 def expand(text):
@@ -237,12 +255,14 @@ def statements(text):
                 read = named[name][0]
             else:
                 need(positional, f"{kind} takes no {word}")
-                name, read, rest = positional[0], positional[1], word
+                free = [n for n in names_of(positional) if n not in values]
+                name, read, rest = (free or names_of(positional))[0], positional[1], word
             need(name not in values, f"{name} given twice")
             values[name] = read(rest)
         defaults = {k: v[1] for k, v in named.items()}
         if positional:
-            defaults[positional[0]] = positional[2]
+            several = isinstance(positional[0], tuple)
+            defaults.update(zip(names_of(positional), positional[2] if several else [positional[2]]))
         for name, default in defaults.items():
             need(name in values or default is not REQUIRED, f"{kind} needs {name}")
             values.setdefault(name, default)
@@ -317,6 +337,11 @@ def build_on_sequence(kind, a, shape):
     return lambda x: x + table.to(x.dtype)
 
 
+def shuffle_channels(groups):
+    """ChannelShuffle, whose gradient PyTorch 1.13 lacks on a CPU."""
+    return lambda x: x.reshape(len(x), groups, x.shape[1] // groups, *x.shape[2:]).transpose(1, 2).reshape(x.shape)
+
+
 def build(kind, a, shape):
     """The torch module (or function) of one layer; shape is that of one incoming sample."""
     flat, sequence = len(shape) == 1, len(shape) == 2
@@ -324,7 +349,8 @@ def build(kind, a, shape):
     if kind in ("conv1d", "maxpool1d", "avgpool1d", "last", "first", "image", "transpose", "classtoken", "positions"):
         need(sequence, f"{kind} needs TxC")
         return build_on_sequence(kind, a, shape)
-    if kind in ("conv", "convtranspose", "maxpool", "avgpool", "adaptiveavgpool", "upsample", "sequence") or not sequence and kind == "globalavgpool":
+    if kind in ("conv", "convtranspose", "maxpool", "avgpool", "adaptiveavgpool", "upsample", "sequence", "instancenorm", "zeropad",
+                "pixelshuffle", "channelshuffle") or not sequence and kind in ("globalavgpool", "globalmaxpool"):
         need(len(shape) == 3, f"{kind} needs CxHxW")
     if kind in ("conv", "convtranspose", "fc"):
         inputs, outputs = a["channels"]
@@ -335,18 +361,21 @@ def build(kind, a, shape):
         if kind == "fc":
             return nn.Sequential(nn.Flatten(), nn.Linear(incoming, outputs, bias=a["bias"]))
         if kind == "convtranspose":
-            need(all(o < s for o, s in zip(a["o"], a["s"])), "output padding must be below the stride")
+            need(all(o < max(s, d) for o, s, d in zip(a["o"], a["s"], a["d"])), "output padding must be below the stride or dilation")
             return nn.ConvTranspose2d(incoming, outputs, a["k"], stride=a["s"], padding=a["p"], output_padding=a["o"],
-                                      groups=a["g"], bias=a["bias"])
+                                      groups=a["g"], bias=a["bias"], dilation=a["d"])
+        if a["pad"] == "same":
+            need(a["p"] == (0, 0), "p or pad=same")
+            return nn.Conv2d(incoming, outputs, a["k"], stride=a["s"], padding="same", dilation=a["d"], groups=a["g"], bias=a["bias"])
         return nn.Conv2d(incoming, outputs, a["k"], stride=a["s"], padding=a["p"], dilation=a["d"], groups=a["g"],
                          bias=a["bias"], padding_mode=a["pad"])
     if kind == "maxpool":
-        pool = nn.MaxPool2d(a["k"], stride=a["s"], padding=a["p"], dilation=a["d"])
+        pool = nn.MaxPool2d(a["k"], stride=a["s"], padding=a["p"], dilation=a["d"], ceil_mode=a["ceil"])
         if pool(torch.zeros(1, *shape)).isinf().any():    # can only be under dilation
             raise Unclear("a window that lies in the padding alone")
         return pool
     if kind == "avgpool":
-        return nn.AvgPool2d(a["k"], stride=a["s"], padding=a["p"], count_include_pad=a["countpad"])
+        return nn.AvgPool2d(a["k"], stride=a["s"], padding=a["p"], count_include_pad=a["countpad"], ceil_mode=a["ceil"])
     if kind == "adaptiveavgpool":
         return nn.AdaptiveAvgPool2d(a["size"])
     if kind == "upsample":
@@ -364,6 +393,30 @@ def build(kind, a, shape):
             raise Unclear("groups of one number, which PyTorch refuses for a single sample")
         norm = nn.GroupNorm(a["groups"], features, eps=a["eps"])
         return ChannelsFirst(norm) if sequence else norm
+    if kind == "instancenorm":
+        need(shape[1] * shape[2] > 1, "more than one position")
+        return nn.InstanceNorm2d(shape[0], eps=a["eps"])
+    if kind == "zeropad":
+        top, bottom, left, right = a["sides"]
+        return nn.ZeroPad2d((left, right, top, bottom))
+    if kind == "reshape":
+        need(math.prod(a["size"]) == math.prod(shape), "reshape keeps the number of elements")
+        return lambda x: x.reshape(len(x), *a["size"])
+    if kind == "slice":
+        need(a["begin"] < a["end"] <= features, "a slice of what is there")
+        return lambda x: x[:, :, a["begin"]:a["end"]] if sequence else x[:, a["begin"]:a["end"]]
+    if kind == "hardtanh":
+        need(a["min"] < a["max"], "an interval")
+        return nn.Hardtanh(a["min"], a["max"])
+    if kind == "prelu":
+        prelu = nn.PReLU(features if a["channels"] else 1, a["slope"])
+        return ChannelsFirst(prelu) if sequence else prelu
+    if kind in ("pixelshuffle", "channelshuffle"):
+        n = a.get("n", a.get("groups"))
+        need(n > 0 and shape[0] % (n * n if kind == "pixelshuffle" else n) == 0, "channels that fit")
+        return nn.PixelShuffle(n) if kind == "pixelshuffle" else shuffle_channels(n)
+    if kind == "globalmaxpool":
+        return lambda x: x.amax(1) if sequence else F.adaptive_max_pool2d(x, 1).flatten(1)
     if kind == "globalavgpool":
         return lambda x: x.mean(1) if sequence else x.mean((2, 3))
     if kind == "sequence":
@@ -378,6 +431,7 @@ def build(kind, a, shape):
         return lambda x: ((x - mean) / std).to(x.dtype)
     return {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "flatten": nn.Flatten,
             "softmax": lambda: nn.Softmax(2 if sequence else 1), "leakyrelu": lambda: nn.LeakyReLU(a["slope"]),
+            "mish": nn.Mish, "selu": nn.SELU, "softsign": nn.Softsign,
             "relu6": nn.ReLU6, "silu": nn.SiLU, "softplus": nn.Softplus, "hardsigmoid": nn.Hardsigmoid, "hardswish": nn.Hardswish,
             "elu": lambda: nn.ELU(a["alpha"]), "gelu": lambda: nn.GELU("tanh" if a["tanh"] else "none"),
             "dropout": lambda: nn.Dropout(a["p"])}[kind]()
@@ -395,7 +449,8 @@ def join(kind, shapes):
     if {len(a), len(b)} == {1, 2}:
         need(a[-1] == b[-1], "mul needs one factor for each feature")
         return lambda *x: torch.mul(*(v if v.dim() == 3 else v[:, None] for v in x))
-    if a != b:      # a factor for each channel
+    pixels = len(a) == len(b) == 3 and a[1:] == b[1:] and 1 in (a[0], b[0])
+    if a != b and not pixels:      # a factor for each channel
         gate, image = (a, b) if (len(b), torch.Size(a).numel()) == (3, b[0]) else (b, a)
         need(len(image) == 3 and gate in (image[:1], image[:1] + (1, 1)), "mul needs equal shapes or C")
     deep = max(len(a), len(b))

@@ -387,6 +387,41 @@ TRAINED = [
 ]
 
 
+KINDS = [
+    # pointwise
+    ("mish", "input 6; batch 3; fc 9; mish; fc 2", 3),
+    ("mish_large", "input 2x4x5; batch 2; conv 3 k2; normalize mean=0 std=0.05; mish; conv 2 k3", 2),
+    ("selu_at_zero", "input 4; batch 4; fc 6; selu; fc 2", 4, "whole"),
+    ("softsign", "input 2x3x4; batch 3; conv 3 k2; softsign; fc 2", 3),
+    ("hardtanh_range", "input 2x5x5; batch 2; conv 9 k2; hardtanh -0.5 0.75; maxpool 2; fc 2", 2),
+    ("hardtanh_at_its_ends", "input 4; batch 5; fc 6; hardtanh; fc 2", 5, "whole"),
+    ("prelu", "input 6; batch 3; fc 9; prelu; fc 2", 3),
+    ("prelu_channels", "input 2x4x4; batch 3; conv 9 k2; prelu channels=true; conv 2 k2", 3),
+    ("prelu_at_zero", "input 4; batch 4; fc 6; prelu; fc 2", 4, "whole"),
+    # padding and windows
+    ("zeropad_sides", "input 2x3x4; batch 2; tanh; zeropad 2x0x1x3; conv 3 k3 s2; fc 2", 2),
+    ("zeropad_keras", "input 3x6x6; batch 2; zeropad 0x1x0x1; conv 8 k3 s2; relu; zeropad 0x1x0x1; conv 8 k3 s2 g8; conv 2 k1", 2),
+    ("pad_same", "input 3x5x4; batch 2; conv 9 k3 pad=same; relu; conv 2 k4x2 pad=same", 2),
+    ("pad_same_dilation", "input 4x4x5; batch 2; conv 8 k2x3 d3x2 g2 pad=same bias=false; tanh; conv 2 k1x2 pad=same", 2),
+    ("maxpool_ceil_last_in_padding", "input 2x5x6; batch 2; conv 3 k1; maxpool 2 s3 p1 ceil=true; fc 2", 2),
+    ("maxpool_ceil_pad", "input 2x6x7; batch 2; conv 3 k1; maxpool 3 s2 p1 ceil=true; fc 2", 2),
+    ("maxpool_ceil_larger", "input 1x2x3; batch 2; conv 9 k1; maxpool 3 s2 ceil=true; fc 2", 2),
+    ("avgpool_ceil_pad", "input 2x6x7; batch 2; conv 3 k1; avgpool 3 s2 p1 ceil=true; fc 2", 2),
+    ("avgpool_ceil_countpad", "input 2x6x7; batch 2; conv 3 k1; avgpool 3 s2 p1 ceil=true countpad=false; fc 2", 2),
+    ("avgpool_ceil_larger", "input 1x2x3; batch 2; conv 9 k1; avgpool 3 s2 ceil=true; fc 2", 2),
+    ("globalmaxpool", "input 2x4x5; batch 3; conv 9 k2; relu; globalmaxpool; fc 2", 3),
+    ("convtranspose_dilation_all", "input 4x3x2; batch 2; conv 4 k1; convtranspose 6 k2x3 s2x1 p1x2 o2x1 d3x2 g2; tanh; fc 2", 2),
+    # moves
+    ("reshape_image", "input 2x3x4; batch 2; conv 9 k2; reshape 2x9x3; tanh; conv 2 k2", 2),
+    ("slice_features", "input 6; batch 3; x: fc 8; slice 0 4; sigmoid; y:; from x; slice 4 8; mul y; fc 2", 3),
+    ("pixelshuffle", "input 2x3x4; batch 2; conv 12 k2; pixelshuffle 2; tanh; conv 2 k2", 2),
+    ("channelshuffle", "input 4x3x3; batch 2; conv 12 k1 g2; channelshuffle 2; tanh; conv 4 k2 g4", 2),
+    ("mul_mask", "input 3x3x4; batch 2; x: conv 9 k1; m: conv 1 k1; sigmoid; mul x; conv 2 k2", 2),
+    # norms
+    ("instancenorm", "input 2x4x3; batch 2; conv 9 k2; instancenorm; tanh; fc 2", 2),
+]
+
+
 def decimals(tensor):
     """Three decimals, as the float nearest to them."""
     return ((tensor * 1000).round() / 1000).float()
@@ -536,6 +571,8 @@ def main():
         lines += record(*case)
     for name, text, n, runs in NORMALISED + SEQUENCES:
         lines += record(name, text, n, "", runs)
+    for case in KINDS:
+        lines += record(*case)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
