@@ -2,7 +2,7 @@
  *
  * The network has all that makes a run depend on more than its weights: batchnorm's statistics, dropout, an order of
  * the samples. What runs give is compared as files of weights, to the byte. */
-#include "nn.h"
+#include "nnkit.h"
 #include "process.h"
 #include "suites.h"
 
@@ -107,7 +107,8 @@ static int start(void)
     write_pictures("train", 301, 1);
     write_pictures("t10k", 100, 2);
     return make_program("net", "input 1x8x8\\nconv 4 k3 p1; batchnorm; relu; maxpool 2; dropout 0.2\\nfc 4; softmax")
-        || make_program("other", "input 1x8x8; batch 16\\nfc 8; relu; fc 4; softmax");
+        || make_program("other", "input 1x8x8; batch 16\\nfc 8; relu; fc 4; softmax")
+        || make_program("sum", "input 2; fc 8; tanh; fc 1") || make_program("own", "input 2; fc 8; tanh; fc 1; loss none");
 }
 
 /* ---- The tests ---------------------------------------------------------------------------------------- */
@@ -235,6 +236,54 @@ static void test_divergence(void)
              "the greatest weight before it, .*, is in fc[12].weight. A smaller --lr or --clip 1 may help$' err");
 }
 
+static void answer_itself(const void *params, void *work, int n, const float *x, float *y)
+{
+    (void)params, (void)work;
+    memcpy(y, x, (size_t)n * 6 * sizeof *y);
+}
+
+static int read_two(const void *data, size_t index, float *x, void *t)
+{
+    static const float numbers[2][6] = {{0, 5, 1, 9, 2, 3}, {7, 1, 2, 0, 1, 2}};
+    static const int labels[2][2] = {{1, 0}, {0, 2}};
+    (void)data;
+    memcpy(x, numbers[index], sizeof numbers[index]);
+    memcpy(t, labels[index], sizeof labels[index]);
+    return 0;
+}
+
+/* An answer has its positions first in a sequence, its classes first in an image. */
+static void test_positions(void)
+{
+    nn_model model = {.input_shape = {2, 3, 0}, .input = 6, .output = 6, .targets = 2, .int_targets = 1, .batch = 2,
+                      .params_bytes = 64, .work_bytes = 64, .forward = answer_itself};
+    const nn_source source = {read_two, NULL};
+    nn_evaluation e;
+    CU_ASSERT_EQUAL_FATAL(nn_evaluate(&model, NULL, NULL, &source, NULL, 2, &e), 0);
+    CU_ASSERT_EQUAL(e.labels, 4);
+    CU_ASSERT_EQUAL(e.right, 4);
+    nn_evaluation_release(&e);
+    model.input_shape[0] = 3, model.input_shape[1] = 1, model.input_shape[2] = 2;
+    CU_ASSERT_EQUAL_FATAL(nn_evaluate(&model, NULL, NULL, &source, NULL, 2, &e), 0);
+    CU_ASSERT_EQUAL(e.right, 2); /* the columns 0 1 2 and 5 9 3 say 2 and 1, but 7 2 1 and 1 0 2 rightly 0 and 2 */
+    nn_evaluation_release(&e);
+}
+
+/* Networks of numbers, and those that can't be trained here. */
+static void test_kinds(void)
+{
+    succeeds("awk 'BEGIN { for (i = 0; i < 200; i++) printf \"%d,%d,%d\\n\", i % 5, i % 7, 2 * (i % 5) - i % 7 }' > sum.csv");
+    succeeds("./sum train sum.csv --split 0.2 --epochs 60 --lr 0.02 --quiet");
+    prints("./sum eval sum.csv --weights sum.safetensors", "R2 0.99");
+    prints("./sum eval sum.csv --weights sum.safetensors --json", "{\"samples\": 200, \"loss\": ");
+    prints("./sum predict sum.csv --weights sum.safetensors --format csv | wc -l", "200\n");
+    prints("./sum check", "the gradients are right\n");
+    prints("./own check", "the gradients are right\n");
+    says(2, "./own train sum.csv", "./own: the network has `loss none`: train it by a loop of your own (nn.h)\n");
+    says(2, "./own eval sum.csv --weights sum.safetensors",
+         "./own: the network has `loss none`: it has no targets to be held against\n");
+}
+
 /* What is wrong is said in one line, with what to do, and nothing is written. */
 static void test_messages(void)
 {
@@ -287,6 +336,8 @@ void add_kit_suite(void)
         {"checkpoints that don't fit", test_checkpoints},
         {"options", test_options},
         {"a loss that is NaN", test_divergence},
+        {"positions and classes", test_positions},
+        {"numbers for targets, and no loss", test_kinds},
         {"messages", test_messages},
         {"train, eval, predict, check, info", test_commands},
         CU_TEST_INFO_NULL,

@@ -40,6 +40,7 @@ typedef struct exam {
     const size_t *samples;
     size_t n, shard, shards;
     size_t classes, positions;
+    size_t class_step, position_step; /* how far apart an answer's classes and its positions lie */
     bool confuses;
     judge *judges;
     int njudges;
@@ -52,16 +53,16 @@ typedef struct exam {
     char message[512];
 } exam;
 
-/* The class of the greatest of an answer's `classes` numbers, which lie `positions` apart; -1: NaN is
- * among them. */
-static int greatest(const float *y, size_t classes, size_t positions)
+/* The class of the greatest of an answer's `classes` numbers, which lie `step` apart; -1: NaN is among
+ * them. */
+static int greatest(const float *y, size_t classes, size_t step)
 {
     size_t best = 0;
 
     for (size_t c = 0; c < classes; c++) {
-        if (isnan(y[c * positions]))
+        if (isnan(y[c * step]))
             return -1;
-        if (y[c * positions] > y[best * positions])
+        if (y[c * step] > y[best * step])
             best = c;
     }
     return (int)best;
@@ -74,7 +75,8 @@ static void judge_labels(const exam *e, judge *j, int n)
     for (int i = 0; i < n; i++)
         for (size_t p = 0; p < e->positions; p++) {
             const int label = t[(size_t)i * e->positions + p];
-            const int answer = greatest(j->y + (size_t)i * e->model->output + p, e->classes, e->positions);
+            const float *y = j->y + (size_t)i * e->model->output + p * e->position_step;
+            const int answer = greatest(y, e->classes, e->class_step);
 
             if (label < 0 || (size_t)label >= e->classes)
                 continue;
@@ -245,6 +247,10 @@ int nn_evaluate(const nn_model *model, const void *weights, nn_team *team, const
     e.shards = (n + e.shard - 1) / e.shard;
     e.positions = model->targets;
     e.classes = model->int_targets && model->targets ? model->output / model->targets : 0;
+    const bool sequence =
+        model->input_shape[2] == 0; /* positions come first in it, in an image the classes */
+    e.class_step = sequence ? 1 : e.positions;
+    e.position_step = sequence ? e.classes : 1;
     e.confuses = e.classes <= MOST_CLASSES;
     e.njudges = team ? nn_team_threads(team) : 1;
     if (n < (size_t)e.njudges * e.shard)

@@ -27,8 +27,8 @@ int info_command(const nn_model *model, command_line *line)
     if (line->noperands)
         return misused(line->program, "info takes no operands");
     printf("network            %s\n", model->name);
-    printf("input              %s\n",
-           shape_text(in, in[1] == 1 && in[2] == 1 && model->input == (size_t)in[0] ? 1 : 3, text));
+    const int dims = in[2] == 0 ? 2 : in[1] == 1 && in[2] == 1 ? 1 : 3;
+    printf("input              %s\n", shape_text(in, dims, text));
     printf("answer             %zu numbers\n", model->output);
     if (model->targets)
         printf("target             %zu %s\n", model->targets,

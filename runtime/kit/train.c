@@ -94,6 +94,10 @@ static int check_settings(const run *r)
     const nn_settings *s = r->settings;
     const nn_optimizer o = optimizer_of(s);
 
+    if (!r->model->backward && r->model->forward_train)
+        return kit_fail(NNKIT_EUSAGE, "the network has `loss none`: train it by a loop of your own (nn.h)");
+    if (!r->model->backward)
+        return kit_fail(NNKIT_EUSAGE, "the network was compiled with --inference and can't be trained");
     if (s->test && s->split > 0)
         return kit_fail(NNKIT_EUSAGE, "--test and --split: one of them says what to test with");
     if (o.nesterov && (o.method != NN_SGD || o.momentum <= 0))
