@@ -280,7 +280,13 @@ size_t nn_place(const nn_tensor *tensor, size_t k);
 const nn_tensor *nn_find(const nn_model *model, const char *name);
 
 /* Copy a whole tensor (count floats in PyTorch's order) out of params or a gradient, and into params. 0,
- * or NN_EPREPARED where params are prepared: then nn_get gives NaN, and nn_set changes nothing. */
+ * or NN_EPREPARED where params are prepared: then nn_get gives NaN, and nn_set changes nothing. Weights lie
+ * as the generated code reads them, often transposed and with padding; so this is how to look at them:
+ *
+ *     float bias[10];
+ *     nn_get(nn_find(&net_model, "fc2.bias"), &gradients, bias);
+ *
+ * Of a tensor w of shape [10, 128], ((float *)&weights)[nn_place(w, 128 * i + k)] is element [i][k]. */
 int nn_get(const nn_tensor *tensor, const void *params, float *to);
 int nn_set(const nn_tensor *tensor, void *params, const float *from);
 
@@ -315,20 +321,31 @@ void nn_init(const nn_model *model, void *params, uint64_t seed);
 
 /* ---- Weight files ----------------------------------------------------------------------------
  *
- * safetensors, F32, names and shapes as PyTorch's. Both return 0, or an error code that nn_error describes
- * together with the file and the tensor. nn_save writes a new file beside path (.nn_save-XXXXXXXX, which
- * stays only where the process is killed) and renames it, so path is the old file or the whole new one;
- * permissions stay, a symbolic link stays one, and what is no ordinary file (a device, a pipe) is refused,
- * by nn_load too. nn_load checks the whole file (all of the format's rules; each tensor of the model
- * present with its shape and dtype F32; unknown names are an error, but for PyTorch's
- * NAME.num_batches_tracked, which is left out of account) before it writes the first weight: a bad file
- * changes nothing. While it runs, nn_load needs memory for the file's header and data. nn_save refuses
- * what is prepared (NN_EPREPARED): save from a build without --inference. */
+ * safetensors, names and shapes as PyTorch's; written as F32. All return 0, or an error code that nn_error
+ * describes together with the file and the tensor. nn_save writes a new file beside path
+ * (.nn_save-XXXXXXXX, which stays only where the process is killed) and renames it, so path is the old file
+ * or the whole new one; permissions stay, a symbolic link stays one, and what is no ordinary file (a
+ * device, a pipe) is refused, by nn_load too. nn_load checks the whole file (all of the format's rules;
+ * each tensor of the model present with its shape and dtype F32, or F64, F16 or BF16, which become floats;
+ * unknown names are an error, but for PyTorch's NAME.num_batches_tracked, which is left out of account)
+ * before it writes the first weight: a bad file changes nothing. While it runs, nn_load needs memory for the
+ * file's header and data. nn_save refuses what is prepared (NN_EPREPARED): save from a build without
+ * --inference. */
 
 enum { NN_OK = 0, NN_EIO = 1, NN_EFORMAT = 2, NN_EMODEL = 3, NN_ENOMEM = 4, NN_EPREPARED = 5 };
 
 int nn_save(const nn_model *model, const void *params, const char *path);
 int nn_load(const nn_model *model, void *params, const char *path);
+
+/* The same with flags. NN_LOAD_MORE: the file may hold more tensors than the model, which are passed over.
+ * NN_LOAD_FEWER: it may hold fewer; the others stay as they are in params, so these must be weights by then
+ * (net_init). Prepared weights are none to keep (NN_EPREPARED): clear the params before. Once all is loaded,
+ * left, unless it is NULL, is called for each tensor that was left out: of the file (in_file 1), or of the
+ * model (0). name lasts as long as that call; one of the file may hold any characters. */
+enum { NN_LOAD_MORE = 1, NN_LOAD_FEWER = 2 };
+typedef void nn_left(void *context, const char *name, int in_file);
+int nn_load_with(const nn_model *model, void *params, const char *path, int flags, nn_left *left,
+                 void *context);
 
 /* The message of the last call of this thread that returned error: "net.safetensors: conv1.weight has
  * shape [16, 3, 3, 3] in the file, [8, 3, 3, 3] in the network; load it into ...": the file, what is

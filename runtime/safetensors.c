@@ -78,7 +78,7 @@ static const struct { const char *name; unsigned size;
     {"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4},     {"I16", 2},     {"I8", 1},
     {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"C64", 8},
 };
-enum { F32 = 0, NDTYPES = sizeof dtypes / sizeof dtypes[0] };
+enum { F32, F64, F16, BF16, NDTYPES = sizeof dtypes / sizeof dtypes[0] };
 
 static int is(span s, const char *word)
 {
@@ -424,7 +424,7 @@ static int check_tiling(header *h)
 }
 
 /* Sets e->tensor; NULL where the model may do without e. */
-static int match(const header *h, entry *e, const nn_model *model)
+static int match(const header *h, entry *e, const nn_model *model, int flags)
 {
     /* PyTorch's batchnorm counts; nothing here needs it */
     static const char ignored[] = ".num_batches_tracked";
@@ -437,6 +437,7 @@ static int match(const header *h, entry *e, const nn_model *model)
         t++;
     if (t == model->ntensors)
         return (e->name.length > length && memcmp(e->name.at + e->name.length - length, ignored, length) == 0)
+            || flags & NN_LOAD_MORE
             || nn_fail(NN_EMODEL, h->path, "%.*s is in the file, but not in the network", SHOWN(e->name));
     e->tensor = &model->tensors[t];
     for (int d = 0; d < e->tensor->ndim; d++)
@@ -445,29 +446,44 @@ static int match(const header *h, entry *e, const nn_model *model)
         return nn_fail(NN_EMODEL, h->path, "%.*s has shape [%s] in the file, [%s] in the network",
                     SHOWN(e->name), shape_text(text[0], sizeof text[0], e->ndim, e->shape),
                     shape_text(text[1], sizeof text[1], e->tensor->ndim, wanted));
-    return e->dtype == F32
+    return e->dtype <= BF16
         || nn_fail_with(NN_EMODEL, h->path,
                         "convert it to F32 and save it again (in PyTorch: tensor.float())",
                      "%.*s has dtype %s in the file, F32 in the network", SHOWN(e->name),
                      dtypes[e->dtype].name);
 }
 
-/* Each tensor of the file must be one of the model, and the other way round. */
-static int check_model(const header *h, const nn_model *model)
+static int has(const header *h, const nn_tensor *tensor)
+{
+    const entry *e = h->entries.items;
+    size_t i = 0;
+
+    while (i < h->entries.count && e[i].tensor != tensor)
+        i++;
+    return i < h->entries.count;
+}
+
+/* Each tensor of the file must be one of the model, and the other way round, unless flags allow otherwise.
+ * What the model is to keep must still be there. */
+static int check_model(const header *h, const nn_model *model, const void *params, int flags)
 {
     entry *e = h->entries.items;
 
     for (size_t i = 0; i < h->entries.count; i++)
-        if (!match(h, &e[i], model))
+        if (!match(h, &e[i], model, flags))
             return 0;
     for (int t = 0; t < model->ntensors; t++) {
-        size_t i = 0;
+        const nn_tensor *tensor = &model->tensors[t];
 
-        while (i < h->entries.count && e[i].tensor != &model->tensors[t])
-            i++;
-        if (i == h->entries.count)
+        if (has(h, tensor))
+            continue;
+        if (!(flags & NN_LOAD_FEWER))
             return nn_fail(NN_EMODEL, h->path, "%.120s is in the network, but not in the file",
-                        model->tensors[t].name);
+                           tensor->name);
+        if (nn_is_prepared(tensor, params))
+            return nn_fail_with(NN_EPREPARED, h->path, "clear the params before, or load all tensors",
+                                "%.120s is not in the file, and prepared weights are none to keep",
+                                tensor->name);
     }
     return 1;
 }
@@ -538,7 +554,72 @@ static FILE *open_input(const char *path)
     return file;
 }
 
+/* A half has a sign, five bits of exponent and ten of fraction; each is a float. */
+static uint32_t half_bits(uint32_t half)
+{
+    const uint32_t exponent = half >> 10 & 31, fraction = half & 0x3ff;
+    const float small = (float)fraction * (1.0f / 16777216);
+    uint32_t bits;
+
+    memcpy(&bits, &small, sizeof bits);
+    if (exponent > 0)
+        bits = (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13;
+    return bits | (half & 0x8000) << 16;
+}
+
+/* The bits of a float that is nearest to the element. */
+static uint32_t float_bits(const unsigned char *from, int dtype)
+{
+    uint64_t bits = 0;
+    uint32_t result;
+    double wide;
+    float value;
+
+    for (int i = (int)dtypes[dtype].size; i-- > 0;)
+        bits = bits << 8 | from[i];
+    if (dtype == F32)
+        return (uint32_t)bits;
+    if (dtype == BF16)
+        return (uint32_t)bits << 16;
+    if (dtype == F16)
+        return half_bits((uint32_t)bits);
+    memcpy(&wide, &bits, sizeof wide);
+    value = (float)wide;
+    memcpy(&result, &value, sizeof result);
+    return result;
+}
+
+static void load_tensor(const entry *e, const unsigned char *from, float *params)
+{
+    for (size_t k = 0; k < e->count; k++, from += dtypes[e->dtype].size) {
+        uint32_t bits = float_bits(from, e->dtype);
+
+        memcpy(params + nn_place(e->tensor, k), &bits, sizeof bits);
+    }
+}
+
+/* Says which tensors of the model have stayed as they were, and which of the file were passed over. */
+static void tell_left(const header *h, const nn_model *model, nn_left *left, void *context)
+{
+    entry *e = h->entries.items;
+
+    for (int t = 0; t < model->ntensors; t++)
+        if (!has(h, &model->tensors[t]))
+            left(context, model->tensors[t].name, 0);
+    for (size_t i = 0; i < h->entries.count; i++)
+        if (e[i].tensor == NULL) {
+            h->text[e[i].name.at - h->text + (ptrdiff_t)e[i].name.length] = '\0'; /* for the quote */
+            left(context, e[i].name.at, 1);
+        }
+}
+
 int nn_load(const nn_model *model, void *params, const char *path)
+{
+    return nn_load_with(model, params, path, 0, NULL, NULL);
+}
+
+int nn_load_with(const nn_model *model, void *params, const char *path, int flags, nn_left *left,
+                 void *context)
 {
     header h = {.path = path};
     unsigned char *data = NULL;
@@ -548,25 +629,21 @@ int nn_load(const nn_model *model, void *params, const char *path)
 
     if (file == NULL)
         return NN_EIO;
-    if (read_header(&h, file) && parse(&h) && check_tiling(&h) && check_model(&h, model))
+    if (read_header(&h, file) && parse(&h) && check_tiling(&h) && check_model(&h, model, params, flags))
         data = read_new(file, path, h.data);
     fclose(file);
     ok = data != NULL;
-    if (ok && model->prepare != NULL)
+    if (ok && model->prepare != NULL && !(flags & NN_LOAD_FEWER))
         /* loaded, not prepared; and what was made of others is no padding */
         memset(params, 0, model->params_bytes);
     e = h.entries.items;
-    for (size_t i = 0; ok && i < h.entries.count; i++, e++) {
-        const unsigned char *from = data + e->begin;
-
-        for (size_t k = 0; e->tensor != NULL && k < e->count; k++, from += 4) {
-            uint32_t bits =
-                from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
-            memcpy((float *)params + nn_place(e->tensor, k), &bits, sizeof bits);
-        }
-    }
+    for (size_t i = 0; ok && i < h.entries.count; i++)
+        if (e[i].tensor != NULL)
+            load_tensor(&e[i], data + e[i].begin, params);
     if (ok && model->prepare != NULL)
         model->prepare(params);
+    if (ok && left != NULL)
+        tell_left(&h, model, left, context);
     free(h.entries.items);
     free(h.text);
     free(data);

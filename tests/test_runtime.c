@@ -578,12 +578,15 @@ static void test_layouts(void)
 }
 
 /* Once a mark says that net_prepare has written over them, the tensors can be neither read, nor written, nor saved. */
+static size_t compose(unsigned char *bytes, const char *header, size_t data);
+
 static void test_prepared(void)
 {
     static const nn_tensor one[] = {{"a", 1, {3}, 0, 3, 0, 0, {0}, {0}, 5}};
     static const nn_model small = {.params_bytes = 8 * sizeof(float), .ntensors = 1, .tensors = one};
     const float from[3] = {1, 2, 3};
     const uint32_t mark = NN_PREPARED;
+    unsigned char bytes[64];
     float params[8] = {0}, to[3] = {0};
 
     CU_ASSERT_EQUAL(nn_set(one, params, from), NN_OK);
@@ -595,6 +598,11 @@ static void test_prepared(void)
     CU_ASSERT(nn_set(one, params, to) == NN_EPREPARED && memcmp(params, from, sizeof from) == 0);
     CU_ASSERT_EQUAL(nn_save(&small, params, SCRATCH), NN_EPREPARED);
     CU_ASSERT(strstr(nn_error(NN_EPREPARED), "save from a build without --inference") != NULL);
+    write_file(SCRATCH, bytes, compose(bytes, "{}", 0));
+    CU_ASSERT_EQUAL(nn_load_with(&small, params, SCRATCH, NN_LOAD_FEWER, NULL, NULL), NN_EPREPARED);
+    CU_ASSERT(strstr(nn_error(NN_EPREPARED), "clear the params before") != NULL);
+    params[4] = 0;
+    CU_ASSERT_EQUAL(nn_load_with(&small, params, SCRATCH, NN_LOAD_FEWER, NULL, NULL), NN_OK);
     remove(SCRATCH);
 }
 
@@ -834,7 +842,7 @@ static void test_bad_headers(void)
          "b has shape [3, 1, 1, 1, ...] in the file"},
         {"{" A ",'b':{'dtype':'I32','shape':[3],'data_offsets':[16,28]}}", 28, NN_EMODEL,
          "b has dtype I32 in the file, F32 in the network"},
-        {"{" A ",'b':{'dtype':'F16','shape':[3],'data_offsets':[16,22]}}", 22, NN_EMODEL, "b has dtype F16"},
+        {"{" A ",'b':{'dtype':'F16','shape':[3],'data_offsets':[16,28]}}", 28, NN_EFORMAT, "does not take 12 bytes"},
         {"{" A "," B ",'.num_batches_tracked':{'dtype':'I64','shape':[],'data_offsets':[28,36]}}", 36, NN_EMODEL,
          "is in the file, but not in the network"},
         {"{'\\u001b[31m':{'dtype':'U8','shape':[],'data_offsets':[0,1]}}", 1, NN_EMODEL, ": \\u001B[31m is in the file"},
@@ -892,6 +900,102 @@ static void test_bad_files(void)
     CU_ASSERT_STRING_EQUAL(nn_error(NN_OK), "no error");
     for (int error = -1; error < 10; error++)
         CU_ASSERT_PTR_NOT_NULL(nn_error(error));
+}
+
+/* What _Float16 is in this compiler's arithmetic, by scaling alone: sign, exponent, fraction. */
+static float value_of_half(unsigned bits)
+{
+    const int exponent = bits >> 10 & 31;
+    const float fraction = (float)(bits & 0x3ff) / 1024, sign = bits & 0x8000 ? -1.0f : 1.0f;
+
+    if (exponent == 31)
+        return fraction > 0 ? NAN : sign * INFINITY;
+    return sign * (exponent > 0 ? ldexpf(1 + fraction, exponent - 15) : ldexpf(fraction, -14));
+}
+
+/* One tensor of all 65536 numbers of two bytes, as F16 and as BF16; and doubles. */
+static void test_other_numbers(void)
+{
+    enum { MANY = 65536 };
+    static const double wide[] = {0, -0.0, 1.0 / 3, -1e300, 1e-300, 3.4028235677973366e38, NAN, 1 + 1.0 / (1 << 24)};
+    static const float narrow[] = {0, -0.0f, 1.0f / 3, -INFINITY, 0, INFINITY, NAN, 1};
+    static unsigned char bytes[200 + 2 * MANY];
+    static float loaded[MANY];
+    const nn_tensor many = {"a", 1, {MANY}, 0, MANY, 0, 0, {0}, {0}, 0}, few = {"a", 1, {8}, 0, 8, 0, 0, {0}, {0}, 0};
+    nn_model m = {.params_bytes = sizeof loaded, .ntensors = 1, .tensors = &many};
+    size_t n;
+
+    for (int brain = 0; brain < 2; brain++) {
+        char header[128];
+
+        snprintf(header, sizeof header, "{'a':{'dtype':'%s','shape':[65536],'data_offsets':[0,131072]}}", brain ? "BF16" : "F16");
+        n = compose(bytes, header, 0);
+        for (unsigned k = 0; k < MANY; k++) {
+            bytes[n + 2 * k] = (unsigned char)k;
+            bytes[n + 2 * k + 1] = (unsigned char)(k >> 8);
+        }
+        write_file(SCRATCH, bytes, n + 2 * MANY);
+        CU_ASSERT_EQUAL_FATAL(nn_load(&m, loaded, SCRATCH), NN_OK);
+        for (unsigned k = 0; k < MANY; k++) {
+            const uint32_t high = k << 16;
+            float expected = value_of_half(k);
+
+            if (brain)
+                memcpy(&expected, &high, sizeof expected);
+            CHECK(isnan(expected) ? isnan(loaded[k]) : memcmp(&expected, &loaded[k], sizeof expected) == 0,
+                  "%s %04x is loaded as %.9g, not %.9g", brain ? "BF16" : "F16", k, loaded[k], expected);
+        }
+    }
+    m.tensors = &few;
+    n = compose(bytes, "{'a':{'dtype':'F64','shape':[8],'data_offsets':[0,64]}}", 0);
+    for (int i = 0; i < 8; i++) {
+        uint64_t bits;
+
+        memcpy(&bits, &wide[i], sizeof bits);
+        for (int k = 0; k < 8; k++)
+            bytes[n++] = (unsigned char)(bits >> 8 * k);
+    }
+    write_file(SCRATCH, bytes, n);
+    CU_ASSERT_EQUAL_FATAL(nn_load(&m, loaded, SCRATCH), NN_OK);
+    for (int i = 0; i < 8; i++)
+        CHECK(isnan(narrow[i]) ? isnan(loaded[i]) : memcmp(&narrow[i], &loaded[i], sizeof narrow[i]) == 0,
+              "%.17g is loaded as %.9g, not %.9g", wide[i], loaded[i], narrow[i]);
+}
+
+static void note_left(void *context, const char *name, int in_file)
+{
+    char *text = context;
+
+    sprintf(text + strlen(text), "%s%s;", in_file ? "+" : "-", name);
+}
+
+#define C "'c\\u0041':{'dtype':'I64','shape':[1],'data_offsets':[16,24]}"
+
+static void test_more_and_fewer(void)
+{
+    unsigned char bytes[512];
+    float params[8];
+    char left[64] = "";
+
+    /* a fits, b is missing, and there is a cA that nobody asks for */
+    write_file(SCRATCH, bytes, compose(bytes, "{" A "," C "}", 24));
+    CU_ASSERT_EQUAL(load_whole(bytes, bytes), NN_EMODEL);
+    for (int flags = 1; flags < 4; flags++) {
+        for (int i = 0; i < 8; i++)
+            params[i] = 1000.0f + (float)i;
+        const int error = nn_load_with(&ab, params, SCRATCH, flags, note_left, left);
+        CHECK((error == NN_OK) == (flags == 3), "flags %d: error %d", flags, error);
+        CHECK(strcmp(left, flags == 3 ? "-b;+cA;" : "") == 0, "flags %d: left \"%s\"", flags, left);
+        CHECK(!memcmp(params, bytes + strlen("{" A "," C "}") + 8, 16) == (flags == 3), "flags %d: other weights", flags);
+        CU_ASSERT(params[4] == 1004 && params[5] == 1005 && params[7] == 1007);
+    }
+    CU_ASSERT_EQUAL(nn_load_with(&ab, params, SCRATCH, 3, NULL, NULL), NN_OK);
+
+    /* a shape that is another one is an error whatever the flags */
+    write_file(SCRATCH, bytes, compose(bytes, "{'a':{'dtype':'F32','shape':[4],'data_offsets':[0,16]}}", 16));
+    CU_ASSERT_EQUAL(nn_load_with(&ab, params, SCRATCH, 3, NULL, NULL), NN_EMODEL);
+    write_file(SCRATCH, bytes, compose(bytes, "{" A "}", 15));
+    CU_ASSERT_EQUAL(nn_load_with(&ab, params, SCRATCH, 3, NULL, NULL), NN_EFORMAT);
 }
 
 static void test_no_permission(void)
@@ -1122,9 +1226,9 @@ static void test_messages(void)
     CU_ASSERT_EQUAL(nn_load(&ab, NULL, path), NN_EIO);
     CU_ASSERT(strstr(nn_error(NN_EIO), "\\u0001...: cannot open: File name too long; choose another path") != NULL);
 
-    write_file(SCRATCH, bytes, compose(bytes, "{" A ",'b':{'dtype':'BF16','shape':[3],'data_offsets':[16,22]}}", 22));
+    write_file(SCRATCH, bytes, compose(bytes, "{" A ",'b':{'dtype':'I16','shape':[3],'data_offsets':[16,22]}}", 22));
     CU_ASSERT_EQUAL(load_whole(bytes, bytes), NN_EMODEL);
-    CU_ASSERT_STRING_EQUAL(nn_error(NN_EMODEL), SCRATCH ": b has dtype BF16 in the file, F32 in the network; convert it to F32 "
+    CU_ASSERT_STRING_EQUAL(nn_error(NN_EMODEL), SCRATCH ": b has dtype I16 in the file, F32 in the network; convert it to F32 "
                                                         "and save it again (in PyTorch: tensor.float())");
 }
 
@@ -1246,6 +1350,8 @@ void add_runtime_suite(void)
     CU_add_test(suite, "headers that are allowed", test_good_headers);
     CU_add_test(suite, "headers that are not", test_bad_headers);
     CU_add_test(suite, "files that are not", test_bad_files);
+    CU_add_test(suite, "F16, BF16 and F64", test_other_numbers);
+    CU_add_test(suite, "files that hold more or fewer tensors", test_more_and_fewer);
     CU_add_test(suite, "files without permission", test_no_permission);
     CU_add_test(suite, "every truncation is refused", test_truncated);
     CU_add_test(suite, "random damage", test_damaged);
