@@ -579,6 +579,20 @@ static void dream(void)
     process_free(&run);
 }
 
+/* After a few steps each of the three losses tells; at first no figure is found, and the boxes are empty. */
+static void detector(void)
+{
+    process run = run_example("detector DETECTOR_STEPS=300 CFLAGS='-O1 -march=native'");
+    const char *line = strstr(run.out, "of ");
+    int figures = 0, found = 0, wrong = 0;
+    double right = 0, shared = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+    sscanf(line, "of %d unseen figures %d are found, and %d that are none; class accuracy %lf %% mean IoU %lf", &figures,
+           &found, &wrong, &right, &shared);
+    check(figures > 500 && found > figures / 5 && wrong < found && right > 23 && shared > 0.6, __LINE__, "%s", run.out);
+    process_free(&run);
+}
+
 /* A few games of a network that learns by trial; one that has learned nothing is far below the bound. */
 static void trial(const char *arguments, double bound)
 {
@@ -678,7 +692,7 @@ void add_readme_suite(void)
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
         {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
-        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream},
+        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector},
         {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python_program}, {"the CMake project", cmake_project},
         CU_TEST_INFO_NULL,
