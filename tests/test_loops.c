@@ -158,7 +158,7 @@ static int zeros_in_blocks(const Pass *pass)
     int n = 0;
     for (const Function *f = pass->functions; f; f = f->next)
         for (const Kernel *k = f->kernels; k; k = k->next)
-            n += k->blocks && lower_kernel(k, f->unroll, &(Numbering){0, 0})->kind == NODE_FILL;
+            n += k->blocks && lower_kernel(k, f->unroll, -1, &(Numbering){0, 0})->kind == NODE_FILL;
     return n;
 }
 
@@ -227,9 +227,9 @@ static bool refuses(const Function *f, const Node *nodes)
 static void check_spoiled(Case c, void (*const *spoil)(Node *), size_t n)
 {
     const Function *f = plan_of(&c)->forward.functions;
-    CU_ASSERT(!refuses(f, lower_kernel(f->kernels, f->unroll, &(Numbering){0, 0})));
+    CU_ASSERT(!refuses(f, lower_kernel(f->kernels, f->unroll, -1, &(Numbering){0, 0})));
     for (size_t i = 0; i < n; i++) {
-        Node *nodes = lower_kernel(f->kernels, f->unroll, &(Numbering){0, 0});
+        Node *nodes = lower_kernel(f->kernels, f->unroll, -1, &(Numbering){0, 0});
         spoil[i](nodes);
         if (!refuses(f, nodes)) {
             fprintf(stderr, "\nverify_loops does not see fault %d\n", (int)i);
@@ -264,7 +264,7 @@ static Counts counts_of(const char *text, Unroll unroll, TargetName target)
     Case c = case_of(text, unroll, target);
     const Kernel *k = plan_of(&c)->forward.functions->kernels;
     CU_ASSERT_PTR_NULL(k->next);
-    return count_loops(lower_kernel(k, unroll, &(Numbering){0, 0}));
+    return count_loops(lower_kernel(k, unroll, -1, &(Numbering){0, 0}));
 }
 
 /* out[o] = bias[o], then += w[o, i] * in[i], for o<6 i<4. */

@@ -246,9 +246,9 @@ static void show(const char *name)
 /* The builds for a machine, beside the first, which all have to agree with. */
 static void same_bits(Runner runner)
 {
-    enum { STEP = 4993 };
+    enum { STRIDE = 4993 };
     static const char *const both[] = {"gcc", "clang"};
-    unsigned long first = (unsigned long)(test_seed() % STEP);
+    unsigned long first = (unsigned long)(test_seed() % STRIDE);
     static const int lanes[] = {1, 4, 8, 16};
     folder_make(SCRATCH);
     file_write(SCRATCH "/main.c", program, sizeof program - 1);
@@ -267,7 +267,7 @@ static void same_bits(Runner runner)
             fprintf(f, "all: %d.out\n%d:\n\t%s %s -Wall -Wextra -Werror -I../../../../runtime "
                     "-I../../../../compiler/back/fixed -DHEADER='\"math%d.h\"' main.c -o $@ -lm\n",
                     n, n, builds[i].cc ? builds[i].cc : both[c], builds[i].flags, builds[i].lanes);
-            fprintf(f, "%d.out: %d\n\t%s./%d %lu %d >$@ || mv $@ %d.failed\n", n, n, emulator, n, first, STEP, n);
+            fprintf(f, "%d.out: %d\n\t%s./%d %lu %d >$@ || mv $@ %d.failed\n", n, n, emulator, n, first, STRIDE, n);
             n++;
         }
     fclose(f);

@@ -118,6 +118,10 @@ Affine in_loops(const Lowering *l, Affine a)
 {
     Affine in = affine(a.constant);
     in.coefficient[BLOCK] = a.coefficient[BLOCK];
+    if (l->step >= 0)
+        in.constant += a.coefficient[STEP] * l->step;
+    else
+        in.coefficient[STEP] = a.coefficient[STEP];
     for (int i = 0; i < MAX_INDEX; i++) {
         in.constant += a.coefficient[i] * l->offset[i];
         if (!l->fixed[i] && a.coefficient[i]) /* loop[i] is -1 where the statement has no such index */
@@ -222,8 +226,9 @@ static bool has_position(const Lowering *l, const Access *access, int64_t *posit
                 return false;
             at += a->coefficient[i] * l->offset[i];
         }
-        if (a->coefficient[BLOCK])
+        if (a->coefficient[BLOCK] || (a->coefficient[STEP] && l->step < 0))
             return false;
+        at += l->step >= 0 ? a->coefficient[STEP] * l->step : 0;
         *position = *position * t->room[d] + t->before[d] + at;
     }
     return true;
@@ -424,7 +429,7 @@ void set_where_greater(Lowering *l, const Register *reg, const Term *v, const Re
 bool access_inside(const Lowering *l, const Access *access)
 {
     for (int d = 0; access->padded && d < access->tensor->rank; d++) {
-        int64_t at = access->at[d].constant;
+        int64_t at = access->at[d].constant + access->at[d].coefficient[STEP] * l->step;
         for (int i = 0; i < MAX_INDEX; i++)
             at += access->at[d].coefficient[i] * l->offset[i];
         if (at < 0 || at >= access->tensor->dim[d])

@@ -132,9 +132,9 @@ static void end_part(Writer *w)
 
 /* ---- Nests ----------------------------------------------------------------------------------- */
 
-static void put_nest(Writer *w, const Kernel *k, int level)
+static void put_nest(Writer *w, const Kernel *k, int64_t step, int level)
 {
-    const Node *nodes = lower_kernel(k, w->function->unroll, &w->numbering);
+    const Node *nodes = lower_kernel(k, w->function->unroll, step, &w->numbering);
     verify_loops(w->function, k, nodes);
     for (const Node *n = nodes; n; n = n->next) {
         if (n->points && w->points >= TERMS_A_PART)
@@ -144,13 +144,18 @@ static void put_nest(Writer *w, const Kernel *k, int level)
     }
 }
 
-/* The kernels of one loop over blocks are one behind the other. */
-static void put_in_blocks(Writer *w, const Kernel *k)
+/* Kernels that share a loop over blocks or steps. In straight-line code the steps are written out. */
+static void put_together(Writer *w, const Kernel *begin, const Kernel *end)
 {
-    if (k->blocks && !k->joins)
-        put(&w->body, "    for (int block = 0; block < %lld; block++) {\n", (long long)k->blocks);
-    put_nest(w, k, k->blocks ? 2 : 1);
-    if (k->blocks && !(k->next && k->next->joins))
+    const int64_t written = steps_written(begin, w->function->unroll);
+    const int64_t rounds = begin->blocks ? begin->blocks : written > 1 ? 1 : steps_of(begin);
+    const char *name = begin->blocks ? "block" : "step";
+    if (rounds > 1)
+        put(&w->body, "    for (int %s = 0; %s < %lld; %s++) {\n", name, name, (long long)rounds, name);
+    for (int64_t step = 0; step < written; step++)
+        for (const Kernel *k = begin; k != end; k = k->next)
+            put_nest(w, k, written > 1 ? step : -1, rounds > 1 ? 2 : 1);
+    if (rounds > 1)
         put(&w->body, "    }\n");
 }
 
@@ -178,9 +183,11 @@ void emit_function(FILE *file, const Function *f, const char *kind, bool *tables
                 .named.param = NEW_ARRAY(bool, f->nparams + 1),
                 .ever.param = NEW_ARRAY(bool, f->nparams + 1)};
     w.printer = (Printer){.out = &w.body, .function = f, .named = &w.named, .tables = tables, .uses = uses,
-                          .kind = kind, .index[BLOCK] = "block"};
-    for (const Kernel *k = f->kernels; k; k = k->next)
-        put_in_blocks(&w, k);
+                          .kind = kind, .index[BLOCK] = "block", .index[STEP] = "step"};
+    for (const Kernel *k = f->kernels, *end; k; k = end) {
+        end = behind_loop(k);
+        put_together(&w, k, end);
+    }
     if (w.parts)
         end_part(&w);
     char *head = format("static %s void %s(", f->brief ? "inline" : "NOINLINE", f->name);

@@ -122,7 +122,9 @@ typedef struct Numbering {
     int registers, operands;
 } Numbering;
 
-Node *lower_kernel(const Kernel *, Unroll, Numbering *);
+/* step: of its recurrence, where that is written out; -1: it isn't */
+Node *lower_kernel(const Kernel *, Unroll, int64_t step, Numbering *);
+int64_t steps_written(const Kernel *, Unroll);             /* of its recurrence; 1: it is a loop, or none */
 
 /* ---- verify_loops.c: what must hold of the nodes of a nest ----------------------------------- */
 
@@ -151,7 +153,7 @@ typedef struct Printer {
     bool *tables;        /* by id of the tensor: constants that are read from memory */
     Uses *uses;
     const char *kind;    /* behind the names of vectors and what is done with them: "", "16" */
-    const char *index[MAX_TERMS]; /* the names of the loops around, "block" for BLOCK */
+    const char *index[MAX_TERMS]; /* the names of the loops around, "block" for BLOCK, "step" for STEP */
 } Printer;
 
 void print_node(Printer *, const Node *, int depth);

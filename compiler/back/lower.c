@@ -137,7 +137,7 @@ static Node *lower_plain(const Kernel *k, Numbering *numbering)
 {
     Node *nodes = NULL;
     const Statement *s = statement_of(k);
-    Lowering l = {.numbering = numbering, .end = &nodes};
+    Lowering l = {.numbering = numbering, .end = &nodes, .step = -1};
     if (k->nthen || k->window || k->followers || k->samples >= 0)
         bug("%s has plain loops and more than a sum", s->out.tensor->name);
     begin_statement(&l, s);
@@ -161,7 +161,12 @@ static bool is_zero_fill(const Kernel *k)
         && covers_tensor(k->first, &k->first->out);
 }
 
-Node *lower_kernel(const Kernel *k, Unroll unroll, Numbering *numbering)
+int64_t steps_written(const Kernel *k, Unroll unroll)
+{
+    return unroll == UNROLL_FULL ? steps_of(k) : 1;
+}
+
+Node *lower_kernel(const Kernel *k, Unroll unroll, int64_t step, Numbering *numbering)
 {
     Node *nodes = NULL;
     const Statement *s = statement_of(k);
@@ -169,9 +174,9 @@ Node *lower_kernel(const Kernel *k, Unroll unroll, Numbering *numbering)
         nodes = NEW(Node);
         *nodes = (Node){.kind = NODE_FILL, .place = &s->out};
     } else if (k->regions || (unroll != UNROLL_FULL && (takes_samples_in(s) || adds_up_lanes(s))))
-        lower_tiles(k, unroll, numbering, &nodes);
+        lower_tiles(k, unroll, step, numbering, &nodes);
     else if (unroll == UNROLL_FULL)
-        lower_straight(k, numbering, &nodes);
+        lower_straight(k, step, numbering, &nodes);
     else
         nodes = lower_plain(k, numbering);
     return nodes;

@@ -14,6 +14,7 @@ typedef struct Lowering {
     Numbering *numbering;
     Node **end;          /* where the next node goes */
     bool fixed[MAX_INDEX]; /* a number, not a loop */
+    int64_t step;        /* of the recurrence, where it is a number; -1: it is a loop */
     int64_t offset[MAX_INDEX]; /* added to the loop's variable, or the number itself */
     const int *loop;     /* which loop an index stands for, where the loops are another statement's */
     int lane;            /* the index in the lanes of a vector, or -1 */
@@ -127,7 +128,7 @@ void lower_followers(Lowering *, const Nest *, const Output *);
 /* ---- transform.c, tiles.c, straight.c: nests ------------------------------------------------- */
 
 void lower_transform(Lowering *, Nest *);
-void lower_tiles(const Kernel *, Unroll, Numbering *, Node **end);
-void lower_straight(const Kernel *, Numbering *, Node **end);
+void lower_tiles(const Kernel *, Unroll, int64_t step, Numbering *, Node **end);
+void lower_straight(const Kernel *, int64_t step, Numbering *, Node **end);
 
 #endif

@@ -36,12 +36,12 @@ void indent(Text *t, int depth)
 
 /* ---- Terms ----------------------------------------------------------------------------------- */
 
-/* block first, then the indices in the order of their loops; returns how many terms there are. */
+/* step or block first, then the indices in the order of their loops; returns how many terms there are. */
 static int put_affine(Printer *p, const Affine *a)
 {
     int terms = 0;
     for (int n = 0; n < MAX_TERMS; n++) {
-        int i = n ? n - 1 : BLOCK;
+        int i = (n + BLOCK) % MAX_TERMS;
         int64_t k = a->coefficient[i];
         if (!k)
             continue;

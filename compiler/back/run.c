@@ -268,13 +268,20 @@ static Code code_of(const Function *f)
 {
     Code code = {.function = f->twin ? f->twin : f};
     int nests = 0;
+    const Unroll unroll = code.function->unroll;
     for (const Kernel *k = code.function->kernels; k; k = k->next)
-        nests++;
+        nests += (int)steps_written(k, unroll);
     code.nests = NEW_ARRAY(Node *, nests + 1);
     nests = 0;
-    for (const Kernel *k = code.function->kernels; k; k = k->next) {
-        Node *nodes = code.nests[nests++] = lower_kernel(k, code.function->unroll, &code.numbering);
-        verify_loops(code.function, k, nodes);
+    for (const Kernel *k = code.function->kernels, *end; k; k = end) {
+        const int64_t written = steps_written(k, unroll);
+        end = behind_loop(k);
+        for (int64_t step = 0; step < written; step++)
+            for (const Kernel *of = k; of != end; of = of->next) {
+                Node *nodes = lower_kernel(of, unroll, written > 1 ? step : -1, &code.numbering);
+                code.nests[nests++] = nodes;
+                verify_loops(code.function, of, nodes);
+            }
     }
     return code;
 }
@@ -285,17 +292,22 @@ static void call(Run *run, const Function *f, const Code *code)
         run->memory[code->function->param[i]->id] = memory_of(run, f->param[i]);
     run->function = f;
     run->reg = array_of(code->numbering.registers * MOST_LANES, NAN);
-    const Kernel *k = code->function->kernels, *end;
-    for (int first = 0, i = 0; k; k = end, first = i) { /* those of one loop over blocks together */
-        for (end = k->next, i = first + 1; end && end->joins; end = end->next)
-            i++;
-        for (int64_t block = 0; block < (k->blocks ? k->blocks : 1); block++) {
-            run->index[BLOCK] = block;
-            for (int n = first; n < i; n++)
-                run_nodes(run, code->nests[n]);
+    Node **nests = code->nests;
+    for (const Kernel *k = code->function->kernels, *end; k; k = end) {
+        const int64_t written = steps_written(k, code->function->unroll);
+        const int64_t rounds = k->blocks ? k->blocks : steps_of(k) / written;
+        int64_t n = 0;
+        end = behind_loop(k);
+        for (const Kernel *of = k; of != end; of = of->next)
+            n += written;
+        for (int64_t round = 0; round < rounds; round++) {
+            run->index[BLOCK] = run->index[STEP] = round;
+            for (int64_t i = 0; i < n; i++)
+                run_nodes(run, nests[i]);
         }
+        nests += n;
     }
-    run->index[BLOCK] = 0;
+    run->index[BLOCK] = run->index[STEP] = 0;
 }
 
 /* The samples of a chunk: some functions take all of them, others one after the other. */

@@ -127,11 +127,11 @@ static int64_t lower_maximum(Lowering *l, const Kernel *k)
     return candidates;
 }
 
-void lower_straight(const Kernel *k, Numbering *numbering, Node **end)
+void lower_straight(const Kernel *k, int64_t step, Numbering *numbering, Node **end)
 {
     const Statement *s = statement_of(k);
     Lowering *l = NEW(Lowering);
-    *l = (Lowering){.numbering = numbering, .end = end};
+    *l = (Lowering){.numbering = numbering, .end = end, .step = step};
     begin_statement(l, s);
     for (int i = 0; i < s->nindex; i++)
         l->fixed[i] = true;

@@ -452,12 +452,12 @@ static void lower_empty_region(Lowering *l, const Kernel *k, const Region *r, Un
     }
 }
 
-void lower_tiles(const Kernel *k, Unroll unroll, Numbering *numbering, Node **end)
+void lower_tiles(const Kernel *k, Unroll unroll, int64_t step, Numbering *numbering, Node **end)
 {
     const Statement *s = statement_of(k);
     Nest nest = {.kernel = k, .tile = no_tile()};
     Lowering *l = NEW(Lowering);
-    *l = (Lowering){.numbering = numbering, .end = end};
+    *l = (Lowering){.numbering = numbering, .end = end, .step = step};
     for (int i = 0; i < s->nindex; i++)
         nest.count[i] = s->extent[i];
     if (!k->regions)

@@ -72,6 +72,11 @@ static void index_range(const Check *c, int index, int64_t *from, int64_t *last)
         *last = c->kernel->blocks - 1;
         return;
     }
+    if (index == STEP && c->kernel->recurrence) { /* and that */
+        *from = 0;
+        *last = c->kernel->recurrence->steps - 1;
+        return;
+    }
     if (i < 0)
         bug("%s: a nest uses an index without a loop", c->function->name);
     const int64_t per = divided_by(c, index, i);

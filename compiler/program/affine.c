@@ -56,6 +56,8 @@ void affine_range(const Affine *a, const Statement *s, int64_t *least, int64_t *
     }
     int64_t reach = s->blocks ? a->coefficient[BLOCK] * (s->blocks - 1) : 0;
     *(reach < 0 ? least : most) += reach;
+    reach = s->recurrence ? a->coefficient[STEP] * (s->recurrence->steps - 1) : 0;
+    *(reach < 0 ? least : most) += reach;
 }
 
 Access access_at(Tensor *tensor, ...)
@@ -114,7 +116,8 @@ Affine position_of(Access access)
 Affine substitute(Affine a, const Affine *map)
 {
     Affine result = affine(a.constant);
-    result.coefficient[BLOCK] = a.coefficient[BLOCK];
+    for (int i = MAX_INDEX; i < MAX_TERMS; i++)
+        result.coefficient[i] = a.coefficient[i];
     for (int i = 0; i < MAX_INDEX; i++)
         if (a.coefficient[i])
             result = affine_add(result, affine_scale(map[i], a.coefficient[i]));

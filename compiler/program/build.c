@@ -163,6 +163,7 @@ Statement *new_statement(Prog *prog)
     Statement *s = NEW(Statement);
     s->layer = prog->layer;
     s->backward = prog->backward;
+    s->recurrence = prog->recurrence;
     return s;
 }
 

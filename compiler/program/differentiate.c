@@ -26,8 +26,14 @@ static void note_active(const Access *access, void *active)
 static void mark_active(Prog *prog)
 {
     prog->x->active = prog->net->from_caller;
-    for (Statement *s = prog->statements; s; s = s->next)
-        visit_loads(s->rhs, note_active, &s->out.tensor->active);
+    for (bool more = true; more;) { /* a recurrence may read what it writes further down */
+        more = false;
+        for (Statement *s = prog->statements; s; s = s->next) {
+            bool before = s->out.tensor->active;
+            visit_loads(s->rhs, note_active, &s->out.tensor->active);
+            more |= s->recurrence && s->out.tensor->active != before;
+        }
+    }
 }
 
 /* ---- Adjoints -------------------------------------------------------------------------------- */
@@ -44,6 +50,7 @@ static Tensor *make_adjoint(Prog *prog, Tensor *of)
 static void set_to_zero(Prog *prog, Tensor *adjoint)
 {
     Statement *zero = new_statement(prog);
+    zero->recurrence = NULL; /* before all steps: finish_adjoints sees to that */
     Access all = element(zero, adjoint);
     store(prog, zero, STORE_SET, all, constant(0));
 }
@@ -93,7 +100,7 @@ void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
         Access target = same_place(of, make_adjoint(prog, tensor));
         if (tensor->role == TENSOR_WEIGHT)
             ;
-        else if (covers_tensor(s, &target) && always_inside(s, rhs))
+        else if (!s->recurrence && covers_tensor(s, &target) && always_inside(s, rhs))
             how = STORE_SET;
         else
             set_to_zero(prog, tensor->adjoint);
@@ -224,6 +231,25 @@ static void adjoint_statements(Prog *prog, Statement *forward)
     }
 }
 
+/* Those of the statements first..last, the last one's first; where they are a recurrence, the last step's
+ * first. */
+static void adjoints_of(Prog *prog, Statement **forward, int first, int last)
+{
+    while (last >= first) {
+        Statement *before = prog->last_statement;
+        const Recurrence *recurrence = forward[last]->recurrence;
+        if (recurrence)
+            begin_steps(prog, recurrence->steps);
+        do
+            adjoint_statements(prog, forward[last]);
+        while (--last >= first && recurrence && forward[last]->recurrence == recurrence);
+        if (recurrence) {
+            end_steps(prog);
+            finish_adjoints(prog, before);
+        }
+    }
+}
+
 void differentiate(Prog *prog)
 {
     mark_active(prog);
@@ -250,8 +276,7 @@ void differentiate(Prog *prog)
         if (wanted && layer->kind->gradient)
             layer->kind->gradient(prog, work);
         else if (wanted)
-            for (int i = last; i >= first; i--)
-                adjoint_statements(prog, forward[i]);
+            adjoints_of(prog, forward, first, last);
         last = first - 1;
     }
     if (prog->net->from_caller) {

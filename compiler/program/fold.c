@@ -235,7 +235,7 @@ static int weight_operand(const Statement *sum)
 /* Does every element of the weights belong to one channel of y? */
 static bool is_sum(const Fold *f, const Statement *s)
 {
-    int operand = s->store == STORE_ADD && is_contraction(s) ? weight_operand(s) : -1;
+    int operand = s->store == STORE_ADD && !s->recurrence && is_contraction(s) ? weight_operand(s) : -1;
     if (operand < 0)
         return false;
     const Access *w = &s->rhs->arg[operand]->access;

@@ -16,12 +16,13 @@ typedef struct Run {
     int sample;
     int nindex;          /* of the statement */
     int64_t index[MAX_INDEX];
+    int64_t step;        /* of the recurrence */
     bool outside;        /* has a load fallen outside its tensor? */
 } Run;
 
 static int64_t value_of(const Affine *a, const Run *run)
 {
-    int64_t value = a->constant;
+    int64_t value = a->constant + a->coefficient[STEP] * run->step;
     for (int i = 0; i < run->nindex; i++)
         value += a->coefficient[i] * run->index[i];
     return value;
@@ -115,6 +116,15 @@ static void execute(const Statement *s, Run *run)
     }
 }
 
+/* The statements up to `end`, which are one or those of a recurrence. */
+static void execute_steps(const Statement *begin, const Statement *end, Run *run)
+{
+    const int64_t steps = begin->recurrence ? begin->recurrence->steps : 1;
+    for (run->step = 0; run->step < steps; run->step++)
+        for (const Statement *s = begin; s != end; s = s->next)
+            execute(s, run);
+}
+
 /* 1 / the samples of the call, or 1 / what the weights of their targets sum to. */
 double mean_of(const Net *net, const Binding *b)
 {
@@ -166,7 +176,9 @@ void interpret(const Prog *prog, Binding *b)
                 if (s->position)
                     run.memory[s->position->id][i] = -1;
             }
-    for (const Statement *s = prog->statements; s; s = s->next)
+    for (const Statement *s = prog->statements, *end; s; s = end) {
+        end = behind_recurrence(s);
         for (run.sample = 0; run.sample < (s->per_sample ? b->n : 1); run.sample++)
-            execute(s, &run);
+            execute_steps(s, end, &run);
+    }
 }

@@ -89,14 +89,14 @@ Prog *lower(const Net *net, bool training)
 static void dump_affine(FILE *f, const Affine *a, const Statement *s)
 {
     bool first = true;
-    for (int n = -1; n < s->nindex; n++) {
-        int64_t k = a->coefficient[n < 0 ? BLOCK : n];
+    for (int n = -2; n < s->nindex; n++) {
+        int64_t k = a->coefficient[n == -2 ? STEP : n < 0 ? BLOCK : n];
         if (!k)
             continue;
         fputs(first ? k < 0 ? "-" : "" : k < 0 ? " - " : " + ", f);
         if (k != 1 && k != -1)
             fprintf(f, "%lld", (long long)(k < 0 ? -k : k));
-        fputs(n < 0 ? "block" : s->index_name[n], f);
+        fputs(n == -2 ? "step" : n < 0 ? "block" : s->index_name[n], f);
         first = false;
     }
     if (first)
@@ -178,12 +178,14 @@ void dump_prog(FILE *f, const Prog *prog)
     }
     const Layer *layer = NULL;
     bool backward = false;
-    for (const Statement *s = prog->statements; s; s = s->next) {
+    for (const Statement *s = prog->statements, *before = NULL; s; before = s, s = s->next) {
         if (s->layer != layer || s->backward != backward)
             fprintf(f, "%s%s: %s\n", s->layer->name, s->backward ? " backward" : "", s->layer->text);
         layer = s->layer;
         backward = s->backward;
-        fputs("    ", f);
+        if (s->recurrence && (!before || before->recurrence != s->recurrence))
+            fprintf(f, "    step by step, %lld times:\n", (long long)s->recurrence->steps);
+        fputs(s->recurrence ? "        " : "    ", f);
         dump_statement(f, s);
     }
 }
@@ -220,7 +222,8 @@ static void verify_load(const Access *access, void *context)
         bug("%s: %s is read before it is written", v->s->layer->name, access->tensor->name);
     bool in_place =
         access->tensor->role == TENSOR_WEIGHT && v->s->store == STORE_SET && access_equal(access, &v->s->out);
-    if (access->tensor == v->s->out.tensor && !in_place)
+    bool earlier = v->s->recurrence && !same_time(access, &v->s->out);
+    if (access->tensor == v->s->out.tensor && !in_place && !earlier)
         bug("%s: %s is read by the statement that writes it", v->s->layer->name, access->tensor->name);
     bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS
              || v->summed[access->tensor->id];
@@ -235,6 +238,7 @@ static void verify_load(const Access *access, void *context)
 void verify_prog(const Prog *prog)
 {
     Verification v = {prog, NULL, NEW_ARRAY(bool, prog->ntensors), NEW_ARRAY(bool, prog->ntensors)};
+    verify_recurrences(prog->statements);
     for (const Statement *s = prog->statements; s; s = s->next) {
         v.s = s;
         Tensor *out = s->out.tensor;

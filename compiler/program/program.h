@@ -7,9 +7,10 @@
 
 /* ---- Prog: loop statements ------------------------------------------------------------------- */
 
-enum { MAX_RANK = 5, MAX_INDEX = 8, BLOCK = MAX_INDEX, MAX_TERMS };
-/* constant + sum of coefficient[i] * index i. BLOCK is no index of the statement: it stands for the number
- * of the block where kernels run block by block (block.c), and occurs in no Prog. */
+enum { MAX_RANK = 5, MAX_INDEX = 8, BLOCK = MAX_INDEX, STEP, MAX_TERMS };
+/* constant + sum of coefficient[i] * index i. BLOCK and STEP are no indices of the statement. BLOCK stands
+ * for the number of the block where kernels run block by block (block.c), and occurs in no Prog; STEP for
+ * the step of the statement's recurrence. */
 typedef struct Affine {
     int64_t constant;
     int64_t coefficient[MAX_TERMS];
@@ -84,6 +85,12 @@ typedef enum Store {
  * loss of answers: statements of another purpose are in functions of their own. See functions.c. */
 typedef enum Purpose { FOR_ALL, FOR_WEIGHTS, FOR_INPUT, FOR_LOSS } Purpose;
 
+/* A loop around consecutive statements: for step 0, 1, ... all of them, one behind the other. They may read
+ * what earlier steps have made. See recur.c. */
+typedef struct Recurrence {
+    int64_t steps;       /* at least 2 */
+} Recurrence;
+
 /* for all points of the box: out[...] op rhs.
  * A point where some access falls outside its tensor is left out: this is how padding and leftover rows are
  * said. A statement that touches a per-sample tensor runs for each sample. Indices that occur in out come
@@ -99,6 +106,7 @@ struct Statement {
     Tensor *position;    /* STORE_MAX: see above, same shape as out; or NULL */
     Expr *rhs;
     bool per_sample;
+    const Recurrence *recurrence; /* the loop that it runs in; NULL: none */
     /* multiply-adds of the contraction whose work it does another way; 0: it is as it was written */
     int64_t macs;
     const char *method;  /* that way, and how many times as fast it is predicted to be */
@@ -138,6 +146,7 @@ struct Prog {
     Tensor **weight;     /* by Weight id */
     const Layer *layer;  /* statements made now belong to this one */
     bool backward;
+    const Recurrence *recurrence; /* and run in this one, or NULL */
     int64_t draws;       /* random numbers that one sample takes */
     const Commuted *commuted;
     int ncommuted;
@@ -221,6 +230,20 @@ void complete(Statement *, Store, Access out, Expr *rhs);  /* without appending;
 void add_to_loss(Prog *, Statement *, Expr *term);
 Statement **insert_statement(Statement **link, Statement *); /* gives the link behind it */
 int64_t least_samples(const Prog *);                       /* that a call of it needs, at least 1 */
+
+/* ---- recur.c: statements that run step by step ----------------------------------------------- */
+
+/* The statements made from here to end_steps run so many times in turn; gives the number of the step. */
+Affine begin_steps(Prog *, int64_t steps);
+void end_steps(Prog *);
+/* behind the last statement of s's recurrence, or behind s */
+Statement *behind_recurrence(const Statement *s);
+bool in_one_recurrence(const Statement *, const Statement *);
+/* Do both lie at the place of the same step, which is another one in each? Of one tensor's shape. */
+bool same_time(const Access *, const Access *);
+/* Those behind `before` (NULL: all), which are the adjoints of one step, become those of all steps. */
+void finish_adjoints(Prog *, Statement *before);
+void verify_recurrences(const Statement *statements);
 
 /* ---- statement.c: questions about one statement ---------------------------------------------- */
 

@@ -21,6 +21,28 @@ static bool is_result(const Prog *prog, const Tensor *tensor)
         || tensor->role == TENSOR_INPUT_GRADIENT;
 }
 
+static bool is_needed(const Prog *prog, const Statement *s, const bool *needed)
+{
+    return is_result(prog, s->out.tensor) || needed[s->out.tensor->id]
+        || (s->position && needed[s->position->id]);
+}
+
+/* What a statement of a recurrence reads, others of it may write in an earlier step: marks what those need
+ * that are needed, until there are no more. all[last] is the last of them. */
+static void need_of_recurrence(const Prog *prog, Statement *const *all, int last, bool *needed)
+{
+    bool *known = NEW_ARRAY(bool, last + 1);
+    for (bool found = true; found;) {
+        found = false;
+        for (int i = last; i >= 0 && in_one_recurrence(all[i], all[last]); i--) {
+            if (known[i] || !is_needed(prog, all[i], needed))
+                continue;
+            visit_loads(all[i]->rhs, need, needed);
+            found = known[i] = true;
+        }
+    }
+}
+
 void remove_unused(Prog *prog)
 {
     int n = 0;
@@ -34,8 +56,9 @@ void remove_unused(Prog *prog)
     prog->statements = prog->last_statement = NULL;
     for (int i = n - 1; i >= 0; i--) {
         Statement *s = all[i];
-        if (!is_result(prog, s->out.tensor) && !needed[s->out.tensor->id]
-            && !(s->position && needed[s->position->id]))
+        if (s->recurrence && (i == n - 1 || !in_one_recurrence(s, all[i + 1])))
+            need_of_recurrence(prog, all, i, needed);
+        if (!is_needed(prog, s, needed))
             continue;
         visit_loads(s->rhs, need, needed);
         s->next = prog->statements;

@@ -211,7 +211,8 @@ static bool is_free(Kernel *k)
 {
     Statement **part[MAX_PARTS];
     int n;
-    bool free = k->regions && !k->blocks && k->samples < 0 && !takes_samples_in(statement_of(k));
+    bool free = k->regions && !k->blocks && !k->recurrence && k->samples < 0
+             && !takes_samples_in(statement_of(k));
     for (parts_of(k, part, &n); n--;)
         free &= !needs_guard(*part[n]);
     return free;

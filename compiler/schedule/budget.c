@@ -43,14 +43,14 @@ static int64_t bytes_of(const Kernel *kernels)
     for (const Kernel *k = kernels; k; k = k->next) {
         const Statement *s = statement_of(k);
         const int width = k->regions ? k->regions->tile.width : 1;
-        int64_t outputs = 1, points = k->regions ? vectors_of(k, s->nindex) : k->terms,
-                each = STATEMENT_BYTES;
+        int64_t outputs = steps_of(k), each = STATEMENT_BYTES,
+                points = k->regions ? steps_of(k) * vectors_of(k, s->nindex) : k->terms;
         for (int i = 0; i < output_indices(s); i++)
             outputs *= s->extent[i];
         if (k->regions)
-            outputs = vectors_of(k, output_indices(s));
+            outputs = steps_of(k) * vectors_of(k, output_indices(s));
         if (k->form == FORM_FILL) {
-            bytes += MEMSET_BYTES;
+            bytes += steps_of(k) * MEMSET_BYTES;
             continue;
         }
         if (k->first)
@@ -83,7 +83,8 @@ int64_t count_terms(const Kernel *kernels, Unroll unroll)
 {
     int64_t terms = 0;
     for (const Kernel *k = kernels; k; k = k->next)
-        terms += unroll == UNROLL_FULL && k->regions ? vectors_of(k, statement_of(k)->nindex) : k->terms;
+        terms += unroll == UNROLL_FULL && k->regions ? steps_of(k) * vectors_of(k, statement_of(k)->nindex)
+                                                     : k->terms;
     return terms;
 }
 

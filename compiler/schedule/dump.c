@@ -31,7 +31,8 @@ static void dump_kernel(FILE *f, const Kernel *k)
 {
     const Statement *s = statement_of(k);
     fprintf(f, "    %s, %lld points, %.0f cycles%s\n", form_name(k->form), (long long)k->terms, k->cycles,
-            !k->blocks ? ""
+            k->recurrence ? format(", in a loop over %lld steps", (long long)steps_of(k))
+            : !k->blocks ? ""
             : k->joins ? ", in the same loop"
                        : format(", in a loop over %lld blocks", (long long)k->blocks));
     Statement **part[MAX_PARTS];

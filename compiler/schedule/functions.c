@@ -168,7 +168,7 @@ static Statement **gradients_first(Statement **begin, Statement *end)
         return begin;
     Statement *gradients = NULL, **last = &gradients, *rest = NULL, **last_rest = &rest;
     for (Statement *s = *begin; s != end; s = s->next) {
-        Statement ***to = makes_gradient(s) ? &last : &last_rest;
+        Statement ***to = makes_gradient(s) && !s->recurrence ? &last : &last_rest;
         **to = s;
         *to = &s->next;
     }
@@ -212,7 +212,8 @@ static char *signature(const Function *f, int lanes)
     }
     fprintf(stream, "%d %d %d %d %d\n", f->unroll, f->per_call, f->batched, f->brief, lanes);
     for (Kernel *k = f->kernels; k; k = k->next)
-        for (fprintf(stream, "%lld%d ", (long long)k->blocks, k->joins), parts_of(k, part, &n); n--;) {
+        for (fprintf(stream, "%lld%d %lld%d ", (long long)k->blocks, k->joins, (long long)steps_of(k),
+                     behind_loop(k) != k->next), parts_of(k, part, &n); n--;) {
             fprintf(stream, "%d ", stores(k, *part[n]));
             dump_statement(stream, *part[n]);
             print_room(&(*part[n])->out, stream);
@@ -446,10 +447,16 @@ static void find_purposes(const Prog *prog)
     n = 0;
     for (Statement *s = prog->statements; s; s = s->next)
         all[n++] = s;
-    while (n--) {
-        led.here = leads_to(all[n], led.to);
-        visit_loads(all[n]->rhs, note_led, &led);
-        all[n]->purpose = led.here == WEIGHTS ? FOR_WEIGHTS : led.here == INPUT ? FOR_INPUT : FOR_ALL;
+    for (int begin; n; n = begin) { /* a recurrence is one piece */
+        for (begin = n - 1; begin && in_one_recurrence(all[begin - 1], all[n - 1]);)
+            begin--;
+        led.here = 0;
+        for (int i = begin; i < n; i++)
+            led.here |= leads_to(all[i], led.to);
+        for (int i = begin; i < n; i++) {
+            visit_loads(all[i]->rhs, note_led, &led);
+            all[i]->purpose = led.here == WEIGHTS ? FOR_WEIGHTS : led.here == INPUT ? FOR_INPUT : FOR_ALL;
+        }
     }
 }
 

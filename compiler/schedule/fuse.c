@@ -151,7 +151,7 @@ static bool can_follow(Fusion *fusion, const Access *value)
             bool complete_value =
                 last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
             if (!complete_value || takes_samples_in(last_of(k)) || k->nthen == MAX_THEN || k->window
-                || f == fusion->from || f->purpose != fusion->from->purpose
+                || k->recurrence || f == fusion->from || f->purpose != fusion->from->purpose
                 || (fusion->into && fusion->into != f))
                 return false;
             fusion->into = f;
@@ -247,8 +247,8 @@ static void run_behind(Fusion *fusion, const Access *value)
 static bool try_fusion(Pass *pass, Function *from, Kernel *consumer)
 {
     const Statement *s = consumer->first;
-    if (consumer->body || !s || consumer->nthen || !s->per_sample || uses_op(s->rhs, OP_RANDOM)
-        || gives_samples_out(s))
+    if (consumer->body || !s || consumer->nthen || consumer->recurrence || !s->per_sample
+        || uses_op(s->rhs, OP_RANDOM) || gives_samples_out(s))
         return false;
     Tensor **tensors;
     const int n = tensors_read(s, &tensors);
@@ -285,7 +285,7 @@ bool find_makers(const Pass *pass, const Tensor *t, Makers *makers)
                 continue;
             bool complete_value =
                 last_of(k)->out.tensor == t && (k->first || k->body->store == STORE_MAX) && k->regions;
-            if (!complete_value || takes_samples_in(last_of(k)) || k->window || f->per_call
+            if (!complete_value || takes_samples_in(last_of(k)) || k->window || k->recurrence || f->per_call
                 || makers->n == MOST_MAKERS || (makers->n && f != makers->function))
                 return false;
             makers->function = f;
@@ -324,7 +324,8 @@ static bool try_window(Pass *pass, Function *from, Kernel *window)
 {
     Fusion fusion = {.pass = pass, .from = from, .consumer = window};
     Makers makers;
-    fusion.value = window->body && window->regions ? only_value(pass, window->body) : NULL;
+    bool runs_on_tiles = window->body && window->regions && !window->recurrence;
+    fusion.value = runs_on_tiles ? only_value(pass, window->body) : NULL;
     if (!fusion.value || !find_makers(pass, fusion.value, &makers))
         return false;
     fusion.into = makers.function;

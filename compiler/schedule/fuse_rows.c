@@ -239,7 +239,7 @@ static void find_place(Following *f, Function *from, Kernel *k)
     Needs needs = needs_of(f, k);
     /* what takes sums up comes from where these were */
     bool with_others = f->n && f->move[f->n - 1].from == from;
-    bool stays = !needs.ready || from->purpose != f->makers.function->purpose
+    bool stays = !needs.ready || k->recurrence || from->purpose != f->makers.function->purpose
               || (needs.summed && (needs.held || !with_others));
     if (!stays && needs.held)
         stays = !follows(f, from, k);

@@ -124,6 +124,7 @@ static Kernel *one_residue(const Statement *first, const Statement *scatter, con
     Statement *body = NEW(Statement), *fill = NEW(Statement);
     body->layer = fill->layer = scatter->layer;
     body->backward = fill->backward = scatter->backward;
+    body->recurrence = fill->recurrence = scatter->recurrence;
     Affine map[MAX_INDEX] = {{0}}, fill_map[MAX_INDEX] = {{0}}, out_map[MAX_INDEX] = {{0}}, row[MAX_RANK];
     Access out = scatter->out;
     bool mapped[MAX_INDEX] = {false}, taps = true;

@@ -48,6 +48,7 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
                            .row = -1,
                            .blocks = k->blocks,
                            .joins = k->joins,
+                           .recurrence = k->recurrence,
                            .compact = k->compact};
         k->first = NULL;
         k->joins = k->blocks;
@@ -60,6 +61,8 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
         k->terms *= k->blocks;
         k->cycles *= (double)k->blocks;
     }
+    k->terms *= steps_of(k);
+    k->cycles *= (double)steps_of(k);
     return k;
 }
 
@@ -100,10 +103,12 @@ Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end)
             continue; /* a move that changes nothing */
         Statement *next = s->next == end ? NULL : s->next;
         bool pair =
-            s->store == STORE_SET && next && next->store == STORE_ADD && next->out.tensor == s->out.tensor;
+            s->store == STORE_SET && next && next->store == STORE_ADD && next->out.tensor == s->out.tensor
+            && next->recurrence == s->recurrence;
         Kernel *k = *last = NEW(Kernel);
         last = &k->next;
         k->samples = k->row = -1;
+        k->recurrence = s->recurrence;
         if (s->store == STORE_SET)
             k->first = s;
         else

@@ -262,7 +262,7 @@ void gather_all(Prog *prog)
         Statement *s = *link, *next = s->next;
         bool pair = s->store == STORE_SET && next && next->store == STORE_ADD
                  && next->out.tensor == s->out.tensor && next->layer == s->layer
-                 && next->backward == s->backward;
+                 && next->backward == s->backward && next->recurrence == s->recurrence;
         Kernel *k = NULL;
         Statement *rest = next;
         if (pair && !gathers(next) && (k = gather(s, next)))
@@ -404,14 +404,19 @@ void add_halos(Prog *prog, const Target *target)
         }
     }
     bool *filled = NEW_ARRAY(bool, prog->ntensors);
-    for (Statement **link = &prog->statements; *link; link = &(*link)->next) {
+    const Recurrence *recurrence = NULL;
+    for (Statement **link = &prog->statements, **begin = link; *link; link = &(*link)->next) {
         Tensor *t = (*link)->out.tensor;
+        begin = recurrence && (*link)->recurrence == recurrence ? begin : link;
+        recurrence = (*link)->recurrence;
         if (filled[t->id] || !has_halo(t))
             continue;
         filled[t->id] = true;
-        const Statement *writer = *link;
-        fill_halo(prog, link, t);
-        while (*link != writer)
+        const Statement *writer = *link, *first = *begin;
+        fill_halo(prog, begin, t);
+        while (*begin != first)
+            begin = &(*begin)->next;
+        for (link = begin; *link != writer;)
             link = &(*link)->next;
     }
 }

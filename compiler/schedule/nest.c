@@ -36,6 +36,19 @@ const Statement *statement_of(const Kernel *k)
     return k->body ? k->body : k->first;
 }
 
+int64_t steps_of(const Kernel *k)
+{
+    return k->recurrence ? k->recurrence->steps : 1;
+}
+
+const Kernel *behind_loop(const Kernel *k)
+{
+    const Kernel *end = k->next;
+    while (end && (end->joins || (k->recurrence && end->recurrence == k->recurrence)))
+        end = end->next;
+    return end;
+}
+
 void add_parts(Kernel *k, Statement **part[MAX_PARTS], int *n)
 {
     if (k->first)

@@ -53,7 +53,25 @@ static void note_written(Order *order, const Tensor *t)
     order->summed[t->id] = order->s->per_sample;
 }
 
-/* The first phase in which a statement can run, given those before it. */
+static void wait_for_all(Order *order, const Statement *s)
+{
+    order->s = s;
+    visit_loads(s->rhs, after_writer, order);
+    after_writer(&s->out, order);
+    not_before(order, order->read[s->out.tensor->id], order->read_by_samples[s->out.tensor->id]);
+}
+
+static void note_all(Order *order, Statement *s)
+{
+    order->s = s;
+    s->phase = order->phase;
+    visit_loads(s->rhs, note_read, order);
+    note_written(order, s->out.tensor);
+    if (s->position)
+        note_written(order, s->position);
+}
+
+/* The first phase in which a statement can run, given those before it. A recurrence is one piece. */
 static void first_phases(Prog *prog)
 {
     int n = prog->ntensors + 1;
@@ -61,19 +79,15 @@ static void first_phases(Prog *prog)
     for (int i = 0; i < n; i++)
         order.written[i] = order.read[i] = -1;
     int last = 0; /* of the forward pass */
-    for (Statement *s = prog->statements; s; s = s->next) {
-        order.s = s;
+    for (Statement *begin = prog->statements, *end; begin; begin = end) {
+        end = behind_recurrence(begin);
         /* what the caller gives is there from the start, and of no use before the forward pass ends */
-        order.phase = s->backward && prog->dx ? last : 0;
-        visit_loads(s->rhs, after_writer, &order);
-        after_writer(&s->out, &order);
-        not_before(&order, order.read[s->out.tensor->id], order.read_by_samples[s->out.tensor->id]);
-        s->phase = order.phase;
-        last = !s->backward && s->phase > last ? s->phase : last;
-        visit_loads(s->rhs, note_read, &order);
-        note_written(&order, s->out.tensor);
-        if (s->position)
-            note_written(&order, s->position);
+        order.phase = begin->backward && prog->dx ? last : 0;
+        for (Statement *s = begin; s != end; s = s->next)
+            wait_for_all(&order, s);
+        for (Statement *s = begin; s != end; s = s->next)
+            note_all(&order, s);
+        last = !begin->backward && order.phase > last ? order.phase : last;
     }
 }
 
@@ -115,7 +129,7 @@ static bool may_wait(const Statement *s, Touch *touch)
 {
     TensorRole role = s->out.tensor->role;
     bool own = role == TENSOR_VALUE || role == TENSOR_OUTPUT || role == TENSOR_INPUT_GRADIENT;
-    if (!own || s->position || s->per_sample != s->out.tensor->per_sample)
+    if (!own || s->position || s->recurrence || s->per_sample != s->out.tensor->per_sample)
         return false;
     bool from_samples = s->store != STORE_SET;
     visit_loads(s->rhs, note_value, &from_samples);

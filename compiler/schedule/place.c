@@ -389,7 +389,10 @@ static void note_overrun(const Access *access, void *context)
     Affine at = position_of(*access);
     if (t->role != TENSOR_VALUE || tile->lane < 0 || !at.coefficient[tile->lane])
         return;
-    int64_t last = at.constant + (reach->s->blocks ? at.coefficient[BLOCK] * (reach->s->blocks - 1) : 0);
+    Statement around = *reach->s; /* its loops alone */
+    int64_t least, last;
+    around.nindex = 0;
+    affine_range(&at, &around, &least, &last);
     for (int i = 0; i < reach->s->nindex; i++) {
         int64_t begin = reach->region->begin[i], steps = reach->region->count[i] - 1;
         steps = i == tile->lane ? steps / tile->width * tile->width : steps;

@@ -338,6 +338,7 @@ void put_samples_in_lanes(Prog *prog, int lanes)
     /* where the layer's statements begin */
     Statement *sums = NULL, **last = &sums, **part = &prog->statements;
     const Statement *gives = last_writer(prog, prog->dx);
+    Statement *given_out = NULL;
     change_tensors(&r);
     for (Statement *s = prog->statements, *before = NULL; s; before = s, s = s->next) {
         if (before && !same_part(before, s))
@@ -361,9 +362,12 @@ void put_samples_in_lanes(Prog *prog, int lanes)
             *last = add_up(&r, s, out);
             last = &(*last)->next;
         }
-        if (s == gives) {
-            insert_statement(&s->next, give_out(&r, s, prog->dx));
+        if (s == gives)
+            given_out = give_out(&r, s, prog->dx);
+        if (given_out && behind_recurrence(s) == s->next) { /* all steps are through */
+            insert_statement(&s->next, given_out);
             s = s->next;
+            given_out = NULL;
         }
         prog->last_statement = s;
     }

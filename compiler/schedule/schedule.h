@@ -110,6 +110,7 @@ typedef struct Kernel {
     int samples;         /* the index that runs over the samples of a chunk, or -1 */
     int64_t blocks;      /* it runs in a loop over so many blocks (block.c); 0: it does not */
     bool joins;          /* that loop is the one of the kernel before it */
+    const Recurrence *recurrence; /* it runs in that loop, with its neighbours there; NULL: in none */
     double cycles;       /* predicted */
     struct Kernel *next;
 } Kernel;
@@ -253,6 +254,9 @@ const char *form_name(Form);
 /* the one that gives the nest its indices: body, or else first */
 const Statement *statement_of(const Kernel *);
 void parts_of(Kernel *, Statement **part[MAX_PARTS], int *n);
+int64_t steps_of(const Kernel *);                          /* of its recurrence; 1: it has none */
+/* behind those with which it shares a loop over blocks or steps, or behind it */
+const Kernel *behind_loop(const Kernel *);
 /* where its tiles hold that value; NULL: they don't */
 const Access *held_in_registers(const Kernel *, const Tensor *);
 bool adds_to_memory(const Kernel *follower);

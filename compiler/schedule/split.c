@@ -92,6 +92,8 @@ static void find_conditions(const Access *access, void *context)
                     index[count] = i;
                 count++;
             }
+        if (at->coefficient[STEP]) /* another one in each step */
+            conditions->possible = false;
         Condition c = {index[0], index[1], count ? at->coefficient[index[0]] : 0,
                        count == 2 ? at->coefficient[index[1]] : 0, at->constant, access->tensor->dim[d]};
         if (count > 2 || count == 0 || conditions->n == MAX_INDEX) {

@@ -23,6 +23,7 @@ static void verify_room(const Access *access, void *context)
  * weights are only added to: where w->add asks for that, the caller's are not zero before. */
 void verify_statements(const Pass *pass)
 {
+    verify_recurrences(pass->prog->statements);
     for (Statement *s = pass->prog->statements; s; s = s->next) {
         verify_room(&s->out, s);
         if (s->out.tensor->role == TENSOR_GRADIENT && s->store != STORE_ADD)
@@ -52,6 +53,9 @@ void verify_nests(const Pass *pass)
         for (Kernel *k = f->kernels; k; k = k->next) {
             Statement **part[MAX_PARTS];
             int n = 0;
+            for (const Kernel *other = k->recurrence ? behind_loop(k) : NULL; other; other = other->next)
+                if (other->recurrence == k->recurrence)
+                    bug("%s: a recurrence in two pieces", f->layer->name);
             if (pass->prog->dx)
                 for (parts_of(k, part, &n); n--;)
                     verify_purpose(f, *part[n]);
