@@ -158,7 +158,7 @@ int64_t points_of(const Prog *prog)
 {
     int64_t points = 0;
     for (const Statement *s = prog->statements; s; s = s->next)
-        points += box_volume(s);
+        points += box_volume(s) * (s->recurrence ? s->recurrence->steps : 1);
     return points;
 }
 

@@ -149,13 +149,14 @@ static void put_together(Writer *w, const Kernel *begin, const Kernel *end)
 {
     const int64_t written = steps_written(begin, w->function->unroll);
     const int64_t rounds = begin->blocks ? begin->blocks : written > 1 ? 1 : steps_of(begin);
+    const bool loop = begin->blocks || rounds > 1;
     const char *name = begin->blocks ? "block" : "step";
-    if (rounds > 1)
+    if (loop)
         put(&w->body, "    for (int %s = 0; %s < %lld; %s++) {\n", name, name, (long long)rounds, name);
     for (int64_t step = 0; step < written; step++)
         for (const Kernel *k = begin; k != end; k = k->next)
-            put_nest(w, k, written > 1 ? step : -1, rounds > 1 ? 2 : 1);
-    if (rounds > 1)
+            put_nest(w, k, written > 1 ? step : -1, loop ? 2 : 1);
+    if (loop)
         put(&w->body, "    }\n");
 }
 

@@ -14,6 +14,7 @@
     row(batchnorm) row(layernorm) row(groupnorm) row(instancenorm) \
     row(conv1d) row(maxpool1d) row(avgpool1d) row(last) row(first) row(sequence) row(image) row(transpose) \
     row(classtoken) row(positions) \
+    row(rnn) row(gru) row(lstm) \
     row(flatten) row(reshape) row(slice) row(dropout) row(normalize) \
     row(from) row(add) row(concat) row(mul) row(repeat) row(block) \
     row(include) row(param) row(freeze) row(output) \

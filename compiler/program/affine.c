@@ -104,6 +104,20 @@ bool access_equal(const Access *a, const Access *b)
     return equal;
 }
 
+/* Where one and the other lie in a dimension that no index runs through, and differ there. */
+bool never_meet(const Access *a, const Access *b)
+{
+    for (int d = 0; d < a->tensor->rank; d++) {
+        Affine difference = affine_add(a->at[d], affine_scale(b->at[d], -1));
+        bool runs = false;
+        for (int i = 0; i < MAX_INDEX; i++)
+            runs |= a->at[d].coefficient[i] || b->at[d].coefficient[i];
+        if (!runs && affine_is_constant(&difference) && difference.constant)
+            return true;
+    }
+    return false;
+}
+
 Affine position_of(Access access)
 {
     Affine position = affine(0);

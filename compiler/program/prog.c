@@ -222,8 +222,7 @@ static void verify_load(const Access *access, void *context)
         bug("%s: %s is read before it is written", v->s->layer->name, access->tensor->name);
     bool in_place =
         access->tensor->role == TENSOR_WEIGHT && v->s->store == STORE_SET && access_equal(access, &v->s->out);
-    bool earlier = v->s->recurrence && !same_time(access, &v->s->out);
-    if (access->tensor == v->s->out.tensor && !in_place && !earlier)
+    if (access->tensor == v->s->out.tensor && !in_place && !never_meet(access, &v->s->out))
         bug("%s: %s is read by the statement that writes it", v->s->layer->name, access->tensor->name);
     bool sums = access->tensor->role == TENSOR_GRADIENT || access->tensor->role == TENSOR_LOSS
              || v->summed[access->tensor->id];

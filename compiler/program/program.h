@@ -168,6 +168,7 @@ Access same_place(Access, Tensor *);
 Access without_channel(Access, Tensor *);                  /* C,H,W to H,W, and N to a single number */
 Affine channel_index(const Access *);
 bool access_equal(const Access *, const Access *);
+bool never_meet(const Access *, const Access *);           /* are they different elements in each step? */
 Affine position_of(Access);                                /* of the element in memory, row-major */
 Affine substitute(Affine, const Affine *map);              /* map[i] in the place of index i */
 Access substitute_access(Access, const Affine *map);

@@ -131,8 +131,9 @@ static Function *make_function(const Plan *plan, const Pass *pass, Statement *be
         f->why = too_large;
     for (const Kernel *k = f->kernels; k; k = k->next)
         if (k->body && is_contraction(k->body)) /* forward with the padding, as they are commonly counted */
-            f->macs += k->body->macs ? k->body->macs
-                                     : (f->backward ? k->terms : box_volume(k->body)) / samples_of(pass);
+            f->macs += k->body->macs   ? k->body->macs
+                       : f->backward ? k->terms / samples_of(pass)
+                                     : box_volume(k->body) * steps_of(k) / samples_of(pass);
     return f->kernels ? f : NULL;
 }
 

@@ -397,7 +397,7 @@ static const int64_t *count_macs(const Net *net, const Prog *forward)
     int64_t *macs = NEW_ARRAY(int64_t, net->nlayers + 1);
     for (const Statement *s = forward->statements; s; s = s->next)
         if (s->layer && is_contraction(s))
-            macs[s->layer->id] += box_volume(s);
+            macs[s->layer->id] += box_volume(s) * (s->recurrence ? s->recurrence->steps : 1);
     return macs;
 }
 
