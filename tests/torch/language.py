@@ -110,6 +110,8 @@ KINDS = {
              {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "d": (positive, (1, 1)),
               "g": (count, 1), "bias": (boolean, True), "pad": (modes, "zeros"), "freeze": (boolean, False)}),
     "fc": (("channels", channels, REQUIRED), {"bias": (boolean, True), "freeze": (boolean, False)}),
+    **{cell: (("channels", channels, REQUIRED), {"reverse": (boolean, False), "bias": (boolean, True), "freeze": (boolean, False)})
+       for cell in ("rnn", "gru", "lstm")},
     "freeze": (None, {}),
     "maxpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "d": (positive, (1, 1))}),
     "avgpool": (("k", positive, REQUIRED), {"k": (positive, REQUIRED), **WINDOW, "countpad": (boolean, True)}),
@@ -305,6 +307,15 @@ class ChannelsFirst(nn.Module):
         return self.module(x.transpose(1, 2)).transpose(1, 2)
 
 
+class Recurrent(nn.Module):
+    def __init__(self, module, reverse):
+        super().__init__()
+        self.module, self.reverse = module, reverse
+
+    def forward(self, x):
+        return self.module(x.flip(1))[0].flip(1) if self.reverse else self.module(x)[0]
+
+
 def build_on_sequence(kind, a, shape):
     positions, features = shape
     if kind == "conv1d":
@@ -352,6 +363,11 @@ def build(kind, a, shape):
     if kind in ("conv", "convtranspose", "maxpool", "avgpool", "adaptiveavgpool", "upsample", "sequence", "instancenorm", "zeropad",
                 "pixelshuffle", "channelshuffle") or not sequence and kind in ("globalavgpool", "globalmaxpool"):
         need(len(shape) == 3, f"{kind} needs CxHxW")
+    if kind in ("rnn", "gru", "lstm"):
+        need(sequence, f"{kind} needs TxC")
+        inputs, outputs = a["channels"]
+        need(inputs in (None, features), f"{inputs} features declared, {features} come in")
+        return Recurrent(getattr(nn, kind.upper())(features, outputs, bias=a["bias"], batch_first=True), a["reverse"])
     if kind in ("conv", "convtranspose", "fc"):
         inputs, outputs = a["channels"]
         incoming = features if kind != "fc" or sequence else torch.Size(shape).numel()

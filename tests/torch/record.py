@@ -371,6 +371,27 @@ SEQUENCES = [
     ("huber_positions", "input 3x4; batch 2; fc 3; loss huber 0.5", 2, []),
 ]
 
+# Along the positions. Later cases stand behind the others.
+RECURRENT = [
+    ("rnn", "input 5x3; batch 3; rnn 4", 3, ["sgd lr 0.1"]),
+    ("rnn_reverse", "input 5x3; batch 2; rnn 4 reverse=true; fc 2", 2, []),
+    ("rnn_no_bias", "input 4x2; batch 2; fc 3; tanh; rnn 3->5 bias=false; fc 2; softmax", 2, []),
+    ("rnn_one_of_each", "input 1x1; batch 2; rnn 1; rnn 1", 2, []),
+    ("gru", "input 5x3; batch 3; gru 4", 3, ["adam lr 0.01"]),
+    ("gru_reverse", "input 6x4; batch 2; tanh; gru 5 reverse=true; fc 2", 1, []),
+    ("gru_no_bias", "input 4x2; batch 2; fc 3; tanh; gru 3 bias=false; fc 2; softmax", 2, []),
+    ("gru_one_position", "input 1x3; batch 2; gru 2; gru 3 reverse=true", 2, []),
+    ("gru_vectors", "input 3x8; batch 4; gru 9; relu; gru 4; fc 3; softmax", 4, []),
+    ("lstm", "input 5x3; batch 3; lstm 4", 3, ["sgd lr 0.1"]),
+    ("lstm_reverse", "input 5x3; batch 2; lstm 4 reverse=true; fc 2", 2, []),
+    ("lstm_no_bias", "input 4x2; batch 2; fc 3; tanh; lstm 5 bias=false; fc 2; softmax", 2, []),
+    ("lstm_one_position", "input 1x3; batch 2; lstm 2; lstm 3 reverse=true", 2, []),
+    ("lstm_vectors", "input 4x4; batch 9; lstm 8; flatten; fc 3; softmax", 9, ["adam lr 0.01"]),
+    ("lstm_both_directions", "input 5x3; batch 3; x:; lstm 4; f:; from x; lstm 4 reverse=true; concat f; fc 3; softmax", 3, []),
+    ("lstm_freeze", "input 4x3; batch 2; lstm 3; freeze; gru 3; lstm 2 freeze=true; fc 2", 2, ["sgd lr 0.1"]),
+    ("recurrent_stack", "input 3x5; batch 3; x:; lstm 5; add x; layernorm; gru 4; batchnorm; rnn 3 reverse=true; flatten; fc 4; softmax", 3, ["adam lr 0.01"]),
+]
+
 DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
 VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
             "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
@@ -569,14 +590,14 @@ def main():
         lines += record(name, text, n, "", runs)
     for case in BRANCHED:
         lines += record(*case)
-    for name, text, n, runs in NORMALISED + SEQUENCES:
+    for name, text, n, runs in NORMALISED + SEQUENCES + RECURRENT:
         lines += record(name, text, n, "", runs)
     for case in KINDS:
         lines += record(*case)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
-    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED) + len(NORMALISED) + len(SEQUENCES)} cases, {os.path.getsize(path)} bytes")
+    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED) + len(NORMALISED) + len(SEQUENCES) + len(RECURRENT)} cases, {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":
