@@ -213,7 +213,6 @@ static void not_by_likeness(void)
         {"input 4; fc 3; loss ce", "write crossentropy"},
         {"input 3x8x8; deconv 4 k2", "write convtranspose"},
         {"input 3x8x8; conv3d 4 k2", "is not in this version"},
-        {"input 3x8x8; gru 4", "is not in this version"},
         {"input 3x8x8; celu", "is not in this version"},
         {"input 3x8x8; RELU", "write relu"},
         {"input 3x8x8; Leaky_ReLU", "write leakyrelu"},
