@@ -133,8 +133,8 @@ typedef struct nn_trainer_options {
     int   batch;        /* most samples in a step */
     int   shard;        /* samples in a shard; 0: 16, or the network's batch where that is smaller */
     int threads; /* 0: as many as are fastest, which the first steps measure, one for each core at most */
-    float clip;         /* greatest norm of the gradient, as torch.nn.utils.clip_grad_norm_; 0: any */
-    float average;      /* decay of a moving average of the weights, as timm's ModelEma; 0: none */
+    float clip;         /* greatest norm of the gradient, as nn_clip; 0: any */
+    float average;      /* decay of a moving average of the weights, by nn_ema; 0: none */
 } nn_trainer_options;
 
 typedef struct nn_trainer nn_trainer;

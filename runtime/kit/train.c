@@ -113,25 +113,17 @@ static int check_settings(const run *r)
 /* The learning rate of a step. */
 static float rate_at(const run *r, uint64_t step, uint64_t steps)
 {
-    const double pi = 3.14159265358979323846, done = (double)step / (double)steps;
     const char *schedule = r->settings->schedule;
-    double factor = 1;
+    const uint64_t warmup = (uint64_t)r->settings->warmup;
+    float lr = r->lr;
 
-    if (strcmp(schedule, "cosine") == 0) {
-        factor = (1 + cos(pi * done)) / 2;
-    } else if (strcmp(schedule, "step") == 0) {
-        factor = pow(0.1, floor(3 * done));
-    } else if (strcmp(schedule, "onecycle") ==
-               0) { /* OneCycleLR's defaults, without its change of momentum */
-        const double up = 0.3 * (double)steps - 1, low = 1.0 / 25, last = low / 1e4, at = (double)step;
-        const double part = at <= up ? at / up : (at - up) / ((double)steps - 1 - up);
-        const double from = at <= up ? low : 1, to = at <= up ? 1 : last;
-
-        factor = to + (from - to) / 2 * (1 + cos(pi * part));
-    }
-    if (step < (uint64_t)r->settings->warmup)
-        factor *= (double)(step + 1) / r->settings->warmup;
-    return (float)(r->lr * factor);
+    if (strcmp(schedule, "cosine") == 0)
+        lr = nn_lr_cosine(lr, step, steps, 0);
+    else if (strcmp(schedule, "step") == 0)
+        lr = nn_lr_step(lr, step, (steps + 2) / 3, 0.1f);
+    else if (strcmp(schedule, "onecycle") == 0)
+        lr = nn_lr_onecycle(lr, step, steps);
+    return warmup > 0 ? nn_lr_linear(lr, step, warmup, 1.0f / (float)warmup) : lr;
 }
 
 /* ---- Data ------------------------------------------------------------------------------------- */

@@ -91,12 +91,6 @@ static void add_to(float *restrict sum, const float *restrict more, size_t n)
         sum[i] += more[i];
 }
 
-static void scale(float *sum, float factor, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sum[i] *= factor;
-}
-
 /* The gradient of shard k, weighted by its samples, with full shards having the weight 1. */
 static void run_shard(const step *s, worker *w, int k, float *gradient)
 {
@@ -123,7 +117,7 @@ static void run_shard(const step *s, worker *w, int k, float *gradient)
     if (statistics)
         memcpy(gradient + t->floats, params + t->floats, statistics);
     if (n != s->cut.shard)
-        scale(gradient, (float)n / (float)s->cut.shard, t->all);
+        nn_scale(gradient, t->all, (float)n / (float)s->cut.shard);
 }
 
 /* The sum over shards lo .. hi-1. level: of the tree, from which the worker's gradients are free. */
@@ -185,19 +179,13 @@ static void sum_chunk(const step *s, size_t at, size_t n)
 
         sum_groups(t->sums, 0, s->groups, at + done, count);
         if (s->cut.n != s->cut.shard)
-            scale(t->sums[0] + at + done, (float)s->cut.shard / (float)s->cut.n, count);
+            nn_scale(t->sums[0] + at + done, count, (float)s->cut.shard / (float)s->cut.n);
     }
 }
 
-/* The moving average begins with the weights after the first step, as in PyTorch's AveragedModel. */
 static void average(nn_trainer *t, size_t at, size_t n)
 {
-    const float keep = t->steps == 0 ? 0 : t->options.average, take = 1 - keep;
-    const float *w = t->weights + at;
-    float *a = t->average + at;
-
-    for (size_t i = 0; i < n; i++)
-        a[i] = keep * a[i] + take * w[i];
+    nn_ema(t->average + at, t->weights + at, n, t->options.average, t->steps);
 }
 
 static void step_chunk(nn_trainer *t, const chunk *c)
@@ -247,13 +235,9 @@ static void measure_chunks(void *context, int thread, int threads)
 
     for (int i = first_chunk(t, thread, threads); i < first_chunk(t, thread + 1, threads); i++) {
         chunk *c = &t->chunks[i];
-        const float *g = t->sums[0] + c->at;
-        double squares = 0;
 
         sum_chunk(s, c->at, c->count);
-        for (size_t k = 0; k < c->count; k++)
-            squares += (double)g[k] * g[k];
-        c->squares = squares;
+        c->squares = nn_squares(t->sums[0] + c->at, c->count);
     }
 }
 
@@ -268,7 +252,7 @@ static void clip_chunks(void *context, int thread, int threads)
     const float factor = (float)(t->options.clip / (sqrt(squares) + 1e-6));
     for (int i = first_chunk(t, thread, threads); i < first_chunk(t, thread + 1, threads); i++) {
         if (factor < 1)
-            scale(t->sums[0] + t->chunks[i].at, factor, t->chunks[i].count);
+            nn_scale(t->sums[0] + t->chunks[i].at, t->chunks[i].count, factor);
         step_chunk(t, &t->chunks[i]);
     }
     if (thread == 0)
