@@ -538,7 +538,7 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
     }
     bool word = given->form == ARG_PLAIN && (isalpha((unsigned char)text[0]) || text[0] == '_');
     for (const Param *p = kind->params; word && p->name; p++)
-        if (p->type == PARAM_LABELS || (p->type == PARAM_CHOICE && p->positional && is_choice(p, text)))
+        if (p->positional && (p->type == PARAM_LABELS || (p->type == PARAM_CHOICE && is_choice(p, text))))
             return p;
     if (word && text[1] && !isalpha((unsigned char)text[1]) && text[1] != '_') {
         const char small = (char)tolower((unsigned char)*text);
@@ -574,11 +574,24 @@ static bool is_freeze(const Kind *kind, const AstArg *given)
     return kind->role == ROLE_LAYER && given->form == ARG_NAMED && !strcmp(given->name.text, "freeze");
 }
 
+/* An argument as it was written; NULL: it is too long to be worth it. */
+static const char *text_of(const AstArg *given)
+{
+    const char *text = given->form == ARG_NAMED ? format("%s=%s", given->name.text, given->value[0].text)
+                     : given->form == ARG_ARROW ? format("%s->%s", given->value[0].text, given->value[1].text)
+                                                : given->value[0].text;
+    if (given->nvalues > LONGEST_LIST)
+        return NULL;
+    for (int i = 1; given->form == ARG_NAMED && i < given->nvalues; i++)
+        text = format("%s,%s", text, given->value[i].text);
+    return text;
+}
+
 /* One more of the names that the statement consists of. */
 static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *arg)
 {
     const Kind *kind = r->kind;
-    if (given->form != ARG_PLAIN || !is_identifier(given->value[0].text)) {
+    if (given->form != (param->positional ? ARG_PLAIN : ARG_NAMED) || !is_identifier(given->value[0].text)) {
         error_at(given->loc, "%s takes labels, not %s [label]", kind->name,
                  given->form == ARG_ARROW ? "channels" : format("'%s'", given->value[0].text));
         lost(r, given->loc);
@@ -597,20 +610,7 @@ static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *
     arg->label = label;
     arg->given = true;
     arg->loc = given->loc;
-    append(r, given->value[0].text);
-}
-
-/* An argument as it was written; NULL: it is too long to be worth it. */
-static const char *text_of(const AstArg *given)
-{
-    const char *text = given->form == ARG_NAMED ? format("%s=%s", given->name.text, given->value[0].text)
-                     : given->form == ARG_ARROW ? format("%s->%s", given->value[0].text, given->value[1].text)
-                                                : given->value[0].text;
-    if (given->nvalues > LONGEST_LIST)
-        return NULL;
-    for (int i = 1; given->form == ARG_NAMED && i < given->nvalues; i++)
-        text = format("%s,%s", text, given->value[i].text);
-    return text;
+    append(r, text_of(given));
 }
 
 static void read_given(Reading *r)

@@ -131,6 +131,8 @@ KINDS = {
     "image": (("size", positive, REQUIRED), {}),
     "classtoken": (None, {"freeze": (boolean, False)}),
     "positions": (("how", one_of(learnt="learnt", sincos="sincos"), "learnt"), {"freeze": (boolean, False)}),
+    "attention": (("heads", count, REQUIRED),
+                  {"causal": (boolean, False), "from": (str, None), "bias": (boolean, True), "dropout": (number, 0.0), "freeze": (boolean, False)}),
     "batchnorm": (None, {"eps": (number, 1e-5), "momentum": (number, 0.1), "freeze": (boolean, False)}),
     "layernorm": (None, {"eps": (number, 1e-5)}),
     "groupnorm": (("groups", count, REQUIRED), {"eps": (number, 1e-5)}),
@@ -185,6 +187,9 @@ def expand(text):
         number = next_number(word) if word else 0
         return prefix + (f"{word}{number}" if not label else f"{label}{next_number(label)}" if repeated else label)
 
+    def scopes_seen(scopes):
+        return {k: v for scope in scopes for k, v in scope.items()}
+
     def walk(nodes, prefix, scopes, arguments, repeated):
         for head, body in nodes:
             head = re.sub(r"\$([A-Za-z_]\w*)", lambda m: arguments[m[1]], head)
@@ -210,6 +215,9 @@ def expand(text):
                     see = {k: v for scope in scopes for k, v in scope.items()}
                     need(all(w in see for w in rest.split()[1:]), "no such label")
                     rest = " ".join([word] + [see[w] for w in rest.split()[1:]])
+                elif source := re.search(r" from=(\w+)", rest):
+                    need(source[1] in scopes_seen(scopes), "no such label")
+                    rest = rest.replace(source[0], f" from={scopes_seen(scopes)[source[1]]}")
                 layer = word not in (None, "from", "freeze", "input", "batch", "loss")
                 name = name_of(label, word if layer else None, prefix, repeated) if layer or label else None
                 lines.append(f"{name}: {rest}" if name else rest)
@@ -268,6 +276,8 @@ def statements(text):
         for name, default in defaults.items():
             need(name in values or default is not REQUIRED, f"{kind} needs {name}")
             values.setdefault(name, default)
+        if values.get("from"):
+            values["labels"] = [values["from"]]
         yield label, kind, values
 
 
@@ -289,6 +299,18 @@ class Positions(nn.Module):
 
     def forward(self, x):
         return x + self.weight
+
+
+class Attention(nn.Module):
+    def __init__(self, features, a):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(features, a["heads"], dropout=a["dropout"], bias=a["bias"], batch_first=True)
+        self.causal = a["causal"]
+
+    def forward(self, x, source=None):
+        source = x if source is None else source
+        mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1) if self.causal else None
+        return self.attention(x, source, source, attn_mask=mask, need_weights=False)[0]
 
 
 def sinusoids(positions, features):
@@ -339,6 +361,10 @@ def build_on_sequence(kind, a, shape):
         return lambda x: x.transpose(1, 2).reshape(x.shape[0], features, *a["size"])
     if kind == "transpose":
         return lambda x: x.transpose(1, 2)
+    if kind == "attention":
+        need(a["heads"] > 0 and features % a["heads"] == 0, "heads that don't divide the features")
+        need(0 <= a["dropout"] <= 1, "no probability")
+        return Attention(features, a)
     if kind == "classtoken":
         return ClassToken(features)
     if a["how"] == "learnt":
@@ -357,7 +383,7 @@ def build(kind, a, shape):
     """The torch module (or function) of one layer; shape is that of one incoming sample."""
     flat, sequence = len(shape) == 1, len(shape) == 2
     features = shape[1] if sequence else shape[0]
-    if kind in ("conv1d", "maxpool1d", "avgpool1d", "last", "first", "image", "transpose", "classtoken", "positions"):
+    if kind in ("conv1d", "maxpool1d", "avgpool1d", "last", "first", "image", "transpose", "classtoken", "positions", "attention"):
         need(sequence, f"{kind} needs TxC")
         return build_on_sequence(kind, a, shape)
     if kind in ("conv", "convtranspose", "maxpool", "avgpool", "adaptiveavgpool", "upsample", "sequence", "instancenorm", "zeropad",
@@ -517,7 +543,9 @@ class Network:
                     reads = [current] + more
                     shapes = [tuple(values[i].shape[1:]) for i in reads]
                     try:
-                        layer = join(kind, shapes) if more else build(kind, a, shapes[0])
+                        if kind == "attention" and more:
+                            need(len(shapes[1]) == 2 and shapes[1][1] == shapes[0][1] and not a["causal"], "another sequence")
+                        layer = join(kind, shapes) if more and kind != "attention" else build(kind, a, shapes[0])
                         if kind == "batchnorm":
                             layer.eval()    # a sample of zeros has no statistics
                             if math.prod(shapes[0][:1] if len(shapes[0]) == 2 else shapes[0][1:]) == 1:
@@ -532,7 +560,8 @@ class Network:
                     if isinstance(layer, nn.Module):
                         if a.get("freeze"):
                             layer.requires_grad_(False)
-                        own = [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_parameters()]
+                        short = (lambda k: k.split(".", 1)[1]) if kind == "attention" else (lambda k: k.split(".")[-1])
+                        own = [(f"{name}.{short(k)}", v) for k, v in layer.named_parameters()]
                         self.parameters += own
                         self.tensors += own + [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_buffers() if v.is_floating_point()]
                 if label:

@@ -368,6 +368,17 @@ SEQUENCES = [
     ("transpose", "input 4x6; batch 2; layernorm; transpose; fc 5; tanh; transpose; fc 3", 2, []),
     ("classtoken", "input 4x6; batch 2; fc 8; classtoken; positions; tanh; fc 5; tanh; first; fc 3; softmax", 2, ["adam lr 0.01"]),
     ("positions_sincos", "input 5x6; batch 2; positions sincos; fc 4; tanh; positions; fc 2", 2, []),
+    # the gradient of the keys' bias is 0, and what rounding leaves of it Adam would make whole steps of
+    ("attention", "input 5x6; batch 2; attention 2", 2, []),
+    ("attention_causal", "input 7x8; batch 2; x:; layernorm; attention 2 causal=true; add x; fc 3; softmax", 2, ["sgd lr 0.1"]),
+    ("attention_one_head", "input 3x5; batch 3; fc 9; attention 1 bias=false; tanh; fc 2", 3, []),
+    ("attention_many_heads", "input 4x16; batch 2; attention 8; tanh; flatten; fc 3; softmax", 2, []),
+    ("attention_cross", "input 6x4; batch 2; x: fc 8; conv1d 8 k3 s2; tanh; attention 2 from=x; last; fc 2; softmax", 2, ["sgd lr 0.1"]),
+    ("attention_cross_frozen", "input 6x4; batch 2; x: fc 4; freeze; conv1d 4 k3; attention 2 from=x; fc 2", 2, []),
+    ("vision_transformer", "input 1x4x4; batch 2; conv 8 k2 s2; sequence; classtoken; positions; a:; layernorm; attention 2; add a; b:; layernorm; "
+                           "fc 12; gelu; fc 8; add b; layernorm; first; fc 3; softmax", 2, ["sgd lr 0.1"]),
+    ("transformer_blocks", "input 5x6; batch 2; fc 8; positions; repeat 2 { a:; layernorm; attention 4 causal=true; add a; b:; layernorm; fc 16; "
+                           "gelu tanh=true; fc 8; add b }; layernorm; fc 4 bias=false; softmax", 2, []),
     ("huber_positions", "input 3x4; batch 2; fc 3; loss huber 0.5", 2, []),
 ]
 
