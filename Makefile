@@ -81,6 +81,17 @@ $(BUILD)/fixed/fixed.inc: compiler/back/fixed/embed.awk $(FIXED)
 	$(Q)mkdir -p $(@D)
 	$(Q)awk -f $< $(FIXED) > $@
 
+# The networks that --example prints.
+NETWORKS := $(sort $(wildcard examples/*.nn))
+
+$(BUILD)/compiler/about.o: | $(BUILD)/fixed/examples.inc
+
+$(BUILD)/fixed/examples.inc: $(NETWORKS)
+	$(SAY) AWK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)awk 'FNR == 1 { if (NR > 1) print "},"; name = FILENAME; gsub(/.*\/|\.nn$$/, "", name); print "{\"" name "\"," } \
+		{ gsub(/["\\]/, "\\\\&"); print "    \"" $$0 "\\n\"" } END { print "}," }' $(NETWORKS) > $@
+
 # What bison and flex write is theirs: it compiles, but it leaves functions unused.
 $(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c $(BUILD)/grammar/nnc.tab.h $(BUILD)/flags
 	$(SAY) CC $<

@@ -65,7 +65,7 @@ static const char *base_name(const char *path)
 /* True when this stage was to be printed and nothing beyond it is wanted. */
 static bool ends_with(const Command *command, Dump stage)
 {
-    return command->dump == stage && !command->writes && !command->summary;
+    return command->dump == stage && !command->writes && !command->summary && !command->ram;
 }
 
 /* Is this stage to be printed? --dump=all prints each under its name. */
@@ -86,6 +86,24 @@ static void dump_progs(const Prog *forward, const Prog *training)
             fputc('\n', stdout);
             dump_prog(stdout, others[i]);
         }
+}
+
+static const char needs_graphviz[] =
+    "--graph=svg needs graphviz, whose dot draws it (Debian: graphviz); --graph=dot does not";
+
+/* The picture on standard output; graphviz draws it. */
+static void draw_graph(const Net *net, Graph graph)
+{
+    if (graph == GRAPH_DOT) {
+        print_graph(stdout, net);
+        return;
+    }
+    finish_stdout();
+    FILE *dot = popen("dot -Tsvg", "w");
+    if (dot)
+        print_graph(dot, net);
+    if (!dot || pclose(dot) != 0)
+        fail("%s", needs_graphviz);
 }
 
 /* Runs the stages as far as the command asks; returns the exit status. */
@@ -110,7 +128,10 @@ static int compile(const Command *command, const Source *source)
     verify_net(net);
     if (prints(command, DUMP_NET, "net"))
         dump_net(stdout, net);
-    if (command->check || ends_with(command, DUMP_NET))
+    if (command->graph)
+        draw_graph(net, command->graph);
+    bool only_drawn = command->graph && !command->writes && !command->summary && !command->ram;
+    if (command->check || only_drawn || ends_with(command, DUMP_NET))
         return 0;
 
     Prog *forward = lower(net, false);
@@ -150,7 +171,9 @@ static int compile(const Command *command, const Source *source)
     if (prints(command, DUMP_PLAN, "plan"))
         dump_plan(stdout, plan);
     if (command->summary)
-        print_summary(stdout, plan);
+        (command->json ? print_summary_json : print_summary)(stdout, plan);
+    if (command->ram && !print_fits(stdout, plan, command->ram, command->flash))
+        return 1;
     if (!command->writes)
         return 0;
 

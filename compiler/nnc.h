@@ -107,6 +107,7 @@ typedef struct Options {
 } Options;
 
 typedef enum DiagnosticsFormat { DIAGNOSTICS_TEXT, DIAGNOSTICS_JSON, DIAGNOSTICS_SARIF } DiagnosticsFormat;
+typedef enum Graph { GRAPH_NONE, GRAPH_DOT, GRAPH_SVG } Graph;
 typedef enum Color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } Color;
 
 typedef enum Dump {
@@ -123,6 +124,9 @@ typedef enum Dump {
 typedef struct Command {
     Options options;
     bool check, summary;
+    Graph graph;                   /* --graph */
+    bool json;                     /* --summary=json */
+    int64_t ram, flash;            /* --fits: bytes; 0: not asked */
     Dump dump;
     const char *step;              /* DUMP_STEP: its name */
     bool writes;                   /* FILE.c and FILE.h are wanted */
@@ -134,6 +138,8 @@ typedef struct Command {
     DiagnosticsFormat format;
 } Command;
 
+void print_layers(const char *kind);                       /* about.c; NULL: all; exits 2: unknown */
+void print_example(const char *name);
 Command parse_options(int argc, char **argv);              /* exits 2 on misuse, 0 after --help */
 
 #endif

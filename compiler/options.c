@@ -30,6 +30,7 @@ typedef enum OptionId {
     OPT_MAIN,
     OPT_CHECK,
     OPT_SUMMARY,
+    OPT_FITS,
     OPT_DUMP,
     OPT_MD,
     OPT_MF,
@@ -38,6 +39,9 @@ typedef enum OptionId {
     OPT_FORMAT,
     OPT_MAX_ERRORS,
     OPT_EXPLAIN,
+    OPT_LAYERS,
+    OPT_EXAMPLE,
+    OPT_GRAPH,
     OPT_HELP,
     OPT_VERSION
 } OptionId;
@@ -70,7 +74,10 @@ static const struct Option {
     {"--inference", NULL, OPT_INFERENCE, "forward pass only"},
     {"--main", NULL, OPT_MAIN, "add a main(), which trains, tests and uses the network: needs libnnkit.a"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
-    {"--summary", NULL, OPT_SUMMARY, "print a table of the layers; write files only with -o"},
+    {"--summary", "[json]", OPT_SUMMARY,
+     "print a table of the layers, for programs as JSON; write files only with -o"},
+    {"--fits", "RAM,FLASH", OPT_FITS,
+     "say whether it fits into so many bytes, such as 64k,1M, and what is in the way (exit status 1)"},
     {"--dump", "ast|net|prog|grad|plan|all", OPT_DUMP,
      "print a stage of the compiler, all of them, or what a step of the schedule gives: layout,\n"
      "                         samples, gather, sums, transpose, winograd, halo, phases, moves, functions, "
@@ -84,6 +91,10 @@ static const struct Option {
     {"--diagnostics-format", "text|json|sarif", OPT_FORMAT,
      "messages as text, as JSON laid out as gcc's, or as SARIF 2.1.0"},
     {"-fmax-errors", "N", OPT_MAX_ERRORS, "show at most N errors (default: 20; 0: all)"},
+    {"--graph", "dot|svg", OPT_GRAPH,
+     "print the network as a picture: graphviz's text, or what its dot draws of it"},
+    {"--layers", "[KIND]", OPT_LAYERS, "print what each kind of layer does, or that one with its arguments"},
+    {"--example", "NAME", OPT_EXAMPLE, "print a ready network, such as lenet"},
     {"--explain", "CODE", OPT_EXPLAIN, "explain the code in brackets at a message's end"},
     {"--help", NULL, OPT_HELP, "print this"},
     {"--version", NULL, OPT_VERSION, "print the version"},
@@ -112,7 +123,8 @@ static void print_help(void)
     for (int i = 0; i < NOPTIONS; i++) {
         const struct Option *o = &options[i];
         const char *name =
-            !o->value ? o->name : format("%s%s%s", o->name, is_long(o->name) ? "=" : " ", o->value);
+            !o->value ? o->name : *o->value == '[' ? format("%s[=%s", o->name, o->value + 1)
+                     : format("%s%s%s", o->name, is_long(o->name) ? "=" : " ", o->value);
         if (strlen(name) > 22)
             printf("  %s\n  %-22s %s\n", name, "", o->help);
         else
@@ -128,7 +140,7 @@ static void print_help(void)
             continue;
         printf("  %s\n", kinds[i]->syntax);
         if (kinds[i]->help)
-            printf("      %s\n", kinds[i]->help);
+            print_indented(kinds[i]->help, 6);
     }
     puts("\nExit status: 0 done, 1 errors in the network, 2 usage or environment.");
 }
@@ -198,6 +210,26 @@ static int count_value(const char *option, const char *value, int least)
     if (sscanf(value, "%6d%n", &number, &end) != 1 || value[end] || number < least)
         fail("%s=%s: must be a whole number, %d or more", option, value, least);
     return number;
+}
+
+/* A number of bytes, with k or M for 1024 or 1048576 of them; *end: behind it. 0: it is none. */
+static int64_t read_bytes(const char *text, const char **end)
+{
+    int64_t bytes = 0;
+    for (*end = text; isdigit((unsigned char)**end) && bytes < (int64_t)1 << 40; ++*end)
+        bytes = 10 * bytes + (**end - '0');
+    if (**end == 'k' || **end == 'K')
+        return ++*end, bytes << 10;
+    return **end == 'M' ? ++*end, bytes << 20 : bytes;
+}
+
+static void fits_value(const char *value, Command *command)
+{
+    const char *end;
+    command->ram = read_bytes(value, &end);
+    command->flash = *end == ',' ? read_bytes(end + 1, &end) : 0;
+    if (*end || !command->ram || !command->flash)
+        fail("--fits=%s: must be RAM,FLASH in bytes, such as 65536,1M", value);
 }
 
 /* NAME=VALUE, with a value that is one word of the language. */
@@ -356,6 +388,11 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
 
     size_t name = strlen(found->name);
     *value = NULL;
+    if (found->value && *found->value == '[' && !word[name]) { /* it may be left out */
+        if (found->id == OPT_LAYERS && *i + 1 < argc && argv[*i + 1][0] != '-')
+            *value = argv[++*i];
+        return found;
+    }
     if (!found->value) {
         if (word[name])
             fail("%s takes no value", found->name);
@@ -380,6 +417,10 @@ static void answer(const struct Option *option, const char *value)
         print_help();
     else if (option->id == OPT_EXPLAIN)
         explain(value);
+    else if (option->id == OPT_LAYERS)
+        print_layers(value);
+    else if (option->id == OPT_EXAMPLE)
+        print_example(value);
     else
         puts("nnc " NNC_VERSION);
     finish_stdout();
@@ -402,6 +443,9 @@ static void take_around(Command *command, const struct Option *option, const cha
         break;
     case OPT_COLOR:
         command->color = (Color)choice(option->name, value, option->value);
+        break;
+    case OPT_GRAPH:
+        command->graph = choice(option->name, value, option->value) ? GRAPH_SVG : GRAPH_DOT;
         break;
     case OPT_FORMAT:
         command->format = (DiagnosticsFormat)choice(option->name, value, option->value);
@@ -471,6 +515,10 @@ static void take_option(Command *command, const struct Option *option, const cha
         break;
     case OPT_SUMMARY:
         command->summary = true;
+        command->json = value && choice(option->name, value, "json") == 0;
+        break;
+    case OPT_FITS:
+        fits_value(value, command);
         break;
     case OPT_DUMP:
         dump_value(option->name, value, command);
@@ -514,7 +562,8 @@ Command parse_options(int argc, char **argv)
     if (!command.dependencies && (command.dependency_file || command.dependency_target))
         fail("%s needs -MD", command.dependency_file ? "-MF" : "-MT");
     bool has_output = o->output_file != NULL;
-    command.writes = !command.check && (has_output || !(command.summary || command.dump));
+    bool looks = command.summary || command.dump || command.ram || command.graph;
+    command.writes = !command.check && (has_output || !looks);
     if (command.dependencies && !command.dependency_file) {
         const char *output = has_output ? o->output_file : format("%s.c", stem_of(o->input_file));
         command.dependency_file = strlen(output) > 2 ? with_suffix(output, ".nn.d") : NULL;

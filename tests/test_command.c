@@ -228,6 +228,87 @@ static void looking_only(void)
     }
 }
 
+/* nnc speaks of itself: every kind has its page, with an example that compiles; every ready network compiles. */
+static void about(void)
+{
+    fresh_folder();
+    for (int i = 0; i < nkinds; i++) {
+        if (!kinds[i]->syntax || kinds[i]->role == ROLE_LOSS || kinds[i]->role == ROLE_LOSS_STATEMENT)
+            continue;
+        process run = nnc_run(SCRATCH, "--layers", kinds[i]->name, NULL);
+        check(run.status == 0 && strstr(run.out, kinds[i]->syntax), __LINE__, "--layers %s: %s%s", kinds[i]->name, run.out, run.err);
+        char *example = strstr(run.out, "example:\n    ");
+        check(!kinds[i]->examples == !example, __LINE__, "--layers %s: %s", kinds[i]->name, run.out);
+        if (example) {
+            write_text("example.nn", example + strlen("example:\n    "));
+            EXPECT(0, NULL, "--check", "-Wno-all", "example.nn");
+        }
+        process_free(&run);
+    }
+    process run = nnc_run(SCRATCH, "--layers", NULL);
+    for (int i = 0; i < nkinds; i++)
+        check(!kinds[i]->syntax || strstr(run.out, kinds[i]->syntax), __LINE__, "--layers lacks %s", kinds[i]->name);
+    process_free(&run);
+    glob_t found = {0};
+    glob("examples/*.nn", 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char name[100], *text = file_read(found.gl_pathv[i], NULL);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(found.gl_pathv[i] + 9, "."), found.gl_pathv[i] + 9);
+        run = nnc_run(SCRATCH, "--example", name, NULL);
+        check(run.status == 0 && !strcmp(run.out, text), __LINE__, "--example %s: %s", name, run.err);
+        process_free(&run);
+        free(text);
+    }
+    globfree(&found);
+}
+
+static bool there_is_graphviz(void)
+{
+    return command_succeeds("dot -V");
+}
+
+static const test_need graphviz = {there_is_graphviz, "dot", "graphviz"};
+
+static void pictures(void)
+{
+    fresh_folder();
+    process run = nnc_run(SCRATCH, "--graph=svg", "net.nn", NULL);
+    check(run.status == 0 && strstr(run.out, "</svg>") && strstr(run.out, "conv 2 k3"), __LINE__, "%s", run.err);
+    process_free(&run);
+    CU_ASSERT_EQUAL(folder_count(SCRATCH), 1);
+}
+
+/* Yes and 0, or no and 1 with the layer in the way; what must be taken is what --summary says. */
+static void fits(void)
+{
+    static const struct {
+        const char *option, *other;
+        int status;
+        const char *says;
+    } cases[] = {
+        {"--fits=1M,1M", "--check", 0, ""},                 /* nothing is planned */
+        {"--fits=1M,1M", "--inference", 0, "yes: inference needs "},
+        {"--fits", "1048576,1024k", 0, "yes: training needs "},
+        {"--fits=100,1M", "--inference", 1, "RAM: conv1 is in the way, from 1x6x6 to 2x4x4"},
+        {"--fits=1M,100", "--inference", 1, "flash: "},
+        {"--fits=1M,100", "--batch=2", 1, "flash: the code is in the way"},
+        {"--fits=1k,1M", "--batch=2", 1, "RAM: "},
+        {"--fits=1k", "--batch=2", 2, ""},
+        {"--fits=0,1", "--batch=2", 2, ""},
+        {"--fits=1G,1", "--batch=2", 2, ""},
+    };
+    fresh_folder();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        process run = nnc_run(SCRATCH, cases[i].option, cases[i].other, "net.nn", NULL);
+        check(run.status == cases[i].status && strstr(run.out, cases[i].says), __LINE__, "%s %s: exit status %d, %s%s",
+              cases[i].option, cases[i].other, run.status, run.out, run.err);
+        check(folder_count(SCRATCH) == 1, __LINE__, "%s writes files", cases[i].option);
+        process_free(&run);
+    }
+    CU_ASSERT_EQUAL(shell("$NNC --fits=1M,1M -o n.c net.nn && test -f n.c"), 0);
+    CU_ASSERT_EQUAL(shell("$NNC --fits=1M,1 -o m.c net.nn || test ! -f m.c"), 0);
+}
+
 static void failing_streams(void)
 {
     static const char *const options[] = {"--help", "--version", "--summary net.nn", "--dump=ast net.nn",
@@ -957,6 +1038,10 @@ void add_command_suite(void)
     CU_add_test(suite, "standard input", standard_input);
     CU_add_test(suite, "--help and --version", help);
     CU_add_test(suite, "--check, --summary, --dump", looking_only);
+    CU_add_test(suite, "--fits", fits);
+    CU_add_test(suite, "--layers and --example", about);
+    CU_add_test(suite, "--graph=svg", pictures);
+    add_need("command", "--graph=svg", &graphviz);
     CU_add_test(suite, "streams that fail", failing_streams);
     CU_add_test(suite, "colors", colors);
     CU_add_test(suite, "hidden characters", hidden_characters);

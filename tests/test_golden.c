@@ -6,7 +6,7 @@
  *     NAME.usage                            exit status 2, nothing written; standard error
  *     NAME.warn                             exit status 0; standard error
  *     NAME.ast .net .prog .grad .plan       --dump= of that stage
- *     NAME.summary                          --summary
+ *     NAME.summary .json .dot               --summary, --summary=json, --graph=dot
  *     NAME.c .h                             the files written
  *
  * The first line of the .nn may be a comment with options: `# options: --input=3x32x32 --unroll=none`. Where `-` is one
@@ -83,6 +83,8 @@ static void all_cases(void)
             compare_print(&g, stages[k], option);
         }
         compare_print(&g, "summary", "--summary");
+        compare_print(&g, "json", "--summary=json");
+        compare_print(&g, "dot", "--graph=dot");
         compare_files(&g);
         check(g.compared > 0, "%s.nn: nothing lies beside it to compare", g.stem);
     }

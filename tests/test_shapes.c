@@ -345,7 +345,10 @@ static bool read_row(const char *summary, const char *name, long long row[3])
         return false;
     line += 1 + strlen(name) + strspn(line + 1 + strlen(name), " ");
     if (strcmp(name, "total") != 0)
-        line += strcspn(line, " ");          /* the shape */
+        for (int i = 0; i < 2; i++) {        /* the shapes of input and output */
+            line += strcspn(line, " ");
+            line += strspn(line, " ");
+        }
     return sscanf(line, "%lld %lld %lld", &row[0], &row[1], &row[2]) == 3;
 }
 

@@ -19,6 +19,7 @@ const struct FixedWord *net_words(const Plan *);
 /* ---- report.c: the head of net.c ------------------------------------------------------------- */
 
 const char *how_function(const Function *f);
+const char *how_layer(const Plan *, const Layer *, bool backward); /* how a layer is unrolled */
 void put_head(FILE *f, const Plan *plan);
 
 /* ---- function.c: functions ------------------------------------------------------------------- */
@@ -83,5 +84,8 @@ void emit_math(FILE *, int lanes, const char *kind, unsigned scalar_set, unsigne
 /* ---- summary.c: --summary -------------------------------------------------------------------- */
 
 void print_summary(FILE *, const Plan *);
+void print_summary_json(FILE *, const Plan *);
+/* Does it fit into so many bytes of RAM and of flash? Says so, and what is in the way. */
+bool print_fits(FILE *, const Plan *, int64_t ram, int64_t flash);
 
 #endif

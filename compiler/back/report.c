@@ -93,6 +93,11 @@ static const char *how_in(const Plan *plan, const Layer *layer, int pass)
     return how(pass == FORWARD ? &plan->forward : &plan->training, layer, pass == BACKWARD);
 }
 
+const char *how_layer(const Plan *plan, const Layer *layer, bool backward)
+{
+    return how_in(plan, layer, backward ? BACKWARD : FORWARD);
+}
+
 /* Has the layer another form in training than in inference? That it runs in a function of another name is
  * none. */
 static bool trains_otherwise(const Plan *plan, const Layer *layer)

@@ -87,6 +87,7 @@ typedef struct Explanation {
 } Explanation;
 extern const Explanation explanations[];
 extern const int nexplanations;
+void print_indented(const char *text, int indent);         /* in lines of at most 78 columns */
 void explain(const char *code);                            /* prints it; exits 2 where there is none */
 
 /* ---- diag.c: the three voices for errors ----------------------------------------------------- */

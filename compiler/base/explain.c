@@ -156,8 +156,7 @@ const int nexplanations = sizeof explanations / sizeof *explanations;
 
 /* ---- --explain ------------------------------------------------------------------------------- */
 
-/* A text in lines of at most 78 columns. */
-static void print_wrapped(const char *text)
+void print_indented(const char *text, int indent)
 {
     enum { COLUMNS = 78 };
     int column = 0;
@@ -165,8 +164,10 @@ static void print_wrapped(const char *text)
         int length = (int)strcspn(text, " \n");
         if (column && column + 1 + length > COLUMNS)
             putchar('\n'), column = 0;
-        else if (column)
+        if (column)
             putchar(' '), column++;
+        else
+            column = printf("%*s", indent, "");
         printf("%.*s", length, text);
         column += length;
         text += length;
@@ -210,7 +211,7 @@ void explain(const char *code)
              near ? format("did you mean %s?", near) : format("the codes are %s", list));
     }
     printf("%s\n\n", e->code);
-    print_wrapped(e->text);
+    print_indented(e->text, 0);
     if (e->wrong)
         printf("\nwrong:  %s\nright:  %s\n", e->wrong, e->right);
 }

@@ -367,6 +367,7 @@ Net *resolve(const Ast *, const Options *);                /* NULL after errors 
 
 /* ---- net.c ----------------------------------------------------------------------------------- */
 
+void print_graph(FILE *, const Net *);                     /* graph.c: for graphviz */
 void dump_net(FILE *, const Net *);
 void verify_net(const Net *);
 
