@@ -217,6 +217,7 @@ $(BUILD)/flags: FORCE
 	$(Q)printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMPILER_FLAGS) $(RUNTIME_FLAGS) $(KIT_FLAGS) $(TEST_FLAGS)' > $@.new
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+VERSION := $(shell sed -n 's/^\#define NNC_VERSION "\(.*\)"/\1/p' compiler/nnc.h)
 DOCUMENTS := $(wildcard README.md LICENSE* COPYING* CHANGELOG.md)
 
 install: all
@@ -225,6 +226,8 @@ install: all
 	install $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
 	install -m 644 $(BUILD)/libnn.a $(DESTDIR)$(PREFIX)/lib/libnn.a
 	install -m 644 runtime/nn.h $(DESTDIR)$(PREFIX)/include/nn.h
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/nnc.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nnc.pc
 	$(if $(HAS_KIT),install -m 644 $(BUILD)/libnnkit.a $(DESTDIR)$(PREFIX)/lib/libnnkit.a)
 	$(if $(HAS_KIT),install -m 644 runtime/kit/nnkit.h $(DESTDIR)$(PREFIX)/include/nnkit.h)
 	$(if $(DOCUMENTS),install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/nnc)

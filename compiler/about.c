@@ -59,14 +59,18 @@ void print_layers(const char *name)
 
 void print_example(const char *name)
 {
-    const char *names[NEXAMPLES], *list = "";
+    const char *names[NEXAMPLES];
     for (int i = 0; i < NEXAMPLES; i++) {
         names[i] = examples[i].name;
-        list = format("%s%s%s", list, i ? ", " : "", names[i]);
-        if (!strcmp(names[i], name)) {
-            fputs(examples[i].text, stdout);
-            return;
-        }
+        if (!name)
+            puts(names[i]);
+        if (!name || strcmp(names[i], name))
+            continue;
+        fputs(examples[i].text, stdout);
+        return;
     }
-    fail("--example: there is no network '%s'; there are %s", name, list);
+    const char *near = name ? closest(name, names, NEXAMPLES) : NULL;
+    if (name)
+        fail("--example: there is no network '%s'; %s", name,
+             near ? format("did you mean %s?", near) : "nnc --example lists them all");
 }

@@ -52,6 +52,11 @@ static void print_dependencies(FILE *file, const Command *command, const Ast *as
         print_make_name(file, ast->included[i]);
     }
     fputc('\n', file);
+    for (int i = 0; i < ast->nincluded && command->phony; i++) {
+        fputc('\n', file);
+        print_make_name(file, ast->included[i]);
+        fputs(":\n", file);
+    }
 }
 
 /* ---- The stages ------------------------------------------------------------------------------ */

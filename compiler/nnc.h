@@ -132,6 +132,7 @@ typedef struct Command {
     bool writes;                   /* FILE.c and FILE.h are wanted */
     const char *header_file;       /* FILE.h */
     bool dependencies;             /* -MD */
+    bool phony;                    /* -MP */
     const char *dependency_file;   /* -MD: where to; NULL: none */
     const char *dependency_target; /* -MT; NULL: both files */
     Color color;

@@ -14,6 +14,7 @@
 
 typedef enum OptionId {
     OPT_OUTPUT,
+    OPT_HEADER,
     OPT_PREFIX,
     OPT_INPUT,
     OPT_BATCH,
@@ -35,6 +36,7 @@ typedef enum OptionId {
     OPT_MD,
     OPT_MF,
     OPT_MT,
+    OPT_MP,
     OPT_COLOR,
     OPT_FORMAT,
     OPT_MAX_ERRORS,
@@ -54,6 +56,7 @@ static const struct Option {
     const char *help;
 } options[] = {
     {"-o", "FILE.c", OPT_OUTPUT, "write FILE.c and FILE.h; FILE is the C prefix (default: the input's name)"},
+    {"--header", "FILE.h", OPT_HEADER, "another name for the header, which may lie in another folder"},
     {"--prefix", "NAME", OPT_PREFIX, "another C prefix: NAME_forward, NAME_BATCH"},
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
     {"--batch", "N", OPT_BATCH, "the maximum number of samples in a call, as the statement `batch`"},
@@ -87,6 +90,7 @@ static const struct Option {
     {"-MD", NULL, OPT_MD, "also write FILE.nn.d, the dependencies as a rule for Make"},
     {"-MF", "FILE", OPT_MF, "write these dependencies to FILE"},
     {"-MT", "TARGET", OPT_MT, "the target of that rule"},
+    {"-MP", NULL, OPT_MP, "also an empty rule for each included file, so that one can go"},
     {"--color", "auto|always|never", OPT_COLOR, "colored messages (default: auto, on a terminal)"},
     {"--diagnostics-format", "text|json|sarif", OPT_FORMAT,
      "messages as text, as JSON laid out as gcc's, or as SARIF 2.1.0"},
@@ -94,7 +98,7 @@ static const struct Option {
     {"--graph", "dot|svg", OPT_GRAPH,
      "print the network as a picture: graphviz's text, or what its dot draws of it"},
     {"--layers", "[KIND]", OPT_LAYERS, "print what each kind of layer does, or that one with its arguments"},
-    {"--example", "NAME", OPT_EXAMPLE, "print a ready network, such as lenet"},
+    {"--example", "[NAME]", OPT_EXAMPLE, "print a ready network, such as lenet, or the names of all"},
     {"--explain", "CODE", OPT_EXPLAIN, "explain the code in brackets at a message's end"},
     {"--help", NULL, OPT_HELP, "print this"},
     {"--version", NULL, OPT_VERSION, "print the version"},
@@ -331,13 +335,14 @@ static void complete_names(Command *command, bool has_output)
     } else {
         o->output_file = from_stdin ? "net.c" : format("%s.c", stem_of(o->input_file));
     }
-    command->header_file = with_suffix(o->output_file, ".h");
+    if (!command->header_file)
+        command->header_file = with_suffix(o->output_file, ".h");
 
-    const char *stem = stem_of(o->output_file);
-    for (const char *p = stem; *p && command->writes; p++)
+    const char *stem = stem_of(o->output_file), *header = strrchr(command->header_file, '/');
+    for (const char *p = header ? header : command->header_file; *p && command->writes; p++)
         if (iscntrl((unsigned char)*p) || *p == '"' || *p == '\\')
             fail("%s: this name cannot be used in the output's #include; choose another with -o",
-                 o->output_file);
+                 command->header_file);
     if (o->prefix && !is_identifier(o->prefix))
         fail("--prefix=%s: a prefix must consist of letters, digits and '_', and not begin with a digit",
              o->prefix);
@@ -389,7 +394,7 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
     size_t name = strlen(found->name);
     *value = NULL;
     if (found->value && *found->value == '[' && !word[name]) { /* it may be left out */
-        if (found->id == OPT_LAYERS && *i + 1 < argc && argv[*i + 1][0] != '-')
+        if (found->id != OPT_SUMMARY && *i + 1 < argc && argv[*i + 1][0] != '-')
             *value = argv[++*i];
         return found;
     }
@@ -437,6 +442,9 @@ static void take_around(Command *command, const struct Option *option, const cha
     case OPT_MF:
         command->dependency_file = value;
         break;
+    case OPT_MP:
+        command->phony = true;
+        break;
     case OPT_MT:
         command->dependency_target =
             command->dependency_target ? format("%s %s", command->dependency_target, value) : value;
@@ -465,6 +473,9 @@ static void take_option(Command *command, const struct Option *option, const cha
     switch (option->id) {
     case OPT_OUTPUT:
         o->output_file = value;
+        break;
+    case OPT_HEADER:
+        command->header_file = value;
         break;
     case OPT_PREFIX:
         o->prefix = value;
@@ -561,6 +572,8 @@ Command parse_options(int argc, char **argv)
         fail("no network given; the usage is: nnc [options] FILE.nn (see nnc --help)");
     if (!command.dependencies && (command.dependency_file || command.dependency_target))
         fail("%s needs -MD", command.dependency_file ? "-MF" : "-MT");
+    if (!command.dependencies && command.phony)
+        fail("-MP needs -MD");
     bool has_output = o->output_file != NULL;
     bool looks = command.summary || command.dump || command.ram || command.graph;
     command.writes = !command.check && (has_output || !looks);

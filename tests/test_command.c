@@ -228,6 +228,20 @@ static void looking_only(void)
     }
 }
 
+/* The header under another name, in another folder. */
+static void header_name(void)
+{
+    fresh_folder();
+    mkdir(SCRATCH "/include", 0777);
+    EXPECT(0, NULL, "--header=include/digits.h", "-MD", "-o", "net.c", "net.nn");
+    CU_ASSERT_TRUE(exists("include/digits.h") && !exists("net.h"));
+    CU_ASSERT_TRUE(holds("net.c", "#include \"digits.h\"") && holds("include/digits.h", "net_forward"));
+    CU_ASSERT_TRUE(file_is("net.nn.d", "net.c include/digits.h: net.nn\n"));
+    EXPECT(2, "would be written twice", "--header=net.c", "-o", "net.c", "net.nn");
+    EXPECT(2, "would overwrite the input", "--header=net.nn", "-o", "net.c", "net.nn");
+    EXPECT(2, "-MP needs -MD", "-MP", "net.nn");
+}
+
 /* nnc speaks of itself: every kind has its page, with an example that compiles; every ready network compiles. */
 static void about(void)
 {
@@ -1038,6 +1052,7 @@ void add_command_suite(void)
     CU_add_test(suite, "standard input", standard_input);
     CU_add_test(suite, "--help and --version", help);
     CU_add_test(suite, "--check, --summary, --dump", looking_only);
+    CU_add_test(suite, "--header", header_name);
     CU_add_test(suite, "--fits", fits);
     CU_add_test(suite, "--layers and --example", about);
     CU_add_test(suite, "--graph=svg", pictures);

@@ -365,9 +365,10 @@ static void includes(void)
     check(run.status == 0 && !run.err_length, "%s", run.err);
     check(strstr(run.out, "input 9, batch 32, 55 parameters") != NULL, "%s", run.out);
     process_free(&run);
-    run = nnc_run(SCRATCH, "-MD", "-Itwo", "-o", "net.c", "net.nn", NULL);
+    run = nnc_run(SCRATCH, "-MD", "-MP", "-Itwo", "-o", "net.c", "net.nn", NULL);
     char *rule = file_read(SCRATCH "/net.nn.d", NULL);
-    check(run.status == 0 && rule && !strcmp(rule, "net.c net.h: net.nn sub/a.nn sub/b.nn two/tail.nn\n"), "%s%s", run.err,
+    check(run.status == 0 && rule && !strcmp(rule, "net.c net.h: net.nn sub/a.nn sub/b.nn two/tail.nn\n\nsub/a.nn:\n\nsub/b.nn:\n\ntwo/tail.nn:\n"),
+          "%s%s", run.err,
           rule ? rule : "no rule");
     free(rule);
     process_free(&run);

@@ -367,7 +367,9 @@ static void private_prefix(void)
     const char *written = strstr(readme, begin);
     CU_ASSERT_PTR_NOT_NULL_FATAL(written);
     char command[1000];
-    process run = session("export HOME=$root/home; cd $root/nnc && make install PREFIX=$HOME/.local", true);
+    process run = session("export HOME=$root/home; cd $root/nnc && make install PREFIX=$HOME/.local && "
+                          "grep -q \"^prefix=$HOME/.local$\" $HOME/.local/lib/pkgconfig/nnc.pc && "
+                          "grep -q '^Version: [0-9]' $HOME/.local/lib/pkgconfig/nnc.pc", true);
     check(run.status == 0, __LINE__, "make install: exit status %d: %s", run.status, run.out);
     process_free(&run);
     snprintf(command, sizeof command,
