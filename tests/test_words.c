@@ -218,7 +218,7 @@ static void not_by_likeness(void)
         {"input 3x8x8; Leaky_ReLU", "write leakyrelu"},
         {"input 3x8x8; Densse 4", "did you mean fc?"},
         {"input 3x8x8; conv 4 k2 paddding=1", "did you mean p?"},
-        {"input 4; fc 3; loss hinge", "is not in this version"},
+        {"input 4; fc 3; loss ctc", "is not in this version"},
     };
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
         check(!network_of(asks[i][0], &options), "`%s` is accepted", asks[i][0]);

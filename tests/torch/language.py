@@ -98,7 +98,7 @@ def one_of(**values):
 boolean = one_of(true=True, false=False)
 modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", same="same")
 modes_1d = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", causal="causal")
-losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber")})
+losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber", "hinge", "focal", "dice")})
 
 # kind: (the argument without a name, how it reads, its default), (arguments with names). REQUIRED has no default.
 REQUIRED = object()
@@ -157,7 +157,8 @@ LOSSES = {
     "crossentropy": (None, {"smooth": (number, 0.0), "weights": (numbers, None)}),
     "bce": (None, {"posweight": (numbers, [1.0])}),
     "mse": (None, {}), "l1": (None, {}),
-    "huber": (("delta", number, 1.0), {}),
+    "huber": (("delta", number, 1.0), {}), "hinge": (("margin", number, 1.0), {}),
+    "focal": (None, {"alpha": (number, 0.25), "gamma": (number, 2.0)}), "dice": (None, {"smooth": (number, 1.0)}),
 }
 
 
@@ -479,6 +480,13 @@ def build(kind, a, shape):
             "dropout": lambda: nn.Dropout(a["p"])}[kind]()
 
 
+def focal(y, t, alpha, gamma):
+    """torchvision.ops.sigmoid_focal_loss with reduction="mean"."""
+    p = torch.sigmoid(y)
+    share = alpha * t + (1 - alpha) * (1 - t) if alpha >= 0 else 1
+    return (share * F.binary_cross_entropy_with_logits(y, t, reduction="none") * (1 - p * t - (1 - p) * (1 - t)) ** gamma).mean()
+
+
 def join(kind, shapes):
     """The function of several tensors."""
     if kind == "add":
@@ -574,9 +582,9 @@ class Network:
         self.shape, self.output_shape = tuple(self.shape), tuple(values[current].shape[1:])
         last, _, reads = self.layers[current - 1]
         self.loss_name = self.loss_name or {"softmax": "crossentropy", "sigmoid": "bce"}.get(last, "mse")
-        from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"))
+        from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"), ("focal", "sigmoid"))
         self.loss_of = reads[0] if from_logits else current
-        self.int_targets = self.loss_name == "crossentropy"
+        self.int_targets = self.loss_name in ("crossentropy", "hinge")
         a = self.loss_arguments
         self.of_positions = len(self.output_shape) == 2
         self.classes = classes = self.output_shape[self.of_positions]
@@ -620,13 +628,22 @@ class Network:
             return F.binary_cross_entropy_with_logits(y, t, pos_weight=weights)
         if self.loss_name == "huber":
             return F.huber_loss(y, t, delta=a["delta"])
+        if self.loss_name == "hinge":      # PyTorch has it for flat scores
+            scores = y if self.of_positions else y.flatten(2).transpose(1, 2) if y.dim() > 2 else y
+            return F.multi_margin_loss(scores.reshape(-1, self.classes), t.reshape(-1), margin=a["margin"])
+        if self.loss_name == "focal":
+            return focal(y, t, a["alpha"], a["gamma"])
+        if self.loss_name == "dice":
+            over = (2, 3) if y.dim() == 4 else (1,)
+            shares = (2 * (y * t).sum(over) + a["smooth"]) / (y.sum(over) + t.sum(over) + a["smooth"])
+            return (1 - shares).mean()
         return {"mse": F.mse_loss, "l1": F.l1_loss}[self.loss_name](y, t)
 
     def draw_targets(self, generator, n):
         shape = (n, *self.target_shape)
         if self.int_targets:
             return torch.randint(self.classes, shape, generator=generator)
-        if self.loss_name == "bce":      # probabilities, often just 0 or 1
+        if self.loss_name in ("bce", "focal", "dice"):      # probabilities, often just 0 or 1
             return (torch.rand(shape, generator=generator) * 1.6 - 0.3).clamp(0, 1)
         return torch.randn(shape, generator=generator)
 

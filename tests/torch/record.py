@@ -450,6 +450,14 @@ KINDS = [
     ("channelshuffle", "input 4x3x3; batch 2; conv 12 k1 g2; channelshuffle 2; tanh; conv 4 k2 g4", 2),
     ("mul_mask", "input 3x3x4; batch 2; x: conv 9 k1; m: conv 1 k1; sigmoid; mul x; conv 2 k2", 2),
     # norms
+    # losses
+    ("hinge", "input 4; batch 5; fc 5; loss hinge", 5),
+    ("hinge_positions", "input 2x3x4; batch 2; conv 4 k2; loss hinge 0.25", 2),
+    ("focal", "input 4; batch 3; fc 5; sigmoid; loss focal", 3),
+    ("focal_image", "input 2x3x4; batch 2; conv 3 k2; loss focal alpha=0.6 gamma=1.5", 2),
+    ("focal_plain", "input 4; batch 3; fc 5; loss focal alpha=-1 gamma=3", 3),
+    ("dice", "input 2x4x4; batch 2; conv 3 k2; sigmoid; loss dice", 2),
+    ("dice_flat", "input 5; batch 3; fc 6; sigmoid; loss dice smooth=0.5", 3),
     ("instancenorm", "input 2x4x3; batch 2; conv 9 k2; instancenorm; tanh; fc 2", 2),
 ]
 
