@@ -641,7 +641,9 @@ double text_of_tiles(const Kernel *k)
             const int64_t factor = r->tile.factor[i],
                           count = r->tile.lane == i ? r->count[i] / r->tile.width : r->count[i];
             bool rest = count > factor && count % factor; /* a tile of its own at the end */
-            points *= (r->tile.unrolled[i] ? (double)r->count[i] : (double)factor) * (rest ? 1.5 : 1);
+            bool part = r->tile.lane == i && count && r->count[i] % r->tile.width; /* a vector in part, too */
+            points *= (r->tile.unrolled[i] ? (double)r->count[i] : (double)factor)
+                    * (part ? 2 : rest ? 1.5 : 1);
         }
         bytes += bytes_a_region + bytes_a_point * points;
     }
