@@ -336,7 +336,7 @@ static const char *draw_statement(const Kind *kind, Shape in)
 {
     const char *text = kind->name;
     for (const Param *p = kind->params; p->name; p++) {
-        if (p->fallback && below(2))
+        if (p->fallback && (below(2) || (p->type == PARAM_LABELS && !nlabels)))
             continue;
         const char *value = draw_value(p, in);
         bool unnamed = isupper((unsigned char)p->name[0]);
@@ -361,6 +361,7 @@ static const char *draw_network(void)
     bool branches = below(2);
     nlabels = 0;
     const char *text = below(3) ? format("input %dx%dx%d", 1 + below(4), 1 + below(7), 1 + below(7))
+                     : below(2) ? format("input %dx%d", 1 + below(5), 1 + below(5))
                                 : format("input %d", 1 + below(9));
     Shape shape = image_shape(1, 1, 1);
     for (int layers = 1 + below(MAX_LAYERS), tries = 0; layers > 0 && tries < 100; tries++) {
