@@ -1,362 +1,35 @@
-/* test_readme.c: README.md, read as a stranger reads it: from the top, typing what it says.
- *
- * The session runs in build/tests/tmp/readme: there, nnc/ is a copy of this repository with its build in place, and
- * usr/ takes the place of /usr/local. The commands of one block continue in the folder in which those before ended.
- * What a fenced block is, its info string says:
- *
- *     sh               commands, one a line; each must succeed
- *     console          commands after "$ ", each with its output; the outputs must be equal. A line "..." stands for
- *                      any lines. The exit status is 0, or 1 where the output shown has an error
- *     console varies   the same, but words with a digit in them (and runs of blanks) may differ: loss, seconds, bytes
- *     nn, c, make      with a name: a file, written as it stands. nn without: a network, which must compile;
- *                      c without: statements, which must compile inside a function that sees nn.h
- *     cmake            with a name: a file; its program is built and run after all the others where cmake is installed
- *     python           a program, which runs after all the others where a python3 has torch; for safetensors, where that is
- *                      missing, tests/torch has a stand-in
- *
- * Four commands are not run to the letter: `make demo` and `make test` with -n only, since they install packages, take
- * minutes, and are what runs this; `make install` into usr/ and without sudo; and `make ... run-lenet` learns 300
- * pictures of a small data set drawn here, compiled with -O1, so the program of `make demo` does run. MNIST is that set, too. Outputs shown for
- * the first two aren't compared.
- *
- * Then the tables are held against the sources, and the other examples are run as users run them. */
+/* test_readme.c: README.md, read as a stranger reads it: from the top, typing what it says (pages.h says how). Then
+ * its tables are held against the sources, and the other examples are run as users run them. */
 #include "back/back.h"
-#include "nn.h"
-#include "process.h"
+#include "pages.h"
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
-#include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SCRATCH "build/tests/tmp/readme"
 #define check(good, line, ...) check_at(__FILE__, line, good, __VA_ARGS__)
 
-/* ---- The shell ---------------------------------------------------------------------------------------- */
-
-/* Runs a line of shell where the last one ended, with both streams in one, and notes where it ends. */
-static process session(const char *command, bool build_flags)
-{
-    /* The make that runs this test is none of the reader's business; nor are its flags, but for building nnc itself. */
-    static const char script[] =
-        "unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES; export LC_ALL=C\n"
-        "root=%s\n"
-        "export PATH=$root/usr/bin:$PATH C_INCLUDE_PATH=$root/usr/include LIBRARY_PATH=$root/usr/lib\n"
-        "%s\n"
-        "cd \"$(cat $root/folder)\" && exec 2>&1 || exit 99\n"
-        "%s\n"
-        "status=$?; pwd > $root/folder; exit $status\n";
-    static char root[PATH_MAX], text[PATH_MAX + 4000];
-    if (!realpath(SCRATCH, root))
-        perror(SCRATCH);
-    snprintf(text, sizeof text, script, root, build_flags ? ":" : "unset CC CFLAGS CPPFLAGS LDFLAGS", command);
-    const char *argv[] = {"sh", "-c", text, NULL};
-    return process_run(NULL, argv, NULL, 0, NULL);
-}
-
-static bool succeeds(const char *command)
-{
-    process run = session(command, false);
-    int status = run.status;
-    process_free(&run);
-    return status == 0;
-}
-
-/* A copy of the repository with what is built, as it is after `make`. */
-static int start_session(void)
-{
-    static const char copy[] =
-        "cp -a Makefile README.md LICENSE CHANGELOG.md .ci compiler grammar runtime examples tests " SCRATCH "/nnc && "
-        "cd build && cp -a nnc libnn.a libnnkit.a flags compiler grammar runtime ../" SCRATCH "/nnc/build";
-    folder_make(SCRATCH);
-    folder_make(SCRATCH "/nnc/build");
-    const char *argv[] = {"sh", "-c", copy, NULL};
-    process run = process_run(NULL, argv, NULL, 0, NULL);
-    int status = run.status;
-    if (status != 0)
-        fprintf(stderr, "%s", run.err);
-    process_free(&run);
-
-    char root[PATH_MAX];
-    if (status == 0 && realpath(SCRATCH "/nnc", root))
-        file_write(SCRATCH "/folder", root, strlen(root));
-    return status;
-}
-
-/* Writes a file where the session stands. */
-static void write_here(const char *name, const char *text, size_t length)
-{
-    char path[PATH_MAX];
-    char *folder = file_read(SCRATCH "/folder", NULL);
-    snprintf(path, sizeof path, "%.*s/%s", (int)strcspn(folder, "\n"), folder, name);
-    file_write(path, text, length);
-    free(folder);
-}
-
-/* ---- Comparing outputs -------------------------------------------------------------------------------- */
-
-/* The next line of *text without the blanks at its end; varies: words with a digit become '#', blanks one. */
-static const char *next_line(const char **text, bool varies, char line[static 400])
-{
-    const char *end = *text + strcspn(*text, "\n");
-    size_t n = 0;
-    for (const char *c = *text; c < end && n < 399;) {
-        size_t word = strcspn(c, varies ? " \t\n" : "\n"), blanks;
-        word = word > 399 - n ? 399 - n : word;
-        bool digit = false;
-        for (size_t i = 0; varies && i < word; i++)
-            digit |= isdigit((unsigned char)c[i]) != 0;
-        if (digit)
-            line[n++] = '#';
-        else
-            memcpy(line + n, c, word), n += word;
-        c += word;
-        blanks = strspn(c, " \t");
-        if (blanks && n > 0 && n < 399)
-            line[n++] = ' ';
-        c += blanks;
-    }
-    while (n > 0 && line[n - 1] == ' ')
-        n--;
-    line[n] = '\0';
-    *text = *end ? end + 1 : end;
-    return line;
-}
-
-/* Is actual what shown says? Otherwise *missing becomes the first line of shown that found no match. */
-static bool fits(const char *shown, const char *actual, bool varies, const char **missing)
-{
-    char want[400], have[400];
-    while (*shown) {
-        const char *here = shown;
-        next_line(&shown, varies, want);
-        if (strcmp(want, "...") == 0) {
-            if (!*shown)
-                return true;
-            for (const char *from = actual; *from; next_line(&from, varies, have))
-                if (fits(shown, from, varies, missing))
-                    return true;
-            return false;
-        }
-        if (!*actual || strcmp(want, next_line(&actual, varies, have)) != 0) {
-            *missing = here;
-            return false;
-        }
-    }
-    return !*actual;
-}
-
-/* ---- Blocks ------------------------------------------------------------------------------------------- */
-
-typedef struct block {
-    char info[100];      /* "console varies" */
-    int  line;           /* of its first line in README.md */
-    char *text;          /* what is in it */
-} block;
-
-static block blocks[100];
-static int nblocks;
-static char *readme;
-
-/* What other tests run: the folder in which it stands, and its line in README.md. */
-typedef struct kept {
-    char *folder;
-    int line;
-} kept;
-static kept python, cmake;
-
+static page readme;
 static int read_readme(void)
 {
-    readme = file_read("README.md", NULL);
-    if (!readme)
-        return perror("README.md"), 1;
-    int line = 1;
-    block *open = NULL;
-    nblocks = 0;
-    for (const char *c = readme, *start = c; *c; line++, c += strcspn(c, "\n"), c += *c != '\0') {
-        if (strncmp(c, "```", 3) != 0)
-            continue;
-        const char *after = c + strcspn(c, "\n");
-        if (open) {
-            open->text = strndup(start, (size_t)(c - start));
-            open = NULL;
-        } else if (nblocks < 100) {
-            open = &blocks[nblocks++];
-            snprintf(open->info, sizeof open->info, "%.*s", (int)(after - c - 3), c + 3);
-            open->line = line + 1;
-            start = after + (*after != '\0');
-        }
-    }
-    if (open || nblocks == 100)
-        return fprintf(stderr, "README.md: a block has no end, or there are too many\n"), 1;
-    return start_session();
+    return page_read(&readme, "README.md") ? session_start(SCRATCH) : 1;
 }
 
 static int forget_readme(void)
 {
-    for (int i = 0; i < nblocks; i++)
-        free(blocks[i].text);
-    free(readme);
-    free(python.folder);
-    free(cmake.folder);
-    python.folder = cmake.folder = NULL;
+    page_free(&readme);
     return 0;
-}
-
-/* ---- Commands ----------------------------------------------------------------------------------------- */
-
-/* A data set in MNIST's format, of which a network learns something in a second: a bar at ten heights. */
-static void write_digits(void)
-{
-    enum { COUNT = 400, SIDE = 28 };
-    static unsigned char images[16 + COUNT * SIDE * SIDE], labels[8 + COUNT];
-    static const unsigned char
-        images_head[16] = {0, 0, 8, 3, 0, 0, COUNT / 256, COUNT % 256, 0, 0, 0, SIDE, 0, 0, 0, SIDE},
-        labels_head[8] = {0, 0, 8, 1, 0, 0, COUNT / 256, COUNT % 256};
-    uint64_t rng = 1;
-    memcpy(images, images_head, 16);
-    memcpy(labels, labels_head, 8);
-    for (int i = 0; i < COUNT; i++) {
-        labels[8 + i] = (unsigned char)(i % 10);
-        for (int k = 0; k < SIDE * SIDE; k++) {
-            int below = k / SIDE - 2 * (i % 10);
-            images[16 + i * SIDE * SIDE + k] =
-                (unsigned char)((below >= 0 && below < 6 ? 200 : 0) + 50 * nn_uniform(&rng));
-        }
-    }
-    static const char *const names[] = {"t10k", "train"};
-    for (int i = 0; i < 2; i++) {
-        char name[40];
-        snprintf(name, sizeof name, "%s-images-idx3-ubyte", names[i]);
-        write_here(name, (const char *)images, sizeof images);
-        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", names[i]);
-        write_here(name, (const char *)labels, sizeof labels);
-    }
-}
-
-/* Puts `to` in the place of `from`; false if it isn't there. */
-static bool replace(char *text, size_t room, const char *from, const char *to)
-{
-    char rest[1000];
-    char *at = strstr(text, from);
-    if (!at)
-        return false;
-    snprintf(rest, sizeof rest, "%s", at + strlen(from));
-    snprintf(at, room - (size_t)(at - text), "%s%s", to, rest);
-    return true;
-}
-
-static void run_command(const char *written, int line, const char *shown, bool varies)
-{
-    char command[1000];
-    bool compares = shown != NULL, build_flags = false;
-    snprintf(command, sizeof command, "%s", written);
-    if (strcmp(command, "make demo") == 0 || strcmp(command, "make test") == 0) {
-        replace(command, sizeof command, "make", "make -n");
-        build_flags = true;
-        compares = false;
-    }
-    if (strstr(command, "make install")) {
-        command[strcspn(command, "#")] = '\0';
-        CU_ASSERT_TRUE(replace(command, sizeof command, "sudo make install", "make install PREFIX=$root/usr"));
-        build_flags = true;
-    }
-    if (strstr(command, "run-lenet")) {
-        CU_ASSERT_TRUE(replace(command, sizeof command, " 8000\"", " 300\" CFLAGS=-O1"));
-        write_digits();
-    }
-    if (strstr(command, "--main")) {
-        write_digits();
-        CU_ASSERT_TRUE(succeeds("gzip -k *-ubyte"));
-    }
-    CU_ASSERT_PTR_NULL(strstr(command, "sudo"));
-    CU_ASSERT_PTR_NULL(strstr(command, "apt"));
-
-    process run = session(command, build_flags);
-    int status = shown && strstr(shown, "error:") ? 1 : 0;
-    check(run.status == status, __LINE__, "README.md:%d: %s\nexit status %d: %s", line, command, run.status, run.out);
-    const char *missing = "(its end)\n";
-    if (compares && run.status == status && !fits(shown, run.out, varies, &missing))
-        check(false, __LINE__, "README.md:%d: %s\nprints something else than shown, from this line on: %.*s\n%s", line,
-              command, (int)strcspn(missing, "\n"), missing, run.out);
-    process_free(&run);
-}
-
-static void run_sh(const block *b)
-{
-    int line = b->line;
-    for (const char *c = b->text; *c; line++) {
-        size_t length = strcspn(c, "\n");
-        char *command = strndup(c, length);
-        if (length > 0)
-            run_command(command, line, NULL, false);
-        free(command);
-        c += length + (c[length] != '\0');
-    }
-}
-
-static void run_console(const block *b, bool varies)
-{
-    int line = b->line;
-    check(strncmp(b->text, "$ ", 2) == 0, __LINE__, "README.md:%d: the block doesn't begin with a command", line);
-    for (const char *c = b->text; strncmp(c, "$ ", 2) == 0;) {
-        char *command = strndup(c + 2, strcspn(c + 2, "\n"));
-        const char *output = c + strcspn(c, "\n") + 1, *end = output;
-        int first = line++;
-        while (*end && strncmp(end, "$ ", 2) != 0)
-            end += strcspn(end, "\n") + 1, line++;
-        char *shown = strndup(output, (size_t)(end - output));
-        run_command(command, first, shown, varies);
-        free(command);
-        free(shown);
-        c = end;
-    }
-}
-
-static void keep(const block *b, const char *name, kept *where)
-{
-    CU_ASSERT_PTR_NULL_FATAL(where->folder); /* there is one */
-    write_here(name, b->text, strlen(b->text));
-    where->folder = file_read(SCRATCH "/folder", NULL);
-    where->folder[strcspn(where->folder, "\n")] = '\0';
-    where->line = b->line;
 }
 
 static void run_blocks(void)
 {
-    for (int i = 0; i < nblocks; i++) {
-        const block *b = &blocks[i];
-        const char *name = strchr(b->info, ' ');
-        size_t language = strcspn(b->info, " ");
-#define IS(word) (language == strlen(word) && strncmp(b->info, word, language) == 0)
-        if (IS("sh"))
-            run_sh(b);
-        else if (IS("console"))
-            run_console(b, name && strcmp(name, " varies") == 0);
-        else if (IS("python"))
-            keep(b, "readme.py", &python);
-        else if (IS("cmake") && name)
-            keep(b, name + 1, &cmake);
-        else if ((IS("nn") || IS("c") || IS("make")) && name)
-            write_here(name + 1, b->text, strlen(b->text));
-        else if (IS("nn")) {
-            write_here("block.nn", b->text, strlen(b->text));
-            run_command("$root/nnc/build/nnc --check -Werror block.nn && rm block.nn", b->line, "", false);
-        } else if (IS("c")) {
-            char text[2000];
-            snprintf(text, sizeof text, "#include <nn.h>\nextern const nn_model net_model;\nextern struct { float all[1]; } weights;\nvoid f(void);\nvoid f(void)\n{\n%s%s}\n", b->text, strstr(b->text, " o =") ? "\n(void)o;\n" : "\n");
-            write_here("block.c", text, strlen(text));
-            run_command("cc -Wall -Wextra -Werror -c -o /dev/null block.c && rm block.c", b->line, "", false);
-        } else
-            check(false, __LINE__, "README.md:%d: what is a block of %s?", b->line, b->info);
-#undef IS
-    }
-    CU_ASSERT_TRUE(nblocks > 10);
+    page_run(&readme, "nnc");
+    CU_ASSERT_TRUE(readme.nblocks > 10);
 }
 
 /* Installed into a folder of one's own, where no compiler looks by itself: the project is built as the
@@ -364,7 +37,7 @@ static void run_blocks(void)
 static void private_prefix(void)
 {
     static const char begin[] = "`make NNC=";
-    const char *written = strstr(readme, begin);
+    const char *written = strstr(readme.text, begin);
     CU_ASSERT_PTR_NOT_NULL_FATAL(written);
     char command[1000];
     process run = session("export HOME=$root/home; cd $root/nnc && make install PREFIX=$HOME/.local && "
@@ -426,24 +99,24 @@ static void python_program(void)
 {
     double printed[4], loaded[4];
     char command[2000];
-    CU_ASSERT_PTR_NOT_NULL_FATAL(python.folder);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(readme.python);
     snprintf(command, sizeof command,
              CHOOSE_PYTHON "; " HAS_MODULE("$python", "safetensors") " || export PYTHONPATH=$root/nnc/tests/torch; "
-             "cd '%s' && touch -d 2000-01-01 net.safetensors before && $python readme.py && "
-             "[ net.safetensors -nt before ]", python.folder);
+             "cd '%s' && touch -d 2000-01-01 net.safetensors before && $python page.py && "
+             "[ net.safetensors -nt before ]", readme.python);
     process run = session(command, false);
-    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", python.line, run.status, run.out);
+    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", readme.python_line, run.status, run.out);
     int n = read_numbers(run.out, printed);
-    check(n == 4, __LINE__, "README.md:%d: prints no four numbers: %s", python.line, run.out);
+    check(n == 4, __LINE__, "README.md:%d: prints no four numbers: %s", readme.python_line, run.out);
     process_free(&run);
 
     file_write(SCRATCH "/again.c", loads_again, sizeof loads_again - 1);
-    snprintf(command, sizeof command, "cd '%s' && cc -I. -o again $root/again.c net.c -lnn -lm && ./again", python.folder);
+    snprintf(command, sizeof command, "cd '%s' && cc -I. -o again $root/again.c net.c -lnn -lm && ./again", readme.python);
     run = session(command, false);
-    check(run.status == 0, __LINE__, "what README.md:%d saves can't be loaded: %s", python.line, run.out);
+    check(run.status == 0, __LINE__, "what README.md:%d saves can't be loaded: %s", readme.python_line, run.out);
     check(read_numbers(run.out, loaded) == 4, __LINE__, "%s", run.out);
     for (int i = 0; i < 4 && n == 4 && run.status == 0; i++)
-        check(fabs(printed[i] - loaded[i]) < 2e-4, __LINE__, "README.md:%d: prints %g, and here it is %g", python.line, printed[i],
+        check(fabs(printed[i] - loaded[i]) < 2e-4, __LINE__, "README.md:%d: prints %g, and here it is %g", readme.python_line, printed[i],
               loaded[i]);
     process_free(&run);
 }
@@ -467,7 +140,7 @@ static char *kind_row(const Kind *kind)
 static void table_of_kinds(void)
 {
     static const char head[] = "\n| statement | meaning |\n|---|---|\n";
-    const char *table = strstr(readme, head);
+    const char *table = strstr(readme.text, head);
     CU_ASSERT_PTR_NOT_NULL_FATAL(table);
     table += strlen(head);
     for (int i = 0; i < nkinds; i++) {
@@ -496,7 +169,7 @@ static void table_of_fields(void)
         snprintf(list, sizeof list, "%.*s", (int)strcspn(names, ";"), names);
         for (char *name = strtok_r(list, " ,", &left); name; name = strtok_r(NULL, " ,", &left), fields++) {
             snprintf(quoted, sizeof quoted, "`%s`", name);
-            check(strcmp(name, "method") == 0 || strstr(readme, quoted), __LINE__,
+            check(strcmp(name, "method") == 0 || strstr(readme.text, quoted), __LINE__,
                   "README.md: no word of the field %s", name);
         }
     }
@@ -504,15 +177,9 @@ static void table_of_fields(void)
     free(header);
 }
 
-/* [text](file): the file is there. */
 static void links(void)
 {
-    for (const char *c = readme; (c = strstr(c, "](")); ) {
-        char target[300];
-        c += 2;
-        snprintf(target, sizeof target, "%.*s", (int)strcspn(c, ")"), c);
-        check(strstr(target, "://") || file_exists(target), __LINE__, "README.md: there is no %s", target);
-    }
+    page_links(&readme);
 }
 
 /* ---- The examples ------------------------------------------------------------------------------------- */
@@ -572,7 +239,7 @@ static void own_losses(void)
 static void dream(void)
 {
     /* What the commands of the page left there has learnt pictures that only look like MNIST's. */
-    run_command("rm -f $root/nnc/build/examples/lenet.safetensors", __LINE__, "", false);
+    CU_ASSERT_TRUE(session_succeeds("rm -f $root/nnc/build/examples/lenet.safetensors"));
     process run = run_example("dream CFLAGS='-O1 -march=native'");
     const char *pleased = strstr(run.out, "It reads 10 of 10 such pictures"), *line = strstr(run.out, "% of 640");
     double right = 0, still = 100;
@@ -634,7 +301,7 @@ static void networks(void)
 static void optimizers(void)
 {
     enum { METHODS = 5 };
-    CU_ASSERT_TRUE(succeeds("cd $root/nnc && make -C examples ../build/examples/optimizers.txt"));
+    CU_ASSERT_TRUE(session_succeeds("cd $root/nnc && make -C examples ../build/examples/optimizers.txt"));
     char *table = file_read(SCRATCH "/nnc/build/examples/optimizers.txt", NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(table);
     CU_ASSERT_EQUAL(strncmp(table, "# step       sgd  momentum   adagrad   rmsprop      adam\n", 57), 0);
@@ -683,11 +350,9 @@ static bool find_cmake(void)
 static void cmake_project(void)
 {
     char command[2000];
-    CU_ASSERT_PTR_NOT_NULL_FATAL(cmake.folder);
-    snprintf(command, sizeof command, "cd '%s' && cmake -S . -B by-cmake && cmake --build by-cmake && by-cmake/train",
-             cmake.folder);
+    snprintf(command, sizeof command, "cd $root/circle && cmake -S . -B by-cmake && cmake --build by-cmake && by-cmake/train");
     process run = session(command, false);
-    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", cmake.line, run.status, run.out);
+    check(run.status == 0, __LINE__, "CMakeLists.txt of README.md: exit status %d: %s", run.status, run.out);
     process_free(&run);
 }
 
