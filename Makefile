@@ -6,7 +6,7 @@
 # make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
 # make measure   prints what the compiler assumes of a core (compiler/schedule/machine.c), measured on this one
 # make golden    rewrites the expectation files under tests/golden and tests/bugs (look at the diff!)
-# make install   PREFIX=/usr/local, DESTDIR=
+# make install   PREFIX=/usr/local, DESTDIR=; make uninstall removes the same
 # make clean
 #
 # CC=clang, CFLAGS=..., SANITIZE=1 or clang (into build/sanitize or sanitize-clang), V=1 (shows the commands).
@@ -45,7 +45,7 @@ KIT      := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/kit/*.c)))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all core no-kit demo check test bare bench bench-save measure golden install clean need-demo need-check need-test need-bench FORCE
+.PHONY: all core no-kit demo check test bare bench bench-save measure golden install uninstall clean need-demo need-check need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
 # Without the libraries that read data sets there is everything but libnnkit.a.
@@ -183,6 +183,7 @@ $(BUILD)/bench/measure: tests/bench/measure.c $(BUILD)/flags
 golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden
 	UPDATE=1 $(BUILD)/tests/run bugs
+	UPDATE=1 $(BUILD)/tests/run manual
 
 need-demo need-check need-test need-bench: need-%:
 	$(Q)sh .ci/need $*
@@ -220,17 +221,29 @@ $(BUILD)/flags: FORCE
 VERSION := $(shell sed -n 's/^\#define NNC_VERSION "\(.*\)"/\1/p' compiler/nnc.h)
 DOCUMENTS := $(wildcard README.md LICENSE* COPYING* CHANGELOG.md)
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/share/doc/nnc
-	install $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
-	install -m 644 $(BUILD)/libnn.a $(DESTDIR)$(PREFIX)/lib/libnn.a
-	install -m 644 runtime/nn.h $(DESTDIR)$(PREFIX)/include/nn.h
-	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' runtime/nnc.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nnc.pc
-	$(if $(HAS_KIT),install -m 644 $(BUILD)/libnnkit.a $(DESTDIR)$(PREFIX)/lib/libnnkit.a)
-	$(if $(HAS_KIT),install -m 644 runtime/kit/nnkit.h $(DESTDIR)$(PREFIX)/include/nnkit.h)
-	$(if $(DOCUMENTS),install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/nnc)
+MANUALS := $(sort $(wildcard compiler/*.[1-9] grammar/*.[1-9] runtime/*.[1-9] runtime/kit/*.[1-9]))
+
+# What is installed, a word each: the folder below PREFIX, the mode, the file. uninstall removes the same.
+INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h lib:644:$(BUILD)/libnn.a lib/pkgconfig:644:$(BUILD)/nnc.pc \
+	$(if $(HAS_KIT),include:644:runtime/kit/nnkit.h lib:644:$(BUILD)/libnnkit.a) \
+	$(foreach page,$(MANUALS),share/man/man$(subst .,,$(suffix $(page))):644:$(page)) \
+	$(DOCUMENTS:%=share/doc/nnc:644:%)
+
+install: all $(BUILD)/nnc.pc
+	$(Q)for word in $(INSTALLED); do \
+		folder=$(DESTDIR)$(PREFIX)/$${word%%:*}; file=$${word##*:}; mode=$${word#*:}; \
+		echo "  PUT  $$folder/$${file##*/}"; \
+		install -d "$$folder" && install -m $${mode%%:*} $$file "$$folder" || exit; \
+	done
+
+uninstall:
+	$(Q)for word in $(INSTALLED); do \
+		file=$${word##*:}; rm -f "$(DESTDIR)$(PREFIX)/$${word%%:*}/$${file##*/}"; done
+	$(Q)rmdir "$(DESTDIR)$(PREFIX)/share/doc/nnc" 2>/dev/null || :
+
+$(BUILD)/nnc.pc: runtime/nnc.pc.in FORCE
+	$(Q)rm -f $@
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
 
 clean:
 	rm -rf build

@@ -14,8 +14,7 @@ static const struct {
 };
 enum { NEXAMPLES = sizeof examples / sizeof *examples };
 
-/* How a parameter is written. */
-static const char *written_form(const Param *p)
+const char *param_form(const Param *p)
 {
     const char *name = p->name;
     if (isupper((unsigned char)*name) || p->positional)
@@ -33,7 +32,7 @@ static void print_kind(const Kind *kind, bool whole)
     for (const Param *p = kind->params; whole && p->name; p++) {
         const char *fallback = !p->fallback ? "" : *p->fallback ? format("; %s if left out", p->fallback)
                                                                  : "; may be left out";
-        printf("    %-20s %s%s\n", written_form(p), p->help ? p->help : "", fallback);
+        printf("    %-20s %s%s\n", param_form(p), p->help ? p->help : "", fallback);
     }
     if (whole && kind->examples)
         printf("example:\n    %.*s\n", (int)strcspn(kind->examples, "|"), kind->examples);

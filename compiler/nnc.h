@@ -140,6 +140,8 @@ typedef struct Command {
 } Command;
 
 void print_layers(const char *kind);                       /* about.c; NULL: all; exits 2: unknown */
+struct Param;
+const char *param_form(const struct Param *);              /* about.c: how it is written: "kN or kHxW" */
 void print_example(const char *name);
 Command parse_options(int argc, char **argv);              /* exits 2 on misuse, 0 after --help */
 
