@@ -6,20 +6,25 @@
  * the rest a test says what is missing, and where it belongs. Their commands are run as those of README.md are
  * (pages.h), their networks and programs compiled, and mandoc and man find nothing to say of them. */
 #include "back/back.h"
+#include "nnkit.h"
 #include "pages.h"
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define SCRATCH "build/tests/tmp/manual"
 #define check(good, ...) check_at(__FILE__, __LINE__, good, __VA_ARGS__)
 
-static const char nnc1[] = "compiler/nnc.1", nnc5[] = "grammar/nnc.5";
+static const char nnc1[] = "compiler/nnc.1", nnc5[] = "grammar/nnc.5", nn3[] = "runtime/nn.3",
+    nnkit3[] = "runtime/kit/nnkit.3";
 
 static bool holds(const char *path, const char *what)
 {
@@ -181,9 +186,233 @@ static void options_of_nnc(void)
     process_free(&run);
 }
 
+/* ---- Headers ------------------------------------------------------------------------------------------ */
+
+/* What declares something, without comments, directives, attributes and the braces of extern "C". Free it. */
+static char *declarations(const char *from, const char *end)
+{
+    char *text = malloc((size_t)(end - from) + 1), *to = text;
+    bool line_begins = true;
+    while (from < end) {
+        const char *word = from + strspn(from, " ");
+        if (strncmp(from, "/*", 2) == 0) {
+            const char *close = strstr(from, "*/");
+            from = close && close < end ? close + 2 : end;
+        } else if (line_begins && (*word == '#' || strncmp(word, "__attribute__", 13) == 0
+                                   || strncmp(word, "extern \"C\"", 10) == 0)) {
+            bool goes_on = true;
+            while (goes_on && from < end) {
+                size_t n = strcspn(from, "\n");
+                goes_on = n > 0 && from[n - 1] == '\\';
+                from += n + 1;
+            }
+        } else {
+            line_begins = *from == '\n';
+            *to++ = *from++;
+        }
+    }
+    *to = '\0';
+    return text;
+}
+
+/* Words with one blank between them. */
+static void put_words(const char *from, const char *end)
+{
+    bool blank = false, any = false;
+    for (; from < end; from++) {
+        if (isspace((unsigned char)*from)) {
+            blank = any;
+            continue;
+        }
+        put("%s%c", blank ? " " : "", *from);
+        blank = false;
+        any = true;
+    }
+}
+
+/* .Ft and .Fn of a declaration, where it is one of a function. */
+static void put_function(const char *from, const char *end)
+{
+    while (from < end && isspace((unsigned char)*from))
+        from++;
+    static const char inlined[] = "static inline ";
+    const char *open = memchr(from, '(', (size_t)(end - from));
+    if (!open || strncmp(from, "typedef", 7) == 0)
+        return;
+    from += strncmp(from, inlined, strlen(inlined)) == 0 ? strlen(inlined) : 0;
+    const char *name = open, *close = end - 1;
+    while (name > from && (isalnum((unsigned char)name[-1]) || name[-1] == '_'))
+        name--;
+    while (*close != ')')
+        close--;
+    put(".Ft \"");
+    put_words(from, name);
+    put("\"\n.Fn %.*s", (int)(open - name), name);
+    int depth = 0;
+    for (const char *c = open + 1, *first = c; c <= close; c++) {
+        depth += (*c == '(') - (*c == ')' && c < close);
+        if (depth == 0 && (*c == ',' || c == close)) {
+            put(" \"");
+            put_words(first, c);
+            put("\"");
+            first = c + 1;
+        }
+    }
+    put("\n");
+}
+
+/* The functions that a piece of a header declares. */
+static void put_functions(const char *from, const char *end)
+{
+    char *text = declarations(from, end);
+    const char *first = text;
+    int depth = 0;
+    for (const char *c = text; *c; c++) {
+        bool body = *c == '{' && depth == 0 && memchr(first, '(', (size_t)(c - first));
+        if (body || (*c == ';' && depth == 0))
+            put_function(first, c);
+        depth += (*c == '{') - (*c == '}');
+        if (depth < 0)
+            depth = 0;
+        if (depth == 0 && (*c == ';' || (*c == '}' && !strchr(" ;\n", c[1] ? c[1] : ' ')) || (*c == '}' && c[1] == '\n')))
+            first = c + 1;
+    }
+    free(text);
+}
+
+/* SYNOPSIS: the functions of each section of a header, with their parameters. */
+static void synopsis(const char *path, const char *header)
+{
+    char *text = file_read(header, NULL), title[100];
+    const char *section = text;
+    snprintf(title, sizeof title, "functions");
+    while (section) {
+        const char *next = strstr(section + 1, "/* ---- ");
+        begin_part();
+        put_functions(section, next ? next : section + strlen(section));
+        if (length)
+            page_part(path, title, part);
+        section = next;
+        if (next)
+            snprintf(title, sizeof title, "functions: %.*s", (int)strcspn(next + 8, "-\n") - 1, next + 8);
+    }
+    free(text);
+}
+
+/* The types, with the comments of the header. */
+static void structures(const char *path, const char *header)
+{
+    static const char begin[] = "typedef struct ";
+    char *text = file_read(header, NULL), title[100], close[100];
+    for (const char *c = text; (c = strstr(c, begin)); c++) {
+        const char *name = c + strlen(begin);
+        if (name[strcspn(name, "{;")] == ';')
+            continue; /* it stays closed */
+        snprintf(title, sizeof title, "struct %.*s", (int)strcspn(name, " "), name);
+        snprintf(close, sizeof close, "} %.*s;\n", (int)strcspn(name, " "), name);
+        const char *end = strstr(c, close);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+        begin_part();
+        put(".\\\" text\n.Bd -literal\n");
+        put_code(c, (size_t)(end - c) + strlen(close));
+        put(".Ed\n");
+        page_part(path, title, part);
+    }
+    free(text);
+}
+
+/* Each function and each constant of a header is spoken of behind the synopsis. */
+static void spoken_of(const char *path, const char *header)
+{
+    char *text = file_read(path, NULL), item[100];
+    const char *description = strstr(text, "\n.Sh DESCRIPTION\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(description);
+    for (const char *c = text; c < description && (c = strstr(c, "\n.Fn ")); c++) {
+        snprintf(item, sizeof item, "Fn %.*s", (int)strcspn(c + 5, " \n"), c + 5);
+        const char *said = strstr(description, item);
+        while (said && !strchr(" \n", said[strlen(item)]))
+            said = strstr(said + 1, item);
+        check(said || c >= description, "%s, DESCRIPTION and behind: add what the function does, with `.%s`",
+              path, item);
+    }
+    char *declared = file_read(header, NULL);
+    for (const char *c = declared; (c = strstr(c, "enum ")); c++)
+        for (const char *word = c + strcspn(c, "{;"); *word && *word != '}' && *word != ';'; word++)
+            if (strncmp(word, "NN", 2) == 0 && !isalnum((unsigned char)word[-1]) && word[-1] != '_') {
+                snprintf(item, sizeof item, "%.*s", (int)strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"), word);
+                check(strstr(text, item), "%s: add what the constant %s is", path, item);
+            }
+    free(declared);
+    free(text);
+}
+
+static void header_of(const char *path, const char *header)
+{
+    synopsis(path, header);
+    structures(path, header);
+    spoken_of(path, header);
+}
+
+static void nn_h(void)    { header_of(nn3, "runtime/nn.h"); }
+static void nnkit_h(void) { header_of(nnkit3, "runtime/kit/nnkit.h"); }
+
+/* What net.h may declare: all that its frame in the compiler has. */
+static void net_h(void)
+{
+    char *frame = file_read("compiler/back/fixed/net.h", NULL), item[100];
+    int found = 0;
+    for (const char *c = frame; (c = strstr(c, " net_")); c++) {
+        const char *line = c;
+        while (line > frame && line[-1] != '\n')
+            line--;
+        size_t name = strspn(c + 1, "abcdefghijklmnopqrstuvwxyz_0123456789");
+        if (c[1 + name] != '(' || isspace((unsigned char)*line))
+            continue;
+        snprintf(item, sizeof item, ".Fn %.*s", (int)name, c + 1);
+        check(holds(nn3, item), "%s, THE GENERATED INTERFACE: add what the function does, with `%s`", nn3, item);
+        found++;
+    }
+    check(found > 4, "%d functions in the frame of net.h", found);
+    free(frame);
+}
+
+/* Each option of the program around a network: `.It Fl -epochs`. */
+static void options_of_program(void)
+{
+    fflush(stdout);
+    const char *help = SCRATCH "-help/text";
+    folder_make(SCRATCH "-help");
+    pid_t child = fork();
+    if (child == 0) {
+        static const nn_model model = {.name = "net"};
+        if (!freopen(help, "w", stdout))
+            _exit(1);
+        char name[] = "./net", option[] = "--help";
+        int status = nn_main(&model, 2, (char *[]){name, option, NULL});
+        fflush(stdout);
+        _exit(status);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    CU_ASSERT_EQUAL_FATAL(status, 0);
+    char *text = file_read(help, NULL);
+    int found = 0;
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        if (strncmp(line, "  --", 4) != 0)
+            continue;
+        char item[100];
+        snprintf(item, sizeof item, ".It Fl %.*s", (int)strcspn(line + 3, " \n"), line + 3);
+        check(holds(nnkit3, item), "%s, section THE PROGRAM, lacks an option of ./net --help: add `%s` and what it does",
+              nnkit3, item);
+        found++;
+    }
+    check(found > 20, "%d options in --help", found);
+    free(text);
+}
+
 /* ---- Form --------------------------------------------------------------------------------------------- */
 
-static const char *const pages[] = {nnc1, nnc5};
+static const char *const pages[] = {nnc1, nnc5, nn3, nnkit3};
 enum { NPAGES = sizeof pages / sizeof *pages };
 
 static bool has_mandoc(void)
@@ -245,9 +474,17 @@ static void literal_text(void)
 
 /* ---- Commands ----------------------------------------------------------------------------------------- */
 
+static page runtime_page; /* nn(3) */
+
 static int start(void)
 {
-    return session_start(SCRATCH) || session_install();
+    return session_start(SCRATCH) || session_install() || !page_read(&runtime_page, nn3);
+}
+
+static int end(void)
+{
+    page_free(&runtime_page);
+    return 0;
 }
 
 static void run_page(const char *path)
@@ -276,20 +513,96 @@ static void installed(void)
 
 static void run_nnc1(void) { run_page(nnc1); }
 static void run_nnc5(void) { run_page(nnc5); }
+static void run_nn3(void)
+{
+    page_run(&runtime_page, "nn.3");
+}
+
+static void run_nnkit3(void) { run_page(nnkit3); }
+
+/* ---- The Python program ------------------------------------------------------------------------------- */
+
+/* The first python3 that has torch: often only Debian's own has, and another stands before it on PATH. */
+#define HAS_MODULE(python, name) \
+    python " -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec(\"" name "\"))'"
+#define CHOOSE_PYTHON "python=python3; " HAS_MODULE("$python", "torch") " || { python=/usr/bin/python3; " \
+    HAS_MODULE("$python", "torch") "; }"
+
+static bool has_torch(void)
+{
+    return command_succeeds(CHOOSE_PYTHON);
+}
+
+/* Loads what the Python program saved, and answers the same question. */
+static const char loads_again[] =
+    "#include \"net.h\"\n#include <stdio.h>\n\n"
+    "static net_params p;\nstatic net_work work;\n\n"
+    "int main(void)\n{\n"
+    "    static const float x[4] = {0.1f, 0.2f, 0.9f, -0.9f};\n    float y[4];\n"
+    "    int error = nn_load(&net_model, &p, \"net.safetensors\");\n"
+    "    if (error)\n        return puts(nn_error(error)), 1;\n"
+    "    net_forward(&p, &work, 2, x, y);\n"
+    "    for (int i = 0; i < 4; i++)\n        printf(\"%.6f \", y[i]);\n"
+    "    return 0;\n}\n";
+
+/* The first four numbers of a text in which a point stands. */
+static int read_numbers(const char *text, double numbers[4])
+{
+    int n = 0;
+    for (const char *c = text; *c && n < 4;) {
+        char *end;
+        double number = strtod(c, &end);
+        bool point = end > c && memchr(c, '.', (size_t)(end - c));
+        if (point)
+            numbers[n++] = number;
+        c = point ? end : c + 1;
+    }
+    return n;
+}
+
+static void python_program(void)
+{
+    double printed[4], loaded[4];
+    char command[2000];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(runtime_page.python);
+    snprintf(command, sizeof command,
+             CHOOSE_PYTHON "; " HAS_MODULE("$python", "safetensors") " || export PYTHONPATH=$root/nnc/tests/torch; "
+             "cd '%s' && touch -d 2000-01-01 net.safetensors before && $python page.py && "
+             "[ net.safetensors -nt before ]", runtime_page.python);
+    process run = session(command, false);
+    check(run.status == 0, "runtime/nn.3:%d: exit status %d: %s", runtime_page.python_line, run.status, run.out);
+    int n = read_numbers(run.out, printed);
+    check(n == 4, "runtime/nn.3:%d: prints no four numbers: %s", runtime_page.python_line, run.out);
+    process_free(&run);
+
+    file_write(SCRATCH "/again.c", loads_again, sizeof loads_again - 1);
+    snprintf(command, sizeof command, "cd '%s' && cc -I. -o again $root/again.c net.c -lnn -lm && ./again", runtime_page.python);
+    run = session(command, false);
+    check(run.status == 0, "what runtime/nn.3:%d saves can't be loaded: %s", runtime_page.python_line, run.out);
+    check(read_numbers(run.out, loaded) == 4, "%s", run.out);
+    for (int i = 0; i < 4 && n == 4 && run.status == 0; i++)
+        check(fabs(printed[i] - loaded[i]) < 2e-4, "runtime/nn.3:%d: prints %g, and here it is %g", runtime_page.python_line, printed[i],
+              loaded[i]);
+    process_free(&run);
+}
 
 void add_manual_suite(void)
 {
     static CU_TestInfo complete[] = {
         {"warnings and codes", codes}, {"kinds", table_of_kinds}, {"options of nnc", options_of_nnc},
+        {"nn.h", nn_h}, {"net.h", net_h}, {"nnkit.h", nnkit_h}, {"options of the program", options_of_program},
         {"literal text", literal_text}, {"mandoc -T lint", lint}, {"man --warnings", man_warnings}, CU_TEST_INFO_NULL,
     };
     static CU_TestInfo commands[] = {
-        {"nnc(1)", run_nnc1}, {"nnc(5)", run_nnc5}, {"install and uninstall", installed}, CU_TEST_INFO_NULL,
+        {"nnc(1)", run_nnc1}, {"nnc(5)", run_nnc5}, {"nn(3)", run_nn3}, {"nnkit(3)", run_nnkit3}, {"the Python program", python_program},
+        {"install and uninstall", installed}, CU_TEST_INFO_NULL,
     };
-    static const test_need mandoc = {has_mandoc, "mandoc", "mandoc"}, man = {has_man, "man and groff", "man-db groff"};
+    static const test_need mandoc = {has_mandoc, "mandoc", "mandoc"}, man = {has_man, "man and groff", "man-db groff"},
+        torch = {has_torch, "a python3 with torch", "python3-torch"};
     add_suite("manual", NULL, NULL, complete);
-    add_suite("manual's commands", start, NULL, commands);
+    add_suite("manual's commands", start, end, commands);
     add_to_check("manual", NULL);
     add_need("manual", "mandoc -T lint", &mandoc);
     add_need("manual", "man --warnings", &man);
+    add_need("manual's commands", "the Python program", &torch);
 }

@@ -55,72 +55,6 @@ static void private_prefix(void)
     process_free(&run);
 }
 
-/* ---- The Python program ------------------------------------------------------------------------------- */
-
-/* The first python3 that has torch: often only Debian's own has, and another stands before it on PATH. */
-#define HAS_MODULE(python, name) \
-    python " -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec(\"" name "\"))'"
-#define CHOOSE_PYTHON "python=python3; " HAS_MODULE("$python", "torch") " || { python=/usr/bin/python3; " \
-    HAS_MODULE("$python", "torch") "; }"
-
-static bool has_torch(void)
-{
-    return command_succeeds(CHOOSE_PYTHON);
-}
-
-/* Loads what the Python program saved, and answers the same question. */
-static const char loads_again[] =
-    "#include \"net.h\"\n#include <stdio.h>\n\n"
-    "static net_params p;\nstatic net_work work;\n\n"
-    "int main(void)\n{\n"
-    "    static const float x[4] = {0.1f, 0.2f, 0.9f, -0.9f};\n    float y[4];\n"
-    "    int error = nn_load(&net_model, &p, \"net.safetensors\");\n"
-    "    if (error)\n        return puts(nn_error(error)), 1;\n"
-    "    net_forward(&p, &work, 2, x, y);\n"
-    "    for (int i = 0; i < 4; i++)\n        printf(\"%.6f \", y[i]);\n"
-    "    return 0;\n}\n";
-
-/* The first four numbers of a text in which a point stands. */
-static int read_numbers(const char *text, double numbers[4])
-{
-    int n = 0;
-    for (const char *c = text; *c && n < 4;) {
-        char *end;
-        double number = strtod(c, &end);
-        bool point = end > c && memchr(c, '.', (size_t)(end - c));
-        if (point)
-            numbers[n++] = number;
-        c = point ? end : c + 1;
-    }
-    return n;
-}
-
-static void python_program(void)
-{
-    double printed[4], loaded[4];
-    char command[2000];
-    CU_ASSERT_PTR_NOT_NULL_FATAL(readme.python);
-    snprintf(command, sizeof command,
-             CHOOSE_PYTHON "; " HAS_MODULE("$python", "safetensors") " || export PYTHONPATH=$root/nnc/tests/torch; "
-             "cd '%s' && touch -d 2000-01-01 net.safetensors before && $python page.py && "
-             "[ net.safetensors -nt before ]", readme.python);
-    process run = session(command, false);
-    check(run.status == 0, __LINE__, "README.md:%d: exit status %d: %s", readme.python_line, run.status, run.out);
-    int n = read_numbers(run.out, printed);
-    check(n == 4, __LINE__, "README.md:%d: prints no four numbers: %s", readme.python_line, run.out);
-    process_free(&run);
-
-    file_write(SCRATCH "/again.c", loads_again, sizeof loads_again - 1);
-    snprintf(command, sizeof command, "cd '%s' && cc -I. -o again $root/again.c net.c -lnn -lm && ./again", readme.python);
-    run = session(command, false);
-    check(run.status == 0, __LINE__, "what README.md:%d saves can't be loaded: %s", readme.python_line, run.out);
-    check(read_numbers(run.out, loaded) == 4, __LINE__, "%s", run.out);
-    for (int i = 0; i < 4 && n == 4 && run.status == 0; i++)
-        check(fabs(printed[i] - loaded[i]) < 2e-4, __LINE__, "README.md:%d: prints %g, and here it is %g", readme.python_line, printed[i],
-              loaded[i]);
-    process_free(&run);
-}
-
 /* ---- Tables and links --------------------------------------------------------------------------------- */
 
 /* The row of the table of kinds: | `syntax` | help |, in which a bar is written \|. */
@@ -363,14 +297,12 @@ void add_readme_suite(void)
         {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
         {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector},
         {"the optimizers' table", optimizers},
-        {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the Python program", python_program}, {"the CMake project", cmake_project},
+        {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the CMake project", cmake_project},
         CU_TEST_INFO_NULL,
     };
-    static const test_need torch = {has_torch, "a python3 with torch", "python3-torch"};
     static const test_need gnuplot = {has_gnuplot, "gnuplot", "gnuplot-nox"};
     static const test_need has_cmake = {find_cmake, "cmake", "cmake"};
     add_suite("README", read_readme, forget_readme, tests);
     add_need("README", "the CMake project", &has_cmake);
     add_need("README", "make run-optimizers", &gnuplot);
-    add_need("README", "the Python program", &torch);
 }
