@@ -2,8 +2,9 @@
  *
  *     text --parse--> Ast --resolve--> Net --lower--> Prog --differentiate--> Prog --plan--> Plan --emit--> C
  *
- * What comes in: the command line and a FILE.nn. What goes out: FILE.c and FILE.h, or what --check,
- * --summary and --dump ask for. Exit status: 0 done, 1 errors in the network, 2 usage or environment.
+ * What comes in: the command line, which names one network or several. What goes out: FILE.c and FILE.h of
+ * each, or what --check, --summary and --dump ask for. Exit status: 0 done, 1 errors in a network, 2 usage or
+ * environment.
  *
  * The one idea: a stage that finds errors has reported them when it returns; main only stops.
  */
@@ -39,8 +40,10 @@ static void print_dependencies(FILE *file, const Command *command, const Ast *as
         fputs(command->dependency_target, file);
     } else {
         print_make_name(file, command->options.output_file);
-        fputc(' ', file);
-        print_make_name(file, command->header_file);
+        if (command->header_file) {
+            fputc(' ', file);
+            print_make_name(file, command->header_file);
+        }
     }
     fputc(':', file);
     if (strcmp(command->options.input_file, "-") != 0) {
@@ -109,6 +112,20 @@ static void draw_graph(const Net *net, Graph graph)
         print_graph(dot, net);
     if (!dot || pclose(dot) != 0)
         fail("%s", needs_graphviz);
+}
+
+/* All files of a network, or none. */
+static void write_outputs(const Command *command, const Plan *plan, const Ast *ast)
+{
+    const char *header = command->header_file;
+    if (header)
+        emit_header(open_output(header), plan);
+    FILE *source = command->to_stdout ? stdout : open_output(command->options.output_file);
+    emit_source(source, plan, header ? base_name(header) : NULL);
+    if (command->dependency_file)
+        print_dependencies(open_output(command->dependency_file), command, ast);
+    finish_stdout();
+    install_outputs();
 }
 
 /* Runs the stages as far as the command asks; returns the exit status. */
@@ -182,25 +199,38 @@ static int compile(const Command *command, const Source *source)
     if (!command->writes)
         return 0;
 
-    emit_header(open_output(command->header_file), plan);
-    emit_source(open_output(options->output_file), plan, base_name(command->header_file));
-    if (command->dependency_file)
-        print_dependencies(open_output(command->dependency_file), command, ast);
-    finish_stdout();
-    install_outputs();
+    write_outputs(command, plan, ast);
     return 0;
+}
+
+/* With several networks, each one's name stands before what is printed of it. */
+static void print_name(const Command *command, bool several)
+{
+    if (several && (command->summary || command->dump || command->ram))
+        printf("%s:\n", command->options.input_file);
 }
 
 int main(int argc, char **argv)
 {
     start_files();
     diag_start(stderr, NULL, COLOR_AUTO);
-    Command command = parse_options(argc, argv);
-    records_start(command.format);
-    diag_start(stderr, NULL, command.color);
-    Source *source = read_source(command.options.input_file);
-    diag_start(stderr, source, command.color);
-    int status = compile(&command, source);
+    const Command commands = parse_options(argc, argv);
+    records_start(commands.format);
+    diag_start(stderr, NULL, commands.color);
+    int status = 0;
+    for (const Command *command = &commands; command; command = command->next) {
+        Mark mark = mark_memory();
+        const char *why;
+        print_name(command, commands.next);
+        Source *source = try_source(command->options.input_file, &why);
+        diag_start(stderr, source, command->color);
+        int one = source ? compile(command, source) : 2;
+        if (!source)
+            complain("%s", why);
+        status = one > status ? one : status;
+        diag_start(stderr, NULL, command->color); /* it keeps nothing of this text */
+        release(mark);
+    }
     finish_stdout();
     records_end(stderr);
     free_all();

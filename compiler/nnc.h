@@ -95,6 +95,7 @@ typedef struct Options {
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     int blocks;              /* --blocks; 0: not given */
     bool inference;
+    bool is_static;          /* --static: one file, no name of which other files see */
     bool main;               /* --main: the program around the network */
     bool traced;             /* --dump=STEP, --dump=all: each step of the schedule is kept as text */
     const char *input_size;  /* --input, as text */
@@ -130,19 +131,23 @@ typedef struct Command {
     Dump dump;
     const char *step;              /* DUMP_STEP: its name */
     bool writes;                   /* FILE.c and FILE.h are wanted */
-    const char *header_file;       /* FILE.h */
+    bool to_stdout;                /* -o -: the C goes there */
+    const char *header_file;       /* FILE.h; NULL: what it holds stands in the C */
     bool dependencies;             /* -MD */
     bool phony;                    /* -MP */
     const char *dependency_file;   /* -MD: where to; NULL: none */
     const char *dependency_target; /* -MT; NULL: both files */
     Color color;
     DiagnosticsFormat format;
+    struct Command *next;          /* for the next of several networks */
 } Command;
 
 void print_layers(const char *kind);                       /* about.c; NULL: all; exits 2: unknown */
 struct Param;
 const char *param_form(const struct Param *);              /* about.c: how it is written: "kN or kHxW" */
 void print_example(const char *name);
+/* outputs.c: a command for each network, with the names of what it writes; exits 2 where that can't be */
+Command name_outputs(const Command *all, const char *const *inputs, int ninputs);
 Command parse_options(int argc, char **argv);              /* exits 2 on misuse, 0 after --help */
 
 #endif

@@ -1,7 +1,8 @@
 /* options.c: the command line.
  *
- * What comes in: argv. What goes out: a Command, complete: output names and prefix worked out, every value
- * checked, except the texts of --input and --batch, which resolve reads as it reads the statements.
+ * What comes in: argv. What goes out: a Command for each network, complete: output names and prefix worked
+ * out (outputs.c), every value checked, except the texts of --input and --batch, which resolve reads as it
+ * reads the statements.
  *
  * The one idea: one table of options, which the parser, --help and "did you mean" all walk.
  */
@@ -10,11 +11,11 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 typedef enum OptionId {
     OPT_OUTPUT,
     OPT_HEADER,
+    OPT_STATIC,
     OPT_PREFIX,
     OPT_INPUT,
     OPT_BATCH,
@@ -55,8 +56,11 @@ static const struct Option {
     OptionId id;
     const char *help;
 } options[] = {
-    {"-o", "FILE.c", OPT_OUTPUT, "write FILE.c and FILE.h; FILE is the C prefix (default: the input's name)"},
+    {"-o", "FILE.c", OPT_OUTPUT,
+     "write FILE.c and FILE.h; FILE is the C prefix (default: the input's name);\n"
+     "                         `-o -` prints the C, with the header in it, to standard output"},
     {"--header", "FILE.h", OPT_HEADER, "another name for the header, which may lie in another folder"},
+    {"--static", NULL, OPT_STATIC, "one file, for #include: the header stands in it, all symbols are static"},
     {"--prefix", "NAME", OPT_PREFIX, "another C prefix: NAME_forward, NAME_BATCH"},
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
     {"--batch", "N", OPT_BATCH, "the maximum number of samples in a call, as the statement `batch`"},
@@ -115,13 +119,13 @@ static bool is_long(const char *option)
 
 static void print_help(void)
 {
-    puts("Usage: nnc [options] FILE.nn        (`-` reads standard input)\n"
+    puts("Usage: nnc [options] FILE.nn...     (`-` reads standard input)\n"
          "\n"
          "Compiles a network, such as\n"
          "\n"
          "    input 3x32x32; conv 3->16 k3 s2 p1; relu; maxpool 2; fc 10; softmax\n"
          "\n"
-         "into C source for exactly that network: FILE.c and FILE.h.\n"
+         "into C source for exactly that network: FILE.c and FILE.h. Each of several networks gets its own.\n"
          "\n"
          "Options:");
     for (int i = 0; i < NOPTIONS; i++) {
@@ -293,76 +297,6 @@ static void warning_value(const char *name)
          near ? format("did you mean -W%s?", near) : "nnc --help lists them");
 }
 
-/* ---- Names ----------------------------------------------------------------------------------- */
-
-/* The file name without its folder and its suffix. */
-static const char *stem_of(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    const char *dot = strrchr(base, '.');
-    return copy_text(base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
-}
-
-/* The same path with another suffix for its last two bytes. */
-static const char *with_suffix(const char *path, const char *suffix)
-{
-    return format("%.*s%s", (int)strlen(path) - 2, path, suffix);
-}
-
-/* A stem as a C prefix: what can't stand in an identifier becomes '_', a digit in front gets an 'n'. */
-static const char *prefix_of(const char *stem)
-{
-    char *prefix = format("%s%s", isdigit((unsigned char)*stem) ? "n" : "", stem);
-    for (char *p = prefix; *p; p++)
-        if (!isalnum((unsigned char)*p) && *p != '_')
-            *p = '_';
-    return prefix;
-}
-
-/* Works out output_file, header_file and prefix, and refuses what can't be written. */
-static void complete_names(Command *command, bool has_output)
-{
-    Options *o = &command->options;
-    bool from_stdin = strcmp(o->input_file, "-") == 0;
-
-    if (has_output) {
-        size_t length = strlen(o->output_file);
-        if (length < 3 || strcmp(o->output_file + length - 2, ".c") != 0 || o->output_file[length - 3] == '/')
-            fail("-o %s: the name of the output must end in .c (FILE.h is written beside it)",
-                 o->output_file);
-    } else if (from_stdin && command->writes) {
-        fail("a network from standard input needs -o FILE.c");
-    } else {
-        o->output_file = from_stdin ? "net.c" : format("%s.c", stem_of(o->input_file));
-    }
-    if (!command->header_file)
-        command->header_file = with_suffix(o->output_file, ".h");
-
-    const char *stem = stem_of(o->output_file), *header = strrchr(command->header_file, '/');
-    for (const char *p = header ? header : command->header_file; *p && command->writes; p++)
-        if (iscntrl((unsigned char)*p) || *p == '"' || *p == '\\')
-            fail("%s: this name cannot be used in the output's #include; choose another with -o",
-                 command->header_file);
-    if (o->prefix && !is_identifier(o->prefix))
-        fail("--prefix=%s: a prefix must consist of letters, digits and '_', and not begin with a digit",
-             o->prefix);
-    if (!o->prefix)
-        o->prefix = prefix_of(stem);
-    if (strcasecmp(o->prefix, "nn") == 0)
-        fail("the prefix %s is used by the runtime; choose another with --prefix=NAME", o->prefix);
-
-    if (!command->writes)
-        return;
-    const char *outputs[3] = {o->output_file, command->header_file, command->dependency_file};
-    for (int i = 0; i < 3 && outputs[i]; i++) {
-        if (same_file(outputs[i], from_stdin ? "/dev/stdin" : o->input_file))
-            fail("%s would overwrite the input", outputs[i]);
-        for (int j = 0; j < i; j++)
-            if (same_file(outputs[i], outputs[j]))
-                fail("%s would be written twice", outputs[i]);
-    }
-}
-
 /* ---- The command line ------------------------------------------------------------------------ */
 
 /* Finds the option that argv[*i] is, and its value; moves *i past a value that stands apart. */
@@ -477,6 +411,9 @@ static void take_option(Command *command, const struct Option *option, const cha
     case OPT_HEADER:
         command->header_file = value;
         break;
+    case OPT_STATIC:
+        o->is_static = true;
+        break;
     case OPT_PREFIX:
         o->prefix = value;
         break;
@@ -539,11 +476,40 @@ static void take_option(Command *command, const struct Option *option, const cha
     }
 }
 
+/* What goes together, and what doesn't. */
+static void check_together(const Command *command, int ninputs)
+{
+    const Options *o = &command->options;
+    if (!ninputs)
+        fail("no network given; the usage is: nnc [options] FILE.nn (see nnc --help)");
+    const struct { const char *option; bool given;
+    } of_one[] = {
+        {"-o", o->output_file}, {"--header", command->header_file}, {"--prefix", o->prefix},
+        {"-MF", command->dependency_file},
+    };
+    for (size_t i = 0; i < sizeof of_one / sizeof *of_one && ninputs > 1; i++)
+        if (of_one[i].given)
+            fail("%s is for one network, and %d are given", of_one[i].option, ninputs);
+    if (o->is_static && command->header_file)
+        fail("--header with --static: there is no header, what it declares stands in the C file");
+    if (!command->dependencies && (command->dependency_file || command->dependency_target))
+        fail("%s needs -MD", command->dependency_file ? "-MF" : "-MT");
+    if (!command->dependencies && command->phony)
+        fail("-MP needs -MD");
+    bool to_stdout = o->output_file && !strcmp(o->output_file, "-");
+    if (to_stdout && (command->summary || command->dump || command->ram || command->graph))
+        fail("-o -: standard output is for the C, and --summary, --dump, --fits and --graph print "
+             "there, too");
+    if (to_stdout && command->dependencies && !(command->dependency_file && command->dependency_target))
+        fail("-MD with -o - needs -MF FILE and -MT TARGET: nothing else says where the C goes");
+}
+
 /* Reads the command line. Exits 2 on misuse, 0 after --help and --version. */
 Command parse_options(int argc, char **argv)
 {
     Command command = {0};
-    Options *o = &command.options;
+    const char **inputs = NULL;
+    int ninputs = 0;
     bool operands_only = false;
     warning_reset();
 
@@ -554,9 +520,7 @@ Command parse_options(int argc, char **argv)
             continue;
         }
         if (operands_only || word[0] != '-' || !word[1]) {
-            if (o->input_file)
-                fail("only one network can be compiled at a time: %s and %s are given", o->input_file, word);
-            o->input_file = word;
+            inputs = add_word(inputs, ninputs++, word);
             continue;
         }
         if (word[1] == 'W') {
@@ -568,19 +532,8 @@ Command parse_options(int argc, char **argv)
         take_option(&command, option, value);
     }
 
-    if (!o->input_file)
-        fail("no network given; the usage is: nnc [options] FILE.nn (see nnc --help)");
-    if (!command.dependencies && (command.dependency_file || command.dependency_target))
-        fail("%s needs -MD", command.dependency_file ? "-MF" : "-MT");
-    if (!command.dependencies && command.phony)
-        fail("-MP needs -MD");
-    bool has_output = o->output_file != NULL;
+    check_together(&command, ninputs);
     bool looks = command.summary || command.dump || command.ram || command.graph;
-    command.writes = !command.check && (has_output || !looks);
-    if (command.dependencies && !command.dependency_file) {
-        const char *output = has_output ? o->output_file : format("%s.c", stem_of(o->input_file));
-        command.dependency_file = strlen(output) > 2 ? with_suffix(output, ".nn.d") : NULL;
-    }
-    complete_names(&command, has_output);
-    return command;
+    command.writes = !command.check && (command.options.output_file || !looks);
+    return name_outputs(&command, inputs, ninputs);
 }

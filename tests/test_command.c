@@ -242,6 +242,57 @@ static void header_name(void)
     EXPECT(2, "-MP needs -MD", "-MP", "net.nn");
 }
 
+/* Each of several networks gets its own files; the errors of all are told, and the good ones are written. */
+static void several_networks(void)
+{
+    fresh_folder();
+    mkdir(SCRATCH "/sub", 0777);
+    write_text("b.nn", "input 4; fc 2\n");
+    write_text("sub/b.nn", "input 4; fc 2\n");
+    write_text("bad.nn", "input 4; fx 2\n");
+    write_text("worse.nn", "input 4; conv 2 k3\n");
+    EXPECT(0, NULL, "net.nn", "b.nn", "-MD", "--batch=3");
+    CU_ASSERT_TRUE(holds("net.h", "NET_BATCH   3") && holds("b.c", "b_forward") && file_is("b.nn.d", "b.c b.h: b.nn\n"));
+    CU_ASSERT_EQUAL(shell("rm b.* net.[ch]; $NNC --check bad.nn sub/b.nn worse.nn 2>err; test $? = 1"), 0);
+    CU_ASSERT_TRUE(holds("err", "bad.nn:1:10: error: ") && holds("err", "worse.nn:1:10: error: "));
+    EXPECT(2, "net.c would be written twice: for net.nn and for sub/../net.nn", "net.nn", "sub/../net.nn");
+    EXPECT(2, "cannot read gone.nn: No such file", "gone.nn", "sub/b.nn");
+    CU_ASSERT_TRUE(exists("b.c") && !exists("gone.c"));
+    EXPECT(1, "bad.nn:1:10: error: ", "bad.nn", "net.nn");
+    CU_ASSERT_TRUE(exists("net.c") && !exists("bad.c"));
+    static const char *const of_one[][2] = {{"-o", "x.c"}, {"--header", "x.h"}, {"--prefix", "x"}, {"-MF", "x.d"}};
+    for (int i = 0; i < 4; i++) {
+        char message[100];
+        sprintf(message, "%s is for one network, and 2 are given", of_one[i][0]);
+        EXPECT(2, message, "net.nn", "sub/b.nn", "-MD", of_one[i][0], of_one[i][1]);
+    }
+    EXPECT(2, "sub/../b.nn: No such file", "sub/../b.nn", "net.nn");   /* b.nn is gone, sub/b.nn is not */
+    CU_ASSERT_EQUAL(shell("$NNC --summary net.nn sub/b.nn | grep -c '^net.nn:$\\|^sub/b.nn:$' >lines"), 0);
+    CU_ASSERT_TRUE(file_is("lines", "2\n"));
+    CU_ASSERT_EQUAL(shell("$NNC --check --diagnostics-format=json bad.nn gone.nn worse.nn 2>err; test $? = 2 && "
+                          "grep -c '^\\[$\\|^{' err >lines"), 0);  /* one array of three messages */
+    CU_ASSERT_TRUE(file_is("lines", "4\n"));
+}
+
+/* The C on standard output: what the two files would hold, or with --header what one of them would. */
+static void output_to_stdout(void)
+{
+    fresh_folder();
+    CU_ASSERT_EQUAL(shell("$NNC -o - net.nn >all && $NNC --header=net.h -o - net.nn >only && $NNC net.nn -o new.c --prefix=net && "
+                          "test ! -f net.c && sed 's/new.h/net.h/' new.c | cmp - only && cmp new.h net.h"), 0);
+    CU_ASSERT_TRUE(holds("all", "#define NET_INPUT ") && !holds("all", "#include \"net.h\"") && holds("only", "#include \"net.h\""));
+    CU_ASSERT_EQUAL(shell("$NNC - -o - <net.nn | sed 's/<stdin>/net.nn/' | cmp - all"), 0);
+    CU_ASSERT_EQUAL(shell("$NNC -o - net.nn >/dev/full"), 2);
+    EXPECT(2, "standard output is for the C", "-o", "-", "--summary", "net.nn");
+    EXPECT(2, "needs -MF FILE and -MT TARGET", "-o", "-", "-MD", "net.nn");
+    CU_ASSERT_EQUAL(shell("$NNC -o - -MD -MF d -MT net.o net.nn | cmp - all"), 0);
+    CU_ASSERT_TRUE(file_is("d", "net.o: net.nn\n"));
+    write_text("bad.nn", "conf 3\n");
+    EXPECT(1, "bad.nn:1:1: error:", "-o", "-", "bad.nn");
+    EXPECT(2, "--header with --static", "--static", "--header=x.h", "net.nn");
+    EXPECT(2, "must end in .c or .h", "--static", "-o", "x.cc", "net.nn");
+}
+
 /* nnc speaks of itself: every kind has its page, with an example that compiles; every ready network compiles. */
 static void about(void)
 {
@@ -1053,6 +1104,8 @@ void add_command_suite(void)
     CU_add_test(suite, "--help and --version", help);
     CU_add_test(suite, "--check, --summary, --dump", looking_only);
     CU_add_test(suite, "--header", header_name);
+    CU_add_test(suite, "several networks", several_networks);
+    CU_add_test(suite, "-o -", output_to_stdout);
     CU_add_test(suite, "--fits", fits);
     CU_add_test(suite, "--layers and --example", about);
     CU_add_test(suite, "--graph=svg", pictures);

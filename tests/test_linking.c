@@ -59,6 +59,12 @@ static const char threads[] =
     "    printf(\"%g %g\\n\", memory[0].loss, memory[1].loss);\n"
     "    return !(memory[0].loss == memory[1].loss && memory[0].loss < 0.1f);\n}\n";
 
+/* Uses one function of all that a file of --static has. */
+static const char includes[] =
+    "#include \"s.c\"\n#include <stdio.h>\n\n"
+    "int main(void)\n{\n    static net_params p;\n    static net_work w;\n    static float x[NET_INPUT], y[NET_OUTPUT];\n"
+    "    net_forward(&p, &w, 1, x, y);\n    return !(y[0] == y[0]) && NET_FLOATS == NET_PARAMS;\n}\n";
+
 static int start(void)
 {
     folder_make(SCRATCH);
@@ -66,6 +72,7 @@ static int start(void)
     file_write(SCRATCH "/plugin.c", plugin, sizeof plugin - 1);
     file_write(SCRATCH "/host.c", host, sizeof host - 1);
     file_write(SCRATCH "/threads.c", threads, sizeof threads - 1);
+    file_write(SCRATCH "/includes.c", includes, sizeof includes - 1);
     process run = nnc_run(SCRATCH, "net.nn", NULL);
     int status = run.status;
     process_free(&run);
@@ -87,6 +94,17 @@ static void shared_library(void)
          "$cc -o host host.c -ldl && ./host || exit 1; done");
 }
 
+/* A file of --static leaves no names to the linker but main, and neither compiler warns of what the program does not use. */
+static void one_file(void)
+{
+    runs("for n in 'input 8; fc 4; dropout; softmax|' 'input 3x6x6; conv 8 k3; batchnorm; relu; fc 2|--inference' "
+         "'input 8; fc 4; batchnorm|--loss=none' 'input 8; fc 4; gelu|--target=scalar --unroll=full'; do "
+         "echo \"${n%|*}\" | $R/build/nnc --static --prefix=net ${n#*|} - -o s.c && test ! -f s.h || exit 1; "
+         "for cc in 'gcc -O2' 'gcc -O0' 'clang -O1'; do "
+         "$cc -Wall -Wextra -Werror -I$R/runtime -c includes.c && test \"$(nm includes.o | grep -c ' [A-TV-Z] ')\" = 1 && "
+         "$cc includes.o $R/build/libnn.a -lm -o includes && ./includes || exit 1; done; done");
+}
+
 #define WITH_THREADS(cc, files) cc " -g -O1 -fsanitize=thread " files " -o threads-" cc " -lm -lpthread && ./threads-" cc
 
 static void threads_of_gcc(void)   { runs(WITH_THREADS("gcc", "-I$R/runtime threads.c net.c $R/runtime/*.c")); }
@@ -102,7 +120,7 @@ static bool has_clang_threads(void) { return command_succeeds(CAN("clang")); }
 void add_linking_suite(void)
 {
     static CU_TestInfo tests[] = {
-        {"a shared library", shared_library}, {"gcc's thread sanitizer", threads_of_gcc},
+        {"a shared library", shared_library}, {"--static", one_file}, {"gcc's thread sanitizer", threads_of_gcc},
         {"clang's thread sanitizer", threads_of_clang}, CU_TEST_INFO_NULL,
     };
     static const test_need gcc = {has_gcc_threads, "gcc's thread sanitizer", "gcc"};

@@ -6,6 +6,7 @@
 
 /* ---- emit.c: net.c --------------------------------------------------------------------------- */
 
+/* header_name NULL: what the header declares stands in net.c. */
 void emit_source(FILE *, const Plan *, const char *header_name);
 
 /* ---- header.c: net.h ------------------------------------------------------------------------- */

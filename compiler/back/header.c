@@ -56,6 +56,8 @@ const FixedWord *net_words(const Plan *plan)
     const bool sequence = net->input.rank == 2;
     const char *const p = plan->prefix, *const P = plan->PREFIX;
     const FixedWord words[] = {
+        {"EXTERN", plan->options->is_static ? "NN_STATIC" : "extern"},
+        {"EXTERN_", plan->options->is_static ? "NN_STATIC " : ""},
         {"net_", format("%s_", p)},
         {"NET_", format("%s_", P)},
         {"net", p},

@@ -57,8 +57,17 @@ static void put_vectors(FILE *f, int lanes, const char *kind, const Uses *uses)
  * some function may not be inlined. */
 void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses uses[2], bool calls)
 {
-    const FixedWord words[] = {{"NET_HEADER", format("\"%s\"", header_name)}, {0}};
-    put_fixed(f, "prelude.h: includes", words);
+    const FixedWord words[] = {{"NET_HEADER", format("\"%s\"", header_name ? header_name : "")}, {0}};
+    put_fixed(f, "prelude.h: includes", NULL);
+    if (header_name) {
+        put_fixed(f, "prelude.h: include of the header", words);
+    } else {
+        fputc('\n', f);
+        if (plan->options->is_static)
+            put_fixed(f, "prelude.h: static", NULL);
+        emit_header(f, plan);
+    }
+    put_fixed(f, "prelude.h: includes of C", NULL);
     if (uses[0].vectors || uses[1].vectors)
         put_advice(f, plan->target);
     if (calls)

@@ -161,14 +161,19 @@ void put_head(FILE *f, const Plan *plan)
     fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s%s.\n",
             comment_text(net->file), NNC_VERSION, unrolls[o->unroll], plan->target->machine->name, math,
             lanes[o->lanes], tile, blocks, o->loss ? format(" --loss=%s", o->loss) : "",
-            format("%s%s", o->inference ? " --inference" : "", o->main ? " --main" : ""));
+            format("%s%s%s", o->inference ? " --inference" : "", o->is_static ? " --static" : "",
+                   o->main ? " --main" : ""));
     if (o->main) {
         const char *file = comment_text(base_name(o->output_file));
         fprintf(f, " * Compile with: cc %s %s -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %.*s\n"
                    " * (-I and -L name the folders of nn.h and of the libraries, where they are not "
                    "installed).\n",
                 plan->target->machine->cflags, file, (int)strlen(file) - 2, file);
-    } else
+    } else if (o->is_static)
+        fprintf(f, " * Include it in the file that uses it, compiled with: cc %s -I<folder of nn.h>; "
+                   "link with libnn.a -lm.\n",
+                plan->target->machine->cflags);
+    else
         fprintf(f, " * Compile with: cc %s -I<folder of nn.h> -c; link with libnn.a -lm.\n",
                 plan->target->machine->cflags);
     if (plan->training.samples)

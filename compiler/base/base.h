@@ -32,6 +32,7 @@ void records_end(FILE *);                                  /* completes what was
 
 void voice_start(FILE *, Color);                              /* NULL: stderr */
 void fail(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;      /* the environment failed: exits 2 */
+void complain(const char *fmt, ...) PRINTF_LIKE(1, 2);           /* as fail, but it goes on */
 void bug(const char *fmt, ...) PRINTF_LIKE(1, 2) NORETURN;       /* we are wrong: aborts */
 /* bug() calls it before it says and does anything; the tests' leaves by longjmp. NULL in nnc. */
 extern void (*bug_handler)(const char *message);
@@ -110,7 +111,9 @@ bool errors_are_shown(void);    /* false: there are so many that the next is not
 /* ---- files.c: reading a network, writing whole files or none --------------------------------- */
 
 void start_files(void);                                    /* before anything is opened */
-Source *read_source(const char *path);                     /* "-": standard input */
+/* A whole file, or standard input for "-", without its byte order mark; exits 2 when that can't be. */
+Source *read_source(const char *path);
+Source *try_source(const char *path, const char **why);    /* the same; NULL, and why, when that can't be */
 /* The path of a file that another one includes, beside it or in one of the folders; NULL: it is nowhere. */
 const char *find_included(const char *file, const char *by, const char *const *folders, int n);
 FILE *open_output(const char *path);                       /* a new file, unseen until install_outputs */

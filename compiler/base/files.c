@@ -102,19 +102,9 @@ void finish_stdout(void)
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* Reads a whole file, or standard input for "-", without its byte order mark. Exits 2 when that can't be. */
-Source *read_source(const char *path)
+/* The whole file, without its byte order mark; *why: it can't be read, or is too large. */
+static void read_text(Source *source, FILE *file, const char **why)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *file = is_stdin ? stdin : fopen(path, "rb");
-    Source *source = NEW(Source);
-    source->name = is_stdin ? "<stdin>" : path;
-    if (!file)
-        fail("cannot read %s: %s", source->name, strerror(errno));
-    struct stat status;
-    if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode))
-        fail("cannot read %s: it is a folder", source->name);
-
     size_t room = 1 << 16, length = 0;
     char *text = NULL;
     for (;;) {
@@ -125,17 +115,13 @@ Source *read_source(const char *path)
         errno = 0;
         length += fread(text + length, 1, room - length, file);
         if (ferror(file))
-            fail("cannot read %s: %s", source->name, strerror(errno));
-        if (length < room)
-            break;
-        if (length > MAX_SOURCE)
+            *why = strerror(errno);
+        if (length < room || length > MAX_SOURCE)
             break;
         room *= 4;
     }
-    if (!is_stdin)
-        fclose(file);
     if (length > MAX_SOURCE)
-        fail("cannot read %s: it is larger than 4 MB", source->name);
+        *why = "it is larger than 4 MB";
     if (length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         text += 3;
         length -= 3;
@@ -143,6 +129,33 @@ Source *read_source(const char *path)
     text[length] = '\0';
     source->text = text;
     source->length = length;
+}
+
+Source *try_source(const char *path, const char **why)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *file = is_stdin ? stdin : fopen(path, "rb");
+    Source *source = NEW(Source);
+    source->name = is_stdin ? "<stdin>" : path;
+    *why = file ? NULL : strerror(errno);
+    struct stat status;
+    if (file && fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode))
+        *why = "it is a folder";
+    if (!*why)
+        read_text(source, file, why);
+    if (file && !is_stdin)
+        fclose(file);
+    if (*why)
+        *why = format("cannot read %s: %s", source->name, *why);
+    return *why ? NULL : source;
+}
+
+Source *read_source(const char *path)
+{
+    const char *why;
+    Source *source = try_source(path, &why);
+    if (!source)
+        fail("%s", why);
     return source;
 }
 

@@ -53,7 +53,6 @@ static void PRINTF_LIKE(3, 0) say(const char *voice, const char *color, const ch
     }
     if (records_wanted()) {
         record(message_file(), &(Record){.kind = "error", .message = message});
-        records_end(message_file());
         return;
     }
     paint("1");
@@ -72,7 +71,16 @@ void fail(const char *fmt, ...)
     va_start(list, fmt);
     say("error", "1;31", fmt, list, "");
     va_end(list);
+    records_end(message_file());
     exit(2);
+}
+
+void complain(const char *fmt, ...)
+{
+    va_list list;
+    va_start(list, fmt);
+    say("error", "1;31", fmt, list, "");
+    va_end(list);
 }
 
 void (*bug_handler)(const char *message);
@@ -90,5 +98,6 @@ void bug(const char *fmt, ...)
     va_start(list, fmt);
     say("internal error", "1;31", fmt, list, "; please report this");
     va_end(list);
+    records_end(message_file());
     abort();
 }

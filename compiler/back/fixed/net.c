@@ -47,7 +47,7 @@ static int net_is_prepared(const net_params *p)
 }
 
 // section prepare begins
-void net_prepare(net_params *p)
+EXTERN_void net_prepare(net_params *p)
 {
     const uint32_t mark = NN_PREPARED;
     NN_CHECK_MEMORY(p, net_params);
@@ -61,7 +61,7 @@ void net_prepare(net_params *p)
 #endif
 
 // section forward begins
-void net_forward(const net_params *p, net_work *w, int n, const float *x, float *y)
+EXTERN_void net_forward(const net_params *p, net_work *w, int n, const float *x, float *y)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -89,7 +89,7 @@ void net_forward(const net_params *p, net_work *w, int n, const float *x, float 
 // end
 #ifdef FROM_CALLER
 // section forward_train begins
-void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y)
+EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -101,7 +101,7 @@ void net_forward_train(const net_params *p, net_work *w, int n, const float *x, 
 }
 
 // section backward from the caller begins
-void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx)
+EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -125,7 +125,7 @@ void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy
 // end
 #else
 // section backward begins
-float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g)
+EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -170,7 +170,7 @@ float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *
 }
 
 // section loss begins
-float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y)
+EXTERN_float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -237,7 +237,7 @@ static void net_model_prepare(void *params)
 // end
 #endif
 // section model
-const nn_model net_model = {
+EXTERN_const nn_model net_model = {
     .name = "net",
     .input_shape = {INPUT_C, INPUT_H, INPUT_W},
     .input = NET_INPUT,
@@ -269,7 +269,7 @@ const nn_model net_model = {
 };
 
 // section init
-void net_init(net_params *p, uint64_t seed)
+EXTERN_void net_init(net_params *p, uint64_t seed)
 {
     NN_CHECK_MEMORY(p, net_params);
     nn_init(&net_model, p, seed);

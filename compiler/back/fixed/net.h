@@ -33,6 +33,10 @@
 // end
 /* The sizes are the network's; these are some, for whoever compiles this file as it stands. */
 #define NNC_INTERFACE NN_INTERFACE
+#define EXTERN extern
+#define EXTERN_void void
+#define EXTERN_float float
+#define EXTERN_const const
 #define NET_INPUT 3
 #define NET_OUTPUT 2
 #define NET_TARGETS 1
@@ -100,23 +104,23 @@ typedef struct net_work {
 // section work ends
 } net_work;
 
-extern const nn_model net_model;   /* names, sizes and functions, for the runtime */
+EXTERN const nn_model net_model;   /* names, sizes and functions, for the runtime */
 
 // section init
 /* Fills p with PyTorch's default initialisation; the same seed gives the same weights on every machine. */
-void net_init(net_params *p, uint64_t seed);
+EXTERN_void net_init(net_params *p, uint64_t seed);
 
 // section prepare
 /* Computes from the weights what net_forward reads, in their place. net_init and nn_load call it.
  * To write weights in another way, clear the whole net_params, write all tensors (nn_set), then call it
  * once; before that net_forward gives NaN. Afterwards what was loaded is gone: nn_set, nn_get and
  * nn_save give an error. To call it again does nothing. */
-void net_prepare(net_params *p);
+EXTERN_void net_prepare(net_params *p);
 
 // section forward
 /* Inference for n samples, 1 <= n <= NET_BATCH: x is n x NET_INPUT floats, y gets n x ANSWERS.
  * x and y must not overlap. */
-void net_forward(const net_params *p, net_work *w, int n, const float *x, float *y);
+EXTERN_void net_forward(const net_params *p, net_work *w, int n, const float *x, float *y);
 
 // end
 #ifdef FROM_CALLER
@@ -124,7 +128,7 @@ void net_forward(const net_params *p, net_work *w, int n, const float *x, float 
 /* The answers as in training for n samples, LEAST <= n <= NET_BATCH: dropout drops, and batchnorm takes the statistics
  * of these samples. It moves neither w->rng nor running statistics, so that net_backward, called with the same p, w, n
  * and x, works on the same answers. */
-void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y);
+EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y);
 
 // section backward from the caller
 /* One training pass for n samples, LEAST <= n <= NET_BATCH: forward as net_forward_train does, then backward from dy,
@@ -134,7 +138,7 @@ void net_forward_train(const net_params *p, net_work *w, int n, const float *x, 
 // end
  */
 // section backward from the caller itself
-void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx);
+EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx);
 
 // end
 #else
@@ -155,7 +159,7 @@ void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy
 // end
  */
 // section backward itself
-float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g);
+EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g);
 
 // end
 #endif
@@ -163,7 +167,7 @@ float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *
 // section loss
 /* The mean loss of what net_forward answers to n samples, 1 <= n <= NET_BATCH. t is as in net_backward.
  * y gets the answers; NULL: they are not wanted. */
-float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y);
+EXTERN_float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y);
 
 // end
 #endif

@@ -6,10 +6,20 @@
 // section includes
 #define NN_COMPUTES   /* nn.h: sees to it that sums are made as they are written here */
 #include "nn.h"
+// section include of the header
 #include NET_HEADER
+// section includes of C
 
 #include <math.h>
 #include <string.h>
+
+// section static
+/* One file, for #include, of which a program may use only some functions. */
+#if defined(__GNUC__)
+#define NN_STATIC static __attribute__((unused))
+#else
+#define NN_STATIC static
+#endif
 
 // section advice
 /* Where the C compiler may not use the vectors that this file is shaped for, it says so. NN_ANY_PROCESSOR silences it. */
