@@ -87,8 +87,8 @@ static bool prints(const Command *command, Dump stage, const char *name)
 static void dump_progs(const Prog *forward, const Prog *training)
 {
     dump_prog(stdout, forward);
-    const Prog *others[] = {training ? training->forward_train : NULL, training ? training->evaluation : NULL,
-                            training};
+    const Prog *others[] = {forward->next, training ? training->forward_train : NULL,
+                            training ? training->evaluation : NULL, training};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i]) {
             fputc('\n', stdout);
@@ -158,6 +158,8 @@ static int compile(const Command *command, const Source *source)
 
     Prog *forward = lower(net, false);
     Prog *training = options->inference ? NULL : lower(net, true);
+    if (options->stream)
+        forward->next = lower_next(net);
     verify_prog(forward);
     if (training)
         verify_prog(training);
@@ -165,7 +167,9 @@ static int compile(const Command *command, const Source *source)
         verify_prog(training->forward_train);
     if (training && training->evaluation)
         verify_prog(training->evaluation);
-    if (!training) {
+    if (forward->next)
+        verify_prog(forward->next);
+    if (!training && !forward->next) { /* net_next reads the weights as they are */
         fold(forward);
         verify_prog(forward);
     }

@@ -16,7 +16,7 @@
 #include <stdio.h>
 
 #define NNC_VERSION "0.2.0-dev"
-#define NNC_INTERFACE 4   /* the NN_INTERFACE of the nn.h and libnn.a that generated code works with */
+#define NNC_INTERFACE 5   /* the NN_INTERFACE of the nn.h and libnn.a that generated code works with */
 
 #if defined(__GNUC__)
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
@@ -96,6 +96,7 @@ typedef struct Options {
     int blocks;              /* --blocks; 0: not given */
     bool inference;
     bool is_static;          /* --static: one file, no name of which other files see */
+    bool stream;             /* --stream: one position of a sequence at a time, too */
     bool main;               /* --main: the program around the network */
     bool traced;             /* --dump=STEP, --dump=all: each step of the schedule is kept as text */
     const char *input_size;  /* --input, as text */

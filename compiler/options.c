@@ -29,6 +29,7 @@ typedef enum OptionId {
     OPT_TILE,
     OPT_BLOCKS,
     OPT_INFERENCE,
+    OPT_STREAM,
     OPT_MAIN,
     OPT_CHECK,
     OPT_SUMMARY,
@@ -79,6 +80,8 @@ static const struct Option {
     {"--tile", "RxV", OPT_TILE, "for experiments: register tiles of R rows by V vectors, where possible"},
     {"--blocks", "N", OPT_BLOCKS, "for experiments: process large images in N blocks, where possible"},
     {"--inference", NULL, OPT_INFERENCE, "forward pass only"},
+    {"--stream", NULL, OPT_STREAM,
+     "add NAME_next, which takes the positions of a sequence one at a time, as they come"},
     {"--main", NULL, OPT_MAIN, "add a main(), which trains, tests and uses the network: needs libnnkit.a"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
     {"--summary", "[json]", OPT_SUMMARY,
@@ -454,6 +457,9 @@ static void take_option(Command *command, const struct Option *option, const cha
         break;
     case OPT_INFERENCE:
         o->inference = true;
+        break;
+    case OPT_STREAM:
+        o->stream = true;
         break;
     case OPT_MAIN:
         o->main = true;

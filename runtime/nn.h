@@ -26,9 +26,9 @@ extern "C" {
 /* What this file, libnn.a and generated code must agree on. It is raised when one of them wouldn't work
  * with older ones of the others. Each net.h checks it against this file's when it is compiled, and each
  * net.c refers to a name that holds it, so that a libnn.a of another interface is an error of the linker:
- * undefined reference to nn_interface_4. */
-#define NN_INTERFACE 4
-extern const int nn_interface_4;
+ * undefined reference to nn_interface_5. */
+#define NN_INTERFACE 5
+extern const int nn_interface_5;
 
 /* Alignment of a type to a cache line, where the compiler can say it. NN_ALIGNMENT: its bytes, 1 where it
  * can't. */
@@ -269,7 +269,11 @@ typedef struct nn_model {
     void  (*forward_train)(const void *params, void *work, int n, const float *x, float *y);
     void  (*backward_from)(void *params, void *work, int n, const float *x, const float *dy, void *gradients,
                            float *dx);
-    const int *runtime;                         /* &nn_interface_4: see NN_INTERFACE */
+    /* Of a network made with --stream: net_next, and sizeof(net_state), a multiple of 64. A state is aligned
+     * as work is, and all zero at the beginning. NULL and 0 in others. */
+    size_t state_bytes;
+    int   (*next)(const void *params, void *state, void *work, const void *x, float *y);
+    const int *runtime;                         /* &nn_interface_5: see NN_INTERFACE */
 } nn_model;
 
 /* Element k, counted in PyTorch's order, is ((float *)params)[nn_place(tensor, k)]; the same in a

@@ -33,17 +33,17 @@ static void compile(const char *cc, const char *flags, const char *file)
 
 static void network(void)
 {
-    static const char *const kinds[] = {"", "-DPREPARED", "-DCLASS_WEIGHTS", "-DFROM_CALLER"};
+    static const char *const kinds[] = {"", "-DPREPARED", "-DCLASS_WEIGHTS", "-DFROM_CALLER", "-DSTREAMS"};
     char flags[100];
     folder_make(SCRATCH);
     for (int c = 0; c < 2; c++)
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 5; k++) {
             snprintf(flags, sizeof flags, "-std=c99 -O2 %s", kinds[k]);
             compile(compilers[c], flags, "compiler/back/fixed/net.c");
         }
     file_write(SCRATCH "/net.cc", "#include \"net.h\"\n", 17);
     compile("g++", "-std=c++98", SCRATCH "/net.cc");
-    compile("g++", "-std=c++17 -DPREPARED", SCRATCH "/net.cc");
+    compile("g++", "-std=c++17 -DPREPARED -DSTREAMS", SCRATCH "/net.cc");
 }
 
 /* Functions for floats are ISO C; those for vectors take GCC's. */

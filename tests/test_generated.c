@@ -1170,8 +1170,8 @@ static void interfaces(void)
     file_write(ASKED "/nn.h", header, strlen(header));
     expect("gcc", "-fsyntax-only", false, "nn.h is of another version");
     remove(ASKED "/nn.h");
-    expect("gcc", "-Dnn_interface_4=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
-    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_4");
+    expect("gcc", "-Dnn_interface_5=nn_interface_1 -c ../../../../../runtime/init.c ../../../../../runtime/tensors.c", true, "");
+    expect("gcc", "main.c init.o tensors.o ../../../../../runtime/check.c -lm -o main", false, "nn_interface_5");
     expect("gcc", "main.c ../../../../../runtime/init.c ../../../../../runtime/random.c ../../../../../runtime/tensors.c ../../../../../runtime/check.c -lm -o main", true, "");
     free(header);
 }

@@ -9,12 +9,18 @@
 /* header_name NULL: what the header declares stands in net.c. */
 void emit_source(FILE *, const Plan *, const char *header_name);
 
+/* ---- model.c: net_model, net_init ------------------------------------------------------------ */
+
+struct FixedWord;
+void put_model(FILE *, const Plan *, const struct FixedWord *words);
+
 /* ---- header.c: net.h ------------------------------------------------------------------------- */
 
 void emit_header(FILE *, const Plan *);
 /* net_backward writes to the weights it is given where it keeps statistics. */
 const char *const_of_params(const Pass *pass, const Plan *plan);
 const char *backward_const(const Plan *plan);
+bool counts_positions(const Pass *next);                   /* does net_next end behind so many? */
 const struct FixedWord *net_words(const Plan *);
 
 /* ---- report.c: the head of net.c ------------------------------------------------------------- */

@@ -155,7 +155,7 @@ static bool in_lanes(const Lowering *l, const Access *access)
 static bool vector_inside(const Lowering *l, const Access *access)
 {
     const Tensor *t = access->tensor;
-    if (t->role == TENSOR_VALUE && (t->per_sample || t->of))
+    if (is_own(t) && (t->per_sample || t->of))
         return true;
     Affine at = position_of(*access);
     int64_t least, most;

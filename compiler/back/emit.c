@@ -20,11 +20,12 @@ static void put_constant(FILE *f, const Tensor *tensor)
 }
 
 /* The passes that net.c has, in its order. */
-enum { MOST_PASSES = 4 };
+enum { MOST_PASSES = 5 };
 
 static const Pass *pass_of(const Plan *plan, int number)
 {
-    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation};
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation,
+                            &plan->next};
     return passes[number]->prog ? passes[number] : NULL;
 }
 
@@ -200,6 +201,9 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
     case TENSOR_LOSS:
         fprintf(f, "&loss");
         break;
+    case TENSOR_STATE:
+        fprintf(f, "%ss->%s", flat ? "" : "(void *)", c_name(root->name));
+        break;
     default:
         if (b && b->prepared && !fn->per_call && !flat) /* only read: see name_prepared */
             fprintf(f, "(const float (*)%s)", dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
@@ -228,6 +232,7 @@ static const char *end_of_call(const Loop *loop, const Function *fn)
     const char *separator = fn->nparams ? ", " : "", *text = "";
     const struct { bool given; const char *name;
     } others[] = {
+        {fn->uses_step, "step"},
         {fn->uses_random, "rng"},
         {fn->uses_mean, "mean"},
         {fn->uses_samples, "samples"},
@@ -401,7 +406,7 @@ static void put_loop(FILE *f, Loop *loop)
         return;
     }
     for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
-        loop->chunks |= fn->batched && pass->chunk < loop->plan->net->batch;
+        loop->chunks |= fn->batched && pass->chunk < pass->batch;
     if (loop->chunks)
         open_chunks(f, loop);
     int depth = 1 + loop->chunks;
@@ -616,38 +621,27 @@ static void put_loss(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: backward ends", words);
 }
 
-/* ---- net_init, net_model --------------------------------------------------------------------- */
+/* ---- net_next -------------------------------------------------------------------------------- */
 
-static void put_model(FILE *f, const Plan *plan, const FixedWord *words)
+/* The calls of the one position: no loop. */
+static void put_next(FILE *f, const Plan *plan, const FixedWord *words)
 {
-    const Net *net = plan->net;
-    if (net->weights) {
-        fprintf(f, "static const nn_tensor %s_tensors[] = {\n", plan->prefix);
-        for (const Weight *w = net->weights; w; w = w->next)
-            fprintf(f, "    {\"%s\", %d, {%s}, %lld, %lld, %s, %s, {%s}, {%s}, %s},\n", w->name, w->rank,
-                    dims_text(w->rank, w->dim, "", ", ", ""), (long long)w->offset, (long long)w->count,
-                    c_float(w->low), c_float(w->high), dims_text(4, w->axis, "", ", ", ""),
-                    dims_text(4, w->stride, "", ", ", ""),
-                    plan->forward.prepared ? format("%lld", (long long)plan->forward.mark + 1) : "0");
-        fprintf(f, "};\n\n");
-    }
-    put_fixed(f, "net.c: model forward", words);
-    const bool trains = plan->training.prog, from_caller = trains && net->from_caller;
-    if (trains)
-        put_fixed(f, from_caller ? "net.c: model backward from the caller" : "net.c: model backward", words);
-    if (plan->evaluation.prog)
-        put_fixed(f, "net.c: model loss", words);
-    if (trains)
-        put_fixed(f, "net.c: model settings", words);
-    if (plan->forward.prepared)
-        put_fixed(f, "net.c: model prepare", words);
-    put_fixed(f, "net.c: model", words);
-    if (from_caller)
-        put_fixed(f, "net.c: model from the caller", words);
-    put_fixed(f, "net.c: model ends", words);
-    put_fixed(f, "net.c: init", words);
-    if (plan->options->main)
-        put_fixed(f, "net.c: main", words);
+    const Pass *pass = &plan->next;
+    const bool counts = counts_positions(pass);
+    put_fixed(f, "net.c: next begins", words);
+    if (counts)
+        put_fixed(f, "net.c: next counts", words);
+    put_buffers(f, pass);
+    put_unused(f, pass, false);
+    if (!counts && !touches(pass, TENSOR_STATE))
+        put_fixed(f, "net.c: unused s", NULL);
+    if (touches(pass, TENSOR_INPUT))
+        fprintf(f, "    const float *const %s = x;\n", c_name(pass->prog->x->name));
+    fprintf(f, "    void *const %s = y;\n", c_name(pass->prog->y->name));
+    Loop loop = {plan, pass, pass->functions, NULL, true, false};
+    for (const Function *fn = pass->functions; fn; fn = fn->next)
+        put_call(f, &loop, fn, 1);
+    put_fixed(f, "net.c: next ends", words);
 }
 
 void emit_source(FILE *f, const Plan *plan, const char *header_name)
@@ -671,6 +665,8 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
         put_backward(functions, plan, words);
     if (plan->evaluation.prog)
         put_loss(functions, plan, words);
+    if (plan->next.prog)
+        put_next(functions, plan, words);
     put_model(functions, plan, words);
     close_text(&memory);
     put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));

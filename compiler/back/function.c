@@ -67,6 +67,10 @@ static void put_params(Writer *w, FILE *f, const char *head, bool only_used)
         fprintf(f, "%s", param_text(function, i));
         separator = ",";
     }
+    if (only_used ? w->named.step : function->uses_step) {
+        fprintf(f, "%s%sint step", separator, *separator ? " " : "");
+        separator = ",";
+    }
     if (only_used ? w->named.rng : function->uses_random) {
         fprintf(f, "%s%suint64_t rng", separator, *separator ? " " : "");
         separator = ",";
@@ -95,6 +99,10 @@ static void put_used_arguments(Writer *w, Text *t)
             put(t, "%s%s", separator, c_name(w->function->param[i]->name));
             separator = ", ";
         }
+    if (w->named.step) {
+        put(t, "%sstep", separator);
+        separator = ", ";
+    }
     if (w->named.rng) {
         put(t, "%srng", separator);
         separator = ", ";
@@ -122,10 +130,11 @@ static void end_part(Writer *w)
         w->ever.param[i] |= w->named.param[i];
         w->named.param[i] = false;
     }
+    w->ever.step |= w->named.step;
     w->ever.rng |= w->named.rng;
     w->ever.mean |= w->named.mean;
     w->ever.samples |= w->named.samples;
-    w->named.rng = w->named.mean = w->named.samples = false;
+    w->named.step = w->named.rng = w->named.mean = w->named.samples = false;
     w->body.length = 0;
     w->points = 0;
 }
@@ -168,6 +177,8 @@ static void put_unused(Writer *w)
     for (int i = 0; i < f->nparams; i++)
         if (!w->named.param[i] && !w->ever.param[i])
             fprintf(w->file, "    (void)%s;\n", c_name(f->param[i]->name));
+    if (f->uses_step && !w->named.step && !w->ever.step)
+        fprintf(w->file, "    (void)step;\n");
     if (f->uses_random && !w->named.rng && !w->ever.rng)
         fprintf(w->file, "    (void)rng;\n");
     if (f->uses_mean && !w->named.mean && !w->ever.mean)

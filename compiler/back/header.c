@@ -15,6 +15,15 @@ static const char *weight_arrays(const Weight *w)
     return dims_text(w->array->rank, w->array->room, "[", "][", "]");
 }
 
+/* Where nothing asks for the position, it has no number, and there is no end. */
+bool counts_positions(const Pass *next)
+{
+    for (const Function *f = next->functions; f; f = f->next)
+        if (f->uses_step)
+            return true;
+    return false;
+}
+
 /* ---- net.h ----------------------------------------------------------------------------------- */
 
 static const Weight *next_weight(const Weight *w, bool statistic)
@@ -54,6 +63,7 @@ const FixedWord *net_words(const Plan *plan)
     const Net *net = plan->net;
     const Prog *training = plan->training.prog;
     const bool sequence = net->input.rank == 2;
+    const int64_t positions = plan->next.prog ? positions_in(net) : 1;
     const char *const p = plan->prefix, *const P = plan->PREFIX;
     const FixedWord words[] = {
         {"EXTERN", plan->options->is_static ? "NN_STATIC" : "extern"},
@@ -90,6 +100,13 @@ const FixedWord *net_words(const Plan *plan)
         {"SET_RNG", training ? format("%s_model_set_rng", p) : "NULL"},
         {"SET_ADD", training ? format("%s_model_set_add", p) : "NULL"},
         {"PREPARE", plan->forward.prepared ? format("%s_model_prepare", p) : "NULL"},
+        {"STEP_INPUT", format("%s_INPUT / %lld", P, (long long)positions)},
+        {"STEP_OUTPUT", format("%s_OUTPUT / %lld", P, (long long)positions)},
+        {"POSITIONS", format("%lld", (long long)positions)},
+        {"NEXT_RETURNS", !counts_positions(&plan->next)
+                             ? "Gives 1: there may be any number of positions"
+                             : format("Gives 1; 0, and does nothing, once there were %lld",
+                                      (long long)positions)},
         {0},
     };
     FixedWord *copy = NEW_ARRAY(FixedWord, sizeof words / sizeof *words);
@@ -177,6 +194,27 @@ static void put_prototypes(FILE *f, const Plan *plan, const FixedWord *words)
         put_fixed(f, "net.h: loss", words);
 }
 
+/* A field for each tensor; behind the last there is room for the rest of a vector. */
+static void put_state_struct(FILE *f, const Plan *plan, const FixedWord *words)
+{
+    const int64_t line = 16;
+    const char *align = "NN_ALIGNED ";
+    put_fixed(f, "net.h: state", words);
+    for (const Tensor *t = plan->next.prog->tensors; t; t = t->next) {
+        if (t->role != TENSOR_STATE)
+            continue;
+        int64_t floats = t->floats + (t->overrun ? plan->target->lanes - 1 : 0);
+        fprintf(f, "    %sfloat %s[%lld];   /* %s */\n", align, c_name(t->name),
+                (long long)((floats + line - 1) / line * line), dims_text(t->rank, t->room, "", "x", ""));
+        align = "";
+    }
+    if (counts_positions(&plan->next))
+        fprintf(f, "    %s%s", align, fixed_text("net.h: position of state", words) + strlen("    "));
+    else if (*align)
+        put_fixed(f, "net.h: no state", words);
+    put_fixed(f, "net.h: end of state", words);
+}
+
 /* Where each of several inputs, or answers, lies within a sample. */
 static void put_part_sizes(FILE *f, const char *P, const char *what, const Part *parts)
 {
@@ -240,7 +278,12 @@ static void put_header(FILE *f, const Plan *plan)
     if (plan->training.prog)
         put_fixed(f, "net.h: work adds", words);
     put_fixed(f, "net.h: work ends", words);
+    if (plan->next.prog)
+        put_state_struct(f, plan, words);
+    put_fixed(f, "net.h: model", words);
     put_prototypes(f, plan, words);
+    if (plan->next.prog)
+        put_fixed(f, "net.h: next", words);
     put_fixed(f, "net.h: end of header", words);
 }
 

@@ -102,6 +102,7 @@ typedef struct Node {
     int index;
     const char *name;    /* of the index */
     int64_t from, to, step, many;
+    int64_t positions;   /* LOOP over so many of --stream, of which those behind the step don't count; or 0 */
     const Test *tests;
     const int64_t *per;
     const Register *reg;
@@ -143,7 +144,7 @@ void indent(Text *, int depth);
 /* Which parameters of its function the printed C names. */
 typedef struct Named {
     bool *param;         /* by number */
-    bool rng, mean, samples;
+    bool step, rng, mean, samples;
 } Named;
 
 typedef struct Printer {

@@ -161,6 +161,17 @@ static bool is_zero_fill(const Kernel *k)
         && covers_tensor(k->first, &k->first->out);
 }
 
+/* Loops over the positions of --stream end with the one at hand: of later ones a history holds zeros. */
+static void end_at_position(Node *n, int index, int64_t positions)
+{
+    for (; n; n = n->next) {
+        if (n->kind == NODE_LOOP && n->index == index)
+            n->positions = positions;
+        end_at_position(n->body, index, positions);
+        end_at_position(n->otherwise, index, positions);
+    }
+}
+
 int64_t steps_written(const Kernel *k, Unroll unroll)
 {
     return unroll == UNROLL_FULL ? steps_of(k) : 1;
@@ -179,5 +190,8 @@ Node *lower_kernel(const Kernel *k, Unroll unroll, int64_t step, Numbering *numb
         lower_straight(k, step, numbering, &nodes);
     else
         nodes = lower_plain(k, numbering);
+    const int index = index_in_history(s);
+    if (index >= 0)
+        end_at_position(nodes, index, s->recurrence->steps);
     return nodes;
 }

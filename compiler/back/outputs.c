@@ -197,7 +197,7 @@ void store_value(Lowering *l, const Nest *nest, const Access *access, const Term
         store.whole = l->partial && ends_in_padding(l, access);
         store.value = as_vector(l, value);
         store.width = l->width;
-        if (store.whole && access->tensor->role != TENSOR_VALUE)
+        if (store.whole && !is_own(access->tensor))
             store.value = first_lanes(l, store.value, 0);
     }
     append(l, store);

@@ -49,6 +49,7 @@ static int put_affine(Printer *p, const Affine *a)
         if (llabs(k) != 1)
             put(p->out, "%lld * ", (long long)llabs(k));
         put(p->out, "%s", p->index[i]);
+        p->named->step |= i == STEP;
     }
     if (!terms)
         put(p->out, "%lld", (long long)a->constant);
@@ -67,19 +68,15 @@ static void name_tensor(Printer *p, const Tensor *tensor)
     put(p->out, "%s", c_name(tensor->name));
 }
 
-/* In straight-line code. */
-static void put_position(Printer *p, const Tensor *tensor, int64_t position)
-{
-    name_tensor(p, tensor);
-    put(p->out, "[%lld]", (long long)position);
-}
-
 static void put_place(Printer *p, const Access *place, bool clamped)
 {
     const Tensor *tensor = place->tensor;
     if (p->function->unroll == UNROLL_FULL) {
-        Affine at = position_of(*place);
-        put_position(p, tensor, at.constant);
+        Affine at = position_of(*place); /* a number, but in what asks for the position of --stream */
+        name_tensor(p, tensor);
+        put(p->out, "[");
+        put_affine(p, &at);
+        put(p->out, "]");
         return;
     }
     name_tensor(p, tensor);
@@ -127,11 +124,18 @@ static bool is_vector(const Term *v)
     return v->width > 1;
 }
 
+/* What is loaded is of the type of vectors in memory, of which C makes no choice with another. */
+static const char *cast_of(const Printer *p, const Term *v, const Term *other)
+{
+    const bool loads = is_vector(v) && v->kind == TERM_LOAD && !v->first;
+    return loads && (other->kind != TERM_LOAD || other->first) ? format("(vec%s)", p->kind) : "";
+}
+
 static void put_choice(Printer *p, const Term *a, const Term *b)
 {
-    put(p->out, " ? ");
+    put(p->out, " ? %s", cast_of(p, a, b));
     put_term(p, a, COMPARISON);
-    put(p->out, " : ");
+    put(p->out, " : %s", cast_of(p, b, a));
     put_term(p, b, CONDITION);
 }
 
@@ -246,10 +250,7 @@ static void put_load(Printer *p, const Term *v)
     else if (t->is_int && !v->is_int)
         put(p->out, "(float)");
     p->uses->load_first |= v->first > 0;
-    if (p->function->unroll == UNROLL_FULL)
-        put_position(p, t, v->position);
-    else
-        put_place(p, v->place, v->clamped);
+    put_place(p, v->place, v->clamped);
     if (is_vector(v))
         put(p->out, ")");
 }
@@ -428,6 +429,11 @@ static void put_loop(Printer *p, const Node *n, int depth)
         from = format("m - m %% %lld", (long long)n->many);
     if (n->range == RANGE_SAMPLES || n->range == RANGE_LEFT)
         test = n->step > 1 ? format("%s + %lld <= m", i, (long long)n->step) : format("%s < m", i);
+    if (n->positions) {
+        const bool all = n->to == n->positions && n->range == RANGE_ALL;
+        test = all ? format("%s <= step", i) : format("%s && %s <= step", test, i);
+        p->named->step = true;
+    }
     const char *step = n->step == 1 ? "++" : format(" += %lld", (long long)n->step);
     put(p->out, "for (int %s = %s; %s; %s%s)", i, from, test, i, step);
     const char *around = p->index[n->index];

@@ -158,11 +158,12 @@ void put_head(FILE *f, const Plan *plan)
     const char *math = o->filter ? format(" --math=%s", o->filter) : maths[o->math];
     const char *tile = o->tile_rows ? format(" --tile=%dx%d", o->tile_rows, o->tile_vectors) : "";
     const char *blocks = o->blocks ? format(" --blocks=%d", o->blocks) : "";
-    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s%s.\n",
+    fprintf(f, "/* The network of %s as C, made by nnc %s with --unroll=%s --target=%s%s%s%s%s%s%s%s.\n",
             comment_text(net->file), NNC_VERSION, unrolls[o->unroll], plan->target->machine->name, math,
             lanes[o->lanes], tile, blocks, o->loss ? format(" --loss=%s", o->loss) : "",
-            format("%s%s%s", o->inference ? " --inference" : "", o->is_static ? " --static" : "",
-                   o->main ? " --main" : ""));
+            format("%s%s%s", o->inference ? " --inference" : "", o->stream ? " --stream" : "",
+                   o->is_static ? " --static" : ""),
+            o->main ? " --main" : "");
     if (o->main) {
         const char *file = comment_text(base_name(o->output_file));
         fprintf(f, " * Compile with: cc %s %s -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %.*s\n"

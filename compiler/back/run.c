@@ -18,6 +18,7 @@ typedef struct Run {
     Binding *binding;
     const Function *function;
     double *params, *gradients, *arena;
+    double **state;      /* by id of the tensor: net_state, as the plan lays it out */
     double **memory;     /* by id of the parameter of the function at hand: where it begins */
     double *reg;         /* by number, MOST_LANES each */
     double mean;
@@ -142,6 +143,8 @@ static void run_loop(Run *run, const Node *n)
         from = run->at_hand - run->at_hand % n->many;
     if (n->range == RANGE_SAMPLES || n->range == RANGE_LEFT)
         to = run->at_hand - n->step + 1;
+    if (n->positions && to > run->index[STEP] + 1)
+        to = run->index[STEP] + 1;
     for (*index = from; *index < to; *index += n->step)
         run_nodes(run, n->body);
     *index = around;
@@ -220,7 +223,7 @@ static double *buffer_at(const Run *run, const Tensor *tensor)
 static double *memory_of(const Run *run, const Tensor *tensor)
 {
     const Tensor *root = run->pass->root[tensor->id];
-    const Net *net = run->plan->net;
+    const Net *net = run->pass->prog->net;
     const Binding *b = run->binding;
     const int64_t sample = run->first + run->sample;
     switch (root->role) {
@@ -233,6 +236,7 @@ static double *memory_of(const Run *run, const Tensor *tensor)
     case TENSOR_LOSS:
         return run->pass->prog->training ? &run->binding->loss : &run->binding->inference_loss;
     case TENSOR_VALUE: return buffer_at(run, tensor);
+    case TENSOR_STATE: return run->state[root->id];
     case TENSOR_CONSTANT: break;
     }
     bug("%s is no parameter of a function", tensor->name);
@@ -254,6 +258,29 @@ static double *array_of(int64_t count, double value)
     for (int64_t i = 0; i < count && value != 0; i++)
         array[i] = value;
     return array;
+}
+
+/* The tensors of net_state from where the caller has them, one behind the other, to where the plan has them,
+ * or back. */
+static void copy_state(Run *run, bool back)
+{
+    double *theirs = run->binding->state;
+    for (const Tensor *t = run->pass->prog->tensors; t; t = t->next) {
+        if (t->role != TENSOR_STATE)
+            continue;
+        if (!back)
+            run->state[t->id] = array_of(t->floats + ROOM_BEHIND, NAN);
+        for (int64_t i = 0; i < t->count; i++, theirs++) {
+            int64_t at = 0, rest = i, stride = 1;
+            for (int d = t->rank - 1; d >= 0; d--) {
+                at += (rest % t->dim[d] + t->before[d]) * stride;
+                stride *= t->room[d];
+                rest /= t->dim[d];
+            }
+            double *ours = &run->state[t->id][at];
+            *(back ? theirs : ours) = *(back ? ours : theirs);
+        }
+    }
 }
 
 /* ---- Functions ------------------------------------------------------------------------------- */
@@ -301,7 +328,9 @@ static void call(Run *run, const Function *f, const Code *code)
         for (const Kernel *of = k; of != end; of = of->next)
             n += written;
         for (int64_t round = 0; round < rounds; round++) {
-            run->index[BLOCK] = run->index[STEP] = round;
+            const bool outside = k->recurrence && k->recurrence->outside;
+            run->index[BLOCK] = round;
+            run->index[STEP] = outside ? run->binding->position : round;
             for (int64_t i = 0; i < n; i++)
                 run_nodes(run, nests[i]);
         }
@@ -348,7 +377,7 @@ static void call_functions(Run *run, const Code *code)
         const Code *of_begin = code;
         bool chunks = false;
         for (begin = f; f && !f->per_call && f->phase == begin->phase; f = f->next, code++)
-            chunks |= f->batched && pass->chunk < run->plan->net->batch;
+            chunks |= f->batched && pass->chunk < pass->batch;
         const int most = (int)(pass->samples ? pass->samples : chunks ? pass->chunk : n);
         for (run->first = 0; begin != f && run->first < n; run->first += most) {
             run->at_hand = n - run->first < most ? n - run->first : most;
@@ -376,7 +405,10 @@ void run_loops(const Plan *plan, const Pass *pass, Binding *b)
     if (pass->prog->training || pass->prog->loss)
         *(pass->prog->training ? &b->loss : &b->inference_loss) = 0;
     copy_weights(plan->net, b->weights, run.params, false, false);
+    run.state = NEW_ARRAY(double *, tensors);
+    copy_state(&run, false);
     call_functions(&run, code);
+    copy_state(&run, true);
     if (!pass->prog->answers) { /* in inference their place may hold what is prepared */
         copy_weights(plan->net, b->weights, run.params, true, true);
         copy_weights(plan->net, b->gradients, run.gradients, true, false);

@@ -110,7 +110,7 @@ static void range_of(const Check *c, const Affine *a, int64_t *least, int64_t *m
 /* Is there room behind the last element for the rest of a vector that is read? */
 static bool has_room_behind(const Tensor *t)
 {
-    return t->overrun || (t->role == TENSOR_VALUE && (t->per_sample || t->of));
+    return t->overrun || (is_own(t) && (t->per_sample || t->of));
 }
 
 /* lanes: floats that are touched from there on. */

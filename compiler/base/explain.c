@@ -85,6 +85,11 @@ const Explanation explanations[] = {
     {"loss",
      "The loss is unknown, or cannot be that of this network.",
      "input 8; fc 2; loss 3", "input 8; fc 2; loss mse"},
+    {"stream",
+     "With --stream the network answers at each position when it comes, so no layer may look at later "
+     "ones. What looks back alone can be streamed (rnn, gru, lstm, attention causal=true, conv1d "
+     "pad=causal), and so can what works on each position alone (fc, layernorm, relu, add, ...).",
+     NULL, NULL},
     {"limit",
      "Something is larger than nnc takes: a tensor or all weights together over 2147483647 elements, "
      "over 3000 layers, a word over 1000 characters, braces over 100 deep.",

@@ -143,6 +143,13 @@ struct Kind {
     bool linear;         /* Layers: sums of products of weights and inputs, and no more */
     bool clips, drops;   /* Layers: nothing below 0 goes out; elements are dropped in training */
     bool sizes_itself;   /* Layers: has weights, but no argument for their number */
+    /* Layers, for --stream. each_position: of a sequence it works on each position alone, so that its `lower`
+     * of a sequence of one says what it does with one. next: writes that where it asks what came before, too.
+     * looks_ahead: why it waits for later positions all the same; NULL: it doesn't. *instead: the argument
+     * with which it doesn't, where there is one. */
+    bool each_position;
+    void (*next)(Prog *, const Layer *);
+    const char *(*looks_ahead)(const Layer *, const char **instead);
     /* Random examples for the tests that walk the table: statements separated by '|'. */
     const char *examples;
 };
@@ -360,6 +367,12 @@ void warn_of_unused(const Net *);                          /* an input that is n
 void warn_of_shortcuts(const Net *);
 void warn_of_habits(const Net *);                          /* the rest: it needs the loss */
 void warn_of_channels(const Net *, const Layer *input);
+
+/* ---- stream.c: one position of a sequence at a time ------------------------------------------ */
+
+void check_stream(const Net *);                            /* errors for layers that wait for later ones */
+Net *net_of_one_position(const Net *);                     /* the same layers and weights, sequences of one */
+int64_t positions_in(const Net *);                         /* of its sequences, if check_stream is content */
 
 /* ---- resolve.c: Ast to Net ------------------------------------------------------------------- */
 

@@ -572,5 +572,7 @@ Net *resolve(const Ast *ast, const Options *options)
         follow_loss(net, settings.loss, options->loss);
     if (error_count() == 0)
         warn_of_habits(net);
+    if (error_count() == 0 && options->stream)
+        check_stream(net);
     return error_count() == 0 ? net : NULL;
 }

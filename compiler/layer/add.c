@@ -37,6 +37,7 @@ static void lower_add(Prog *prog, const Layer *layer)
 
 const Kind kind_add = {
     .name = "add",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "add L...",
     .help = "sum of the current tensor and those named; equal shapes",

@@ -11,7 +11,10 @@
  * position t. causal=true takes u up to t alone. Its own gradient knows that the greatest score, which only
  * keeps exp from overflowing, needs none:
  *
- *     d_scores = p (d_p - sum over u of d_p p) / sqrt(D) */
+ *     d_scores = p (d_p - sum over u of d_p p) / sqrt(D)
+ *
+ * With --stream net_state keeps keys and values of the positions so far, the keys transposed, so that the
+ * scores of neighbours lie in one vector. */
 #include <float.h>
 #include <math.h>
 
@@ -167,6 +170,9 @@ typedef struct Heads {
     int nin;
     Tensor *q, *k, *scores, *p, *mixed;
     int64_t k_first, v_first;
+    /* one position of --stream: of those so far, CxT and TxC, and its number; else NULL */
+    Tensor *keys_seen, *values_seen;
+    Affine now;
     bool causal;
     double scale;
 } Heads;
@@ -181,7 +187,8 @@ static Heads heads_of(Prog *prog, const Layer *layer)
 {
     int64_t features = layer->in->shape.c, count = arg_of(layer, "H")->i[0];
     Heads h = {.layer = layer, .heads = count, .width = features / count, .positions = layer->in->shape.h,
-               .keys = source_of(layer)->shape.h, .causal = arg_of(layer, "causal")->i[0]};
+               .keys = prog->positions ? prog->positions : source_of(layer)->shape.h,
+               .causal = arg_of(layer, "causal")->i[0]};
     bool self = source_of(layer) == layer->in;
     Tensor *in = tensor_of(prog, layer->in), *source = tensor_of(prog, source_of(layer));
     h.scale = 1 / sqrt((double)h.width);
@@ -203,6 +210,18 @@ static Heads heads_of(Prog *prog, const Layer *layer)
 typedef struct Pair {
     Affine t, h, u, row;
 } Pair;
+
+static Access key_at(const Heads *h, const Pair *pair, Affine d)
+{
+    return h->keys_seen ? access_at(h->keys_seen, d, pair->u)
+                        : access_at(h->k, pair->u, shifted(d, h->k_first));
+}
+
+static Access value_at(const Heads *h, const Pair *pair, Affine d)
+{
+    return h->values_seen ? access_at(h->values_seen, pair->u, d)
+                          : access_at(h->k, pair->u, shifted(d, h->v_first));
+}
 
 static Pair each_row(Statement *s, const Heads *h)
 {
@@ -226,7 +245,8 @@ static Access at_pair(Tensor *tensor, const Pair *pair)
 /* What of a later position nobody sees. */
 static Expr *if_seen(const Heads *h, const Pair *pair, Expr *then, double otherwise)
 {
-    return h->causal ? if_le(index_value(pair->u), index_value(pair->t), then, constant(otherwise)) : then;
+    const Affine now = h->keys_seen ? h->now : pair->t;
+    return h->causal ? if_le(index_value(pair->u), index_value(now), then, constant(otherwise)) : then;
 }
 
 /* out += u v, a sum over all heads at once. */
@@ -239,7 +259,7 @@ static Product scores_of(Statement *s, const Heads *h)
     Pair pair = each_pair(s, h);
     Affine d = affine_add(affine_scale(pair.h, h->width), index_of(s, "d", h->width));
     return (Product){at_pair(h->scores, &pair), access_at(h->q, pair.t, d),
-                     access_at(h->k, pair.u, shifted(d, h->k_first))};
+                     key_at(h, &pair, d)};
 }
 
 static Product mixture_of(Statement *s, const Heads *h, Tensor *shares)
@@ -247,7 +267,7 @@ static Product mixture_of(Statement *s, const Heads *h, Tensor *shares)
     Pair pair = each_pair(s, h);
     Affine d = affine_add(affine_scale(pair.h, h->width), index_of(s, "d", h->width));
     return (Product){access_at(h->mixed, pair.t, d), at_pair(shares, &pair),
-                     access_at(h->k, pair.u, shifted(d, h->v_first))};
+                     value_at(h, &pair, d)};
 }
 
 static Product product_of(Statement *s, const Heads *h, Tensor *shares)
@@ -342,6 +362,43 @@ static void lower_attention(Prog *prog, const Layer *layer)
     project(prog, &h.out);
 }
 
+/* One position of --stream: keys and values of it join those of the positions before. */
+static void keep_position(Prog *prog, Heads *h, int64_t features)
+{
+    const int64_t keys[] = {features, prog->positions}, values[] = {prog->positions, features};
+    h->now = begin_position(prog);
+    h->keys_seen = kept_state(prog, "keys", 2, keys, 2);
+    h->values_seen = kept_state(prog, "values", 2, values, 1);
+    h->values_seen->channel = 1;
+    for (int of = 0; of < 2; of++) {
+        Statement *s = new_statement(prog);
+        Affine c = index_of(s, "c", features);
+        store(prog, s, STORE_SET,
+              of ? access_at(h->values_seen, h->now, c) : access_at(h->keys_seen, c, h->now),
+              load(access_at(h->k, affine(0), shifted(c, of ? h->v_first : h->k_first))));
+    }
+}
+
+static void next_attention(Prog *prog, const Layer *layer)
+{
+    Heads h = heads_of(prog, layer);
+    project(prog, &h.in[0]);
+    keep_position(prog, &h, layer->in->shape.c);
+    multiply(prog, &h, NULL);
+    share_out(prog, &h);
+    multiply(prog, &h, h.p);
+    end_steps(prog);
+    project(prog, &h.out);
+}
+
+static const char *looks_ahead(const Layer *layer, const char **instead)
+{
+    if (layer->nmore)
+        return "from= takes keys and values from all positions";
+    *instead = "causal=true";
+    return arg_of(layer, "causal")->i[0] ? NULL : "each position sees all of them";
+}
+
 static void share_out_back(Prog *prog, const Heads *h)
 {
     int64_t rows = h->positions * h->heads;
@@ -392,6 +449,8 @@ const Kind kind_attention = {
     .params = params,
     .shape = shape,
     .lower = lower_attention,
+    .next = next_attention,
+    .looks_ahead = looks_ahead,
     .gradient = gradient,
     .examples = "input 3x4; attention 2|input 5x6; attention 3 causal=true|input 4x8; attention 1 bias=false|"
                 "input 3x4; x: tanh; attention 2; add x|input 6x4; x: tanh; conv1d 4 k3; attention 2 from=x|"

@@ -382,6 +382,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_batchnorm = {
     .name = "batchnorm",
+    .each_position = true,
     .sizes_itself = true,
     .role = ROLE_LAYER,
     .syntax = "batchnorm [eps=1e-5] [momentum=0.1]",

@@ -49,6 +49,7 @@ static void lower_concat(Prog *prog, const Layer *layer)
 
 const Kind kind_concat = {
     .name = "concat",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "concat L...",
     .help = "the current tensor, then those named, along channels (features of a sequence)",

@@ -4,7 +4,7 @@
  *
  * with c over the features of o's group. pad=causal has d (k - 1) zeros before the first position and none
  * behind the last, so that no position sees a later one. Other paddings than zeros are a tensor of their
- * own, as those of conv. */
+ * own, as those of conv. With --stream net_state keeps the last d (k - 1) inputs. */
 #include "layer/layer.h"
 #include "layer/padding.h"
 
@@ -85,17 +85,9 @@ static Tensor *pad_input(Prog *prog, Tensor *in, int mode, Window *w)
     return out;
 }
 
-static void lower_conv1d(Prog *prog, const Layer *layer)
+static void convolve(Prog *prog, const Layer *layer, Tensor *in, const Window *w)
 {
-    Window w = window_of(layer);
-    Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
-    Tensor *weight = weight_tensor(prog, layer->weight[0]);
-    int mode = (int)arg_of(layer, "pad")->i[0];
-    if (mode == PAD_CAUSAL)
-        w.padding[0] = w.dilation[0] * (w.kernel[0] - 1);
-    else if (mode != PAD_ZEROS && w.padding[0])
-        in = pad_input(prog, in, mode, &w);
-
+    Tensor *out = tensor_of(prog, layer->out), *weight = weight_tensor(prog, layer->weight[0]);
     int64_t groups = arg_of(layer, "g")->i[0], of_group = out->dim[1] / groups;
     for (int step = 0; step < 2; step++) {
         Statement *s = new_statement(prog);
@@ -109,11 +101,66 @@ static void lower_conv1d(Prog *prog, const Layer *layer)
                   bias ? load(access_at(weight_tensor(prog, layer->weight[1]), feature)) : constant(0));
             continue;
         }
-        Affine c = index_of(s, "c", weight->dim[1]), k = index_of(s, "k", w.kernel[0]);
+        Affine c = index_of(s, "c", weight->dim[1]), k = index_of(s, "k", w->kernel[0]);
         Access tap =
-            access_at(in, window_at(&w, 0, t, k), affine_add(affine_scale(g, weight->dim[1]), c));
+            access_at(in, window_at(w, 0, t, k), affine_add(affine_scale(g, weight->dim[1]), c));
         store(prog, s, STORE_ADD, here, mul(load(access_at(weight, feature, c, k)), load(padded(tap))));
     }
+}
+
+static void lower_conv1d(Prog *prog, const Layer *layer)
+{
+    Window w = window_of(layer);
+    Tensor *in = tensor_of(prog, layer->in);
+    int mode = (int)arg_of(layer, "pad")->i[0];
+    if (mode == PAD_CAUSAL)
+        w.padding[0] = w.dilation[0] * (w.kernel[0] - 1);
+    else if (mode != PAD_ZEROS && w.padding[0])
+        in = pad_input(prog, in, mode, &w);
+    convolve(prog, layer, in, &w);
+}
+
+/* ---- One position of --stream ---------------------------------------------------------------- */
+
+static const char *looks_ahead(const Layer *layer, const char **instead)
+{
+    const Arg *p = arg_of(layer, "p");
+    const long long s = (long long)arg_of(layer, "s")->i[0];
+    if (s > 1)
+        return format("with s%lld it gives fewer than come in", s);
+    if (is_causal(layer) || (arg_of(layer, "k")->i[0] == 1 && !p->i[0]))
+        return NULL;
+    *instead = p->given ? format("pad=causal` in the place of `p%lld", (long long)p->i[0]) : "pad=causal";
+    return "its window reaches beyond the position";
+}
+
+/* The window that ends in the position, its first part as net_state has it. */
+static void next_conv1d(Prog *prog, const Layer *layer)
+{
+    Window w = window_of(layer);
+    Tensor *in = tensor_of(prog, layer->in);
+    const int64_t before = w.dilation[0] * (w.kernel[0] - 1), dim[] = {before + 1, in->dim[1]};
+    if (!before) {
+        convolve(prog, layer, in, &w);
+        return;
+    }
+    const int64_t of_last[] = {before, in->dim[1]};
+    Tensor *last = kept_state(prog, "last_inputs", 2, of_last, 0);
+    Tensor *window = sequence_part(prog, "window", dim);
+    last->channel = 1;
+    Statement *s = new_statement(prog);
+    Access each = element(s, last);
+    store(prog, s, STORE_SET, same_place(each, window), load(each));
+    s = new_statement(prog);
+    Affine c = index_of(s, "c", dim[1]);
+    store(prog, s, STORE_SET, access_at(window, affine(before), c), load(access_at(in, affine(0), c)));
+    convolve(prog, layer, window, &w);
+    begin_position(prog);
+    s = new_statement(prog);
+    each = element(s, last);
+    store(prog, s, STORE_SET, each,
+          load(access_at(window, affine_add(each.at[0], affine(1)), each.at[1])));
+    end_steps(prog);
 }
 
 const Kind kind_conv1d = {
@@ -126,6 +173,8 @@ const Kind kind_conv1d = {
     .params = params,
     .shape = shape,
     .lower = lower_conv1d,
+    .next = next_conv1d,
+    .looks_ahead = looks_ahead,
     .examples = "input 6x3; conv1d 4 k3|input 7x2; conv1d 2->3 k3 s2 p1 d2|input 5x4; conv1d 6 k3 g2 p1 "
                 "bias=false|input 6x3; conv1d 3 k2 g3 pad=causal|input 7x2; conv1d 5 k3 d2 pad=causal|"
                 "input 5x2; conv1d 3 k4 s2 pad=causal|input 4x2; conv1d 2 k3 p3 pad=reflect|"

@@ -25,6 +25,7 @@ static void lower_dropout(Prog *prog, const Layer *layer)
 
 const Kind kind_dropout = {
     .name = "dropout",
+    .each_position = true,
     .role = ROLE_LAYER,
     .drops = true,
     .syntax = "dropout [0.5]",

@@ -50,6 +50,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_elu = {
     .name = "elu",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "elu [1]",
     .help = "x above 0, alpha times (exp(x) - 1) below (ELU)",
@@ -62,6 +63,7 @@ const Kind kind_elu = {
 
 const Kind kind_selu = {
     .name = "selu",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "selu",
     .help = "elu that keeps mean 0 and deviation 1 from layer to layer (SELU)",

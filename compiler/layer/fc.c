@@ -84,6 +84,7 @@ static void lower_fc(Prog *prog, const Layer *layer)
 
 const Kind kind_fc = {
     .name = "fc",
+    .each_position = true,
     .features = true,
     .role = ROLE_LAYER,
     .linear = true,

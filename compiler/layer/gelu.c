@@ -57,6 +57,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_gelu = {
     .name = "gelu",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "gelu [tanh=false]",
     .help = "x Phi(x), with the normal distribution function Phi (GELU); tanh=true: its approximation",

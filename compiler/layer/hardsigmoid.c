@@ -17,6 +17,7 @@ static void lower_hardsigmoid(Prog *prog, const Layer *layer)
 
 const Kind kind_hardsigmoid = {
     .name = "hardsigmoid",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "hardsigmoid",
     .help = "x/6 + 1/2, at least 0 and at most 1 (Hardsigmoid)",

@@ -17,6 +17,7 @@ static void lower_hardswish(Prog *prog, const Layer *layer)
 
 const Kind kind_hardswish = {
     .name = "hardswish",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "hardswish",
     .help = "x hardsigmoid(x) (Hardswish)",

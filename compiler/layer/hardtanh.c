@@ -42,6 +42,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_hardtanh = {
     .name = "hardtanh",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "hardtanh [-1 1]",
     .help = "x, but at least -1 and at most 1, or those given (Hardtanh)",

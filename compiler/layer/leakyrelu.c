@@ -18,6 +18,7 @@ static void lower_leakyrelu(Prog *prog, const Layer *layer)
 
 const Kind kind_leakyrelu = {
     .name = "leakyrelu",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "leakyrelu [0.01]",
     .help = "x above 0, slope times x below (LeakyReLU)",

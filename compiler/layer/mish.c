@@ -40,6 +40,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_mish = {
     .name = "mish",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "mish",
     .help = "x tanh(softplus(x)) (Mish)",

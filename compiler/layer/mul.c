@@ -59,6 +59,7 @@ static void lower_mul(Prog *prog, const Layer *layer)
 
 const Kind kind_mul = {
     .name = "mul",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "mul L",
     .help = "product with the tensor named; one may be C, Cx1x1 or 1xHxW against CxHxW, or C "

@@ -45,6 +45,7 @@ static void lower_normalize(Prog *prog, const Layer *layer)
 
 const Kind kind_normalize = {
     .name = "normalize",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "normalize mean=M[,M...] std=S[,S...]",
     .help = "(x - M) / S with constants, so that deployed code takes raw input",

@@ -223,6 +223,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_layernorm = {
     .name = "layernorm",
+    .each_position = true,
     .sizes_itself = true,
     .role = ROLE_LAYER,
     .syntax = "layernorm [eps=1e-5]",

@@ -52,6 +52,7 @@ static void lower_input(Prog *prog, const Layer *layer)
 
 const Kind kind_input_part = {
     .name = "input",
+    .each_position = true,
     .role = ROLE_LAYER,
     .params = input_params,
     .shape = input_shape,
@@ -110,6 +111,7 @@ static void lower_answers(Prog *prog, const Layer *layer)
 
 static const Kind kind_answers = {
     .name = "output",
+    .each_position = true,
     .role = ROLE_LAYER,
     .params = output_params,
     .shape = answers_shape,

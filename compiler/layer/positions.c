@@ -36,23 +36,29 @@ static bool shape(Net *net, Layer *layer)
 static Tensor *sinusoids(Prog *prog, const Tensor *in)
 {
     int64_t features = in->dim[1];
-    double *table = NEW_ARRAY(double, in->count);
-    for (int64_t i = 0; i < in->count; i++) {
+    const int64_t count = prog->positions ? prog->positions * features : in->count;
+    double *table = NEW_ARRAY(double, count);
+    for (int64_t i = 0; i < count; i++) {
         int64_t t = i / features, c = i % features;
         double angle = (double)t / pow(10000, (double)(c - c % 2) / (double)features);
         table[i] = (double)(float)(c % 2 ? cos(angle) : sin(angle));
     }
-    return constant_tensor(prog, "table", 1, &in->count, table);
+    return constant_tensor(prog, "table", 1, &count, table);
 }
 
 static void lower_positions(Prog *prog, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in);
+    const Affine here = prog->positions ? begin_position(prog) : affine(0);
     Statement *s = new_statement(prog);
-    Access each = element(s, in);
-    Access added = layer->nweights ? same_place(each, weight_tensor(prog, layer->weight[0]))
-                                   : access_at(sinusoids(prog, in), position_of(each));
+    Access each = element(s, in), added = {.at = {affine_add(each.at[0], here), each.at[1]}};
+    if (layer->nweights)
+        added.tensor = weight_tensor(prog, layer->weight[0]);
+    else
+        added = access_at(sinusoids(prog, in),
+                          affine_add(affine_scale(added.at[0], in->dim[1]), added.at[1]));
     store(prog, s, STORE_SET, same_place(each, tensor_of(prog, layer->out)), add(load(each), load(added)));
+    end_steps(prog);
 }
 
 const Kind kind_positions = {
@@ -65,6 +71,7 @@ const Kind kind_positions = {
     .params = params,
     .shape = shape,
     .lower = lower_positions,
+    .next = lower_positions,
     .examples = "input 4x3; positions|input 5x6; positions sincos|input 3x9; positions; fc 2|"
                 "input 1x2; positions sincos",
 };

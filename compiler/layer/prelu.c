@@ -28,6 +28,7 @@ static void lower_prelu(Prog *prog, const Layer *layer)
 
 const Kind kind_prelu = {
     .name = "prelu",
+    .each_position = true,
     .sizes_itself = true,
     .role = ROLE_LAYER,
     .syntax = "prelu [0.25] [channels=false]",

@@ -10,7 +10,8 @@
  *             c = f c + i g                                    h = o tanh(c)
  *
  * The products with x are worked out for all positions at once; a step adds those with h. States have one
- * position more than the sequence, which is 0: before the first, or with reverse=true behind the last. */
+ * position more than the sequence, which is 0: before the first, or with reverse=true behind the last. With
+ * --stream the sequence has one position, and the state before it is the last one, which net_state keeps. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -19,6 +20,12 @@ static const Param params[] = {
     {"bias", PARAM_FLAG, false, "true", 0, 1, NULL, "adds biases"},
     {0},
 };
+
+static const char *looks_ahead(const Layer *layer, const char **instead)
+{
+    (void)instead;
+    return arg_of(layer, "reverse")->i[0] ? "reverse=true begins at the last one" : NULL;
+}
 
 static bool add_weights(Net *net, Layer *layer, int64_t gates)
 {
@@ -41,6 +48,10 @@ typedef struct Cell {
     const Layer *layer;
     int64_t positions, n; /* n: features of the state */
     bool reverse;
+    struct {             /* one position of --stream: what net_state keeps, and the state that it is */
+        Tensor *last, *state;
+    } kept[2];
+    int nkept;
     Affine here, before, after; /* of the step at hand: its position, and those of the states around it */
 } Cell;
 
@@ -65,14 +76,20 @@ static Tensor *part_of_steps(const Cell *cell, const char *name, int64_t rows)
     return part_of(cell->prog, name, 2, dim);
 }
 
-/* A state, and the zeros with which it begins. */
-static Tensor *new_state(const Cell *cell, const char *name)
+/* A state, and the zeros with which it begins, or the last one that net_state has. */
+static Tensor *new_state(Cell *cell, const char *name)
 {
     const int64_t dim[] = {cell->positions + 1, cell->n};
-    Tensor *state = part_of(cell->prog, name, 2, dim);
+    Tensor *state = part_of(cell->prog, name, 2, dim), *last = NULL;
+    if (cell->prog->positions) {
+        last = kept_state(cell->prog, format("last_%s", name), 1, &cell->n, 0);
+        cell->kept[cell->nkept].last = last;
+        cell->kept[cell->nkept++].state = state;
+    }
     Statement *s = new_statement(cell->prog);
-    Affine first = affine(cell->reverse ? cell->positions : 0);
-    store(cell->prog, s, STORE_SET, access_at(state, first, index_of(s, "o", cell->n)), constant(0));
+    Affine first = affine(cell->reverse ? cell->positions : 0), o = index_of(s, "o", cell->n);
+    store(cell->prog, s, STORE_SET, access_at(state, first, o),
+          last ? load(access_at(last, o)) : constant(0));
     return state;
 }
 
@@ -141,6 +158,15 @@ static void end_cell(Cell *cell, Tensor *state)
 {
     Prog *prog = cell->prog;
     end_steps(prog);
+    if (cell->nkept)
+        begin_position(prog);
+    for (int i = 0; i < cell->nkept; i++) {
+        Affine o;
+        Statement *s = each_feature(cell, &o);
+        store(prog, s, STORE_SET, access_at(cell->kept[i].last, o),
+              load(access_at(cell->kept[i].state, cell->after, o)));
+    }
+    end_steps(prog);
     Statement *s = new_statement(prog);
     Access each = element(s, tensor_of(prog, cell->layer->out)), from = same_place(each, state);
     from.at[0] = affine_add(from.at[0], affine(!cell->reverse));
@@ -175,6 +201,8 @@ const Kind kind_rnn = {
     .params = params,
     .shape = rnn_shape,
     .lower = lower_rnn,
+    .next = lower_rnn,
+    .looks_ahead = looks_ahead,
     .examples = "input 5x3; rnn 4|input 4x2; tanh; rnn 3 reverse=true|input 6x1; rnn 1 bias=false|"
                 "input 1x3; rnn 2|input 3x2; rnn 2->3; rnn 2",
 };
@@ -225,6 +253,8 @@ const Kind kind_gru = {
     .params = params,
     .shape = gru_shape,
     .lower = lower_gru,
+    .next = lower_gru,
+    .looks_ahead = looks_ahead,
     .examples = "input 5x3; gru 4|input 4x2; tanh; gru 3 reverse=true|input 6x1; gru 1 bias=false|"
                 "input 1x3; gru 2|input 3x2; gru 2->3; gru 2",
 };
@@ -275,6 +305,8 @@ const Kind kind_lstm = {
     .params = params,
     .shape = lstm_shape,
     .lower = lower_lstm,
+    .next = lower_lstm,
+    .looks_ahead = looks_ahead,
     .examples = "input 5x3; lstm 4|input 4x2; tanh; lstm 3 reverse=true|input 6x1; lstm 1 bias=false|"
                 "input 1x3; lstm 2|input 3x2; lstm 2->3; lstm 2|"
                 "input 4x3; a:; lstm 2; f:; from a; lstm 2 reverse=true; concat f",

@@ -24,6 +24,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_relu = {
     .name = "relu",
+    .each_position = true,
     .role = ROLE_LAYER,
     .clips = true,
     .syntax = "relu",

@@ -26,6 +26,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_relu6 = {
     .name = "relu6",
+    .each_position = true,
     .role = ROLE_LAYER,
     .clips = true,
     .syntax = "relu6",

@@ -16,6 +16,7 @@ static void lower_sigmoid(Prog *prog, const Layer *layer)
 
 const Kind kind_sigmoid = {
     .name = "sigmoid",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "sigmoid",
     .help = "1 / (1 + exp(-x))",

@@ -25,6 +25,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_silu = {
     .name = "silu",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "silu",
     .help = "x sigmoid(x) (SiLU)",

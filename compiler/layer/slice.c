@@ -40,6 +40,7 @@ static void lower_slice(Prog *prog, const Layer *layer)
 
 const Kind kind_slice = {
     .name = "slice",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "slice A B",
     .help = "the channels (features) from A to B - 1",

@@ -55,6 +55,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_softmax = {
     .name = "softmax",
+    .each_position = true,
     .probabilities = true,
     .role = ROLE_LAYER,
     .syntax = "softmax",

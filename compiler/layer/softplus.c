@@ -26,6 +26,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_softplus = {
     .name = "softplus",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "softplus",
     .help = "log(1 + exp(x)) (Softplus)",

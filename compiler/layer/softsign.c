@@ -29,6 +29,7 @@ static void gradient(Prog *prog, const Layer *layer)
 
 const Kind kind_softsign = {
     .name = "softsign",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "softsign",
     .help = "x / (1 + |x|) (Softsign)",

@@ -16,6 +16,7 @@ static void lower_tanh(Prog *prog, const Layer *layer)
 
 const Kind kind_tanh = {
     .name = "tanh",
+    .each_position = true,
     .role = ROLE_LAYER,
     .syntax = "tanh",
     .help = "hyperbolic tangent",

@@ -91,6 +91,11 @@ Access without_channel(Access access, Tensor *tensor)
     return rest;
 }
 
+bool is_own(const Tensor *tensor)
+{
+    return tensor->role == TENSOR_VALUE || tensor->role == TENSOR_STATE;
+}
+
 Affine channel_index(const Access *access)
 {
     return access->at[access->tensor->channel];

@@ -139,6 +139,14 @@ Tensor *shared_part_of(Prog *prog, const char *part, int rank, const int64_t *di
     return new_tensor(prog, TENSOR_VALUE, format("%s.%s", prog->layer->name, part), false, rank, dim);
 }
 
+Tensor *kept_state(Prog *prog, const char *part, int rank, const int64_t *dim, int history)
+{
+    Tensor *state =
+        new_tensor(prog, TENSOR_STATE, format("%s.%s", prog->layer->name, part), true, rank, dim);
+    state->history = history;
+    return state;
+}
+
 Tensor *find_part(Prog *prog, const char *part)
 {
     const char *name = format("%s.%s", prog->layer->name, part);

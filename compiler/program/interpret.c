@@ -119,8 +119,11 @@ static void execute(const Statement *s, Run *run)
 /* The statements up to `end`, which are one or those of a recurrence. */
 static void execute_steps(const Statement *begin, const Statement *end, Run *run)
 {
-    const int64_t steps = begin->recurrence ? begin->recurrence->steps : 1;
-    for (run->step = 0; run->step < steps; run->step++)
+    const Recurrence *recurrence = begin->recurrence;
+    const bool outside = recurrence && recurrence->outside;
+    const int64_t first = outside ? run->binding->position : 0;
+    const int64_t steps = recurrence && !outside ? recurrence->steps : 1;
+    for (run->step = first; run->step < first + steps; run->step++)
         for (const Statement *s = begin; s != end; s = s->next)
             execute(s, run);
 }
@@ -141,7 +144,7 @@ double mean_of(const Net *net, const Binding *b)
 void interpret(const Prog *prog, Binding *b)
 {
     Run run = {.prog = prog, .binding = b, .memory = NEW_ARRAY(double *, prog->ntensors)};
-    double *loss = prog->training ? &b->loss : &b->inference_loss;
+    double *state = b->state, *loss = prog->training ? &b->loss : &b->inference_loss;
     if (prog->training || prog->loss)
         *loss = 0;
     if (prog->loss)
@@ -159,6 +162,10 @@ void interpret(const Prog *prog, Binding *b)
         case TENSOR_CONSTANT: m = (double *)t->data; break;
         case TENSOR_INPUT_GRADIENT: m = b->dx ? b->dx : NEW_ARRAY(double, count); break;
         case TENSOR_LOSS: m = loss; break;
+        case TENSOR_STATE:
+            m = state;
+            state += t->count;
+            break;
         case TENSOR_GRADIENT: m = b->gradients[t->weight->id]; break;
         case TENSOR_VALUE: /* what is read before it is set shows */
             m = NEW_ARRAY(double, count);

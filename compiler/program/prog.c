@@ -20,11 +20,12 @@
 
 /* ---- lower: Net to Prog ---------------------------------------------------------------------- */
 
-/* What the layers compute; without the loss. */
-static Prog *lower_layers(const Net *net, bool training, bool answers)
+/* What the layers compute; without the loss. positions: of the sequence of which net is one; 0: it isn't. */
+static Prog *lower_layers(const Net *net, bool training, bool answers, int64_t positions)
 {
     Prog *prog = NEW(Prog);
     prog->net = net;
+    prog->positions = positions;
     prog->training = training;
     prog->answers = answers;
     prog->value = NEW_ARRAY(Tensor *, 2 * net->nvalues); /* commute.c makes further ones */
@@ -36,7 +37,7 @@ static Prog *lower_layers(const Net *net, bool training, bool answers)
         if (follower)
             lower_commuted(prog, layer, follower);
         else if (!follows_maximum(net, layer))
-            layer->kind->lower(prog, layer);
+            (prog->positions && layer->kind->next ? layer->kind->next : layer->kind->lower)(prog, layer);
     }
     if (answers)
         prog->y = tensor_of(prog, net->out);
@@ -64,21 +65,28 @@ static void lower_loss(Prog *prog)
     net->loss->kind->lower(prog, net->loss);
 }
 
+Prog *lower_next(const Net *net)
+{
+    Prog *prog = lower_layers(net_of_one_position(net), false, true, positions_in(net));
+    remove_unused(prog);
+    return prog;
+}
+
 Prog *lower(const Net *net, bool training)
 {
-    Prog *prog = lower_layers(net, training, !training);
+    Prog *prog = lower_layers(net, training, !training, 0);
     if (!training) {
         remove_unused(prog);
         return prog;
     }
     lower_loss(prog);
     if (net->from_caller) { /* nothing asks for its statements before it is differentiated */
-        prog->forward_train = lower_layers(net, true, true);
+        prog->forward_train = lower_layers(net, true, true, 0);
         remove_unused(prog->forward_train);
         return prog;
     }
     remove_unused(prog);
-    prog->evaluation = lower_layers(net, false, true);
+    prog->evaluation = lower_layers(net, false, true, 0);
     lower_loss(prog->evaluation);
     remove_unused(prog->evaluation);
     return prog;
@@ -166,9 +174,10 @@ void dump_prog(FILE *f, const Prog *prog)
     static const char *const roles[] = {
         [TENSOR_INPUT] = "input", [TENSOR_OUTPUT] = "output", [TENSOR_TARGET] = "target",
         [TENSOR_WEIGHT] = "weight", [TENSOR_GRADIENT] = "gradient", [TENSOR_LOSS] = "loss",
-        [TENSOR_CONSTANT] = "constant", [TENSOR_VALUE] = "value", [TENSOR_INPUT_GRADIENT] = "gradient",
+        [TENSOR_CONSTANT] = "constant", [TENSOR_STATE] = "state", [TENSOR_VALUE] = "value",
+        [TENSOR_INPUT_GRADIENT] = "gradient",
     };
-    fprintf(f, "prog %s\n", !prog->training ? prog->loss ? "loss" : "inference"
+    fprintf(f, "prog %s\n", prog->positions ? "next" : !prog->training ? prog->loss ? "loss" : "inference"
                             : prog->answers ? "forward_train" : "training");
     for (const Tensor *t = prog->tensors; t; t = t->next) {
         fprintf(f, "  %-8s %s", roles[t->role], t->name);
@@ -184,7 +193,9 @@ void dump_prog(FILE *f, const Prog *prog)
         layer = s->layer;
         backward = s->backward;
         if (s->recurrence && (!before || before->recurrence != s->recurrence))
-            fprintf(f, "    step by step, %lld times:\n", (long long)s->recurrence->steps);
+            fputs(s->recurrence->outside ? "    at each position:\n"
+                                         : format("    step by step, %lld times:\n",
+                                                  (long long)s->recurrence->steps), f);
         fputs(s->recurrence ? "        " : "    ", f);
         dump_statement(f, s);
     }

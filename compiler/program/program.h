@@ -25,6 +25,7 @@ typedef enum TensorRole {
     TENSOR_INPUT_GRADIENT, /* dx */
     TENSOR_LOSS,         /* the returned mean loss; zero when net_backward or net_loss begins */
     TENSOR_CONSTANT,     /* data known here */
+    TENSOR_STATE,        /* a tensor of net_state, which lasts from one position to the next; zero at first */
     TENSOR_VALUE         /* everything else: lies in the arena */
 } TensorRole;
 
@@ -56,6 +57,9 @@ struct Tensor {
     Tensor *adjoint;     /* its gradient, once differentiate made one */
     bool active;         /* depends on a weight, so its gradient is wanted */
     bool folded;         /* TENSOR_VALUE: a weight tensor, scaled; lies as that one does */
+    /* TENSOR_STATE: 1 + the dimension in which each position has an element of its own, which is zero before
+     * that position comes; 0: there is none */
+    int history;
     Tensor *next, *same_hash;
 };
 
@@ -89,6 +93,7 @@ typedef enum Purpose { FOR_ALL, FOR_WEIGHTS, FOR_INPUT, FOR_LOSS } Purpose;
  * what earlier steps have made. See recur.c. */
 typedef struct Recurrence {
     int64_t steps;       /* at least 2 */
+    bool outside;        /* the caller's: the statements are one step's, and net_state has its number */
 } Recurrence;
 
 /* for all points of the box: out[...] op rhs.
@@ -141,12 +146,14 @@ struct Prog {
     /* training where the caller gives the gradient of the answer: what net_forward_train computes; or NULL */
     struct Prog *forward_train;
     struct Prog *evaluation; /* training where there is a loss: what net_loss computes; or NULL */
+    struct Prog *next;   /* inference, and --stream: what net_next computes; or NULL */
     bool answers;        /* it ends in the answer, y, and perhaps its loss; else in what training asks for */
     Tensor **value;      /* by Value id: the tensor that holds it, or NULL so far */
     Tensor **weight;     /* by Weight id */
     const Layer *layer;  /* statements made now belong to this one */
     bool backward;
     const Recurrence *recurrence; /* and run in this one, or NULL */
+    int64_t positions;   /* what net_next computes: of the sequence of which it takes one; else 0 */
     int64_t draws;       /* random numbers that one sample takes */
     const Commuted *commuted;
     int ncommuted;
@@ -167,6 +174,7 @@ Access padded(Access);
 Access same_place(Access, Tensor *);
 Access without_channel(Access, Tensor *);                  /* C,H,W to H,W, and N to a single number */
 Affine channel_index(const Access *);
+bool is_own(const Tensor *);                               /* a value or a state: its padding means nothing */
 bool access_equal(const Access *, const Access *);
 bool never_meet(const Access *, const Access *);           /* are they different elements in each step? */
 Affine position_of(Access);                                /* of the element in memory, row-major */
@@ -212,6 +220,8 @@ Tensor *sequence_part(Prog *, const char *part, const int64_t dim[2]); /* positi
 Tensor *part_without_channel(Prog *, const char *part, const Tensor *);
 /* one for all samples of the call */
 Tensor *shared_part_of(Prog *, const char *part, int rank, const int64_t *dim);
+/* of net_state; history: see Tensor */
+Tensor *kept_state(Prog *, const char *part, int rank, const int64_t *dim, int history);
 Tensor *find_tensor(const Prog *, const char *name);       /* NULL: there is none */
 Tensor *find_part(Prog *, const char *part);               /* made earlier for the layer at hand */
 Tensor *constant_tensor(Prog *, const char *part, int rank, const int64_t *dim, const double *data);
@@ -237,6 +247,12 @@ int64_t least_samples(const Prog *);                       /* that a call of it 
 /* The statements made from here to end_steps run so many times in turn; gives the number of the step. */
 Affine begin_steps(Prog *, int64_t steps);
 void end_steps(Prog *);
+/* The same for those that ask for the number of the position that net_next takes, or write to net_state: they
+ * run in the order in which they stand, for they are steps of the loop around the caller's calls. */
+Affine begin_position(Prog *);
+bool asks_position(const Statement *);                     /* needs that number */
+/* The index that needs no values above the step: nothing lies there in the history it reads. -1: none. */
+int index_in_history(const Statement *);
 /* behind the last statement of s's recurrence, or behind s */
 Statement *behind_recurrence(const Statement *s);
 bool in_one_recurrence(const Statement *, const Statement *);
@@ -269,6 +285,7 @@ int64_t stride_of(const Access *, int index);              /* in elements, row-m
 /* ---- prog.c: Net to Prog, its dump and its verifier ------------------------------------------ */
 
 Prog *lower(const Net *, bool training);
+Prog *lower_next(const Net *);                             /* for --stream: one position */
 void dump_prog(FILE *, const Prog *);
 void dump_statement(FILE *, const Statement *);
 void verify_prog(const Prog *);
@@ -303,6 +320,8 @@ typedef struct Binding {  /* what a run reads and writes; all in double, samples
     const double *x, *t;
     double *y;
     double *dx;                     /* may be NULL */
+    double *state;                  /* net_next's: the tensors of net_state one behind the other */
+    int64_t position;               /* and the number of the position */
     double **weights, **gradients;  /* by number of the weight in net->weights */
     double loss, inference_loss;    /* the mean loss in training, and that of the answers of inference */
     uint64_t rng;

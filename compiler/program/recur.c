@@ -39,6 +39,16 @@ Affine begin_steps(Prog *prog, int64_t steps)
     return step;
 }
 
+Affine begin_position(Prog *prog)
+{
+    Affine step = affine(0);
+    Recurrence *recurrence = NEW(Recurrence);
+    *recurrence = (Recurrence){.steps = prog->positions, .outside = true};
+    prog->recurrence = recurrence;
+    step.coefficient[STEP] = 1;
+    return step;
+}
+
 void end_steps(Prog *prog)
 {
     prog->recurrence = NULL;
@@ -65,6 +75,51 @@ static bool has_step(const Access *access)
         if (access->at[d].coefficient[STEP])
             return true;
     return false;
+}
+
+typedef struct Search {
+    const Statement *s;
+    int index;
+} Search;
+
+static void note_history(const Access *access, void *context)
+{
+    Search *search = context;
+    const int d = access->tensor->history - 1;
+    for (int i = 0; d >= 0 && i < search->s->nindex; i++) {
+        Affine only = affine(0);
+        only.coefficient[i] = 1;
+        if (affine_equal(&only, &access->at[d]))
+            search->index = i;
+    }
+}
+
+int index_in_history(const Statement *s)
+{
+    Search search = {s, -1};
+    if (s->recurrence && s->recurrence->outside)
+        visit_loads(s->rhs, note_history, &search);
+    return search.index;
+}
+
+static void note_step(const Access *access, void *found)
+{
+    *(bool *)found |= has_step(access);
+}
+
+static bool counts_with(const Expr *e)
+{
+    bool found = e->op == OP_INDEX && e->index.coefficient[STEP];
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        found |= counts_with(e->arg[i]);
+    return found;
+}
+
+bool asks_position(const Statement *s)
+{
+    bool found = has_step(&s->out) || counts_with(s->rhs) || index_in_history(s) >= 0;
+    visit_loads(s->rhs, note_step, &found);
+    return found && s->recurrence && s->recurrence->outside;
 }
 
 bool same_time(const Access *a, const Access *b)
@@ -223,7 +278,7 @@ static void verify_kept(const Access *access, void *context)
 }
 
 /* The statements of a recurrence are neighbours and run for the same samples, and each step makes values of
- * its own, which are kept. */
+ * its own, which are kept; but where the loop is the caller's, in net_state. */
 void verify_recurrences(const Statement *statements)
 {
     for (const Statement *s = statements, *end; s; s = end) {
@@ -234,9 +289,12 @@ void verify_recurrences(const Statement *statements)
             if (in_one_recurrence(s, other))
                 bug("%s: a recurrence in two pieces", s->layer->name);
         for (const Statement *a = s; a != end; a = a->next) {
-            if (a->recurrence->steps < 2 || a->per_sample != s->per_sample || a->phase != s->phase
+            bool outside = a->recurrence->outside;
+            if (a->recurrence->steps < 2 - outside || a->per_sample != s->per_sample || a->phase != s->phase
                 || a->layer != s->layer || a->backward != s->backward || a->purpose != s->purpose)
                 bug("%s: a recurrence of statements that don't go together", s->layer->name);
+            if (outside)
+                continue;
             if (a->store != STORE_ADD && !has_step(&a->out))
                 bug("%s: %s is set in each step", s->layer->name, a->out.tensor->name);
             for (const Statement *b = s; b != end; b = b->next)

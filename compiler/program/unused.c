@@ -18,7 +18,7 @@ static bool is_result(const Prog *prog, const Tensor *tensor)
     if (tensor->role == TENSOR_WEIGHT)
         return !prog->training || !prog->answers;
     return tensor->role == TENSOR_OUTPUT || tensor->role == TENSOR_LOSS || tensor->role == TENSOR_GRADIENT
-        || tensor->role == TENSOR_INPUT_GRADIENT;
+        || tensor->role == TENSOR_INPUT_GRADIENT || tensor->role == TENSOR_STATE;
 }
 
 static bool is_needed(const Prog *prog, const Statement *s, const bool *needed)

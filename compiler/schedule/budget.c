@@ -221,7 +221,8 @@ void warn_if_unreasonable(const Plan *plan)
     int64_t bytes = 0, terms = 0;
     double seconds = 0;
     const Function *largest = NULL;
-    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation};
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation,
+                            &plan->next};
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         for (const Function *f = passes[i]->functions; f; f = f->next)
             if (f->unroll == UNROLL_FULL && !f->twin) {

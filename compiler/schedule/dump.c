@@ -104,13 +104,15 @@ void dump_plan(FILE *f, const Plan *plan)
     dump_pass(f, "forward", &plan->forward);
     if (plan->training.prog)
         dump_pass(f, "backward", &plan->training);
+    if (plan->next.prog)
+        dump_pass(f, "next", &plan->next);
 }
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
 static const char *pass_name(const Pass *pass)
 {
-    return pass->prog->training ? "backward" : "forward";
+    return pass->prog->positions ? "next" : pass->prog->training ? "backward" : "forward";
 }
 
 /* The statements as they lie in memory, or once there are functions those. */
@@ -147,4 +149,6 @@ void dump_steps(FILE *f, const Plan *plan, const char *name)
     dump_steps_of(f, &plan->forward, name);
     if (plan->training.prog)
         dump_steps_of(f, &plan->training, name);
+    if (plan->next.prog)
+        dump_steps_of(f, &plan->next, name);
 }

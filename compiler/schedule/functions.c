@@ -57,6 +57,7 @@ static void collect_params(Function *f)
         for (parts_of(k, part, &n); n--;) {
             const Statement *s = *part[n];
             visit_loads(s->rhs, add_kernel_read, &reads);
+            f->uses_step |= asks_position(s);
             f->uses_random |= uses_op(s->rhs, OP_RANDOM);
             f->uses_mean |= uses_op(s->rhs, OP_MEAN);
             f->uses_samples |= uses_op(s->rhs, OP_SAMPLES);
@@ -211,7 +212,7 @@ static char *signature(const Function *f, int lanes)
         all.tensor[i]->name = format("#%d", i);
         fprintf(stream, "%d%d ", all.tensor[i]->is_int, i < f->nparams ? f->param_written[i] : 2);
     }
-    fprintf(stream, "%d %d %d %d %d\n", f->unroll, f->per_call, f->batched, f->brief, lanes);
+    fprintf(stream, "%d %d %d %d %d %d\n", f->uses_step, f->unroll, f->per_call, f->batched, f->brief, lanes);
     for (Kernel *k = f->kernels; k; k = k->next)
         for (fprintf(stream, "%lld%d %lld%d ", (long long)k->blocks, k->joins, (long long)steps_of(k),
                      behind_loop(k) != k->next), parts_of(k, part, &n); n--;) {
@@ -241,7 +242,7 @@ static Taken taken_by(const Plan *plan, const Pass *forward, const Pass *trainin
         "init",           "forward",       "backward",      "model",         "tensors",
         "model_forward",  "model_backward", "model_set_rng", "model_set_add", "prepare",
         "model_prepare",  "is_prepared",   "forward_train", "model_forward_train", "model_backward_from",
-        "loss",           "model_loss"};
+        "loss",           "model_loss",    "next",          "model_next",    "state"};
     const Pass *earlier[] = {forward, training};
     Taken taken = {new_map(), new_map()};
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
@@ -374,6 +375,7 @@ void name_functions(const Plan *plan, Pass *pass, const Pass *forward, const Pas
         bool forward_too = forward && !f->backward && !f->per_call && forward->of_layer[2 * f->layer->id];
         const char *direction = f->per_call || adds_up(f) ? purpose_name(f)
                                 : f->backward ? part_name(f)
+                                : pass->prog->positions ? "next"
                                 : !forward_too ? "forward" : pass->prog->training ? "training" : "loss";
         f->name = f->twin ? f->twin->name : function_name(&taken, f, direction);
         map_set(taken.names, f->name, f);

@@ -49,6 +49,7 @@ Prog *copy_prog(const Prog *old)
         copy->weight = t->weight;
         copy->folded = t->folded;
         copy->channel = t->channel;
+        copy->history = t->history;
         copies[t->id] = copy;
     }
     prog->x = old->x ? copies[old->x->id] : NULL;

@@ -38,7 +38,7 @@ const Statement *statement_of(const Kernel *k)
 
 int64_t steps_of(const Kernel *k)
 {
-    return k->recurrence ? k->recurrence->steps : 1;
+    return k->recurrence && !k->recurrence->outside ? k->recurrence->steps : 1;
 }
 
 const Kernel *behind_loop(const Kernel *k)

@@ -387,7 +387,7 @@ static void note_overrun(const Access *access, void *context)
     const Tile *tile = reach->tile;
     Tensor *t = access->tensor;
     Affine at = position_of(*access);
-    if (t->role != TENSOR_VALUE || tile->lane < 0 || !at.coefficient[tile->lane])
+    if (!is_own(t) || tile->lane < 0 || !at.coefficient[tile->lane])
         return;
     Statement around = *reach->s; /* its loops alone */
     int64_t least, last;

@@ -124,7 +124,7 @@ static void step_follow(Draft *d)
 
 static void step_together(Draft *d)
 {
-    take_samples_together(d->plan, d->pass);
+    take_samples_together(d->pass);
 }
 
 static void step_blocks(Draft *d)
@@ -208,8 +208,8 @@ static void note_step(Pass *pass, const char *name)
 static Pass make_pass(const Plan *plan, const Prog *prog, const Target *target, int64_t samples,
                       const Pass *forward, const Pass *training)
 {
-    Pass pass = {.prog = copy_prog(prog), .target = target, .samples = samples, .batch = plan->net->batch,
-                 .prepares = plan->options->inference};
+    Pass pass = {.prog = copy_prog(prog), .target = target, .samples = samples, .batch = prog->net->batch,
+                 .prepares = plan->options->inference && !plan->options->stream};
     Draft draft = {.plan = plan, .options = plan->options, .pass = &pass, .forward = forward,
                    .training = training, .weights = plan->target};
     for (int i = 0; i < NSTEPS; i++) {
@@ -417,13 +417,16 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
     if (training && training->evaluation)
         plan->evaluation =
             make_pass(plan, training->evaluation, plan->target, 0, &plan->forward, &plan->training);
+    if (forward->next)
+        plan->next = make_pass(plan, forward->next, plan->target, 0, &plan->forward, &plan->training);
     plan->floats = layout_params(plan, false, 0);
     if (!plan->floats)
         plan->floats = floats_in_line(plan->target);
     plan->all_floats = layout_params(plan, true, plan->floats);
     if (plan->forward.prepared) /* they share their room with what is made of them */
         plan->floats = plan->all_floats = plan->forward.prepared;
-    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation};
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation,
+                            &plan->next};
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         plan->arena = passes[i]->arena > plan->arena ? passes[i]->arena : plan->arena;
     if (options->unroll == UNROLL_FULL)

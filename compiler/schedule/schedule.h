@@ -131,6 +131,7 @@ typedef struct Function {
     Unroll unroll;       /* FULL, TILE or NONE */
     /* under auto: what it would be under full; NULL: that is not to be had, or decided */
     Kernel *straight;
+    bool uses_step;      /* is given the number of the position: net_next */
     bool uses_random, uses_mean, uses_samples, uses_at_hand;
     Purpose purpose;     /* of its statements */
     bool per_call;       /* runs once, before the samples of its phase, of which there may be none */
@@ -161,7 +162,7 @@ typedef struct Buffer {  /* an interval of the arena, for one tensor (and those 
     struct Buffer *next;
 } Buffer;
 
-typedef struct Pass {    /* net_forward, net_backward, net_forward_train or net_loss */
+typedef struct Pass {    /* net_forward, net_backward, net_forward_train, net_loss or net_next */
     Prog *prog;
     const Target *target;/* whose vectors it has: the plan's, but for the lanes where they lie over samples */
     /* that lie in the lanes of a vector, one in each (samples.c); 0: lanes lie over channels */
@@ -212,6 +213,7 @@ typedef struct Plan {
     Pass forward, training;
     Pass forward_train;  /* where the caller gives the gradient of the answer; else its prog is NULL */
     Pass evaluation;     /* net_loss, where there is a loss; else its prog is NULL */
+    Pass next;           /* net_next, with --stream; else its prog is NULL */
     int64_t floats;      /* of net_params, without the statistics behind them */
     int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */
@@ -471,7 +473,7 @@ int64_t elements_made(const Kernel *);
 
 /* ---- together.c: several samples through a function together --------------------------------- */
 
-void take_samples_together(const Plan *plan, Pass *pass);
+void take_samples_together(Pass *pass);
 
 /* ---- block.c: block by block ----------------------------------------------------------------- */
 

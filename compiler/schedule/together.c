@@ -125,7 +125,7 @@ static bool can_batch(const Function *f)
     return true;
 }
 
-void take_samples_together(const Plan *plan, Pass *pass)
+void take_samples_together(Pass *pass)
 {
     Samples samples = {.view = NEW_ARRAY(Tensor *, pass->prog->ntensors)};
     /* half of it is other data */
@@ -134,8 +134,8 @@ void take_samples_together(const Plan *plan, Pass *pass)
     for (const Function *f = pass->functions; f; f = f->next)
         if (weights_used_once(f) >= far)
             samples.count = FAR_SAMPLES;
-    if (samples.count > plan->net->batch)
-        samples.count = plan->net->batch;
+    if (samples.count > pass->batch)
+        samples.count = pass->batch;
     if (samples.count < 2)
         return;
     for (Function *f = pass->functions; f; f = f->next) {

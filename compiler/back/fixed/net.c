@@ -180,6 +180,29 @@ EXTERN_float net_loss(const net_params *p, net_work *w, int n, const float *x, c
 }
 
 #endif
+#ifdef STREAMS
+// section next begins
+EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const float *x, float *y)
+{
+    NN_CHECK_MEMORY(p, net_params);
+    NN_CHECK_MEMORY(s, net_state);
+    NN_CHECK_MEMORY(w, net_work);
+    NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
+// section next counts
+    if (s->position >= POSITIONS)
+        return 0;
+    const int step = s->position++;
+// end
+    (void)step;
+    (void)x, (void)y, (void)p, (void)w;
+// section unused s
+    (void)s;
+// section next ends
+    return 1;
+}
+
+// end
+#endif
 // section model forward
 static void net_model_forward(const void *params, void *work, int n, const float *x, float *y)
 {
@@ -236,6 +259,15 @@ static void net_model_prepare(void *params)
 
 // end
 #endif
+#ifdef STREAMS
+// section model next
+static int net_model_next(const void *params, void *state, void *work, const void *x, float *y)
+{
+    return net_next(params, state, work, x, y);
+}
+
+// end
+#endif
 // section model
 EXTERN_const nn_model net_model = {
     .name = "net",
@@ -262,6 +294,12 @@ EXTERN_const nn_model net_model = {
 // section model from the caller
     .forward_train = net_model_forward_train,
     .backward_from = net_model_backward_from,
+// end
+#endif
+#ifdef STREAMS
+// section model with next
+    .state_bytes = sizeof(net_state),
+    .next = net_model_next,
 // end
 #endif
 // section model ends

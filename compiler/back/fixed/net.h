@@ -37,6 +37,7 @@
 #define EXTERN_void void
 #define EXTERN_float float
 #define EXTERN_const const
+#define EXTERN_int int
 #define NET_INPUT 3
 #define NET_OUTPUT 2
 #define NET_TARGETS 1
@@ -45,6 +46,7 @@
 #define NET_FLOATS 16
 #define WEIGHT_FLOATS 16
 #define ARENA_FLOATS 16
+#define POSITIONS 64
 #define PARAMS const net_params
 #define TARGET int
 
@@ -104,6 +106,23 @@ typedef struct net_work {
 // section work ends
 } net_work;
 
+// end
+#ifdef STREAMS
+// section state
+/* What net_next keeps of the positions so far; all zero: none. It may be copied, which keeps a place to go on from. */
+typedef struct net_state {
+// end
+    NN_ALIGNED float rnn1_last_state[16];
+// section position of state
+    int position;   /* how many there were, at most POSITIONS */
+// section no state
+    NN_ALIGNED char nothing;   /* no position asks what came before */
+// section end of state
+} net_state;
+
+// end
+#endif
+// section model
 EXTERN const nn_model net_model;   /* names, sizes and functions, for the runtime */
 
 // section init
@@ -168,6 +187,15 @@ EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const float *x, const T
 /* The mean loss of what net_forward answers to n samples, 1 <= n <= NET_BATCH. t is as in net_backward.
  * y gets the answers; NULL: they are not wanted. */
 EXTERN_float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y);
+
+// end
+#endif
+#ifdef STREAMS
+// section next
+/* Inference for one position of a sequence, the one behind those that s has seen: x is STEP_INPUT floats, y gets
+ * STEP_OUTPUT, to rounding what net_forward gives at that position. x and y must not overlap. Each sequence has an s of
+ * its own, cleared before its first position. NEXT_RETURNS. */
+EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const float *x, float *y);
 
 // end
 #endif

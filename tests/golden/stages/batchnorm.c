@@ -1696,7 +1696,7 @@ const nn_model batchnorm_model = {
     .set_rng = batchnorm_model_set_rng,
     .set_add = batchnorm_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void batchnorm_init(batchnorm_params *p, uint64_t seed)

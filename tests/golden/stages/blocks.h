@@ -21,7 +21,7 @@
 
 #include "nn.h"
 
-#if !defined(NN_INTERFACE) || NN_INTERFACE != 4
+#if !defined(NN_INTERFACE) || NN_INTERFACE != 5
 #error "this file was made by nnc 0.2.0-dev, but nn.h is of another \
 version: have this file made anew, or give -I with the folder of that nnc's nn.h"
 #endif

@@ -515,7 +515,7 @@ const nn_model fold_model = {
     .set_rng = NULL,
     .set_add = NULL,
     .prepare = fold_model_prepare,
-    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void fold_init(fold_params *p, uint64_t seed)

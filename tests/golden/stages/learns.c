@@ -502,7 +502,7 @@ const nn_model learns_model = {
     .set_rng = learns_model_set_rng,
     .set_add = learns_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void learns_init(learns_params *p, uint64_t seed)

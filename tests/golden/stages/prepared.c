@@ -286,7 +286,7 @@ const nn_model prepared_model = {
     .set_rng = NULL,
     .set_add = NULL,
     .prepare = prepared_model_prepare,
-    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void prepared_init(prepared_params *p, uint64_t seed)

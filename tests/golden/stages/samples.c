@@ -845,7 +845,7 @@ const nn_model samples_model = {
     .set_rng = samples_model_set_rng,
     .set_add = samples_model_set_add,
     .prepare = NULL,
-    .runtime = &nn_interface_4,   /* the linker misses it: libnn.a is of another version than this file */
+    .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
 void samples_init(samples_params *p, uint64_t seed)
