@@ -75,6 +75,11 @@ static const struct {
     {"input 2x5x5; batch 2; conv 3 k3 p1; batchnorm; batchnorm eps=0.1; fc 4 bias=false; batchnorm; batchnorm; batchnorm", 5},
     {"input 2x5x5; batch 2; conv 3 k3 p1; normalize mean=0.5 std=2; conv 2 k2; normalize mean=1,2 std=0.5,0.25", 2},
     {"input 2x5x5; batch 2; x:; conv 2 k3 p1; batchnorm; y:; from x; conv 2 k1; batchnorm; add x y; relu", 2},
+    /* weights that layers share, folded by one scale, by several, or by one and by none */
+    {"input 2x4x4; batch 2; x:; a: conv 3 k3; b: batchnorm; y:; from x; tanh; conv 3 k3 weights=a; batchnorm weights=b; add y", 2},
+    {"input 3x4x4; batch 2; a: conv 3 k3 p1; batchnorm; relu; conv 3 k3 p1 weights=a; batchnorm; relu; conv 3 k3 weights=a", 2},
+    {"input 3x4x4; batch 2; a: conv 3 k3 p1 bias=false; relu; conv 3 k3 p1 weights=a; batchnorm; relu; conv 3 k3 p1 weights=a", 1},
+    {"input 6; batch 2; a: fc 6; batchnorm; tanh; fc 6 weights=a bias=false; normalize mean=1 std=2", 2},
     /* the sum is wanted elsewhere, too */
     {"input 2x4x4; batch 2; conv 3 k3 p1; x:; batchnorm; add x", 0},
     {"input 2x4x4; batch 2; conv 3 k3 p1; x:; batchnorm; y:; from x; batchnorm; concat y", 0},

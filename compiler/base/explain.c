@@ -78,6 +78,11 @@ const Explanation explanations[] = {
      "padding P and stride S. N must be at least 1. The padding of a pooling is at most half its "
      "kernel.",
      "input 3x4x4; conv 16 k7", "input 3x4x4; conv 16 k7 p2"},
+    {"weights",
+     "`weights=L` uses the weights of the earlier layer that the label L stands before, in the place of "
+     "a layer's own. Both need the same tensors, of the same shapes; a layer of another kind, such as an "
+     "fc tied to an embedding, takes the weight and has a bias of its own.",
+     "input 8; a: fc 4; tanh; fc 2 weights=a", "input 8; a: fc 8; tanh; fc 8 weights=a"},
     {"shape",
      "A layer does not take what comes in: it wants an image and gets a flat tensor, or the tensors "
      "that it puts together do not fit. The notes name the layers that gave these shapes.",

@@ -374,11 +374,11 @@ static void unknown_argument(Reading *r, Token name, Loc loc, const Token *value
         return;
     }
     const Kind *kind = r->kind;
-    const int most = MAX_ARGS + 1 + nforeign_words;
+    const int most = MAX_ARGS + 2 + nforeign_words;
     const char **names = NEW_ARRAY(const char *, most), **ours = NEW_ARRAY(const char *, most);
     int count = 0;
     if (kind->role == ROLE_LAYER)
-        names[count] = ours[count] = "freeze", count++;
+        names[0] = ours[0] = "freeze", names[1] = ours[1] = "weights", count = 2;
     for (const Param *p = kind->params; p->name; p++)
         if (p->name[1] && !isupper((unsigned char)p->name[0]))
             names[count] = ours[count] = p->name, count++;
@@ -483,6 +483,8 @@ static void lone_word(Reading *r, const AstArg **at)
     const AstArg *given = *at, *next = number_behind(given);
     const char *text = given->value[0].text;
     const Param *p = named(r->kind, text, strlen(text));
+    if (!p && !begins_statement(text))
+        p = common_param(r->kind, text);
     if (p && !p->name[1] && next) {
         const char *together = format("%s%s", text, next->value[0].text);
         error_at(given->loc, "'%s' and its number are written together: %s [argument]", text, together);
@@ -565,15 +567,6 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
     return NULL;
 }
 
-static const Param freeze_param = {"freeze", PARAM_FLAG, false, "false",
-                                   0,        1,          NULL,  "keeps the weights as they are"};
-
-/* Of no kind in particular. */
-static bool is_freeze(const Kind *kind, const AstArg *given)
-{
-    return kind->role == ROLE_LAYER && given->form == ARG_NAMED && !strcmp(given->name.text, "freeze");
-}
-
 /* An argument as it was written; NULL: it is too long to be worth it. */
 static const char *text_of(const AstArg *given)
 {
@@ -591,10 +584,22 @@ static const char *text_of(const AstArg *given)
 static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *arg)
 {
     const Kind *kind = r->kind;
+    if (!param->positional && arg->given) {
+        error_at(given->loc, "%s is given twice [argument]", describe(kind, param));
+        note_at(arg->loc, "the first time here");
+        r->corrected = NULL;
+        return;
+    }
     if (given->form != (param->positional ? ARG_PLAIN : ARG_NAMED) || !is_identifier(given->value[0].text)) {
-        error_at(given->loc, "%s takes labels, not %s [label]", kind->name,
+        error_at(given->loc, "%s takes %s, not %s [label]",
+                 param->positional ? kind->name : describe(kind, param),
+                 param->positional ? "labels" : "a label",
                  given->form == ARG_ARROW ? "channels" : format("'%s'", given->value[0].text));
         lost(r, given->loc);
+        return;
+    }
+    if (!param->positional && !one_value(kind, param, given, given->nvalues)) {
+        r->corrected = NULL;
         return;
     }
     if (arg->n >= (int)param->most) {
@@ -620,13 +625,14 @@ static void read_given(Reading *r)
         given = given->next; /* the name of the loss itself */
     for (; given; given = given->next) {
         int begin = 0;
-        const Param *param = is_freeze(r->kind, given) ? &freeze_param : choose(r, &given, &begin);
+        const Param *common = given->form == ARG_NAMED ? common_param(r->kind, given->name.text) : NULL;
+        const Param *param = common ? common : choose(r, &given, &begin);
         if (!param && given->form == ARG_PLAIN && !find_word(WORD_ARGUMENT, given->value[0].text, NULL)
             && begins_statement(given->value[0].text))
             break; /* what follows belongs to the statement that it was meant to begin */
         if (!param)
             continue;
-        Arg *arg = param == &freeze_param ? &r->layer->freeze : &r->layer->arg[param - r->kind->params];
+        Arg *arg = common ? common_arg(r->layer, common) : &r->layer->arg[param - r->kind->params];
         if (param->type == PARAM_LABELS) {
             add_label(r, param, given, arg);
             continue;
@@ -637,7 +643,7 @@ static void read_given(Reading *r)
             r->corrected = NULL;
             continue;
         }
-        if (param != &freeze_param && r->proposed & 1u << (param - r->kind->params))
+        if (!common && r->proposed & 1u << (param - r->kind->params))
             r->corrected = NULL; /* it would be given twice */
         const char *written =
             given->form == ARG_NAMED ? written_as(param, given->value, given->nvalues) : NULL;

@@ -184,6 +184,8 @@ typedef struct Weight {
     /* PyTorch's default initialisation: uniform in [low, high); where low is above high, normal with the
      * mean 0 and the deviation low */
     double low, high;
+    const Layer *layer;  /* whose name it has */
+    bool shared;         /* and other layers use it, too: weights=L */
     bool frozen;         /* does not learn: its gradient stays 0 */
     /* no parameter, but what training keeps of the data: lies behind the first NET_FLOATS floats */
     bool statistic;
@@ -203,7 +205,7 @@ struct Layer {
     Arg arg[MAX_ARGS];   /* parallel to kind->params */
     /* with which it begins a branch, a block, a repeat or the network; NULL: it does not */
     const Token *label;
-    Arg freeze;          /* freeze=true, which every layer with weights takes */
+    Arg freeze, weights; /* freeze=true, weights=L, which every layer with weights takes */
     int64_t least_samples; /* that training needs in a call; 0: any number will do */
     Value *in, *out;
     Value **more;        /* further inputs, for those that name some: add, concat, mul */
@@ -287,6 +289,7 @@ Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated)
 const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
 void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
+Layer *find_labelled(const Scope *, const Token *label);   /* the layer that it stands before; likewise */
 void warn_of_labels(const Names *);                        /* that are never used */
 
 /* ---- calls.c: layers written as Python calls ------------------------------------------------- */
@@ -360,6 +363,14 @@ void say_origin(const Value *, ShapePart);
 void say_where_from(const Value *);                        /* the whole shape */
 /* The formula with the numbers of one axis, and what would fit; zeros: that is what lies in the padding. */
 void say_what_fits(const Layer *, const Window *, int axis, bool zeros);
+
+/* ---- share.c: weights=L ---------------------------------------------------------------------- */
+
+/* What every layer with weights takes: freeze, weights; NULL: it is no such name. */
+const Param *common_param(const Kind *, const char *name);
+Arg *common_arg(Layer *, const Param *);
+/* The layer's weights, which are the last of the net, become those of `with`, as far as they are the same. */
+void share_weights(Net *, Layer *, const Layer *with);
 
 /* ---- habits.c: warnings about a whole network ------------------------------------------------ */
 

@@ -223,12 +223,32 @@ static void unknown_label(const Scope *scope, const Token *label)
         error_at(label->loc, "there is no label '%s' before this [label]", label->text);
 }
 
-Value *find_label(const Scope *scope, const Token *label)
+static const Name *read_label(const Scope *scope, const Token *label)
 {
     const Name *name = seen_from(scope, label->text);
     if (!name)
         unknown_label(scope, label);
     else
         name->place->count++;
+    return name;
+}
+
+Value *find_label(const Scope *scope, const Token *label)
+{
+    const Name *name = read_label(scope, label);
     return name ? name->value : NULL;
+}
+
+Layer *find_labelled(const Scope *scope, const Token *label)
+{
+    const Name *name = read_label(scope, label);
+    if (!name)
+        return NULL;
+    if (!strcmp(name->what, "layer"))
+        return name->value->producer;
+    error_at(label->loc, "the label '%s' stands before no layer, so it names no weights [weights]",
+             label->text);
+    note_at(name->loc, !strcmp(name->what, "block") ? "it names what this block gives"
+                                                    : "it stands alone, and names what is current there");
+    return NULL;
 }

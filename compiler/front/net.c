@@ -24,6 +24,10 @@ void dump_net(FILE *f, const Net *net)
         before = layer->out;
         for (int i = 0; i < layer->nweights; i++) {
             const Weight *w = layer->weight[i];
+            if (w->layer != layer) {
+                fprintf(f, "      %s, shared\n", w->name);
+                continue;
+            }
             fprintf(f, "      %s [", w->name);
             for (int k = 0; k < w->rank; k++)
                 fprintf(f, "%s%lld", k ? ", " : "", (long long)w->dim[k]);
@@ -51,7 +55,8 @@ void verify_net(const Net *net)
         for (int i = -1; i < layer->nmore; i++)
             if ((i < 0 ? layer->in : layer->more[i])->id >= layer->out->id)
                 bug("%s reads what comes after it", layer->name);
-        weights += layer->nweights;
+        for (int i = 0; i < layer->nweights; i++)
+            weights += layer->weight[i]->layer == layer;
         params += parameters_of(layer);
     }
     if (params != net->nparams || weights != net->nweights || !net->loss || !net->last

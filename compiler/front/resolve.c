@@ -198,10 +198,11 @@ static void add_layer(Net *net, Layer *layer)
 
 static void follow_layer(Net *net, Layer *layer, const Scope *scope, const Token *label)
 {
+    bool known = find_inputs(net, scope, layer);
+    const Layer *with = layer->weights.given ? find_labelled(scope, layer->weights.label) : NULL;
     layer->name = take_name(scope, label, layer->kind->name, "layer", layer->loc);
     if (!layer->name)
         layer->name = layer->kind->name;
-    bool known = find_inputs(net, scope, layer);
     layer->in = net->out;
     net->out = layer->out = new_value(net, layer);
     if (!known || is_unknown(layer->in)) {
@@ -212,8 +213,10 @@ static void follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
         return;
     if (layer->freeze.given && !layer->nweights)
         error_at(layer->freeze.loc, "%s has no weights to freeze [argument]", layer->kind->name);
+    if (with)
+        share_weights(net, layer, with);
     for (int i = 0; i < layer->nweights; i++)
-        layer->weight[i]->frozen = layer->freeze.given && layer->freeze.i[0];
+        layer->weight[i]->frozen |= layer->freeze.given && layer->freeze.i[0];
     if (shape_count(layer->out->shape) > MOST_ELEMENTS) {
         error_at(layer->loc, "the output of %s is too large: a tensor can have %d elements [limit]",
                  layer->kind->name, MOST_ELEMENTS);

@@ -145,6 +145,7 @@ bool add_weight(Net *net, Layer *layer, const char *name, int64_t fan_in, int ra
 {
     Weight *weight = NEW(Weight);
     weight->name = format("%s.%s", layer->name, name);
+    weight->layer = layer;
     weight->rank = rank;
     weight->count = 1;
     for (int i = 0; i < rank; i++)
@@ -189,7 +190,7 @@ int64_t parameters_of(const Layer *layer)
 {
     int64_t n = 0;
     for (int i = 0; i < layer->nweights; i++)
-        n += layer->weight[i]->statistic ? 0 : layer->weight[i]->count;
+        n += layer->weight[i]->statistic || layer->weight[i]->layer != layer ? 0 : layer->weight[i]->count;
     return n;
 }
 

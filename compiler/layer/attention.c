@@ -455,5 +455,6 @@ const Kind kind_attention = {
     .examples = "input 3x4; attention 2|input 5x6; attention 3 causal=true|input 4x8; attention 1 bias=false|"
                 "input 3x4; x: tanh; attention 2; add x|input 6x4; x: tanh; conv1d 4 k3; attention 2 from=x|"
                 "input 4x4; tanh; attention 4 dropout=0.3|input 1x2; attention 2|"
-                "input 4x8; attention 2 causal=true dropout=0.2 bias=false",
+                "input 4x8; attention 2 causal=true dropout=0.2 bias=false|"
+                "input 3x4; a: attention 2; tanh; attention 1 causal=true weights=a",
 };

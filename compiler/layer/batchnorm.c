@@ -394,5 +394,6 @@ const Kind kind_batchnorm = {
     .gradient = gradient,
     .examples = "input 3x4x5; batchnorm|input 7; batchnorm|input 8x2x3; batchnorm eps=0.01 "
                 "momentum=0.3|input 5x1x1; batchnorm|"
-                "input 1x3x3; batchnorm momentum=1|input 5x3; batchnorm",
+                "input 1x3x3; batchnorm momentum=1|input 5x3; batchnorm|"
+                "input 3x2x3; a: batchnorm; conv 3 k1; tanh; batchnorm weights=a",
 };

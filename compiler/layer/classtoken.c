@@ -39,5 +39,6 @@ const Kind kind_classtoken = {
     .params = params,
     .shape = shape,
     .lower = lower_classtoken,
-    .examples = "input 3x4; classtoken|input 2x9; classtoken; fc 3|input 1x1; classtoken; first",
+    .examples = "input 3x4; classtoken|input 2x9; classtoken; fc 3|input 1x1; classtoken; first|"
+                "input 2x3; a: classtoken; tanh; classtoken weights=a",
 };

@@ -179,5 +179,6 @@ const Kind kind_conv = {
                 "input 2x2x3; conv 2 k3 p4 pad=replicate|input 2x3x4; conv 2 k2x3 p3x4 s2 pad=circular|"
                 "input 1x2x2; conv 2 k3 p5 s2|input 2x4x3; conv 3 k4x2 pad=same|input 2x3x5; conv 2 "
                 "k2x3 d3x2 g2 pad=same|input 1x1x2; conv 2 k3 pad=same|input 2x6x6; conv 2 k1 s3|input "
-                "1x1x1; conv 1 k1",
+                "1x1x1; conv 1 k1|"
+                "input 2x5x4; a: conv 2 k3 p1; tanh; conv 2 k3 s2 weights=a",
 };

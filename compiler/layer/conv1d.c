@@ -179,5 +179,6 @@ const Kind kind_conv1d = {
                 "bias=false|input 6x3; conv1d 3 k2 g3 pad=causal|input 7x2; conv1d 5 k3 d2 pad=causal|"
                 "input 5x2; conv1d 3 k4 s2 pad=causal|input 4x2; conv1d 2 k3 p3 pad=reflect|"
                 "input 2x3; conv1d 2 k3 p4 s2 pad=replicate|input 3x2; conv1d 2 k2 p3 pad=circular|"
-                "input 1x2; conv1d 2 k3 p1|input 9x1; conv1d 1 k1 s3",
+                "input 1x2; conv1d 2 k3 p1|input 9x1; conv1d 1 k1 s3|"
+                "input 7x2; a: conv1d 2 k2; tanh; conv1d 2 k2 pad=causal weights=a",
 };

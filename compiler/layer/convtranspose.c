@@ -112,5 +112,6 @@ const Kind kind_convtranspose = {
                 "convtranspose 2 k1 s3 o2|"
                 "input 1x4x3; convtranspose 2 k3 p2 bias=false|input 2x3x2; convtranspose 3 k3x2 s2x1 "
                 "d2x3 p1x0 o1x2|"
-                "input 4x2x3; convtranspose 4 k2 d2 g2|input 2x1x3; convtranspose 2 k1 p0x1",
+                "input 4x2x3; convtranspose 4 k2 d2 g2|input 2x1x3; convtranspose 2 k1 p0x1|"
+                "input 2x5x4; a: conv 3 k3; tanh; convtranspose 2 k3 weights=a",
 };

@@ -35,6 +35,21 @@ static const Value *unflattened(const Value *value)
     return value;
 }
 
+/* Weights that are shared are seen alike by all who read them: as [O, I] where their inputs differ. */
+static bool sees_elements(const Prog *prog, const Layer *layer)
+{
+    const Value *in = unflattened(layer->in);
+    if (!layer->weight[0]->shared)
+        return true;
+    for (const Layer *other = prog->net->layers; other; other = other->next)
+        for (int i = 0; i < other->nweights; i++)
+            if (other->weight[i] == layer->weight[0]
+                && (other->kind != layer->kind || other->out->shape.rank == 2
+                    || !same_shapes(unflattened(other->in), in)))
+                return false;
+    return true;
+}
+
 static Expr *first_value(Prog *prog, const Layer *layer, Affine o)
 {
     return layer->nweights > 1 ? load(access_at(weight_tensor(prog, layer->weight[1]), o)) : constant(0);
@@ -67,7 +82,9 @@ static void lower_fc(Prog *prog, const Layer *layer)
     int64_t dim[MAX_RANK] = {out->dim[0]};
     for (int d = 0; d < in->rank; d++)
         dim[d + 1] = in->dim[d];
-    Tensor *weight = weight_view(prog, layer->weight[0], in->rank + 1, dim);
+    bool elements = sees_elements(prog, layer);
+    Tensor *weight = elements ? weight_view(prog, layer->weight[0], in->rank + 1, dim)
+                              : weight_tensor(prog, layer->weight[0]);
 
     Statement *s = new_statement(prog);
     Affine o = index_of(s, "o", out->dim[0]);
@@ -77,8 +94,10 @@ static void lower_fc(Prog *prog, const Layer *layer)
     o = index_of(s, "o", out->dim[0]);
     Access each = in->rank > 1 ? element(s, in) : access_at(in, index_of(s, "i", in->dim[0])),
            w = {.tensor = weight, .at = {o}};
-    for (int d = 0; d < in->rank; d++)
+    for (int d = 0; d < in->rank && elements; d++)
         w.at[d + 1] = each.at[d];
+    if (!elements)
+        w.at[1] = position_of(each);
     store(prog, s, STORE_ADD, access_at(out, o), mul(load(w), load(each)));
 }
 
@@ -96,5 +115,7 @@ const Kind kind_fc = {
     .shape = shape,
     .lower = lower_fc,
     .examples = "input 7; fc 5|input 5; fc 5->1|input 2x3x4; fc 24->3 bias=false|input 1; fc 1|"
-                "input 6x4; fc 5|input 3x5; tanh; fc 2 bias=false|input 1x3; fc 4|input 4x1; fc 1",
+                "input 6x4; fc 5|input 3x5; tanh; fc 2 bias=false|input 1x3; fc 4|input 4x1; fc 1|"
+                "input 4; a: fc 4; tanh; fc 4 weights=a|input 3x4; a: fc 4 bias=false; fc 4 weights=a|"
+                "input 2x2x3; x: fc 3; y:; from x; tanh; fc 12; sigmoid; fc 3 weights=x; add y",
 };

@@ -235,7 +235,8 @@ const Kind kind_layernorm = {
     .lower = lower_norm,
     .gradient = gradient,
     .examples = "input 7; layernorm|input 3x4x5; layernorm|input 2x3x1; layernorm eps=0.01|input 3x5; "
-            "layernorm|input 1x6; layernorm",
+            "layernorm|input 1x6; layernorm|"
+                "input 2x4; a: layernorm; fc 4; tanh; layernorm weights=a",
 };
 
 const Kind kind_groupnorm = {
@@ -249,7 +250,8 @@ const Kind kind_groupnorm = {
     .lower = lower_norm,
     .gradient = gradient,
     .examples = "input 4x3x5; groupnorm 2|input 3x4x3; groupnorm 3 eps=1e-3|input 6x2x2; groupnorm 1|input "
-                "9; groupnorm 3|input 8x1x1; groupnorm 2|input 3x4; groupnorm 2",
+                "9; groupnorm 3|input 8x1x1; groupnorm 2|input 3x4; groupnorm 2|"
+                "input 4x2x3; a: groupnorm 2; conv 4 k1; groupnorm 4 weights=a",
 };
 
 const Kind kind_instancenorm = {

@@ -73,5 +73,6 @@ const Kind kind_positions = {
     .lower = lower_positions,
     .next = lower_positions,
     .examples = "input 4x3; positions|input 5x6; positions sincos|input 3x9; positions; fc 2|"
-                "input 1x2; positions sincos",
+                "input 1x2; positions sincos|"
+                "input 3x2; a: positions; tanh; positions weights=a",
 };

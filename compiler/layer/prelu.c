@@ -38,5 +38,6 @@ const Kind kind_prelu = {
     .lower = lower_prelu,
     .examples = "input 2x3x4; prelu|input 9; prelu 0.1|input 3x2x5; prelu channels=true|input 5; prelu "
                 "channels=true|input 2x4x4; conv 9 k3; prelu 0.2 channels=true; conv 2 k1; prelu|input "
-                "4x3; prelu channels=true",
+                "4x3; prelu channels=true|"
+                "input 3x2x2; a: prelu channels=true; conv 3 k1; prelu 0 channels=true weights=a",
 };

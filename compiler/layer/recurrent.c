@@ -204,7 +204,8 @@ const Kind kind_rnn = {
     .next = lower_rnn,
     .looks_ahead = looks_ahead,
     .examples = "input 5x3; rnn 4|input 4x2; tanh; rnn 3 reverse=true|input 6x1; rnn 1 bias=false|"
-                "input 1x3; rnn 2|input 3x2; rnn 2->3; rnn 2",
+                "input 1x3; rnn 2|input 3x2; rnn 2->3; rnn 2|"
+                "input 3x2; a: rnn 2; rnn 2 reverse=true weights=a",
 };
 
 /* ---- gru ------------------------------------------------------------------------------------- */
@@ -256,7 +257,8 @@ const Kind kind_gru = {
     .next = lower_gru,
     .looks_ahead = looks_ahead,
     .examples = "input 5x3; gru 4|input 4x2; tanh; gru 3 reverse=true|input 6x1; gru 1 bias=false|"
-                "input 1x3; gru 2|input 3x2; gru 2->3; gru 2",
+                "input 1x3; gru 2|input 3x2; gru 2->3; gru 2|"
+                "input 3x2; a: gru 2; gru 2 weights=a",
 };
 
 /* ---- lstm ------------------------------------------------------------------------------------ */
@@ -309,5 +311,6 @@ const Kind kind_lstm = {
     .looks_ahead = looks_ahead,
     .examples = "input 5x3; lstm 4|input 4x2; tanh; lstm 3 reverse=true|input 6x1; lstm 1 bias=false|"
                 "input 1x3; lstm 2|input 3x2; lstm 2->3; lstm 2|"
-                "input 4x3; a:; lstm 2; f:; from a; lstm 2 reverse=true; concat f",
+                "input 4x3; a:; lstm 2; f:; from a; lstm 2 reverse=true; concat f|"
+                "input 3x2; a: lstm 2; lstm 2 reverse=true weights=a",
 };

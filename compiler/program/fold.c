@@ -537,6 +537,7 @@ void fold(Prog *prog)
             rewrite(&f);
     }
     forget_tensors(prog, forgotten, n);
+    merge_equal(prog);
     forgotten = NEW_ARRAY(bool, prog->ntensors);
     work_in_place(prog, forgotten);
     forget_tensors(prog, forgotten, prog->ntensors);

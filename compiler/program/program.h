@@ -309,6 +309,10 @@ void add_to_adjoint(Prog *, Statement *, Access of, Expr *rhs);
 
 void remove_unused(Prog *);                                /* statements whose result nobody reads */
 
+/* ---- merge.c: what is made twice ------------------------------------------------------------- */
+
+void merge_equal(Prog *);                                  /* of what is made once a call */
+
 /* ---- fold.c: scales and shifts into the sums before them ------------------------------------- */
 
 void fold(Prog *);                                         /* of inference */

@@ -80,6 +80,7 @@ static void step_transpose(Draft *d)
 static void step_winograd(Draft *d)
 {
     use_winograd(d->pass->prog, d->pass->target, d->options);
+    merge_equal(d->pass->prog); /* the taps of weights that layers share */
 }
 
 static void step_halo(Draft *d)

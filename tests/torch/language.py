@@ -219,6 +219,9 @@ def expand(text):
                 elif source := re.search(r" from=(\w+)", rest):
                     need(source[1] in scopes_seen(scopes), "no such label")
                     rest = rest.replace(source[0], f" from={scopes_seen(scopes)[source[1]]}")
+                if word != "loss" and (tied := re.search(r" weights=(\w+)", rest)):
+                    need(tied[1] in scopes_seen(scopes), "no such label")
+                    rest = rest.replace(tied[0], f" weights={scopes_seen(scopes)[tied[1]]}")
                 layer = word not in (None, "from", "freeze", "input", "batch", "loss")
                 name = name_of(label, word if layer else None, prefix, repeated) if layer or label else None
                 lines.append(f"{name}: {rest}" if name else rest)
@@ -262,6 +265,10 @@ def statements(text):
         for word in words:
             if match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", word) or re.fullmatch(r"([a-z])(\d.*)", word):
                 name, rest = match[1], match[2]
+                if name == "weights" and kind != "loss":
+                    need(name not in values, "weights given twice")
+                    values["weights"] = rest
+                    continue
                 need(name in named, f"{kind} has no argument {name}")
                 read = named[name][0]
             else:
@@ -280,6 +287,30 @@ def statements(text):
         if values.get("from"):
             values["labels"] = [values["from"]]
         yield label, kind, values
+
+
+# ---- weights=L ----
+
+def short_name(kind, path):
+    return path.split(".", 1)[1] if kind == "attention" else path.split(".")[-1]
+
+
+def tie(kind, layer, other_kind, other):
+    """Puts the other's tensors in the place of the layer's, but for a bias that is its own; gives their short names."""
+    def tensors_of(kind, module):
+        named = [*module.named_parameters(), *((k, v) for k, v in module.named_buffers() if v.is_floating_point())]
+        return {short_name(kind, k): (k, v) for k, v in named}
+    own, others, tied = tensors_of(kind, layer), tensors_of(other_kind, other), set()
+    need(own and others, "no weights to share")
+    need(kind == other_kind or all("bias" in k or k in own for k in others), "a tensor that the layer lacks")
+    for name, (path, tensor) in own.items():
+        if "bias" in name and (kind != other_kind or name not in others):
+            continue
+        need(name in others and others[name][1].shape == tensor.shape, f"no {name} of that shape")
+        module = layer.get_submodule(path.rpartition(".")[0])
+        setattr(module, path.split(".")[-1], others[name][1])
+        tied.add(name)
+    return tied
 
 
 # ---- Layers: kind -> a function of the tensor, built where the incoming shape is known ----
@@ -514,6 +545,7 @@ class Network:
         # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch = input, batch
         seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
+        modules = {}    # label -> kind and module of the layer that it stands before
         for label, kind, a in statements(text):
             if kind in ("input", "batch", "loss"):
                 need(kind not in seen, f"second {kind}")
@@ -565,13 +597,21 @@ class Network:
                     self.layers.append((kind, layer, reads))
                     values.append(x)
                     current = len(self.layers)
+                    need("weights" not in a or isinstance(layer, nn.Module), "no weights to share")
                     if isinstance(layer, nn.Module):
+                        tied = set()
+                        if "weights" in a:
+                            need(a["weights"] in modules, "no layer with that label")
+                            tied = tie(kind, layer, *modules[a["weights"]])
                         if a.get("freeze"):
                             layer.requires_grad_(False)
-                        short = (lambda k: k.split(".", 1)[1]) if kind == "attention" else (lambda k: k.split(".")[-1])
-                        own = [(f"{name}.{short(k)}", v) for k, v in layer.named_parameters()]
+                        own = [(short_name(kind, k), v) for k, v in layer.named_parameters()]
+                        own = [(f"{name}.{k}", v) for k, v in own if k not in tied]
+                        kept = [(k.split(".")[-1], v) for k, v in layer.named_buffers() if v.is_floating_point()]
                         self.parameters += own
-                        self.tensors += own + [(f"{name}.{k.split('.')[-1]}", v) for k, v in layer.named_buffers() if v.is_floating_point()]
+                        self.tensors += own + [(f"{name}.{k}", v) for k, v in kept if k not in tied]
+                        if label:
+                            modules[label] = kind, layer
                 if label:
                     labels[label] = current
         need(self.shape, "input is missing")

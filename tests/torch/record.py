@@ -403,6 +403,22 @@ RECURRENT = [
     ("recurrent_stack", "input 3x5; batch 3; x:; lstm 5; add x; layernorm; gru 4; batchnorm; rnn 3 reverse=true; flatten; fc 4; softmax", 3, ["adam lr 0.01"]),
 ]
 
+# weights=L
+TIED = [
+    ("weights", "input 6; batch 3; a: fc 6; tanh; fc 6 weights=a; tanh; fc 6 bias=false weights=a; fc 2; softmax", 3, ["sgd lr 0.1", "adam lr 0.01"]),
+    ("weights_siamese", "input 2x6x5; batch 3; x:; slice 0 1; a: conv 4 k3 p1; b: batchnorm; relu; maxpool 2; c: fc 5; tanh; l:; from x; slice 1 2; "
+                        "conv 4 k3 p1 weights=a; batchnorm weights=b; relu; maxpool 2; fc 5 weights=c; tanh; mul l; fc 2; softmax", 3, ["sgd lr 0.1"]),
+    ("weights_autoencoder", "input 3x4x6; batch 2; a: conv 9 k2 s2; tanh; convtranspose 3 k2 s2 weights=a", 2, ["adam lr 0.01"]),
+    ("weights_of_other_shapes", "input 3x2x3; batch 2; x: fc 8; y:; from x; tanh; fc 18; sigmoid; fc 8 weights=x; add y; fc 2", 2, []),
+    ("weights_frozen", "input 5; batch 3; a: fc 5; tanh; fc 5 weights=a; freeze; tanh; fc 5 weights=a; tanh; fc 2; softmax", 3, ["sgd lr 0.1"]),
+    ("weights_frozen_there", "input 5; batch 2; a: fc 5 bias=false; tanh; fc 5 weights=a freeze=true; fc 2", 2, ["sgd lr 0.1"]),
+    ("weights_again_and_again", "input 8x7x9; batch 2; a: conv 8 k3 p1; relu; repeat 2 { conv 8 k3 p1 weights=a; relu }; conv 8 k3 s2 weights=a; fc 2", 2, []),
+    ("weights_recurrent", "input 4x3; batch 2; a: lstm 3; lstm 3 reverse=true weights=a; g: gru 3; gru 3 weights=g; r: rnn 3; rnn 3 weights=r; fc 2", 2, ["sgd lr 0.1"]),
+    ("weights_attention", "input 4x6; batch 2; p: positions; n: layernorm; a: attention 2; tanh; positions weights=p; layernorm weights=n; "
+                          "attention 3 causal=true weights=a; fc 2", 2, []),
+    ("weights_of_kinds", "input 3x3x4; batch 2; a: prelu channels=true; n: groupnorm 3; conv 3 k1; prelu channels=true weights=a; groupnorm 1 weights=n; fc 2", 2, []),
+]
+
 DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
 VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
             "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
@@ -613,10 +629,12 @@ def main():
         lines += record(name, text, n, "", runs)
     for case in KINDS:
         lines += record(*case)
+    for name, text, n, runs in TIED:
+        lines += record(name, text, n, "", runs)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")
-    print(f"{path}: {len(CASES) + len(TRAINED) + len(BRANCHED) + len(NORMALISED) + len(SEQUENCES) + len(RECURRENT)} cases, {os.path.getsize(path)} bytes")
+    print(f"{path}: {sum(line.startswith('case ') for line in lines)} cases, {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":
