@@ -392,8 +392,8 @@ static const char *const edges[] = {
     "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
     "left: input 3; right: input 2x2x2; batch 5; conv 3 k1; tanh; fc 4; a:; from left; fc 4; relu; add a; b: fc 2; from a; c: fc 1; "
     "output b c; loss none",
-    "left: input 1x6x6; right: input 1x6x6; batch 3; a: conv 8 k3 p1; b: batchnorm; relu; maxpool 2; c: fc 4; tanh; y:; from left; "
-    "conv 8 k3 p1 weights=a; batchnorm weights=b; relu; maxpool 2; fc 4 weights=c; tanh; mul y; fc 2; softmax",
+    "left: input 1x4x4; right: input 1x4x4; batch 3; a: conv 3 k3 p1; b: batchnorm; relu; maxpool 2; c: fc 4; tanh; y:; from left; "
+    "conv 3 k3 p1 weights=a; batchnorm weights=b; relu; maxpool 2; fc 4 weights=c; tanh; mul y; fc 2; softmax",
     "left: input 2x3x3; right: input 2; batch 3; fc 4; tanh; a:; from left; b: conv 2 k3 p1; relu; fc 4; mul a; c: softmax; "
     "output c b; loss none",
 };
