@@ -1,5 +1,5 @@
-/* test_readme.c: README.md, read as a stranger reads it: from the top, typing what it says (pages.h says how). Then
- * its tables are held against the sources, and the other examples are run as users run them. */
+/* test_readme.c: README.md, read as a stranger reads it: from the top, typing what it says (pages.h says how). Then the
+ * README.md of other folders, and the other examples are run as users run them. */
 #include "back/back.h"
 #include "pages.h"
 #include "suites.h"
@@ -47,73 +47,38 @@ static void private_prefix(void)
     process_free(&run);
     snprintf(command, sizeof command,
              "PATH=${PATH#*:}; unset C_INCLUDE_PATH LIBRARY_PATH; HOME=$root/home; cd $root/circle && "
-             "rm -f *.o *.d train net.c net.h && %.*s && ./train && test -f net.nn.d",
+             "rm -f *.o *.d train net.c net.h net.nn.d && %.*s && ./train && test -f net.nn.d",
              (int)strcspn(written + 1, "`"), written + 1);
     run = session(command, false);
-    check(run.status == 0 && strstr(run.out, " new points are right"), __LINE__, "%s\nexit status %d: %s", command,
+    check(run.status == 0 && strstr(run.out, "step 2000 "), __LINE__, "%s\nexit status %d: %s", command,
           run.status, run.out);
     process_free(&run);
 }
 
-/* ---- Tables and links --------------------------------------------------------------------------------- */
+/* ---- The other pages ---------------------------------------------------------------------------------- */
 
-/* The row of the table of kinds: | `syntax` | help |, in which a bar is written \|. */
-static char *kind_row(const Kind *kind)
-{
-    char *row = malloc(2000);
-    size_t n = (size_t)sprintf(row, "| `");
-    for (const char *c = kind->syntax; *c; c++)
-        n += (size_t)sprintf(row + n, "%s%c", *c == '|' ? "\\" : "", *c);
-    n += (size_t)sprintf(row + n, "` | ");
-    for (const char *c = kind->help; *c; c++)
-        n += (size_t)sprintf(row + n, "%s%c", *c == '|' ? "\\" : "", *c);
-    sprintf(row + n, " |\n");
-    return row;
-}
+static const char *const pages[] = {"README.md", "compiler/README.md", "examples/README.md", "tests/bench/README.md"};
+enum { NPAGES = sizeof pages / sizeof *pages };
 
-static void table_of_kinds(void)
+static void other_pages(void)
 {
-    static const char head[] = "\n| statement | meaning |\n|---|---|\n";
-    const char *table = strstr(readme.text, head);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(table);
-    table += strlen(head);
-    for (int i = 0; i < nkinds; i++) {
-        if (!kinds[i]->syntax)
-            continue;
-        char *row = kind_row(kinds[i]);
-        bool same = strncmp(table, row, strlen(row)) == 0;
-        check(same, __LINE__, "README.md: not the row of %s, which is\n%s", kinds[i]->name, row);
-        table += strcspn(table, "\n") + 1;
-        free(row);
+    for (int i = 1; i < NPAGES; i++) {
+        page p;
+        CU_ASSERT_TRUE_FATAL(page_read(&p, pages[i]));
+        page_run(&p, "nnc");
+        CU_ASSERT_TRUE(p.nblocks > 0);
+        page_free(&p);
     }
-    check(*table != '|', __LINE__, "README.md: a row too many: %.60s", table);
-}
-
-/* Every field of an optimizer is explained. */
-static void table_of_fields(void)
-{
-    char *header = file_read("runtime/nn.h", NULL);
-    const char *c = strstr(header, "typedef struct nn_optimizer {"), *end = c ? strstr(c, "} nn_optimizer;") : NULL;
-    CU_ASSERT_PTR_NOT_NULL_FATAL(end);
-    int fields = 0;
-    for (c = strchr(c, '\n') + 1; c < end; c += strcspn(c, "\n") + 1) {
-        const char *names = c + strspn(c, " ");
-        names += strcspn(names, " ");
-        char list[200], quoted[200], *left = NULL;
-        snprintf(list, sizeof list, "%.*s", (int)strcspn(names, ";"), names);
-        for (char *name = strtok_r(list, " ,", &left); name; name = strtok_r(NULL, " ,", &left), fields++) {
-            snprintf(quoted, sizeof quoted, "`%s`", name);
-            check(strcmp(name, "method") == 0 || strstr(readme.text, quoted), __LINE__,
-                  "README.md: no word of the field %s", name);
-        }
-    }
-    CU_ASSERT_TRUE(fields > 10);
-    free(header);
 }
 
 static void links(void)
 {
-    page_links(&readme);
+    for (int i = 0; i < NPAGES; i++) {
+        page p;
+        CU_ASSERT_TRUE_FATAL(page_read(&p, pages[i]));
+        page_links(&p);
+        page_free(&p);
+    }
 }
 
 /* ---- The examples ------------------------------------------------------------------------------------- */
@@ -276,33 +241,16 @@ static void optimizers_picture(void)
     }
 }
 
-static bool find_cmake(void)
-{
-    return command_succeeds("cmake --version");
-}
-
-static void cmake_project(void)
-{
-    char command[2000];
-    snprintf(command, sizeof command, "cd $root/circle && cmake -S . -B by-cmake && cmake --build by-cmake && by-cmake/train");
-    process run = session(command, false);
-    check(run.status == 0, __LINE__, "CMakeLists.txt of README.md: exit status %d: %s", run.status, run.out);
-    process_free(&run);
-}
-
 void add_readme_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
-        {"table of kinds", table_of_kinds}, {"table of fields", table_of_fields},
-        {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector},
+        {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector},
         {"the optimizers' table", optimizers},
-        {"make run-optimizers", optimizers_picture}, {"networks to start from", networks}, {"the CMake project", cmake_project},
+        {"make run-optimizers", optimizers_picture}, {"networks to start from", networks},
         CU_TEST_INFO_NULL,
     };
     static const test_need gnuplot = {has_gnuplot, "gnuplot", "gnuplot-nox"};
-    static const test_need has_cmake = {find_cmake, "cmake", "cmake"};
     add_suite("README", read_readme, forget_readme, tests);
-    add_need("README", "the CMake project", &has_cmake);
     add_need("README", "make run-optimizers", &gnuplot);
 }
