@@ -184,49 +184,30 @@ static Statement **gradients_first(Statement **begin, Statement *end)
 
 /* ---- Equal code ------------------------------------------------------------------------------ */
 
-static void print_room(const Access *access, void *stream)
-{
-    for (int d = 0; d < access->tensor->rank; d++)
-        fprintf(stream, "%lld+%lld ", (long long)access->tensor->room[d],
-                (long long)access->tensor->before[d]);
-    fprintf(stream, "\n");
-}
-
 /* What the code of a function depends on, as text: equal texts are equal functions. The tensors that it is
  * given go by their number, constants by their name. */
 static char *signature(const Function *f, int lanes)
 {
-    TextStream memory;
-    FILE *stream = open_text(&memory);
-    Params all = {.n = 0};
+    Likeness like;
     Statement **part[MAX_PARTS];
     int n;
+    begin_likeness(&like);
+    FILE *stream = like.memory.file;
     for (int i = 0; i < f->nparams; i++)
-        add_param(&all, f->param[i], f->param_written[i]);
+        number_tensor(&like, f->param[i]);
     for (Kernel *k = f->kernels; k; k = k->next) /* and the values that stay in registers */
         for (parts_of(k, part, &n); n--;)
-            add_param(&all, (*part[n])->out.tensor, true);
-    const char *names[sizeof all.tensor / sizeof *all.tensor];
-    for (int i = 0; i < all.n; i++) {
-        names[i] = all.tensor[i]->name;
-        all.tensor[i]->name = format("#%d", i);
-        fprintf(stream, "%d%d ", all.tensor[i]->is_int, i < f->nparams ? f->param_written[i] : 2);
-    }
+            number_tensor(&like, (*part[n])->out.tensor);
+    for (int i = 0; i < like.n; i++)
+        fprintf(stream, "%d%d ", like.tensor[i]->is_int, i < f->nparams ? f->param_written[i] : 2);
     fprintf(stream, "%d %d %d %d %d %d\n", f->uses_step, f->unroll, f->per_call, f->batched, f->brief, lanes);
     for (Kernel *k = f->kernels; k; k = k->next)
         for (fprintf(stream, "%lld%d %lld%d ", (long long)k->blocks, k->joins, (long long)steps_of(k),
                      behind_loop(k) != k->next), parts_of(k, part, &n); n--;) {
             fprintf(stream, "%d ", stores(k, *part[n]));
-            dump_statement(stream, *part[n]);
-            print_room(&(*part[n])->out, stream);
-            visit_loads((*part[n])->rhs, print_room, stream);
+            note_likeness(&like, *part[n]);
         }
-    close_text(&memory);
-    for (int i = 0; i < all.n; i++)
-        all.tensor[i]->name = names[i];
-    char *copy = copy_text(memory.text, memory.length);
-    free(memory.text);
-    return copy;
+    return end_likeness(&like);
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */

@@ -189,7 +189,7 @@ const Target *new_target(const Options *options)
 {
     Target *target = NEW(Target);
     const Machine *machine = &machines[options->target];
-    *target = (Target){machine, machine->lanes, options, no_tiles_chosen()};
+    *target = (Target){machine, machine->lanes, options, no_tiles_chosen(), new_map()};
     return target;
 }
 

@@ -48,6 +48,7 @@ typedef struct Target {
     int lanes;           /* floats in a vector: the machine's, or fewer */
     const Options *options; /* --tile and --blocks, which ask for other tiles and blocks than the best */
     struct Chosen **chosen; /* tiles that tile.c has chosen in this compilation; NULL: they aren't kept */
+    Map *decided;        /* filters that winograd.c has, by what is alike in the convolutions */
 } Target;
 
 typedef enum Form { /* what a statement looks like to the schedule */
@@ -421,6 +422,21 @@ void find_users(Pass *);                                   /* numbers the functi
 void note_users(Pass *, Function *);                       /* after kernels have moved into it */
 /* The tensors that a statement reads, each once, in the order of their ids; how many. */
 int tensors_read(const Statement *, Tensor ***);
+
+/* ---- likeness.c: what statements have in common, as text ------------------------------------- */
+
+enum { MOST_NUMBERED = 192 };
+typedef struct Likeness {
+    TextStream memory;
+    Tensor *tensor[MOST_NUMBERED];    /* that go by their number, */
+    const char *name[MOST_NUMBERED];  /* and their own names */
+    int n;
+} Likeness;
+
+void begin_likeness(Likeness *);
+int number_tensor(Likeness *, Tensor *);                      /* its number, by which it goes from now on */
+void note_likeness(Likeness *, const Statement *);
+char *end_likeness(Likeness *);                                  /* gives the tensors their names back */
 
 /* ---- functions.c: nests to functions --------------------------------------------------------- */
 

@@ -517,14 +517,22 @@ static bool is_precise(const Rewrite *r)
         <= (r->c->s->backward ? MOST_GRADIENT_ERROR : MOST_FORWARD_ERROR);
 }
 
-/* Tries a filter; the gain that is predicted over the direct form, 0 where it does not fit. */
-static double attempt(Rewrite *r, double direct, double calls)
+/* How many tiles there are along each axis; false: the filter does not fit. */
+static bool count_tiles(Rewrite *r)
 {
     for (int axis = 0; axis < 2; axis++) {
         r->tiles[axis] = r->c->s->extent[r->c->axis[axis].y] / r->filter->results;
         if (!r->tiles[axis] || r->c->s->extent[r->c->axis[axis].k] != r->filter->taps)
-            return 0;
+            return false;
     }
+    return true;
+}
+
+/* Tries a filter; the gain that is predicted over the direct form, 0 where it does not fit. */
+static double attempt(Rewrite *r, double direct, double calls)
+{
+    if (!count_tiles(r))
+        return 0;
     build(r);
     return direct / cycles_of_list(r->begin, r->target, calls);
 }
@@ -532,38 +540,87 @@ static double attempt(Rewrite *r, double direct, double calls)
 /* A gain below this is within the model's error. */
 static const double least_gain = 1.1;
 
+typedef struct Decision {
+    const Filter *filter; /* NULL: the direct form */
+    double gain;
+} Decision;
+
 /* Under --inference taps cost no time, since they are made beforehand, but up to four times the memory of
  * the kernel. So they are counted there as net_forward has to count them elsewhere, for one call with one
  * sample: a deployed network has the same filters, and needs no more memory than one that can train. */
+static Decision *decide(const Rewrite *like, const Options *options)
+{
+    Prog *prog = like->prog;
+    double calls = prog->training ? 1.0 / (double)prog->net->batch : 1, best = 0;
+    double cycles = cycles_in_place(like->c->first, like->c->s, like->target);
+    Decision *decision = NEW(Decision);
+    Prog before = *prog;
+    Tensor *last = prog->last_tensor;
+    for (int i = 0; i < NFILTERS; i++) {
+        Rewrite r = *like;
+        r.filter = &filters[i];
+        if (options->filter && strcmp(options->filter, filter_option(i)))
+            continue;
+        double gain = attempt(&r, cycles, calls);
+        *prog = before;
+        last->next = NULL;
+        if (gain <= best || (options->math == MATH_AUTO && !is_precise(&r)))
+            continue;
+        best = gain;
+        bool clear = gain >= least_gain || options->math == MATH_WINOGRAD;
+        *decision = (Decision){clear ? r.filter : NULL, gain};
+    }
+    return decision;
+}
+
+static void print_kind(const Access *access, void *stream)
+{
+    const Tensor *t = access->tensor;
+    fprintf(stream, "%d%d%d%d", t->role, t->is_int, t->per_sample, access->padded);
+    for (int d = 0; d < t->rank; d++)
+        fprintf(stream, " %lld", (long long)t->dim[d]);
+    fputc('\n', stream);
+}
+
+static void number_load(const Access *access, void *like)
+{
+    number_tensor(like, access->tensor);
+}
+
+/* All that the decision asks. */
+static char *text_of(const Rewrite *r)
+{
+    const Statement *const part[] = {r->c->s, r->c->first};
+    Likeness like;
+    begin_likeness(&like);
+    fprintf(like.memory.file, "%d %d %d\n", r->target->lanes, r->prog->training, r->c->s->backward);
+    for (int i = 0; i < 2 && part[i]; i++) {
+        number_tensor(&like, part[i]->out.tensor);
+        visit_loads(part[i]->rhs, number_load, &like);
+        note_likeness(&like, part[i]);
+        print_kind(&part[i]->out, like.memory.file);
+        visit_loads(part[i]->rhs, print_kind, like.memory.file);
+    }
+    return end_likeness(&like);
+}
+
+/* Equal convolutions of a network, and of its passes, are decided about once. */
 static void rewrite(Prog *prog, Statement **link, Statement *s, const Convolution *c, const Target *target,
                     const Options *options)
 {
-    double calls = prog->training ? 1.0 / (double)prog->net->batch : 1, best = 0;
-    double cycles = cycles_in_place(c->first, s, target);
-    const Filter *chosen = NULL;
-    Prog before = *prog;
-    Tensor *last = prog->last_tensor;
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < NFILTERS; i++) {
-            Rewrite r = {.prog = prog, .target = target, .c = c, .filter = &filters[i]};
-            if (pass ? r.filter != chosen : options->filter && strcmp(options->filter, filter_option(i)))
-                continue;
-            double gain = attempt(&r, cycles, calls);
-            if (options->math == MATH_AUTO && !is_precise(&r))
-                gain = 0;
-            if (pass) {
-                r.product->gain = gain;
-                *r.end = s->next;
-                *link = r.begin;
-                return;
-            }
-            if (gain > best) {
-                best = gain;
-                chosen = gain >= least_gain || options->math == MATH_WINOGRAD ? r.filter : NULL;
-            }
-            *prog = before;
-            last->next = NULL;
-        }
+    Rewrite r = {.prog = prog, .target = target, .c = c};
+    const char *text = text_of(&r);
+    Decision *decision = map_find(target->decided, text);
+    if (!decision)
+        map_set(target->decided, text, decision = decide(&r, options));
+    if (!decision->filter)
+        return;
+    r.filter = decision->filter;
+    count_tiles(&r);
+    build(&r);
+    r.product->gain = decision->gain;
+    *r.end = s->next;
+    *link = r.begin;
 }
 
 void use_winograd(Prog *prog, const Target *target, const Options *options)
