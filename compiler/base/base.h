@@ -60,6 +60,9 @@ typedef struct Mark {
 } Mark;
 Mark mark_memory(void);
 void release(Mark);
+/* What is made between the two outlives the release of every mark: what one step notes for the next. */
+void begin_lasting(void);
+void end_lasting(void);
 void free_all(void);
 FILE *open_text(TextStream *);
 void close_text(TextStream *);                             /* exits 2 when something of it was lost */

@@ -6,8 +6,9 @@
  *
  * The one idea: large blocks from calloc (zeroed already, and cheaply, in the largest pages that there
  * are), handed out in pieces from front to back. What only one step needs, and much of, can be given back
- * all at once when the step ends: release frees what was made since a mark. Under AddressSanitizer every
- * piece is a block of its own, so that a step past its end is seen.
+ * all at once when the step ends: release frees what was made since a mark, but for what was made to last,
+ * in blocks of its own. Under AddressSanitizer every piece is a block of its own, so that a step past its
+ * end is seen.
  */
 #define _GNU_SOURCE /* madvise, fopencookie */
 #include "base/base.h"
@@ -37,6 +38,7 @@ typedef struct Block {
 } Block;
 
 static Block *blocks;    /* the newest first: the one that pieces are taken from */
+static Block *others;    /* of what lasts, or while that is made, of all else */
 
 static Block *new_block(size_t size)
 {
@@ -188,8 +190,26 @@ void release(Mark mark)
     blocks->used = mark.used;
 }
 
+static void exchange_blocks(void)
+{
+    Block *swap = blocks;
+    blocks = others;
+    others = swap;
+}
+
+void begin_lasting(void)
+{
+    exchange_blocks();
+}
+
+void end_lasting(void)
+{
+    exchange_blocks();
+}
+
 /* Frees all that allocate gave since the last call. */
 void free_all(void)
 {
     free_until(&blocks, NULL);
+    free_until(&others, NULL);
 }

@@ -3,6 +3,7 @@
  * They are built by constructors that simplify the trivial cases (x + 0, x * 1), and never change
  * afterwards. */
 #include <math.h>
+#include <string.h>
 
 #include "program/program.h"
 
@@ -14,9 +15,16 @@ const OpInfo op_info[NOPS] = {
 
 /* ---- Expressions ----------------------------------------------------------------------------- */
 
+static size_t size_of(Op op)
+{
+    return op == OP_LOAD                      ? sizeof(Expr)
+         : op == OP_INDEX || op == OP_RANDOM ? offsetof(Expr, access)
+                                              : offsetof(Expr, index);
+}
+
 static Expr *new_expr(Op op)
 {
-    Expr *e = NEW(Expr);
+    Expr *e = allocate(1, size_of(op));
     e->op = op;
     return e;
 }
@@ -143,14 +151,31 @@ void visit_loads(const Expr *e, void (*visit)(const Access *, void *), void *con
         visit_loads(e->arg[i], visit, context);
 }
 
-Expr *substitute_expr(const Expr *e, const Affine *map)
+Expr *copy_expr(const Expr *e, Access (*access)(Access, const void *), Affine (*index)(Affine, const void *),
+                const void *context)
 {
     Expr *copy = new_expr(e->op);
-    *copy = *e;
+    memcpy(copy, e, size_of(e->op));
     if (e->op == OP_LOAD)
-        copy->access = substitute_access(e->access, map);
-    copy->index = substitute(e->index, map);
+        copy->access = access(e->access, context);
+    if (e->op == OP_INDEX || e->op == OP_RANDOM)
+        copy->index = index(e->index, context);
     for (int i = 0; i < op_info[e->op].arity; i++)
-        copy->arg[i] = substitute_expr(e->arg[i], map);
+        copy->arg[i] = copy_expr(e->arg[i], access, index, context);
     return copy;
+}
+
+static Access map_access(Access access, const void *map)
+{
+    return substitute_access(access, map);
+}
+
+static Affine map_index(Affine index, const void *map)
+{
+    return substitute(index, map);
+}
+
+Expr *substitute_expr(const Expr *e, const Affine *map)
+{
+    return copy_expr(e, map_access, map_index, map);
 }

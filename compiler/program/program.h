@@ -69,12 +69,13 @@ typedef struct Access {
     bool padded;         /* may fall outside the tensor: windows over padding and leftover rows */
 } Access;
 
+/* There is only as much of it as its operation needs: copy_expr copies it. */
 typedef struct Expr {
     Op op;
     struct Expr *arg[4];
-    double value;
-    Access access;
-    Affine index;
+    double value;        /* OP_CONSTANT */
+    Affine index;        /* OP_INDEX, OP_RANDOM */
+    Access access;       /* OP_LOAD */
 } Expr;
 
 typedef enum Store {
@@ -183,6 +184,9 @@ Access substitute_access(Access, const Affine *map);
 
 /* ---- expr.c: expressions --------------------------------------------------------------------- */
 
+/* with other accesses and indices */
+Expr *copy_expr(const Expr *, Access (*access)(Access, const void *), Affine (*index)(Affine, const void *),
+                const void *context);
 Expr *substitute_expr(const Expr *, const Affine *map);
 Expr *constant(double);
 Expr *load(Access);

@@ -133,27 +133,23 @@ bool same_time(const Access *a, const Access *b)
 
 /* ---- Other steps in the place of the step ---------------------------------------------------- */
 
-static Access access_at_step(Access access, Affine step)
+static Affine index_at_step(Affine index, const void *step)
 {
-    for (int d = 0; d < access.tensor->rank; d++) {
-        int64_t times = access.at[d].coefficient[STEP];
-        access.at[d].coefficient[STEP] = 0;
-        access.at[d] = affine_add(access.at[d], affine_scale(step, times));
-    }
+    int64_t times = index.coefficient[STEP];
+    index.coefficient[STEP] = 0;
+    return affine_add(index, affine_scale(*(const Affine *)step, times));
+}
+
+static Access access_at_step(Access access, const void *step)
+{
+    for (int d = 0; d < access.tensor->rank; d++)
+        access.at[d] = index_at_step(access.at[d], step);
     return access;
 }
 
 static Expr *expr_at_step(const Expr *e, Affine step)
 {
-    Expr *copy = NEW(Expr);
-    *copy = *e;
-    if (e->op == OP_LOAD)
-        copy->access = access_at_step(e->access, step);
-    copy->index.coefficient[STEP] = 0;
-    copy->index = affine_add(copy->index, affine_scale(step, e->index.coefficient[STEP]));
-    for (int i = 0; i < op_info[e->op].arity; i++)
-        copy->arg[i] = expr_at_step(e->arg[i], step);
-    return copy;
+    return copy_expr(e, access_at_step, index_at_step, &step);
 }
 
 /* s - 1 - step */
@@ -186,7 +182,7 @@ static void take_all_steps(Statement *s)
     if (down)
         t = from_the_last(t, steps);
     s->recurrence = NULL;
-    complete(s, s->store, access_at_step(s->out, t), expr_at_step(s->rhs, t));
+    complete(s, s->store, access_at_step(s->out, &t), expr_at_step(s->rhs, t));
 }
 
 static void turn(Statement *s)
@@ -194,7 +190,7 @@ static void turn(Statement *s)
     Affine step = affine(0);
     step.coefficient[STEP] = 1;
     step = from_the_last(step, s->recurrence->steps);
-    s->out = access_at_step(s->out, step);
+    s->out = access_at_step(s->out, &step);
     s->rhs = expr_at_step(s->rhs, step);
 }
 

@@ -183,18 +183,18 @@ static bool is_given_gradient(const Rewrite *r, const Expr *e)
     return e->op == OP_LOAD && e->access.tensor == r->prog->t && r->prog->net->from_caller;
 }
 
-static void change_expr(Rewrite *r, Expr *e)
+static Expr *change_expr(Rewrite *r, Expr *e)
 {
     bool given = is_given_gradient(r, e);
     if (e->op == OP_LOAD)
         change_access(r, &e->access);
     if (given)
-        *e = *mul(load(e->access), load(access_at(r->mean, r->s)));
-    else if (e->op == OP_MEAN)
-        *e = *load(access_at(r->mean, r->s));
-    else
-        for (int i = 0; i < op_info[e->op].arity; i++)
-            change_expr(r, e->arg[i]);
+        return mul(e, load(access_at(r->mean, r->s)));
+    if (e->op == OP_MEAN)
+        return load(access_at(r->mean, r->s));
+    for (int i = 0; i < op_info[e->op].arity; i++)
+        e->arg[i] = change_expr(r, e->arg[i]);
+    return e;
 }
 
 static void change_statement(Rewrite *r, Statement *s)
@@ -202,7 +202,7 @@ static void change_statement(Rewrite *r, Statement *s)
     r->s = index_of(s, "s", r->lanes);
     Access out = s->out;
     change_access(r, &out);
-    change_expr(r, s->rhs);
+    s->rhs = change_expr(r, s->rhs);
     complete(s, s->store, out, s->rhs);
 }
 

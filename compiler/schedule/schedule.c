@@ -308,10 +308,10 @@ static const Target *with_lanes(const Target *target, int lanes)
     return copy;
 }
 
-/* The forward pass with vectors of so many lanes over channels; its predicted cycles for one sample. */
-static double plan_forward(Plan *plan, const Prog *forward, int lanes)
+/* The forward pass with such vectors over channels; its predicted cycles for one sample. */
+static double plan_forward(Plan *plan, const Prog *forward, const Target *target)
 {
-    const Target *target = plan->target = with_lanes(plan->target, lanes);
+    plan->target = target;
     plan->forward = plan->training = (Pass){0};
     plan->forward = make_pass(plan, forward, target, 0, NULL, NULL);
     return share_of(target) * cycles_of(&plan->forward, 1);
@@ -357,39 +357,57 @@ static bool may_take_samples(const Plan *plan, const Prog *training)
         && near && o->lanes != LANES_CHANNELS && samples_fit_lanes(training);
 }
 
+/* What training with a sample in each lane takes beside this forward pass. */
+static double cycles_of_samples(const Plan *plan, const Prog *training)
+{
+    const Mark mark = mark_memory();
+    Plan other = *plan;
+    double cycles = plan_samples(&other, training, plan->target);
+    release(mark);
+    return cycles;
+}
+
 /* A network of few channels is faster in vectors that it fills: shorter ones, or, in training, such as
  * take a sample in each lane. Where shorter vectors are clearly slower in the forward pass they are not
- * tried in training, nor shorter ones yet. */
+ * tried in training, nor shorter ones yet. What is not kept is forgotten, so the best is always the last in
+ * memory. */
 static void choose_lanes(Plan *plan, const Prog *forward, const Prog *training)
 {
     enum { FEWEST = 4 };
     static const double clearly_slower = 1.15;
     const Target *widest = plan->target;
     Plan best = *plan;
+    Mark behind_forward = mark_memory();
     double least = 0, least_forward = INFINITY, over_samples = INFINITY;
     bool samples = may_take_samples(plan, training);
     for (int lanes = widest->lanes;; lanes /= 2) {
-        double cycles = plan_forward(plan, forward, lanes);
-        if (cycles > clearly_slower * least_forward)
+        const Mark before = mark_memory();
+        double cycles = plan_forward(plan, forward, with_lanes(widest, lanes));
+        if (cycles > clearly_slower * least_forward) {
+            release(before);
             break;
+        }
+        const Mark here = mark_memory();
         least_forward = cycles < least_forward ? cycles : least_forward;
         double training_cycles = plan_training(plan, training);
-        if (samples && lanes == widest->lanes) {
-            Plan other = *plan;
-            over_samples = plan->options->lanes == LANES_SAMPLES ? 0 : plan_samples(&other, training, widest);
-        }
+        if (samples && lanes == widest->lanes)
+            over_samples = plan->options->lanes == LANES_SAMPLES ? 0 : cycles_of_samples(plan, training);
         cycles += over_samples < training_cycles ? over_samples : training_cycles;
         if (least == 0 || cycles <= least) {
             best = *plan;
+            behind_forward = here;
             least = cycles;
             samples = over_samples < training_cycles;
-        }
+        } else
+            release(before);
         if (lanes <= FEWEST || plan->options->unroll == UNROLL_NONE)
             break;
     }
     *plan = best;
-    if (samples)
+    if (samples) {
+        release(behind_forward);
         plan_samples(plan, training, widest);
+    }
 }
 
 /* As they are commonly counted: of the contractions before any step rewrites them. */

@@ -546,8 +546,11 @@ static Tile best_tile(const Model *m, int lane, bool main)
     for (const Chosen *before = *bucket; before; before = before->next)
         if (!memcmp(before->key, key, sizeof key))
             return before->tile;
+    Tile tile = search_tile(m, lane, main);
+    begin_lasting();
     Chosen *chosen = NEW(Chosen);
-    *chosen = (Chosen){.tile = search_tile(m, lane, main), .next = *bucket};
+    end_lasting();
+    *chosen = (Chosen){.tile = tile, .next = *bucket};
     memcpy(chosen->key, key, sizeof key);
     *bucket = chosen;
     return chosen->tile;

@@ -23,7 +23,7 @@ typedef struct Samples {
     int shift, index;    /* of the other indices; of the sample */
 } Samples;
 
-static Tensor *view_of(Samples *samples, Tensor *t)
+static Tensor *view_of(const Samples *samples, Tensor *t)
 {
     Tensor **view = &samples->view[t->id];
     if (*view || !t->per_sample)
@@ -45,12 +45,21 @@ static Tensor *view_of(Samples *samples, Tensor *t)
     return *view;
 }
 
-static Access over_samples(Samples *samples, Access access)
+/* The statement's indices, where the sample comes before them. */
+static Affine index_over_samples(Affine index, const void *context)
 {
+    const Samples *samples = context;
     Affine map[MAX_INDEX] = {{0}};
     for (int i = 0; i + samples->shift < MAX_INDEX; i++)
         map[i].coefficient[i + samples->shift] = 1;
-    access = substitute_access(access, map);
+    return substitute(index, map);
+}
+
+static Access over_samples(Access access, const void *context)
+{
+    const Samples *samples = context;
+    for (int d = 0; d < access.tensor->rank; d++)
+        access.at[d] = index_over_samples(access.at[d], samples);
     if (!access.tensor->per_sample)
         return access;
     for (int d = access.tensor->rank; d > 0; d--)
@@ -59,21 +68,6 @@ static Access over_samples(Samples *samples, Access access)
     access.at[0].coefficient[samples->index] = 1;
     access.tensor = view_of(samples, access.tensor);
     return access;
-}
-
-static Expr *expr_over_samples(Samples *samples, const Expr *e)
-{
-    Affine map[MAX_INDEX] = {{0}};
-    for (int i = 0; i + samples->shift < MAX_INDEX; i++)
-        map[i].coefficient[i + samples->shift] = 1;
-    Expr *copy = NEW(Expr);
-    *copy = *e;
-    if (e->op == OP_LOAD)
-        copy->access = over_samples(samples, e->access);
-    copy->index = substitute(e->index, map);
-    for (int i = 0; i < op_info[e->op].arity; i++)
-        copy->arg[i] = expr_over_samples(samples, e->arg[i]);
-    return copy;
 }
 
 /* nindex: how many indices it has; first: the sample comes before them. */
@@ -92,9 +86,9 @@ static Statement *statement_over_samples(Samples *samples, const Statement *s, i
     }
     copy->index_name[samples->index] = "s";
     copy->extent[samples->index] = samples->count;
-    copy->rhs = expr_over_samples(samples, s->rhs);
+    copy->rhs = copy_expr(s->rhs, over_samples, index_over_samples, samples);
     copy->position = s->position ? view_of(samples, s->position) : NULL;
-    copy->out = over_samples(samples, s->out);
+    copy->out = over_samples(s->out, samples);
     return copy;
 }
 

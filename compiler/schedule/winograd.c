@@ -548,12 +548,12 @@ typedef struct Decision {
 /* Under --inference taps cost no time, since they are made beforehand, but up to four times the memory of
  * the kernel. So they are counted there as net_forward has to count them elsewhere, for one call with one
  * sample: a deployed network has the same filters, and needs no more memory than one that can train. */
-static Decision *decide(const Rewrite *like, const Options *options)
+static Decision decide(const Rewrite *like, const Options *options)
 {
     Prog *prog = like->prog;
     double calls = prog->training ? 1.0 / (double)prog->net->batch : 1, best = 0;
     double cycles = cycles_in_place(like->c->first, like->c->s, like->target);
-    Decision *decision = NEW(Decision);
+    Decision decision = {NULL, 0};
     Prog before = *prog;
     Tensor *last = prog->last_tensor;
     for (int i = 0; i < NFILTERS; i++) {
@@ -568,7 +568,7 @@ static Decision *decide(const Rewrite *like, const Options *options)
             continue;
         best = gain;
         bool clear = gain >= least_gain || options->math == MATH_WINOGRAD;
-        *decision = (Decision){clear ? r.filter : NULL, gain};
+        decision = (Decision){clear ? r.filter : NULL, gain};
     }
     return decision;
 }
@@ -604,15 +604,25 @@ static char *text_of(const Rewrite *r)
     return end_likeness(&like);
 }
 
+static const Decision *note_decision(Map *decided, const char *text, Decision decision)
+{
+    begin_lasting();
+    Decision *lasting = NEW(Decision);
+    *lasting = decision;
+    map_set(decided, format("%s", text), lasting);
+    end_lasting();
+    return lasting;
+}
+
 /* Equal convolutions of a network, and of its passes, are decided about once. */
 static void rewrite(Prog *prog, Statement **link, Statement *s, const Convolution *c, const Target *target,
                     const Options *options)
 {
     Rewrite r = {.prog = prog, .target = target, .c = c};
     const char *text = text_of(&r);
-    Decision *decision = map_find(target->decided, text);
+    const Decision *decision = map_find(target->decided, text);
     if (!decision)
-        map_set(target->decided, text, decision = decide(&r, options));
+        decision = note_decision(target->decided, text, decide(&r, options));
     if (!decision->filter)
         return;
     r.filter = decision->filter;
