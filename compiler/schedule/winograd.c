@@ -431,7 +431,8 @@ static void append_rest(Rewrite *r)
 
 static void in_halo(Expr *e)
 {
-    e->access.padded = false;
+    if (e->op == OP_LOAD)
+        e->access.padded = false;
     for (int i = 0; i < op_info[e->op].arity; i++)
         in_halo(e->arg[i]);
 }
