@@ -1,4 +1,5 @@
-# make           build/nnc (the compiler), build/libnn.a (the runtime) and, where zlib, libpng and libjpeg are, build/libnnkit.a
+# make           build/nnc (the compiler), build/libnn.a (the runtime) and, where zlib, libpng and libjpeg are, build/libnnkit.a;
+#                where mpicc is, too, build/libnnmpi.a (MPICC=mpicc.mpich: another MPI)
 # make demo      installs what is missing, builds, trains LeNet on digits
 # make test      installs what is missing, builds, runs all tests (SUITE=math: one suite; SEED=N: other random networks)
 # make check     builds, runs the quick tests: no C compiler for generated code, under 20 seconds
@@ -41,7 +42,7 @@ TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Iru
 COMPILER := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard compiler/*.c compiler/*/*.c)))
 GRAMMAR  := $(BUILD)/grammar/nnc.tab.o $(BUILD)/grammar/nnc.lex.o
 RUNTIME  := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/*.c)))
-KIT      := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard runtime/kit/*.c)))
+KIT      := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/nnmpi.c,$(sort $(wildcard runtime/kit/*.c))))
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
@@ -51,7 +52,11 @@ TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 # Without the libraries that read data sets there is everything but libnnkit.a.
 HAS_KIT = $(shell printf '\043include <%s>\n' stddef.h stdio.h zlib.h png.h jpeglib.h | $(CC) -E - >/dev/null 2>&1 && echo yes)
 
-all: core $(if $(HAS_KIT),$(BUILD)/libnnkit.a,no-kit)
+# Without an MPI there is no libnnmpi.a.
+MPICC ?= mpicc
+HAS_MPI = $(if $(HAS_KIT),$(shell command -v $(MPICC) 2>/dev/null))
+
+all: core $(if $(HAS_KIT),$(BUILD)/libnnkit.a,no-kit) $(if $(HAS_MPI),$(BUILD)/libnnmpi.a)
 
 core: $(BUILD)/nnc $(BUILD)/libnn.a
 
@@ -128,6 +133,14 @@ $(BUILD)/runtime/kit/%.o: runtime/kit/%.c $(BUILD)/flags
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(KIT_FLAGS) $(SANITIZERS) -c -o $@ $<
+
+# MPI's headers are none of this compiler's affair: mpicc has its own.
+$(BUILD)/libnnmpi.a: runtime/kit/nnmpi.c runtime/kit/nnmpi.h runtime/kit/nnkit.h runtime/nn.h $(BUILD)/flags
+	$(SAY) MPI $<
+	$(Q)mkdir -p $(@D)/runtime/kit
+	$(Q)$(MPICC) $(CPPFLAGS) $(CFLAGS) -std=c11 -Wall -Wextra -Iruntime -fPIC $(SANITIZERS) -c -o $(BUILD)/runtime/kit/nnmpi.o $<
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $(BUILD)/runtime/kit/nnmpi.o
 
 # ---- The demonstration and the tests -----------------------------------------------------------------
 #
@@ -215,7 +228,7 @@ $(BUILD)/tests/suites.inc: FORCE
 # Holds the flags of the last build; it is new when they are, and everything after it.
 $(BUILD)/flags: FORCE
 	$(Q)mkdir -p $(@D)
-	$(Q)printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMPILER_FLAGS) $(RUNTIME_FLAGS) $(KIT_FLAGS) $(TEST_FLAGS)' > $@.new
+	$(Q)printf '%s\n' '$(CC) $(MPICC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMPILER_FLAGS) $(RUNTIME_FLAGS) $(KIT_FLAGS) $(TEST_FLAGS)' > $@.new
 	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 VERSION := $(shell sed -n 's/^\#define NNC_VERSION "\(.*\)"/\1/p' compiler/nnc.h)
@@ -226,6 +239,7 @@ MANUALS := $(sort $(wildcard compiler/*.[1-9] grammar/*.[1-9] runtime/*.[1-9] ru
 # What is installed, a word each: the folder below PREFIX, the mode, the file. uninstall removes the same.
 INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h lib:644:$(BUILD)/libnn.a lib/pkgconfig:644:$(BUILD)/nnc.pc \
 	$(if $(HAS_KIT),include:644:runtime/kit/nnkit.h lib:644:$(BUILD)/libnnkit.a) \
+	$(if $(HAS_MPI),include:644:runtime/kit/nnmpi.h lib:644:$(BUILD)/libnnmpi.a) \
 	$(foreach page,$(MANUALS),share/man/man$(subst .,,$(suffix $(page))):644:$(page)) \
 	$(DOCUMENTS:%=share/doc/nnc:644:%)
 

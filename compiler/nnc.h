@@ -98,6 +98,7 @@ typedef struct Options {
     bool is_static;          /* --static: one file, no name of which other files see */
     bool stream;             /* --stream: one position of a sequence at a time, too */
     bool main;               /* --main: the program around the network */
+    bool mpi;                /* --main=mpi: as one of several processes */
     bool traced;             /* --dump=STEP, --dump=all: each step of the schedule is kept as text */
     const char *input_size;  /* --input, as text */
     const char *batch_size;  /* --batch, as text */

@@ -82,7 +82,9 @@ static const struct Option {
     {"--inference", NULL, OPT_INFERENCE, "forward pass only"},
     {"--stream", NULL, OPT_STREAM,
      "add NAME_next, which takes the positions of a sequence one at a time, as they come"},
-    {"--main", NULL, OPT_MAIN, "add a main(), which trains, tests and uses the network: needs libnnkit.a"},
+    {"--main", "[mpi]", OPT_MAIN,
+     "add a main(), which trains, tests and uses the network: needs libnnkit.a;\n"
+     "                         mpi: on several machines, and needs libnnmpi.a"},
     {"--check", NULL, OPT_CHECK, "check the network, write nothing"},
     {"--summary", "[json]", OPT_SUMMARY,
      "print a table of the layers, for programs as JSON; write files only with -o"},
@@ -463,6 +465,7 @@ static void take_option(Command *command, const struct Option *option, const cha
         break;
     case OPT_MAIN:
         o->main = true;
+        o->mpi = value && choice(option->name, value, "mpi") == 0;
         break;
     case OPT_CHECK:
         command->check = true;

@@ -34,5 +34,5 @@ void put_model(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: model ends", words);
     put_fixed(f, "net.c: init", words);
     if (plan->options->main)
-        put_fixed(f, "net.c: main", words);
+        put_fixed(f, plan->options->mpi ? "net.c: main of processes" : "net.c: main", words);
 }

@@ -163,13 +163,14 @@ void put_head(FILE *f, const Plan *plan)
             lanes[o->lanes], tile, blocks, o->loss ? format(" --loss=%s", o->loss) : "",
             format("%s%s%s", o->inference ? " --inference" : "", o->stream ? " --stream" : "",
                    o->is_static ? " --static" : ""),
-            o->main ? " --main" : "");
+            o->mpi ? " --main=mpi" : o->main ? " --main" : "");
     if (o->main) {
         const char *file = comment_text(base_name(o->output_file));
-        fprintf(f, " * Compile with: cc %s %s -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %.*s\n"
+        fprintf(f, " * Compile with: %s %s %s%s -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o %.*s\n"
                    " * (-I and -L name the folders of nn.h and of the libraries, where they are not "
                    "installed).\n",
-                plan->target->machine->cflags, file, (int)strlen(file) - 2, file);
+                o->mpi ? "mpicc" : "cc", plan->target->machine->cflags, file, o->mpi ? " -lnnmpi" : "",
+                (int)strlen(file) - 2, file);
     } else if (o->is_static)
         fprintf(f, " * Include it in the file that uses it, compiled with: cc %s -I<folder of nn.h>; "
                    "link with libnn.a -lm.\n",

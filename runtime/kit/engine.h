@@ -11,6 +11,9 @@ enum {
     MOST_LEVELS = 31,    /* of the tree over the shards of a step */
 };
 
+/* Shards lo .. hi-1, which are summed up: a node of the tree. */
+typedef struct node { int lo, hi; } node;
+
 /* Part of the weights, with the state that the optimizer keeps for it. */
 typedef struct chunk {
     size_t at, count;
@@ -44,8 +47,14 @@ struct nn_trainer {
 
     float  *weights, *average;      /* model->params_bytes; average NULL: none */
     size_t  floats, all;            /* learnable; with the statistics behind them */
-    float **sums;                   /* gradients of the groups of shards */
+    node   *groups;                 /* of shards, of the present step */
+    int     ngroups;
+    float **sums;                   /* gradients of the groups; of the first at least */
     int     nsums;
+    int     nprocesses;
+    float  *received;               /* a gradient from another process; NULL: there is none */
+    nn_message *messages;           /* room for two for each process */
+    size_t *begins;                 /* of each process's part of what is gathered, and the end */
     chunk  *chunks;
     int     nchunks;
     shard_result *results;
@@ -59,5 +68,31 @@ struct nn_trainer {
         double one, all;            /* least seconds of a step by one thread and by all */
     } trial;
 };
+
+/* ---- tree.c ---------------------------------------------------------------------------------- */
+
+node kit_left_of(node);
+node kit_right_of(node);
+void kit_add_to(float *restrict sum, const float *restrict more, size_t n);
+/* The shards of a process. */
+node kit_shards_of(const nn_trainer *, int shards, int rank);
+/* Cuts a process's shards into nodes of at most so many, a power of two; returns how many. */
+int  kit_cut_groups(int shards, node own, int group, node *groups);
+/* Adds the trainer's groups as far as the process can alone, for n floats from at on. */
+void kit_sum_groups(const nn_trainer *, int shards, node own, size_t at, size_t n);
+/* Then the sum over all processes comes into sums[0]. */
+void kit_join_processes(nn_trainer *, int shards, node own);
+
+/* ---- processes.c: all processes call these; p NULL: this one is alone ------------------------ */
+
+/* `each` bytes of every process, to be freed. */
+void *kit_gather(const nn_processes *p, const void *mine, size_t each);
+/* The parts of a whole of so many elements, of which each process has kit_part(rank) .. kit_part(rank+1). */
+size_t kit_part(const nn_processes *p, size_t whole, int rank);
+void kit_gather_parts(const nn_processes *p, void *bytes, size_t whole, size_t each);
+/* All get the error, with its message, of the first process that has one; 0: none has. */
+int  kit_agree(const nn_processes *p, int error);
+bool kit_any(const nn_processes *p, bool mine);
+bool kit_same(const nn_processes *p, uint64_t mine);
 
 #endif

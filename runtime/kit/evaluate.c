@@ -3,7 +3,7 @@
  * Samples are taken in shards as large as a call may be. What is counted is a whole number, and may be
  * added in any order; sums of doubles are kept for each shard and added in the order of the shards, a wave
  * of them at a time, so that the number of threads changes no bit and the memory stays the same however
- * many samples there are. */
+ * many samples there are. Of several processes each takes its part of a wave. */
 #include "engine.h"
 #include "messages.h"
 
@@ -48,6 +48,7 @@ typedef struct exam {
     size_t first;
     double *loss;
     sums *errors;
+    size_t begin, end;            /* this process's part of a wave */
     _Alignas(64) atomic_int next;
     atomic_int error;
     char message[512];
@@ -126,7 +127,7 @@ static void judge_shards(void *context, int thread, int threads)
     const nn_model *model = e->model;
 
     (void)threads;
-    for (size_t k; (k = (size_t)atomic_fetch_add(&e->next, 1)) < WAVE && e->first + k < e->shards;) {
+    for (size_t k; (k = (size_t)atomic_fetch_add(&e->next, 1)) < e->end && e->first + k < e->shards;) {
         const size_t first = (e->first + k) * e->shard;
         const int n = (int)(e->n - first < e->shard ? e->n - first : e->shard);
         const int error = read_samples(e, j, first, n);
@@ -208,6 +209,55 @@ static void add_wave(const exam *e, double *loss, sums *total)
     }
 }
 
+/* ---- Several processes ----------------------------------------------------------------------- */
+
+/* What the others found in their parts of the wave. */
+static int share_wave(exam *e, const nn_processes *p)
+{
+    const int error = kit_agree(p, e->error ? kit_fail(e->error, "%s", e->message) : 0);
+
+    if (error)
+        return error;
+    kit_gather_parts(p, e->loss, WAVE, sizeof *e->loss);
+    if (!e->classes)
+        kit_gather_parts(p, e->errors, WAVE, e->model->output * sizeof *e->errors);
+    return 0;
+}
+
+/* All counts of all processes, into the first judge's. */
+static int share_counts(exam *e, const nn_processes *p)
+{
+    const size_t each = 2 + cells_of(e);
+    size_t *own = calloc(each, sizeof *own), *all;
+    judge *first = &e->judges[0];
+    const int error = kit_agree(p, own ? 0 : kit_no_memory());
+
+    if (error) {
+        free(own);
+        return error;
+    }
+    for (int i = 0; i < e->njudges; i++) {
+        own[0] += e->judges[i].labels;
+        own[1] += e->judges[i].right;
+        for (size_t k = 0; k < cells_of(e); k++)
+            own[2 + k] += e->judges[i].confusion[k];
+    }
+    all = kit_gather(p, own, each * sizeof *all);
+    for (int i = 0; i < e->njudges; i++) {
+        e->judges[i].labels = e->judges[i].right = 0;
+        memset(e->judges[i].confusion, 0, cells_of(e) * sizeof *first->confusion);
+    }
+    for (int i = 0; i < p->count; i++) {
+        first->labels += all[(size_t)i * each];
+        first->right += all[(size_t)i * each + 1];
+        for (size_t k = 0; k < cells_of(e); k++)
+            first->confusion[k] += all[(size_t)i * each + 2 + k];
+    }
+    free(own);
+    free(all);
+    return 0;
+}
+
 static void conclude(const exam *e, double loss, const sums *total, nn_evaluation *result)
 {
     const size_t outputs = e->model->output;
@@ -235,41 +285,70 @@ static void conclude(const exam *e, double loss, const sums *total, nn_evaluatio
         result->r2 = varying > 0 ? result->r2 / varying : NAN;
 }
 
+/* Judges the samples from e->first on, as many as a wave has, and adds up what they give. */
+static int judge_wave(exam *e, nn_team *team, const nn_processes *p)
+{
+    int error = 0;
+
+    atomic_store(&e->next, (int)e->begin);
+    if (!e->error && team && e->njudges > 1)
+        nn_team_run(team, e->njudges, judge_shards, e);
+    else if (!e->error)
+        judge_shards(e, 0, 1);
+    if (p)
+        error = share_wave(e, p);
+    else if (e->error)
+        error = kit_fail(e->error, "%s", e->message);
+    return error;
+}
+
+/* What kind of answers there are, and how they lie. */
+static void look_at_answers(exam *e)
+{
+    const nn_model *model = e->model;
+    /* positions come first in a sequence, in an image the classes */
+    const bool sequence = model->input_shape[2] == 0;
+
+    e->positions = model->targets;
+    e->classes = model->int_targets && model->targets ? model->output / model->targets : 0;
+    e->class_step = sequence ? 1 : e->positions;
+    e->position_step = sequence ? e->classes : 1;
+    e->confuses = e->classes <= MOST_CLASSES;
+}
+
 int nn_evaluate(const nn_model *model, const void *weights, nn_team *team, const nn_source *source,
                 const size_t *samples, size_t n, nn_evaluation *result)
 {
     exam e = {.model = model, .weights = weights, .source = source, .samples = samples, .n = n};
+    const nn_processes *p = team ? nn_team_processes(team) : NULL;
     sums *total = calloc(model->output, sizeof *total);
     double loss = 0;
     int error = 0;
 
     e.shard = (size_t)model->batch < 64 ? (size_t)model->batch : 64;
     e.shards = (n + e.shard - 1) / e.shard;
-    e.positions = model->targets;
-    e.classes = model->int_targets && model->targets ? model->output / model->targets : 0;
-    const bool sequence =
-        model->input_shape[2] == 0; /* positions come first in it, in an image the classes */
-    e.class_step = sequence ? 1 : e.positions;
-    e.position_step = sequence ? e.classes : 1;
-    e.confuses = e.classes <= MOST_CLASSES;
+    e.begin = p ? kit_part(p, WAVE, p->rank) : 0;
+    e.end = p ? kit_part(p, WAVE, p->rank + 1) : WAVE;
+    look_at_answers(&e);
     e.njudges = team ? nn_team_threads(team) : 1;
     if (n < (size_t)e.njudges * e.shard)
         e.njudges = 1;
     *result = (nn_evaluation){.samples = n, .classes = e.classes};
     if (cells_of(&e) > 0)
         result->confusion = calloc(cells_of(&e), sizeof *result->confusion);
-    if (!make_exam(&e) || !total || (cells_of(&e) > 0 && !result->confusion))
-        error = kit_no_memory();
-    for (; !error && e.first < e.shards; e.first += WAVE) {
-        atomic_store(&e.next, 0);
-        if (team && e.njudges > 1)
-            nn_team_run(team, e.njudges, judge_shards, &e);
-        else
-            judge_shards(&e, 0, 1);
-        if (e.error)
-            error = kit_fail(e.error, "%s", e.message);
-        add_wave(&e, &loss, total);
+    if (!make_exam(&e) || !total || (cells_of(&e) > 0 && !result->confusion)) {
+        e.error = kit_no_memory();
+        kit_copy_message(e.message, sizeof e.message);
     }
+    for (; !error && e.first < e.shards; e.first += WAVE) {
+        error = judge_wave(&e, team, p);
+        if (!error)
+            add_wave(&e, &loss, total);
+    }
+    if (!error && e.error)
+        error = e.error;
+    if (!error && p)
+        error = share_counts(&e, p);
     if (!error)
         conclude(&e, loss, total, result);
     else

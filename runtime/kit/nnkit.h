@@ -98,6 +98,32 @@ enum {
     NNKIT_EWRITE = 22,      /* a file can't be written */
 };
 
+/* ---- Processes -------------------------------------------------------------------------------
+ *
+ * Several machines can do one thing together, with a process on each (or several on one). Something else
+ * starts the processes and carries what they send each other: nnmpi.h has MPI for that. All call the same
+ * functions with the same settings and the same data. Without processes (NULL, or a count of 1) a process
+ * is alone. */
+
+/* A message to or from another process: send or receive is NULL. */
+typedef struct nn_message {
+    int         other;
+    const void *send;
+    void       *receive;
+    size_t      bytes;
+} nn_message;
+
+/* These functions don't return where what they do fails: they end all processes. */
+typedef struct nn_processes {
+    int rank, count;          /* this process's number, from 0; of how many */
+    /* All n messages at once, of any size. Between two processes they come in the order of the calls. */
+    void (*exchange)(const struct nn_processes *, const nn_message *messages, int n);
+    /* Called with bytes begin[rank] .. begin[rank+1]-1 written, returns with those of all the others. */
+    void (*gather)(const struct nn_processes *, void *bytes, const size_t *begin);
+    /* v becomes the sum over all processes, the same in each, added in any order. */
+    void (*sum)(const struct nn_processes *, float *v, size_t n);
+} nn_processes;
+
 /* ---- Threads ---------------------------------------------------------------------------------
  *
  * A team works on one thing at a time: nn_team_run calls work(context, thread, threads) once in each of its
@@ -111,12 +137,17 @@ int      nn_team_threads(const nn_team *);
 /* threads: how many take part, 0: all */
 void nn_team_run(nn_team *, int threads, void (*work)(void *context, int thread, int threads), void *context);
 void     nn_team_close(nn_team *);
+/* Of several processes, each has a team; those work together in nn_evaluate. NULL: alone, as at first. */
+void                nn_team_connect(nn_team *, const nn_processes *);
+const nn_processes *nn_team_processes(const nn_team *);
 
 /* ---- Steps of training -----------------------------------------------------------------------
  *
  * A batch is cut into shards of a fixed number of samples. Each thread takes shards, and the gradients of
  * the shards are added in one binary tree, which depends on the number of shards alone. So the weights
- * after a step are the same to the bit for every number of threads. The loss is the mean over the shards,
+ * after a step are the same to the bit for every number of threads and of processes. Of several processes
+ * each takes consecutive shards, as many as the others or one more; all call nn_trainer_step with the same
+ * samples, and all have the same weights. The loss is the mean over the shards,
  * weighted by their samples. Batchnorm takes the statistics of a shard; running statistics become the same
  * mean of what the shards would make them. Dropout draws by seed, step and shard. */
 
@@ -135,6 +166,9 @@ typedef struct nn_trainer_options {
     int threads; /* 0: as many as are fastest, which the first steps measure, one for each core at most */
     float clip;         /* greatest norm of the gradient, as nn_clip; 0: any */
     float average;      /* decay of a moving average of the weights, by nn_ema; 0: none */
+    const nn_processes *processes; /* that train together; NULL: this one alone */
+    int   allreduce;    /* 1: processes->sum adds their gradients: faster where these are large, but then the
+                           bits depend on the number of processes */
 } nn_trainer_options;
 
 typedef struct nn_trainer nn_trainer;
@@ -217,6 +251,8 @@ typedef struct nn_settings {
     int         patience, threads, shard, quiet;
     const char *format;
     int         top, json;
+    int         allreduce;
+    const nn_processes *processes;
 } nn_settings;
 
 void nn_defaults(nn_settings *);
@@ -227,6 +263,8 @@ int nn_train(const nn_model *, const nn_settings *);
 
 /* The program around a network: what main() of nnc --main calls. Returns the exit status. */
 int nn_main(const nn_model *, int argc, char **argv);
+/* The same as one of several processes, of which number 0 alone prints and writes. */
+int nn_main_of(const nn_model *, const nn_processes *, int argc, char **argv);
 
 #ifdef __cplusplus
 }

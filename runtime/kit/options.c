@@ -71,6 +71,8 @@ static const option options[] = {
      "as many threads (one a core, or fewer where that is faster)"},
     {"shard", "N", COUNT, AT(shard), TRAIN | OF_RUN, 1, 1 << 20,
      "samples of a batch that a thread takes at once (16); sums depend on it"},
+    {"allreduce", NULL, FLAG, AT(allreduce), TRAIN, 0, 0,
+     "of several processes: sum by MPI_Allreduce, where the order of sums is MPI's affair"},
     {"quiet", NULL, FLAG, AT(quiet), TRAIN, 0, 0, "no progress"},
     {"format", "text|csv|npy", TEXT, AT(format), PREDICT, 0, 0, "how answers are printed (text)"},
     {"top", "K", COUNT, AT(top), PREDICT, 1, 1e6, "the K likeliest classes"},
@@ -92,9 +94,19 @@ enum { NCOMMANDS = sizeof commands / sizeof *commands };
 
 /* ---- Messages --------------------------------------------------------------------------------- */
 
+static bool silent;
+
+void be_silent(void)
+{
+    silent = true;
+}
+
 int misused(const char *program, const char *format, ...)
 {
     va_list arguments;
+
+    if (silent)
+        return MISUSED;
 
     fflush(stdout);
     fprintf(stderr, "%s: ", program);
@@ -107,6 +119,8 @@ int misused(const char *program, const char *format, ...)
 
 int bad(const char *program, const char *message)
 {
+    if (silent)
+        return BAD;
     fflush(stdout);
     fprintf(stderr, "%s: %s\n", program, message);
     return BAD;
@@ -130,6 +144,8 @@ static void print_options(int command)
 
 static void print_help(const char *program, const nn_model *model, int only)
 {
+    if (silent)
+        return;
     printf("Usage: %s COMMAND [options]\n\nThe program around the network %s.\n", program, model->name);
     for (int i = 0; i < NCOMMANDS; i++) {
         if (only && commands[i].command != only)

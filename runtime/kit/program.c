@@ -52,7 +52,7 @@ int info_command(const nn_model *model, command_line *line)
 
 /* ---- main ------------------------------------------------------------------------------------- */
 
-int nn_main(const nn_model *model, int argc, char **argv)
+int nn_main_of(const nn_model *model, const nn_processes *processes, int argc, char **argv)
 {
     static const struct { int command; int (*run)(const nn_model *, command_line *);
     } commands[] = {{TRAIN, train_command},
@@ -60,13 +60,22 @@ int nn_main(const nn_model *model, int argc, char **argv)
                     {PREDICT, predict_command},
                     {CHECK, check_command},
                     {INFO, info_command}};
+    const bool leads = !processes || processes->rank == 0;
     command_line line;
-    int status = read_command_line(&line, model, argc, argv);
 
+    if (!leads)
+        be_silent();
+    int status = read_command_line(&line, model, argc, argv);
+    line.settings.processes = processes;
     for (size_t i = 0; status < 0 && i < sizeof commands / sizeof *commands; i++)
-        if (commands[i].command == line.command)
-            status = commands[i].run(model, &line);
+        if (commands[i].command == line.command) /* processes work together in training */
+            status = leads || line.command == TRAIN ? commands[i].run(model, &line) : DONE;
     if (fflush(stdout) != 0 || ferror(stdout))
         status = misused(line.program, "cannot write to standard output");
     return status;
+}
+
+int nn_main(const nn_model *model, int argc, char **argv)
+{
+    return nn_main_of(model, NULL, argc, argv);
 }

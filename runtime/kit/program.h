@@ -22,6 +22,8 @@ typedef struct command_line {
     bool given[64];               /* which options the user gave, by their place in the table */
 } command_line;
 
+/* From now on misused and bad print nothing: another process does. */
+void be_silent(void);
 /* Reads argv. Returns -1 to go on, or the exit status after a message or --help. */
 int read_command_line(command_line *, const nn_model *, int argc, char **argv);
 

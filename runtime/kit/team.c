@@ -28,6 +28,7 @@ struct nn_team {
     int threads;                  /* with the caller's */
     int patience;                 /* rounds of the loop before a thread sleeps */
     member *members;              /* 1 .. threads-1 */
+    const nn_processes *processes; /* NULL: this one is alone */
 
     /* Of the present run; written before round is raised. */
     void (*work)(void *context, int thread, int threads);
@@ -136,6 +137,16 @@ void nn_team_run(nn_team *team, int threads, void (*work)(void *context, int thr
 int nn_team_threads(const nn_team *team)
 {
     return team->threads;
+}
+
+void nn_team_connect(nn_team *team, const nn_processes *processes)
+{
+    team->processes = processes && processes->count > 1 ? processes : NULL;
+}
+
+const nn_processes *nn_team_processes(const nn_team *team)
+{
+    return team->processes;
 }
 
 static int cores(void)

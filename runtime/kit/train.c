@@ -3,6 +3,7 @@
  * What happens in an epoch depends on the seed and its number alone, so where a run stands is said by
  * epoch, the samples taken in it, and what they gave so far. This, the rows of the epochs before, the best
  * weights and the settings are what a checkpoint holds beside the trainer. */
+#include "engine.h"
 #include "files.h"
 #include "messages.h"
 #include "program.h"
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* What the seed is used for: each has a stream of its own. */
 enum { STREAM_SPLIT = 1, STREAM_ORDER = 2 };
@@ -47,6 +49,10 @@ typedef struct run {
     place   at;
     history history;
     display display;
+    const nn_processes *processes; /* that train together; NULL: this one alone */
+    bool    leads;                /* of the processes the one that writes */
+    bool    silent;
+    bool    stopped;              /* by a signal, to this process or another */
     char    checkpoint[4096], output[4096];
 } run;
 
@@ -58,6 +64,12 @@ static void interrupt(int number)
 {
     interrupted = 1;
     signal(number, SIG_DFL); /* the second time it ends the program */
+}
+
+/* Should the run stop here? All processes get the same answer. */
+static bool stops(run *r)
+{
+    return r->stopped = kit_any(r->processes, interrupted);
 }
 
 /* ---- Settings --------------------------------------------------------------------------------- */
@@ -105,6 +117,8 @@ static int check_settings(const run *r)
     if (!isnan(s->momentum) && o.method != NN_SGD && o.method != NN_RMSPROP)
         return kit_fail(NNKIT_EUSAGE, "--momentum is for sgd, momentum and rmsprop; %s has none",
                         s->optimizer);
+    if (s->allreduce && !r->processes)
+        return kit_fail(NNKIT_EUSAGE, "--allreduce is for several processes: nnc --main=mpi, and mpirun");
     if (s->patience && !s->test && s->split <= 0)
         return kit_fail(NNKIT_EUSAGE, "--patience needs a test: --test DATA or --split F");
     return 0;
@@ -251,6 +265,12 @@ static int save_checkpoint(run *r)
     return error;
 }
 
+/* Of several processes one writes; all get to know how that ended. */
+static int keep_checkpoint(run *r)
+{
+    return kit_agree(r->processes, r->leads ? save_checkpoint(r) : 0);
+}
+
 /* Where the parts of extra are; false: it is not what save_checkpoint writes. */
 typedef struct parts {
     place at;
@@ -369,7 +389,7 @@ static int run_steps(run *r)
     const double start = now(), before = r->at.seconds;
     int n, error = 0;
 
-    while (!error && !interrupted && r->at.taken < r->nmembers && (n = next_count(r)) > 0) {
+    while (!error && r->at.taken < r->nmembers && (n = next_count(r)) > 0 && !stops(r)) {
         const uint64_t step = nn_trainer_steps(r->trainer);
         float loss;
 
@@ -383,7 +403,7 @@ static int run_steps(run *r)
             break;
         r->at.taken += (size_t)n;
         r->at.loss += (double)loss * n;
-        if (!s->quiet && (step % 16 == 0 || r->model->params > 100000)) {
+        if (!r->silent && (step % 16 == 0 || r->model->params > 100000)) {
             const double time = now() - start, each = time / (double)(step + 1 - first);
 
             show_step(&r->display, r->at.epoch, (size_t)(step % per_epoch) + 1, (size_t)per_epoch,
@@ -392,11 +412,29 @@ static int run_steps(run *r)
         }
         if (s->every && (step + 1) % (uint64_t)s->every == 0) {
             r->at.seconds = before + now() - start;
-            error = save_checkpoint(r);
+            error = keep_checkpoint(r);
         }
     }
     r->at.seconds = before + now() - start;
     return error;
+}
+
+static uint64_t hash_of_weights(const run *r)
+{
+    return crc32_z(0, (const Bytef *)nn_trainer_weights(r->trainer), r->model->params_bytes);
+}
+
+/* What changes with an epoch on the disk, but for the checkpoint. */
+static int write_epoch(const run *r, bool best)
+{
+    const nn_settings *s = r->settings;
+
+    if (best && nn_save(r->model, r->best, r->output))
+        return kit_fail(NNKIT_EWRITE, "%s", nn_error(nn_last_error()));
+    if ((s->log && write_log(&r->history, s->log)) ||
+        (s->plot && write_plot(&r->history, s->plot, r->model->name)))
+        return NNKIT_EWRITE;
+    return 0;
 }
 
 /* The test after an epoch, its row, and whether it is the best so far. */
@@ -437,12 +475,11 @@ static int end_epoch(run *r)
     r->at.epoch++;
     r->at.taken = 0;
     r->at.loss = r->at.seconds = 0;
-    if (best && nn_save(r->model, r->best, r->output))
-        return kit_fail(NNKIT_EWRITE, "%s", nn_error(nn_last_error()));
-    if ((s->log && write_log(&r->history, s->log)) ||
-        (s->plot && write_plot(&r->history, s->plot, r->model->name)))
-        return NNKIT_EWRITE;
-    return s->checkpoint ? save_checkpoint(r) : 0;
+    if (!kit_same(r->processes, hash_of_weights(r)))
+        return kit_fail(NN_EMODEL, "the processes' weights differ after epoch %d: all must run the same "
+                        "program, compiled for one kind of processor, on the same data", row.epoch);
+    const int error = kit_agree(r->processes, r->leads ? write_epoch(r, best) : 0);
+    return error || !s->checkpoint ? error : keep_checkpoint(r);
 }
 
 static int run_epochs(run *r)
@@ -450,15 +487,15 @@ static int run_epochs(run *r)
     const nn_settings *s = r->settings;
     int error = 0;
 
-    while (!error && r->at.epoch <= s->epochs && !interrupted) {
+    while (!error && r->at.epoch <= s->epochs && !r->stopped) {
         if (s->patience && r->at.best_epoch && r->at.epoch - 1 - r->at.best_epoch >= s->patience) {
-            if (!s->quiet)
+            if (!r->silent)
                 printf("no better epoch for %d: stopped\n", s->patience);
             break;
         }
         draw_order(r);
         error = run_steps(r);
-        if (!error && !interrupted)
+        if (!error && !r->stopped)
             error = end_epoch(r);
     }
     return error;
@@ -495,11 +532,13 @@ static int open_run(run *r, const nn_checkpoint *c)
                                         .shard = s->shard,
                                         .threads = s->threads,
                                         .clip = s->clip,
-                                        .average = s->average};
+                                        .average = s->average,
+                                        .processes = s->processes,
+                                        .allreduce = s->allreduce};
 
     int error = check_settings(r);
 
-    if (!error)
+    if (!error && r->leads)
         error = check_places(r);
     if (!error)
         error = open_all_data(r);
@@ -520,12 +559,15 @@ static void say_beginning(const run *r, bool resumed)
 {
     const nn_settings *s = r->settings;
 
-    if (s->quiet)
+    if (r->silent)
         return;
     printf("%zu samples for training", r->nmembers);
     if (r->nexamined)
         printf(", %zu for testing", r->nexamined);
-    printf("; %zu weights; %s, batches of %d\n", r->model->params, s->optimizer, s->batch);
+    printf("; %zu weights; %s, batches of %d", r->model->params, s->optimizer, s->batch);
+    if (r->processes)
+        printf("; %d processes", r->processes->count);
+    printf("\n");
     if (resumed)
         printf("going on in epoch %d at sample %zu\n", r->at.epoch, r->at.taken);
 }
@@ -536,23 +578,26 @@ static int say_end(run *r, int error)
 
     clear_line(&r->display);
     fflush(stdout);
-    if (!error && interrupted)
-        error = save_checkpoint(r);
+    if (!error && r->stopped)
+        error = keep_checkpoint(r);
+    if (!r->leads)
+        return error == NNKIT_EUSAGE || error == NNKIT_EWRITE || error == NN_ENOMEM ? MISUSED
+             : error ? BAD : r->stopped ? INTERRUPTED : DONE;
     if (error == NNKIT_EUSAGE || error == NNKIT_EWRITE || error == NN_ENOMEM)
         return misused(r->line->program, "%s", nnkit_error());
     if (error)
         return bad(r->line->program, nnkit_error());
-    if (interrupted) {
+    if (r->stopped) {
         fprintf(stderr, "%s: interrupted in epoch %d and saved; to go on, type the same with --resume%s%s\n",
                 r->line->program, r->at.epoch, s->checkpoint ? "" : " --checkpoint ",
                 s->checkpoint ? "" : r->checkpoint);
         return INTERRUPTED;
     }
-    if (!s->quiet && r->nexamined && r->history.nrows &&
+    if (!r->silent && r->nexamined && r->history.nrows &&
         !isnan(r->history.rows[r->at.best_epoch - 1].accuracy))
         printf("best: epoch %d, %.2f %% right; its weights are in %s\n", r->at.best_epoch,
                100 * r->history.rows[r->at.best_epoch - 1].accuracy, r->output);
-    else if (!s->quiet)
+    else if (!r->silent)
         printf("the weights of epoch %d are in %s\n", r->at.best_epoch, r->output);
     return DONE;
 }
@@ -572,11 +617,13 @@ static void close_run(run *r)
 
 static int train(const nn_model *model, command_line *line)
 {
-    run r = {.model = model, .line = line, .settings = &line->settings};
-    const nn_settings *s = r.settings;
+    const nn_settings *s = &line->settings;
+    const nn_processes *p = s->processes && s->processes->count > 1 ? s->processes : NULL;
+    run r = {.model = model, .line = line, .settings = s, .processes = p, .leads = !p || p->rank == 0};
     nn_checkpoint *c = NULL;
     int error = 0;
 
+    r.silent = s->quiet || !r.leads;
     snprintf(r.output, sizeof r.output, "%s%s", s->output ? s->output : model->name,
              s->output ? "" : ".safetensors");
     snprintf(r.checkpoint, sizeof r.checkpoint, "%s%s", s->checkpoint ? s->checkpoint : model->name,
@@ -585,14 +632,18 @@ static int train(const nn_model *model, command_line *line)
         error = take_settings(&r, &c);
     if (!error)
         error = open_run(&r, c);
+    error = kit_agree(p, error);
     nn_checkpoint_close(c);
+    if (!error && !kit_same(p, r.nmembers))
+        error = kit_fail(NN_EMODEL, "the processes have different numbers of samples: all must have the same "
+                         "data, as from a file system that they share");
     if (!error) {
         interrupted = 0;
         void (*const old_int)(int) = signal(SIGINT, interrupt),
                      (*const old_term)(int) = signal(SIGTERM, interrupt);
 
         say_beginning(&r, s->resume);
-        start_display(&r.display, s->quiet, s->epochs, r.nexamined > 0, model->int_targets);
+        start_display(&r.display, r.silent, s->epochs, r.nexamined > 0, model->int_targets);
         error = run_epochs(&r);
         signal(SIGINT, old_int);
         signal(SIGTERM, old_term);

@@ -1,11 +1,10 @@
 /* trainer.c: one step of training by several threads, with the same bits for every number of them.
  *
- * A batch is cut into shards. Their gradients are added in one binary tree: a node over shards lo .. hi-1
- * divides them at lo + the greatest power of two below hi - lo. The tree depends on the number of shards
- * alone, and aligned blocks of 2^j shards, the groups, are subtrees of it. So in the first half of a step
- * each thread takes group after group and adds within it while the gradients lie in its cache; in the
- * second each thread takes its part of the weights (chunks) and adds the groups there, divides by the
- * number of samples, and makes the optimizer's step.
+ * A batch is cut into shards, whose gradients are added in one binary tree (tree.c). In the first half of a
+ * step each thread takes group after group of shards and adds within it while the gradients lie in its
+ * cache; in the second each thread takes its part of the weights (chunks) and adds the groups there, divides
+ * by the number of samples, and makes the optimizer's step. Of several processes each takes its part of the
+ * shards; between the halves they exchange what the shards gave and their sums. All make the same step.
  *
  * Running statistics lie behind the weights in net_params, where a gradient has nothing: a shard's are put
  * there, and take the same way through the tree. */
@@ -45,16 +44,6 @@ static int count_of(const cut *c, int k)
     return first_of(c, k + 1) - first_of(c, k);
 }
 
-/* Where a node of the tree over n shards is divided. */
-static int half_of(int n)
-{
-    int half = 1;
-
-    while (2 * half < n)
-        half *= 2;
-    return half;
-}
-
 /* How many shards a group has: one, since what is added in the second half goes through memory once; but
  * more where the groups' gradients would take much memory, as long as the threads finish no later for it. */
 static int group_of(int shards, int threads, size_t bytes)
@@ -81,15 +70,9 @@ typedef struct step {
     const nn_source *source;
     const size_t *samples;
     cut cut;
-    int group, groups;
+    node own;                     /* this process's shards */
     _Alignas(64) atomic_int next; /* the next group to be taken */
 } step;
-
-static void add_to(float *restrict sum, const float *restrict more, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        sum[i] += more[i];
-}
 
 /* The gradient of shard k, weighted by its samples, with full shards having the weight 1. */
 static void run_shard(const step *s, worker *w, int k, float *gradient)
@@ -120,22 +103,26 @@ static void run_shard(const step *s, worker *w, int k, float *gradient)
         nn_scale(gradient, t->all, (float)n / (float)s->cut.shard);
 }
 
-/* The sum over shards lo .. hi-1. level: of the tree, from which the worker's gradients are free. */
-static void sum_shards(const step *s, worker *w, int lo, int hi, float *sum, int level)
+static void no_memory(nn_trainer *t, int shard)
 {
-    const int middle = lo + half_of(hi - lo);
+    t->results[shard].error = kit_no_memory();
+    kit_copy_message(t->results[shard].message, sizeof t->results[shard].message);
+}
 
-    if (hi - lo == 1) {
-        run_shard(s, w, lo, sum);
+/* The sum over the shards of a node. level: of the tree, from which the worker's gradients are free. */
+static void sum_shards(const step *s, worker *w, node v, float *sum, int level)
+{
+    if (v.hi - v.lo == 1) {
+        run_shard(s, w, v.lo, sum);
         return;
     }
     if (w->sums[level] == NULL && (w->sums[level] = kit_memory(s->t->model->params_bytes)) == NULL) {
-        s->t->results[lo].error = kit_no_memory();
+        no_memory(s->t, v.lo);
         return;
     }
-    sum_shards(s, w, lo, middle, sum, level);
-    sum_shards(s, w, middle, hi, w->sums[level], level + 1);
-    add_to(sum, w->sums[level], s->t->all);
+    sum_shards(s, w, kit_left_of(v), sum, level);
+    sum_shards(s, w, kit_right_of(v), w->sums[level], level + 1);
+    kit_add_to(sum, w->sums[level], s->t->all);
 }
 
 static void run_groups(void *context, int thread, int threads)
@@ -147,40 +134,30 @@ static void run_groups(void *context, int thread, int threads)
     (void)threads;
     if (w->params)
         memcpy(w->params, t->weights, t->floats * sizeof(float));
-    for (int g; (g = atomic_fetch_add(&s->next, 1)) < s->groups;) {
-        const int lo = g * s->group, hi = lo + s->group;
-
-        sum_shards(s, w, lo, hi < s->cut.shards ? hi : s->cut.shards, t->sums[g], 0);
-    }
+    for (int g; (g = atomic_fetch_add(&s->next, 1)) < t->ngroups;)
+        sum_shards(s, w, t->groups[g], t->sums[g], 0);
 }
 
 /* ---- The second half: the weights' step ------------------------------------------------------ */
 
-/* Adds groups lo .. hi-1 into group lo, for the weights from at on. */
-static void sum_groups(float *const *sums, int lo, int hi, size_t at, size_t n)
-{
-    if (hi - lo == 1)
-        return;
-    const int middle = lo + half_of(hi - lo);
-
-    sum_groups(sums, lo, middle, at, n);
-    sum_groups(sums, middle, hi, at, n);
-    add_to(sums[lo] + at, sums[middle] + at, n);
-}
-
-/* The mean's gradient, into the first group's; by blocks that stay in the nearest cache. */
-static void sum_chunk(const step *s, size_t at, size_t n)
+/* Adds the groups, for the weights from at on, by blocks that stay in the nearest cache. */
+static void sum_part(const step *s, size_t at, size_t n)
 {
     enum { BLOCK = 1024 };
+
+    for (size_t done = 0; done < n; done += BLOCK)
+        kit_sum_groups(s->t, s->cut.shards, s->own, at + done, n - done < BLOCK ? n - done : BLOCK);
+}
+
+/* The mean's gradient, into the first group's. Several processes have added already. */
+static void sum_chunk(const step *s, size_t at, size_t n)
+{
     nn_trainer *t = s->t;
 
-    for (size_t done = 0; done < n; done += BLOCK) {
-        const size_t count = n - done < BLOCK ? n - done : BLOCK;
-
-        sum_groups(t->sums, 0, s->groups, at + done, count);
-        if (s->cut.n != s->cut.shard)
-            nn_scale(t->sums[0] + at + done, count, (float)s->cut.shard / (float)s->cut.n);
-    }
+    if (t->nprocesses == 1)
+        sum_part(s, at, n);
+    if (s->cut.n != s->cut.shard)
+        nn_scale(t->sums[0] + at, n, (float)s->cut.shard / (float)s->cut.n);
 }
 
 static void average(nn_trainer *t, size_t at, size_t n)
@@ -259,6 +236,44 @@ static void clip_chunks(void *context, int thread, int threads)
         step_statistics(s);
 }
 
+/* ---- Several processes ----------------------------------------------------------------------- */
+
+/* Each gets to know what all the shards gave. */
+static void share_results(const step *s)
+{
+    nn_trainer *t = s->t;
+
+    for (int p = 0; p <= t->nprocesses; p++)
+        t->begins[p] = (size_t)kit_shards_of(t, s->cut.shards, p).lo * sizeof *t->results;
+    t->options.processes->gather(t->options.processes, t->results, t->begins);
+}
+
+static void sum_own(void *context, int thread, int threads)
+{
+    const step *s = context;
+    const nn_trainer *t = s->t;
+
+    for (int i = first_chunk(t, thread, threads); i < first_chunk(t, thread + 1, threads); i++)
+        sum_part(s, t->chunks[i].at, t->chunks[i].count);
+    if (thread == 0 && t->all > t->floats)
+        sum_part(s, t->floats, t->all - t->floats);
+}
+
+static void sum_all(step *s)
+{
+    nn_trainer *t = s->t;
+
+    if (t->ngroups > 1)
+        nn_team_run(t->team, t->threads, sum_own, s);
+    if (!t->options.allreduce) {
+        kit_join_processes(t, s->cut.shards, s->own);
+        return;
+    }
+    if (t->ngroups == 0)
+        memset(t->sums[0], 0, t->all * sizeof(float));
+    t->options.processes->sum(t->options.processes, t->sums[0], t->all);
+}
+
 /* ---- The whole step -------------------------------------------------------------------------- */
 
 /* Memory for the gradients of that many groups. */
@@ -321,15 +336,21 @@ int nn_trainer_step(nn_trainer *t, const nn_source *source, const size_t *sample
     if (n < 1 || n > t->options.batch)
         return kit_fail(NN_EMODEL, "a step of %d samples: must be 1 to %d, the trainer's batch", n,
                         t->options.batch);
-    s.group = group_of(s.cut.shards, t->threads, t->model->params_bytes);
-    s.groups = (s.cut.shards + s.group - 1) / s.group;
-    if (!make_sums(t, s.groups))
-        return kit_no_memory();
+    s.own = kit_shards_of(t, s.cut.shards, t->options.processes ? t->options.processes->rank : 0);
+    const int group = group_of(s.own.hi - s.own.lo, t->threads, t->model->params_bytes);
+    t->ngroups = kit_cut_groups(s.cut.shards, s.own, group, t->groups);
     atomic_init(&s.next, 0);
-    nn_team_run(t->team, t->threads, run_groups, &s);
+    if (make_sums(t, t->ngroups))
+        nn_team_run(t->team, t->threads, run_groups, &s);
+    else
+        no_memory(t, s.own.lo);
+    if (t->nprocesses > 1)
+        share_results(&s);
     error = check_loss(&s, loss);
     if (error)
         return error;
+    if (t->nprocesses > 1)
+        sum_all(&s);
     if (t->options.clip > 0) {
         nn_team_run(t->team, t->threads, measure_chunks, &s);
         nn_team_run(t->team, t->threads, clip_chunks, &s);
@@ -373,6 +394,17 @@ static bool make_chunks(nn_trainer *t)
     return t->chunks != NULL;
 }
 
+/* What several processes need beside. */
+static bool make_exchange(nn_trainer *t)
+{
+    const size_t n = (size_t)t->nprocesses;
+
+    t->received = kit_memory(t->model->params_bytes);
+    t->messages = calloc(2 * n, sizeof *t->messages);
+    t->begins = calloc(n + 1, sizeof *t->begins);
+    return t->received && t->messages && t->begins && make_sums(t, 1);
+}
+
 static bool make_all(nn_trainer *t)
 {
     const nn_trainer_options *o = &t->options;
@@ -380,10 +412,14 @@ static bool make_all(nn_trainer *t)
     t->nresults = (o->batch + o->shard - 1) / o->shard;
     t->results = kit_memory((size_t)t->nresults * sizeof *t->results);
     t->sums = calloc((size_t)t->nresults, sizeof *t->sums);
+    t->groups = calloc((size_t)t->nresults, sizeof *t->groups);
     t->weights = kit_memory(t->model->params_bytes);
     t->average = o->average > 0 ? kit_memory(t->model->params_bytes) : NULL;
     t->team = nn_team_open(o->threads);
-    if (!t->results || !t->sums || !t->weights || !t->team || (o->average > 0 && !t->average))
+    if (!t->results || !t->sums || !t->groups || !t->weights || !t->team || (o->average > 0 && !t->average))
+        return false;
+    nn_team_connect(t->team, o->processes);
+    if (t->nprocesses > 1 && !make_exchange(t))
         return false;
     t->threads = nn_team_threads(t->team);
     t->workers = kit_memory((size_t)t->threads * sizeof *t->workers);
@@ -422,6 +458,7 @@ nn_trainer *nn_trainer_open(const nn_model *model, const nn_trainer_options *opt
     }
     t->model = model;
     t->options = *options;
+    t->nprocesses = options->processes ? options->processes->count : 1;
     t->floats = model->floats;
     t->all = model->params_bytes / sizeof(float);
     if (t->options.shard == 0)
@@ -463,6 +500,10 @@ void nn_trainer_close(nn_trainer *t)
     for (int i = 0; i < t->nsums; i++)
         free(t->sums[i]);
     free(t->sums);
+    free(t->groups);
+    free(t->received);
+    free(t->messages);
+    free(t->begins);
     for (int i = 0; t->chunks && i < t->nchunks; i++)
         free(t->chunks[i].state);
     free(t->chunks);

@@ -312,6 +312,8 @@ EXTERN_void net_init(net_params *p, uint64_t seed)
     NN_CHECK_MEMORY(p, net_params);
     nn_init(&net_model, p, seed);
 }
+// end
+#ifndef PROCESSES
 // section main
 
 int nn_main(const nn_model *model, int argc, char **argv);   /* nnkit.h */
@@ -321,3 +323,14 @@ int main(int argc, char **argv)
     return nn_main(&net_model, argc, argv);
 }
 // end
+#else
+// section main of processes
+
+int nn_mpi_main(const nn_model *model, int argc, char **argv);   /* nnmpi.h */
+
+int main(int argc, char **argv)
+{
+    return nn_mpi_main(&net_model, argc, argv);
+}
+// end
+#endif
