@@ -12,6 +12,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "generated.h"
 #include "process.h"
+#include "suites.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
@@ -174,9 +175,9 @@ static void write_rule(FILE *f, const char *folder, generated *const *nets, size
     fprintf(f, "\n");
 }
 
-/* runtime: where its objects lie. */
+/* linker: the C compiler of the runtime, too; runtime: where its objects lie. */
 static void write_objects_makefile(const char *folder, generated *const *nets, size_t count, const char *cc, size_t together,
-                                   const char *runtime)
+                                   const char *linker, const char *runtime)
 {
     FILE *f = create(folder, "objects", ".mk");
     char *done = calloc(count + 1, 1);
@@ -196,7 +197,7 @@ static void write_objects_makefile(const char *folder, generated *const *nets, s
     free(done);
     fprintf(f, "all: $(patsubst %%,%s/%%.o,$(wildcard runtime/*.c))\n", runtime);
     fprintf(f, "%s/%%.o: %% $(wildcard runtime/*.h) tests/generated.c\n", runtime);
-    fprintf(f, "\t@mkdir -p $(@D) && %s -std=gnu11 -O1 -fPIC -Iruntime -c -o $@.$$$$ $< && mv $@.$$$$ $@\n", cc);
+    fprintf(f, "\t@mkdir -p $(@D) && %s -std=gnu11 -O1 -fPIC -Iruntime -c -o $@.$$$$ $< && mv $@.$$$$ $@\n", linker);
     fclose(f);
 }
 
@@ -214,6 +215,17 @@ static void show_log(const char *folder, const generated *net)
         fprintf(stderr, "    %s", line);
     if (f)
         fclose(f);
+}
+
+/* What tcc calls for a conversion of numbers, say; it links that by itself, but not to shared objects that dlopen likes. */
+#define TCC_RUNTIME "tcc -print-search-dirs | grep 'libtcc1\\.a$'"
+
+const char *generated_quick_cc(void)
+{
+    static const char *quick;
+    if (!quick)
+        quick = command_succeeds(TCC_RUNTIME " | grep .") ? "tcc" : "clang";
+    return quick;
 }
 
 /* Our own make, not a part of the one that may be running us. */
@@ -243,9 +255,11 @@ void *generated_build_new(const char *folder, generated *nets, size_t count, con
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     if (cores < 1)
         cores = 1;
+    const char *usual = getenv("CC") && *getenv("CC") ? getenv("CC") : "gcc";
     if (!cc)
-        cc = getenv("CC") && *getenv("CC") ? getenv("CC") : "gcc";
-    const char *runtime = runtime_folder(cc);
+        cc = usual;
+    bool tcc = !strcmp(cc, "tcc");
+    const char *linker = tcc ? usual : cc, *runtime = runtime_folder(linker);
 
     snprintf(command, sizeof command, "rm -rf '%s' && mkdir -p '%s'", folder, folder);
     if (system(command) != 0)
@@ -272,10 +286,10 @@ void *generated_build_new(const char *folder, generated *nets, size_t count, con
     if (ncompiled) {
         size_t together = ncompiled / (size_t)(FILES_PER_CORE * cores);
         write_objects_makefile(folder, compiled, ncompiled, cc,
-                               together < 1 ? 1 : together > MOST_TOGETHER ? MOST_TOGETHER : together, runtime);
+                               together < 1 ? 1 : together > MOST_TOGETHER ? MOST_TOGETHER : together, linker, runtime);
         run_make(folder, "objects", cores);
-        snprintf(command, sizeof command, "%s -shared -o '%s/all.so' '%s'/*.o $(printf '%s/%%s.o ' runtime/*.c) -lm", cc, folder,
-                 folder, runtime);
+        snprintf(command, sizeof command, "%s -shared -z noexecstack -o '%s/all.so' '%s'/*.o $(printf '%s/%%s.o ' runtime/*.c) %s -lm",
+                 linker, folder, folder, runtime, tcc ? "$(" TCC_RUNTIME ")" : "");
         if (system(command) != 0)
             fprintf(stderr, "%s: cannot link\n", folder);
         snprintf(path, sizeof path, "%s/all.so", folder);

@@ -36,6 +36,7 @@ static const char *const unroll_names[] = {"auto", "full", "tile", "none"};
 static const char *const math_names[] = {"auto", "direct", "winograd"};
 static const char *const lanes_names[] = {"auto", "channels", "samples"};
 static const char *const compilers[] = {"gcc", "clang"};
+enum { COMPILERS = sizeof compilers / sizeof *compilers };
 
 static int failures;
 
@@ -280,6 +281,19 @@ static void build_and_check(const char *name, const char *cc, Case *cases, int c
     generated_close(library);
 }
 
+/* Where no optimizer is asked for, plain C is for the quickest compiler. */
+static void build_and_check_all(const char *name, Case *cases, int count, void (*check)(const Case *, const nn_model *))
+{
+    for (int i = 0; i < count; i++)
+        if (cases[i].options.target == TARGET_SCALAR && !cases[i].optimized && !cases[i].flags &&
+            cases[i].options.unroll != UNROLL_NONE)
+            cases[i].cc = generated_quick_cc();
+    for (int i = 0; i < COMPILERS; i++)
+        build_and_check(name, compilers[i], cases, count, check);
+    if (strcmp(generated_quick_cc(), "clang"))
+        build_and_check(name, generated_quick_cc(), cases, count, check);
+}
+
 static void check_both_counts(const Case *c, const nn_model *m)
 {
     int batch = (int)c->net->batch, least = (int)least_samples(c->backward);
@@ -332,8 +346,7 @@ static void check_random(bool whole)
     }
     warning_reset();
     CU_ASSERT(over_samples >= NETWORKS / 16);
-    for (int i = 0; i < 2; i++)
-        build_and_check(whole ? "whole" : "random", compilers[i], cases, NETWORKS, check_both_counts);
+    build_and_check_all(whole ? "whole" : "random", cases, NETWORKS, check_both_counts);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -438,8 +451,7 @@ static void examples_of_kinds(void)
             }
         }
     CU_ASSERT_FATAL(failures == 0 && n < MAX_EXAMPLES);
-    for (int i = 0; i < 2; i++)
-        build_and_check("examples", compilers[i], cases, n, check_both_counts);
+    build_and_check_all("examples", cases, n, check_both_counts);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -458,8 +470,7 @@ static void check_examples(bool worked)
         c->options.loss = NULL; /* two of them have none of their own */
         CU_ASSERT_FATAL(understand(c));
     }
-    for (int i = 0; i < 2; i++)
-        build_and_check(worked ? "worked" : "edges", compilers[i], cases, count, worked ? check_worked : check_both_counts);
+    build_and_check_all(worked ? "worked" : "edges", cases, count, worked ? check_worked : check_both_counts);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -499,8 +510,7 @@ static void fewer_multiplications(void)
         understand(&cases[i]);
         CU_ASSERT_FATAL(cases[i].net != NULL);
     }
-    for (int i = 0; i < 2; i++)
-        build_and_check("tiled", compilers[i], cases, count, check_both_counts);
+    build_and_check_all("tiled", cases, count, check_both_counts);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -547,8 +557,7 @@ static void samples_in_lanes_of_vectors(void)
         CU_ASSERT_FATAL(understand(&cases[i]));
         CU_ASSERT_EQUAL(samples_in_lanes(&cases[i]), machines[target].lanes);
     }
-    for (int i = 0; i < 2; i++)
-        build_and_check("lanes", compilers[i], cases, count, check_groups);
+    build_and_check_all("lanes", cases, count, check_groups);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -612,8 +621,7 @@ static void labels_in_lanes(void)
         CU_ASSERT_FATAL(understand(&cases[i]));
         CU_ASSERT(samples_in_lanes(&cases[i]) > 0);
     }
-    for (int i = 0; i < 2; i++)
-        build_and_check("labels", compilers[i], cases, 4, check_labels);
+    build_and_check_all("labels", cases, 4, check_labels);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -666,8 +674,7 @@ static void pooled_tiles(void)
             kernels = cases[i].net ? windows_on_tiles(&cases[i]) : 0;
         } while (i % 3 == 0 ? kernels < 2 : i % 3 == 1 ? !kernels : !cases[i].net);
     }
-    for (int i = 0; i < 2; i++)
-        build_and_check("pooled", compilers[i], cases, POOLED, check_both_counts);
+    build_and_check_all("pooled", cases, POOLED, check_both_counts);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
@@ -1054,8 +1061,7 @@ static void folded(void)
         while (!cases[i].net);
     }
     warning_reset();
-    for (int i = 0; i < 2; i++)
-        build_and_check("folded", compilers[i], cases, FOLDED, check_folded);
+    build_and_check_all("folded", cases, FOLDED, check_folded);
     CU_ASSERT_EQUAL(failures, 0);
     free_all();
 }
