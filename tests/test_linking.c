@@ -65,6 +65,14 @@ static const char includes[] =
     "int main(void)\n{\n    static net_params p;\n    static net_work w;\n    static float x[NET_INPUT], y[NET_OUTPUT];\n"
     "    net_forward(&p, &w, 1, x, y);\n    return !(y[0] == y[0]) && NET_FLOATS == NET_PARAMS;\n}\n";
 
+/* All headers from C++, which takes nnkit.h from C++11 on, for long long. */
+static const char cplusplus[] =
+    "#include \"net.h\"\n#include \"nnkit.h\"\n#include <cstring>\n\n"
+    "int main()\n{\n    static net_params p;\n    net_init(&p, 1);\n"
+    "    nn_settings settings;\n    nn_defaults(&settings);\n"
+    "    return settings.epochs == 10 && nn_data_open(\"none\", &net_model, NULL) == NULL\n"
+    "        && std::strstr(nnkit_error(), \"none\") ? 0 : 1;\n}\n";
+
 static int start(void)
 {
     folder_make(SCRATCH);
@@ -72,6 +80,7 @@ static int start(void)
     file_write(SCRATCH "/plugin.c", plugin, sizeof plugin - 1);
     file_write(SCRATCH "/host.c", host, sizeof host - 1);
     file_write(SCRATCH "/threads.c", threads, sizeof threads - 1);
+    file_write(SCRATCH "/main.cc", cplusplus, sizeof cplusplus - 1);
     file_write(SCRATCH "/includes.c", includes, sizeof includes - 1);
     process run = nnc_run(SCRATCH, "net.nn", NULL);
     int status = run.status;
@@ -105,6 +114,13 @@ static void one_file(void)
          "$cc includes.o $R/build/libnn.a -lm -o includes && ./includes || exit 1; done; done");
 }
 
+static void headers_in_cplusplus(void)
+{
+    runs("gcc -O1 -c -I$R/runtime net.c && for std in c++11 c++17 c++20; do"
+         " g++ -std=$std -Wall -Wextra -pedantic -Werror -I$R/runtime -I$R/runtime/kit -o main main.cc net.o $R/build/libnnkit.a"
+         " $R/build/libnn.a -lpng -ljpeg -lz -lm -lpthread && ./main || exit 1; done");
+}
+
 #define WITH_THREADS(cc, files) cc " -g -O1 -fsanitize=thread " files " -o threads-" cc " -lm -lpthread && ./threads-" cc
 
 static void threads_of_gcc(void)   { runs(WITH_THREADS("gcc", "-I$R/runtime threads.c net.c $R/runtime/*.c")); }
@@ -120,7 +136,8 @@ static bool has_clang_threads(void) { return command_succeeds(CAN("clang")); }
 void add_linking_suite(void)
 {
     static CU_TestInfo tests[] = {
-        {"a shared library", shared_library}, {"--static", one_file}, {"gcc's thread sanitizer", threads_of_gcc},
+        {"a shared library", shared_library}, {"the headers in C++", headers_in_cplusplus},
+        {"--static", one_file}, {"gcc's thread sanitizer", threads_of_gcc},
         {"clang's thread sanitizer", threads_of_clang}, CU_TEST_INFO_NULL,
     };
     static const test_need gcc = {has_gcc_threads, "gcc's thread sanitizer", "gcc"};

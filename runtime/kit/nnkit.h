@@ -95,7 +95,7 @@ int nn_data_augment(const nn_augment *, const nn_model *, float *x, uint64_t see
 enum {
     NNKIT_EDIVERGED = 20,   /* a loss is NaN or infinite */
     NNKIT_EUSAGE = 21,      /* settings that can't be, or not together */
-    NNKIT_EWRITE = 22,      /* a file can't be written */
+    NNKIT_EWRITE = 22       /* a file can't be written */
 };
 
 /* ---- Processes -------------------------------------------------------------------------------
