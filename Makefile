@@ -238,12 +238,13 @@ MANUALS := $(sort $(wildcard compiler/*.[1-9] grammar/*.[1-9] runtime/*.[1-9] ru
 
 # What is installed, a word each: the folder below PREFIX, the mode, the file. uninstall removes the same.
 INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h lib:644:$(BUILD)/libnn.a lib/pkgconfig:644:$(BUILD)/nnc.pc \
+	include:644:runtime/nnc.mk lib/cmake/nnc:644:runtime/nnc-config.cmake lib/cmake/nnc:644:$(BUILD)/nnc-config-version.cmake \
 	$(if $(HAS_KIT),include:644:runtime/kit/nnkit.h lib:644:$(BUILD)/libnnkit.a) \
 	$(if $(HAS_MPI),include:644:runtime/kit/nnmpi.h lib:644:$(BUILD)/libnnmpi.a) \
 	$(foreach page,$(MANUALS),share/man/man$(subst .,,$(suffix $(page))):644:$(page)) \
 	$(DOCUMENTS:%=share/doc/nnc:644:%)
 
-install: all $(BUILD)/nnc.pc
+install: all $(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake
 	$(Q)for word in $(INSTALLED); do \
 		folder=$(DESTDIR)$(PREFIX)/$${word%%:*}; file=$${word##*:}; mode=$${word#*:}; \
 		echo "  PUT  $$folder/$${file##*/}"; \
@@ -253,9 +254,9 @@ install: all $(BUILD)/nnc.pc
 uninstall:
 	$(Q)for word in $(INSTALLED); do \
 		file=$${word##*:}; rm -f "$(DESTDIR)$(PREFIX)/$${word%%:*}/$${file##*/}"; done
-	$(Q)rmdir "$(DESTDIR)$(PREFIX)/share/doc/nnc" 2>/dev/null || :
+	$(Q)rmdir $(addprefix "$(DESTDIR)$(PREFIX)"/,share/doc/nnc lib/cmake/nnc) 2>/dev/null || :
 
-$(BUILD)/nnc.pc: runtime/nnc.pc.in FORCE
+$(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake: $(BUILD)/%: runtime/%.in FORCE
 	$(Q)rm -f $@
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
 
