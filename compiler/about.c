@@ -19,6 +19,8 @@ const char *param_form(const Param *p)
     const char *name = p->name;
     if (isupper((unsigned char)*name) || p->positional)
         return p->type == PARAM_LABELS ? "LABEL..." : name;
+    if (p->type == PARAM_OF)
+        return format("%s N", name);
     const char *words = p->choices ? p->choices : p->type == PARAM_FLAG ? "true|false" : "X";
     return name[1] ? format("%s=%s", name, words)
                    : format("%sN%s", name, p->type == PARAM_PAIR ? format(" or %sHxW", name) : "");

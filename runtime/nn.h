@@ -240,7 +240,10 @@ typedef struct nn_model {
     const char *name;                 /* the prefix: "net" */
     int         input_shape[3];       /* C, H, W of a sample; N, 1, 1 when flat; T, C, 0 of
                                        * T positions of C features */
-    size_t      input, output;        /* floats in one sample and in one answer */
+    size_t      input, output;        /* floats (or tokens) in one sample, floats in one answer */
+    /* not 0: the network reads tokens. Then x is const int, each token from 0 to vocabulary - 1 (of several
+     * inputs, the smallest of their vocabularies), and has no gradient. 0: x is const float */
+    size_t      vocabulary;
     size_t      targets;              /* elements in one sample's target */
     int         int_targets;          /* 1: class labels (const int), 0: const float */
     int         batch;                /* maximum number of samples in a call */
@@ -251,14 +254,14 @@ typedef struct nn_model {
     int                ntensors;
     const nn_tensor   *tensors;
     /* The functions of net.h, which says what they take and what they refuse: n samples, 1 <= n <= batch,
-     * x of n x input floats, y of n x output, t of n x targets ints or floats; params and gradients of
-     * params_bytes, work of work_bytes, aligned to 64 bytes (aligned_alloc(64, model->params_bytes): both
-     * are multiples of 64). A new work is cleared before its first use. */
-    void  (*forward)(const void *params, void *work, int n, const float *x, float *y);
-    float (*backward)(void *params, void *work, int n, const float *x, const void *t, void *gradients);
+     * x of n x input floats or tokens, y of n x output, t of n x targets ints or floats; params and
+     * gradients of params_bytes, work of work_bytes, aligned to 64 bytes (aligned_alloc(64,
+     * model->params_bytes): both are multiples of 64). A new work is cleared before its first use. */
+    void  (*forward)(const void *params, void *work, int n, const void *x, float *y);
+    float (*backward)(void *params, void *work, int n, const void *x, const void *t, void *gradients);
                                       /* NULL under --inference and with `loss none` */
     /* net_loss: the mean loss of what forward answers; y may be NULL. NULL where backward is */
-    float (*loss)(const void *params, void *work, int n, const float *x, const void *t, float *y);
+    float (*loss)(const void *params, void *work, int n, const void *x, const void *t, float *y);
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
     /* sets work->add; 1: backward adds to gradients instead of writing over them; NULL under --inference */
     void  (*set_add)(void *work, int add);
@@ -266,8 +269,8 @@ typedef struct nn_model {
     void  (*prepare)(void *params);
     /* Of a network with `loss none`, which has no targets and, in the place of backward, these two:
      * net_forward_train and net_backward of its net.h; NULL in others. gradients and dx may be NULL. */
-    void  (*forward_train)(const void *params, void *work, int n, const float *x, float *y);
-    void  (*backward_from)(void *params, void *work, int n, const float *x, const float *dy, void *gradients,
+    void  (*forward_train)(const void *params, void *work, int n, const void *x, float *y);
+    void  (*backward_from)(void *params, void *work, int n, const void *x, const float *dy, void *gradients,
                            float *dx);
     /* Of a network made with --stream: net_next, and sizeof(net_state), a multiple of 64. A state is aligned
      * as work is, and all zero at the beginning. NULL and 0 in others. */

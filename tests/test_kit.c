@@ -236,7 +236,7 @@ static void test_divergence(void)
              "the greatest weight before it, .*, is in fc[12].weight. A smaller --lr or --clip 1 may help$' err");
 }
 
-static void answer_itself(const void *params, void *work, int n, const float *x, float *y)
+static void answer_itself(const void *params, void *work, int n, const void *x, float *y)
 {
     (void)params, (void)work;
     memcpy(y, x, (size_t)n * 6 * sizeof *y);

@@ -61,13 +61,19 @@ static bool wants_sequence(const Kind *kind)
     return kind->examples && sscanf(kind->examples, "input %dx%dx%d", &t, &c, &w) == 2;
 }
 
+/* What the kind's place in a network comes behind. */
+static const char *input_of(const Kind *kind)
+{
+    return kind->takes == TAKES_TOKENS ? "4 of 4" : wants_sequence(kind) ? "4x4" : "4x8x8";
+}
+
 /* The network in which a statement of that kind has its place. */
 static const char *around(const Kind *kind, const char *statement)
 {
     return kind->role == ROLE_SETTING
                ? format("%s%s; fc 1", strcmp(kind->name, "batch") ? "" : "input 4; ", statement)
            : is_loss(kind) ? format("input 4x8x8; fc 1; loss %s", statement)
-                           : format("input %s; x:; %s; fc 1", wants_sequence(kind) ? "4x4" : "4x8x8", statement);
+                           : format("input %s; x:; %s; fc 1", input_of(kind), statement);
 }
 
 /* Compiles the statement, which must be refused with a message that has `says`; then what is to be written

@@ -21,6 +21,7 @@ void emit_header(FILE *, const Plan *);
 const char *const_of_params(const Pass *pass, const Plan *plan);
 const char *backward_const(const Plan *plan);
 bool counts_positions(const Pass *next);                   /* does net_next end behind so many? */
+const char *input_type(const Net *);                       /* of x, in C: "float" or "int" */
 const struct FixedWord *net_words(const Plan *);
 
 /* ---- report.c: the head of net.c ------------------------------------------------------------- */

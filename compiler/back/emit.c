@@ -318,8 +318,8 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
     const int in = 4 * depth + 4;
     fprintf(f, "%*sfor (int s = 0; s < %s; s++) {\n", 4 * depth, "", loop->chunks ? "m" : "n");
     if (group_touches_role(pass, begin, end, TENSOR_INPUT))
-        fprintf(f, "%*sconst float *const input = %s + (size_t)s * %s_INPUT;\n", in, "",
-                all_samples(loop, pass->prog->x), P);
+        fprintf(f, "%*sconst %s *const input = %s + (size_t)s * %s_INPUT;\n", in, "",
+                input_type(loop->plan->net), all_samples(loop, pass->prog->x), P);
     if (group_touches_role(pass, begin, end, TENSOR_OUTPUT))
         fprintf(f, "%*svoid *const %s = %s;\n", in, "", c_name(pass->prog->y->name),
                 loop->chunks ? format("%s + (size_t)s * %s_OUTPUT", all_samples(loop, pass->prog->y), P)
@@ -359,7 +359,8 @@ static void open_chunks(FILE *f, const Loop *loop)
     fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->chunk,
             (long long)pass->chunk);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
-        fprintf(f, "        const float *const all_input = x + (size_t)first * %s_INPUT;\n", P);
+        fprintf(f, "        const %s *const all_input = x + (size_t)first * %s_INPUT;\n",
+                input_type(loop->plan->net), P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_OUTPUT))
         fprintf(f, "        float *const all_%s = %s;\n", c_name(pass->prog->y->name),
                 answer_at(loop, "first"));
@@ -385,7 +386,8 @@ static void put_group_loop(FILE *f, const Loop *loop)
         fprintf(f, "        const int m = n - first < %lld ? n - first : %lld;\n", (long long)pass->samples,
                 (long long)pass->samples);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT))
-        fprintf(f, "        const float *const input = x + (size_t)first * %s_INPUT;\n", P);
+        fprintf(f, "        const %s *const input = x + (size_t)first * %s_INPUT;\n",
+                input_type(loop->plan->net), P);
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_TARGET))
         fprintf(f, "        const %s *const %s = %s + (size_t)first * %s_%s;\n",
                 loop->plan->net->int_targets ? "int" : "float", c_name(pass->prog->t->name),
@@ -596,6 +598,8 @@ static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
     if (!from_caller)
         put_fixed(f, "net.c: loss", words);
     put_unused(f, pass, true);
+    if (from_caller && plan->net->input.of)
+        put_fixed(f, "net.c: tokens have no gradient", words);
     if (from_caller && !touches(pass, TENSOR_TARGET))
         put_fixed(f, "net.c: unused dy", words);
     put_fixed(f, from_caller ? "net.c: clear wanted gradients" : "net.c: clear gradients", words);

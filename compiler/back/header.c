@@ -45,6 +45,11 @@ const char *backward_const(const Plan *plan)
     return const_of_params(&plan->training, plan);
 }
 
+const char *input_type(const Net *net)
+{
+    return net->input.of ? "int" : "float";
+}
+
 static const char *target_text(const Plan *plan)
 {
     const Net *net = plan->net;
@@ -82,6 +87,9 @@ const FixedWord *net_words(const Plan *plan)
         {"PARAMS", format("%s%s_params", training ? backward_const(plan) : "", p)},
         {"TARGET", net->int_targets ? "int" : "float"},
         {"TARGETS", target_text(plan)},
+        {"ELEMENT", input_type(net)},
+        {"ELEMENTS", net->input.of ? "tokens" : "floats"},
+        {"VOCABULARY", format("%lld", (long long)net->input.of)},
         {"LABELS", format("%lld", (long long)net->targets)},
         {"LEAST", format("%lld", (long long)(training ? least_samples(training) : 1))},
         {"MOST", format("%lld", (long long)net->batch)},
@@ -176,7 +184,9 @@ static void put_prototypes(FILE *f, const Plan *plan, const FixedWord *words)
     if (!plan->training.prog)
         return;
     const bool from_caller = plan->net->from_caller;
-    const char *sections[6] = {from_caller ? "net.h: backward from the caller" : "net.h: backward"};
+    const char *sections[6] = {!from_caller          ? "net.h: backward"
+                               : plan->net->input.of ? "net.h: backward of tokens from the caller"
+                                                     : "net.h: backward from the caller"};
     const char **next = sections + 1;
     if (from_caller)
         put_fixed(f, "net.h: forward_train", words);
@@ -222,8 +232,9 @@ static void put_part_sizes(FILE *f, const char *P, const char *what, const Part 
     for (const Part *part = parts; part; part = part->next)
         width = (int)strlen(part->label) > width ? (int)strlen(part->label) : width;
     for (const Part *part = parts; part; part = part->next) {
-        fprintf(f, "#define %s_%s_%-*s %-10lld /* its floats in each sample, %s, */\n", P, what, width,
-                part->label, (long long)shape_count(part->value->shape), shape_text(part->value->shape));
+        fprintf(f, "#define %s_%s_%-*s %-10lld /* its %s in each sample, %s, */\n", P, what, width,
+                part->label, (long long)shape_count(part->value->shape),
+                part->value->shape.of ? "tokens" : "floats", shape_text(part->value->shape));
         fprintf(f, "#define %s_AT_%-*s %-10lld /* which begin here */\n", P, width + (int)strlen(what) - 2,
                 part->label, (long long)part->at);
     }
@@ -240,7 +251,10 @@ static void put_sizes(FILE *f, const Plan *plan)
     struct { const char *name; int64_t value; const char *text;
     } sizes[] = {
         {"INPUT", shape_count(net->input),
-         format("floats in one sample%s", order_of(net->input))},
+         format("%s in one sample%s", net->input.of ? "tokens" : "floats", order_of(net->input))},
+        {"VOCABULARY", net->input.of,
+         net->input.of ? format("tokens are ints from 0 to %lld; the features of others are NaN",
+                                (long long)net->input.of - 1) : NULL},
         {"OUTPUT", shape_count(net->out->shape),
          format("floats in one answer%s", order_of(net->out->shape))},
         {"TARGETS", net->targets,
@@ -255,8 +269,8 @@ static void put_sizes(FILE *f, const Plan *plan)
     };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i].text)
-            fprintf(f, "#define %s_%-7s %-10lld /* %s */\n", plan->PREFIX, sizes[i].name,
-                    (long long)sizes[i].value, sizes[i].text);
+            fprintf(f, "#define %s_%-*s %-10lld /* %s */\n", plan->PREFIX, net->input.of ? 10 : 7,
+                    sizes[i].name, (long long)sizes[i].value, sizes[i].text);
     put_part_sizes(f, plan->PREFIX, "INPUT", net->inputs);
     put_part_sizes(f, plan->PREFIX, "OUTPUT", net->answers);
     fprintf(f, "\n");

@@ -324,6 +324,7 @@ static bool read_value(const Kind *kind, const Param *param, const AstArg *given
             arg->i[1] = arg->i[0];
         return arg->n > 0;
     case PARAM_INT:
+    case PARAM_OF:
         return (arg->n = read_sizes(param, first, what, arg->i, 1)) > 0;
     case PARAM_SIZE:
         return (arg->n = read_sizes(param, first, what, arg->i, 3)) > 0;
@@ -496,8 +497,11 @@ static void lone_word(Reading *r, const AstArg **at)
     if (p && !p->name[1])
         error_at(given->loc, "'%s' needs its number right behind it, as in %s3 [argument]", text, text);
     else if (p)
-        error_at(given->loc, "'%s' needs a value: write %s=%s [argument]", text, text,
-                 p->type == PARAM_FLAG ? "true or false" : p->choices ? p->choices : "...");
+        error_at(given->loc, "'%s' needs a value: write %s%s%s [argument]", text, text,
+                 p->type == PARAM_OF ? " " : "=",
+                 p->type == PARAM_OF     ? "256"
+                 : p->type == PARAM_FLAG ? "true or false"
+                 : p->choices            ? p->choices : "...");
     else if (find_word(WORD_ARGUMENT, text, NULL)) {
         unknown_argument(r, given->value[0], given->loc, next ? next->value : NULL, next ? 1 : 0);
         *at = next ? next : given;
@@ -540,7 +544,11 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
     }
     bool word = given->form == ARG_PLAIN && (isalpha((unsigned char)text[0]) || text[0] == '_');
     for (const Param *p = kind->params; word && p->name; p++)
-        if (p->positional && (p->type == PARAM_LABELS || (p->type == PARAM_CHOICE && is_choice(p, text))))
+        if (p->type == PARAM_OF && !strcmp(p->name, text) && number_behind(given)) {
+            *at = given->next;
+            return p;
+        } else if (p->positional
+                   && (p->type == PARAM_LABELS || (p->type == PARAM_CHOICE && is_choice(p, text))))
             return p;
     if (word && text[1] && !isalpha((unsigned char)text[1]) && text[1] != '_') {
         const char small = (char)tolower((unsigned char)*text);
@@ -648,6 +656,8 @@ static void read_given(Reading *r)
         const char *written =
             given->form == ARG_NAMED ? written_as(param, given->value, given->nvalues) : NULL;
         const char *text = text_of(given);
+        if (param->type == PARAM_OF && given->form == ARG_PLAIN)
+            text = format("%s %s", param->name, text);
         if (read_value(r->kind, param, given, rest_of(given->value[0], begin), arg))
             append(r, text);
         else /* what is out of range stays so */

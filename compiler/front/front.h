@@ -79,6 +79,7 @@ typedef enum ParamType {
     PARAM_CHANNELS,      /* 16 or 3->16: i[0] is I or -1, i[1] is O */
     PARAM_SIZE,          /* 3x32x32, 64x128 or 784: n sizes in i[] */
     PARAM_SIDES,         /* 1 or 0x1x0x1: i[] above, below, left, right */
+    PARAM_OF,            /* of 256: its name, then a number of its own: i[0] */
     PARAM_LABELS         /* names of tensors, all the rest of the statement: label[0..n); `most` of them */
 } ParamType;
 
@@ -112,6 +113,8 @@ typedef enum Role {
     ROLE_LOSS_STATEMENT, /* `loss`: its first word names the kind that does the work */
     ROLE_LOSS
 } Role;
+
+typedef enum Takes { TAKES_NUMBERS, TAKES_TOKENS, TAKES_BOTH } Takes;
 
 enum { MAX_ARGS = 12 };
 struct Kind {
@@ -150,6 +153,7 @@ struct Kind {
     bool each_position;
     void (*next)(Prog *, const Layer *);
     const char *(*looks_ahead)(const Layer *, const char **instead);
+    Takes takes;         /* Layers: what they read */
     /* Random examples for the tests that walk the table: statements separated by '|'. */
     const char *examples;
 };
@@ -165,6 +169,7 @@ typedef struct Shape {
     int rank;            /* 1: N; 2: T,C, the positions first; 3: C,H,W;
                           * 0: unknown, which it is only after errors */
     int64_t c, h, w;
+    int64_t of;          /* c tokens, each of so many; 0: numbers */
 } Shape;
 
 /* What flows between layers. */
@@ -187,6 +192,7 @@ typedef struct Weight {
     const Layer *layer;  /* whose name it has */
     bool shared;         /* and other layers use it, too: weights=L */
     bool frozen;         /* does not learn: its gradient stays 0 */
+    bool rows;           /* its last dimension is the features of a position or of a token */
     /* no parameter, but what training keeps of the data: lies behind the first NET_FLOATS floats */
     bool statistic;
     /* Where it lies in net_params, set by plan: its axes in PyTorch's order, each with its stride. */
@@ -329,12 +335,13 @@ bool read_arguments(const AstStatement *, const Kind *, Layer *, const char **co
 /* ---- shapes.c: for the shape functions of kinds ---------------------------------------------- */
 
 enum { MOST_ELEMENTS = 0x7fffffff };                       /* of a tensor: so that an int counts them */
+enum { MOST_TOKENS = 1 << 24 };                            /* different ones: so that a float holds them */
 typedef struct Window { /* a window's geometry; [0] is height, [1] width */
     int64_t in[2], out[2], kernel[2], stride[2], padding[2], dilation[2];
 } Window;
 
 int64_t product(int64_t a, int64_t b);                     /* a * b, or more than MOST_ELEMENTS */
-const char *shape_text(Shape);                             /* "16x8x8", "64x128" or "784" */
+const char *shape_text(Shape);                             /* "16x8x8", "64x128", "784", "64 of 256" */
 int64_t shape_count(Shape);
 Shape flat_shape(int64_t n);
 Shape image_shape(int64_t c, int64_t h, int64_t w);
@@ -354,6 +361,8 @@ bool check_channels(const Layer *, int64_t come_in);       /* I of `I->O` */
 bool groups_divide(const Arg *groups, int64_t channels, const char *what); /* "input channels" */
 bool want_image(const Layer *);                            /* error unless the input is CxHxW */
 bool want_sequence(const Layer *);                         /* error unless the input is TxC */
+/* Error where an input is tokens and the kind works on numbers, or the other way about. */
+bool want_tokens_or_numbers(const Layer *);
 /* Gives out's h and w for a window with the arguments k, s, p and d (those that the kind has). */
 bool slide_window(const Layer *, int64_t *h, int64_t *w);
 Window window_of(const Layer *);                           /* after shape */

@@ -101,33 +101,40 @@ static void read_statement(Written *written)
     written->layer = good ? layer : corrected ? read_meant(layer, statement, corrected) : NULL;
 }
 
+/* Is it whole numbers separated by x, up to n of them, each at least 1 and their product at most `most`? */
+static bool are_sizes(const char *text, int n, int64_t most)
+{
+    int64_t product_so_far = 1;
+    for (const char *c = text; n--; c++) {
+        int64_t number = 0;
+        for (; isdigit((unsigned char)*c); c++)
+            number = number > most ? number : 10 * number + (*c - '0');
+        product_so_far = product(product_so_far, number);
+        if (!number || product_so_far > most || !*c)
+            return number && product_so_far <= most;
+        if (*c != 'x')
+            return false;
+    }
+    return false;
+}
+
 /* A setting given on the command line: `text` is the argument that the statement would have. */
 static Layer *read_option(Net *net, const char *kind_name, const char *text)
 {
     const Kind *kind = find_kind(kind_name);
     bool sizes = kind->params->type == PARAM_SIZE;
-    int64_t number = 0, product_so_far = 1, most = (int64_t)kind->params->most;
-    int n = 1;
-    bool good = true;
-    for (const char *c = text;; c++)
-        if (isdigit((unsigned char)*c))
-            number = number > most ? number : 10 * number + (*c - '0');
-        else {
-            good &= number >= 1 && number <= most;
-            product_so_far = product(product_so_far, number);
-            if (*c != 'x') {
-                good &= !*c;
-                break;
-            }
-            number = 0;
-            n++;
-        }
-    if (!good || product_so_far > most || (n != 1 && !(sizes && n <= 3)))
-        sizes ? fail("--input=%s: must be CxHxW, TxC or N, each at least 1, with a product of at most %lld",
-                     text, (long long)most)
-              : fail("--batch=%s: must be a whole number from 1 to %lld", text, (long long)most);
-    Token value = {.text = text};
-    AstArg arg = {.form = ARG_PLAIN, .value = &value, .nvalues = 1};
+    const long long most = (long long)kind->params->most;
+    const char *of = sizes ? strstr(text, " of ") : NULL;
+    Token value[] = {{.text = of ? copy_text(text, (size_t)(of - text)) : text}, {.text = "of"},
+                     {.text = of ? of + 4 : ""}};
+    AstArg arg = {.form = ARG_PLAIN, .value = &value[0], .nvalues = 1};
+    AstArg more[] = {{.form = ARG_PLAIN, .value = &value[1], .nvalues = 1, .next = &more[1]},
+                     {.form = ARG_PLAIN, .value = &value[2], .nvalues = 1}};
+    arg.next = of ? more : NULL;
+    if (!are_sizes(value[0].text, sizes && !of ? 3 : 1, most) || (of && !are_sizes(value[2].text, 1, most)))
+        sizes ? fail("--input=%s: must be CxHxW, TxC, N or 'T of V', each at least 1, with a product of at "
+                     "most %lld", text, most)
+              : fail("--batch=%s: must be a whole number from 1 to %lld", text, most);
     AstStatement statement = {.kind = {.text = kind_name}, .args = &arg};
     Layer *layer = NEW(Layer);
     layer->kind = kind;
@@ -209,7 +216,7 @@ static void follow_layer(Net *net, Layer *layer, const Scope *scope, const Token
         layer->out->shape = shape_meant(net, layer);
         return;
     }
-    if (!layer->kind->shape(net, layer))
+    if (!want_tokens_or_numbers(layer) || !layer->kind->shape(net, layer))
         return;
     if (layer->freeze.given && !layer->nweights)
         error_at(layer->freeze.loc, "%s has no weights to freeze [argument]", layer->kind->name);
@@ -454,6 +461,19 @@ static int read_statements(Written *written, int count, const Scope *scope, Sett
     return n;
 }
 
+/* Are all inputs numbers, or all tokens? first: of as many tokens as `of`, or 0. */
+static bool is_alike(const Net *net, const Layer *input, int64_t of, const Layer *first)
+{
+    if (!net->input.of == !of)
+        return true;
+    error_at(input->loc, "inputs of tokens and of numbers can't be together in one network [shape]");
+    note_at(first->loc, "the first input is %s", of ? "tokens" : "numbers");
+    help_at(input->loc, of ? "write `input %lld of %lld`, or give these numbers to a network of their own"
+                           : "give these tokens to a network of their own",
+            (long long)shape_count(net->input), (long long)of);
+    return false;
+}
+
 /* What one sample is: that of the command line, of one input, or all inputs that have labels. */
 static bool read_input(Net *net, Settings *settings, const Options *options)
 {
@@ -466,11 +486,12 @@ static bool read_input(Net *net, Settings *settings, const Options *options)
         settings->input = read_option(net, "input", options->input_size);
     if (!settings->input)
         return false;
-    int64_t count = 0;
+    int64_t count = 0, of = 0;
     for (int i = 0; i < settings->ninputs && parts; i++) {
         Layer *input = settings->inputs[i].layer;
-        if (!input->kind->shape(net, input))
+        if (!input->kind->shape(net, input) || (i && !is_alike(net, input, of, first->layer)))
             return false;
+        of = !of || net->input.of < of ? net->input.of : of; /* what is a token of each */
         count += shape_count(net->input);
         if (count > MOST_ELEMENTS) {
             error_at(input->loc, "the inputs are too large: a sample can have %d elements"
@@ -479,8 +500,10 @@ static bool read_input(Net *net, Settings *settings, const Options *options)
         }
         input->kind = input->kind->layer;
     }
-    if (parts)
+    if (parts) {
         net->input = flat_shape(count);
+        net->input.of = of;
+    }
     return parts || settings->input->kind->shape(net, settings->input);
 }
 

@@ -24,17 +24,17 @@ int64_t shape_count(Shape s)
 
 Shape flat_shape(int64_t n)
 {
-    return (Shape){1, n, 1, 1};
+    return (Shape){1, n, 1, 1, 0};
 }
 
 Shape image_shape(int64_t c, int64_t h, int64_t w)
 {
-    return (Shape){3, c, h, w};
+    return (Shape){3, c, h, w, 0};
 }
 
 Shape sequence_shape(int64_t t, int64_t c)
 {
-    return (Shape){2, c, t, 1};
+    return (Shape){2, c, t, 1, 0};
 }
 
 Shape shape_of_sizes(const Arg *size)
@@ -46,7 +46,8 @@ Shape shape_of_sizes(const Arg *size)
 
 const char *shape_text(Shape s)
 {
-    return s.rank == 1   ? format("%lld", (long long)s.c)
+    return s.of          ? format("%lld of %lld", (long long)s.c, (long long)s.of)
+           : s.rank == 1 ? format("%lld", (long long)s.c)
            : s.rank == 2 ? format("%lldx%lld", (long long)s.h, (long long)s.c)
                          : format("%lldx%lldx%lld", (long long)s.c, (long long)s.h, (long long)s.w);
 }
@@ -86,7 +87,8 @@ bool same_shape(Net *net, Layer *layer)
 static const char *nature_of(Shape s)
 {
     const char *many = s.c == 1 ? "" : "s";
-    return s.rank == 1   ? format("flat: %s feature%s", shape_text(s), many)
+    return s.of          ? format("tokens: %s", shape_text(s))
+           : s.rank == 1 ? format("flat: %s feature%s", shape_text(s), many)
            : s.rank == 2 ? format("a sequence: %lld position%s of %lld feature%s", (long long)s.h,
                                   s.h == 1 ? "" : "s", (long long)s.c, many)
                          : format("an image: %s", shape_text(s));
@@ -114,6 +116,43 @@ bool want_image(const Layer *layer)
 bool want_sequence(const Layer *layer)
 {
     return want_rank(layer, 2, "a sequence (TxC)");
+}
+
+/* Which of its inputs, -1 the current one, is not what the kind works on; -2: none. */
+static int wrong_input(const Layer *layer)
+{
+    const Takes takes = layer->kind->takes;
+    for (int i = -1; i < layer->nmore && takes != TAKES_BOTH; i++)
+        if (((i < 0 ? layer->in : layer->more[i])->shape.of != 0) != (takes == TAKES_TOKENS))
+            return i;
+    return -2;
+}
+
+static const Token *label_of(const Layer *layer, int number)
+{
+    const Param *p = layer->kind->params;
+    while (p->type != PARAM_LABELS)
+        p++;
+    return &layer->arg[p - layer->kind->params].label[number];
+}
+
+bool want_tokens_or_numbers(const Layer *layer)
+{
+    const int i = wrong_input(layer);
+    if (i < -1)
+        return true;
+    const Value *value = i < 0 ? layer->in : layer->more[i];
+    const Token *label = i < 0 ? NULL : label_of(layer, i);
+    const Loc loc = label ? label->loc : layer->loc;
+    error_at(loc, "%s expects %s, but %s is %s [shape]", layer->kind->name,
+             layer->kind->takes == TAKES_TOKENS ? "tokens" : "numbers",
+             label ? format("'%s'", label->text) : "its input", nature_of(value->shape));
+    say_where_from(value);
+    if (layer->kind->takes == TAKES_NUMBERS)
+        help_at(loc, "write `embedding 32` before it, for 32 features of each token");
+    else if (!value->producer)
+        help_at(loc, "write `input %lld of 256` for tokens from 0 to 255", (long long)value->shape.c);
+    return false;
 }
 
 bool check_channels(const Layer *layer, int64_t come_in)

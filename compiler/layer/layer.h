@@ -8,5 +8,8 @@
 #include "program/program.h"
 
 extern const Kind kind_input_part;                         /* parts.c */
+bool shape_of_input(const Layer *, Shape *);               /* settings.c; false after an error */
+/* parts.c: the token at that position of the network's input, or of one of several. */
+Access token_at(Prog *, const Value *, Affine position);
 
 #endif

@@ -10,6 +10,7 @@
 
 static const Param input_params[] = {
     {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "size"},
+    {"of", PARAM_OF, false, "", 1, MOST_TOKENS, NULL, "number of different tokens"},
     {0},
 };
 
@@ -34,17 +35,33 @@ static Access in_whole(Tensor *whole, Access element, int64_t at)
 
 static bool input_shape(Net *net, Layer *layer)
 {
-    const Arg *size = &layer->arg[0];
-    layer->out->shape = shape_of_sizes(size);
+    if (!shape_of_input(layer, &layer->out->shape))
+        return false;
     add_part(&net->inputs, layer->name, layer->loc, layer->out);
     return true;
 }
 
+static const Part *part_of_value(const Net *net, const Value *value)
+{
+    const Part *part = net->inputs;
+    while (part->value != value)
+        part = part->next;
+    return part;
+}
+
+Access token_at(Prog *prog, const Value *value, Affine position)
+{
+    const Net *net = prog->net;
+    Affine begin = affine(value == net->in ? 0 : part_of_value(net, value)->at);
+    return access_at(tensor_of(prog, net->in), affine_add(position, begin));
+}
+
+/* Tokens stay where they are. */
 static void lower_input(Prog *prog, const Layer *layer)
 {
-    const Part *part = prog->net->inputs;
-    while (part->value != layer->out)
-        part = part->next;
+    const Part *part = part_of_value(prog->net, layer->out);
+    if (layer->out->shape.of)
+        return;
     Statement *s = new_statement(prog);
     Access out = element(s, tensor_of(prog, layer->out));
     store(prog, s, STORE_SET, out, load(in_whole(tensor_of(prog, layer->in), out, part->at)));
@@ -54,6 +71,7 @@ const Kind kind_input_part = {
     .name = "input",
     .each_position = true,
     .role = ROLE_LAYER,
+    .takes = TAKES_BOTH,
     .params = input_params,
     .shape = input_shape,
     .lower = lower_input,

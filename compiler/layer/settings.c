@@ -32,13 +32,28 @@ const Kind kind_nnc = {
 
 static const Param input_params[] = {
     {"SIZE", PARAM_SIZE, true, NULL, 1, MOST_ELEMENTS, NULL, "size"},
+    {"of", PARAM_OF, false, "", 1, MOST_TOKENS, NULL, "number of different tokens"},
     {0},
 };
+
+bool shape_of_input(const Layer *layer, Shape *shape)
+{
+    const Arg *size = arg_of(layer, "SIZE"), *of = arg_of(layer, "of");
+    *shape = shape_of_sizes(size);
+    shape->of = of->n ? of->i[0] : 0;
+    if (!of->n || size->n == 1)
+        return true;
+    shape->of = 0;
+    error_at(size->loc, "tokens have one size, the number of them, not '%s' [value]", shape_text(*shape));
+    help_at(layer->loc, "write `input %lld of %lld`", (long long)shape_count(*shape), (long long)of->i[0]);
+    return false;
+}
 
 static bool input_shape(Net *net, Layer *layer)
 {
     const Arg *size = &layer->arg[0];
-    net->input = shape_of_sizes(size);
+    if (!shape_of_input(layer, &net->input))
+        return false;
     if (shape_count(net->input) > MOST_ELEMENTS) {
         error_at(size->loc, "the input is too large: a tensor can have %d elements [limit]", MOST_ELEMENTS);
         return false;
@@ -49,9 +64,9 @@ static bool input_shape(Net *net, Layer *layer)
 const Kind kind_input = {
     .name = "input",
     .role = ROLE_SETTING,
-    .syntax = "input CxHxW | input TxC | input N",
-    .help = "what one sample is: an image, a sequence or numbers; the first statement. Several inputs have a "
-            "label each: `left: input 8`",
+    .syntax = "input CxHxW | input TxC | input N | input T of V",
+    .help = "what one sample is: an image, a sequence, numbers, or T tokens from 0 to V-1; the first "
+            "statement. Several inputs have a label each: `left: input 8`",
     .params = input_params,
     .shape = input_shape,
     .layer = &kind_input_part,

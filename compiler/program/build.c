@@ -89,6 +89,7 @@ Tensor *tensor_of(Prog *prog, const Value *value)
                 : answer ? new_tensor(prog, TENSOR_OUTPUT, out_name, true, rank, dim)
                 : new_tensor(prog, TENSOR_VALUE, out_name, true, rank, dim);
         (*slot)->channel = rank == 2;
+        (*slot)->is_int = value->shape.of != 0;
     }
     return *slot;
 }
@@ -104,6 +105,7 @@ Tensor *weight_view(Prog *prog, const Weight *weight, int rank, const int64_t *d
     if (!*slot) {
         *slot = new_tensor(prog, TENSOR_WEIGHT, weight->name, false, rank, dim);
         (*slot)->weight = weight;
+        (*slot)->channel = weight->rows;
         (*slot)->active = !weight->frozen && !weight->statistic;
     }
     return *slot;

@@ -13,8 +13,8 @@
 
 typedef struct checking {
     const nn_model *model;
-    float *params, *moved, *gradient, *x, *y, *dy;
-    void *work, *t;
+    float *params, *moved, *gradient, *y, *dy;
+    void *work, *x, *t;
     int n;
 } checking;
 
@@ -24,7 +24,10 @@ static void draw_inputs(checking *c)
     uint64_t rng = 7;
 
     for (size_t i = 0; i < (size_t)c->n * model->input; i++)
-        c->x[i] = nn_normal(&rng);
+        if (model->vocabulary)
+            ((int *)c->x)[i] = (int)(nn_bits(&rng) % model->vocabulary);
+        else
+            ((float *)c->x)[i] = nn_normal(&rng);
     for (size_t i = 0; i < (size_t)c->n * model->targets; i++)
         if (model->int_targets)
             ((int *)c->t)[i] = (int)(nn_bits(&rng) % (model->output / model->targets));

@@ -218,6 +218,12 @@ nn_data *nn_data_open(const char *spec, const nn_model *model, const nn_data_opt
         kit_no_memory();
         return NULL;
     }
+    if (model->vocabulary > 0) {
+        kit_fail(NN_EMODEL, "%s: the network reads tokens, which these programs can't take from a file yet",
+                 spec);
+        free(data);
+        return NULL;
+    }
     data->model = model;
     if (options != NULL)
         data->options = *options;

@@ -16,6 +16,7 @@
 #define LABELS NET_TARGETS
 #define TARGETS_OR_NONE NET_TARGETS
 #define IS_INT_TARGETS 1
+#define VOCABULARY 0
 #define INPUT_C 3
 #define INPUT_H 1
 #define INPUT_W 1
@@ -61,7 +62,7 @@ EXTERN_void net_prepare(net_params *p)
 #endif
 
 // section forward begins
-EXTERN_void net_forward(const net_params *p, net_work *w, int n, const float *x, float *y)
+EXTERN_void net_forward(const net_params *p, net_work *w, int n, const ELEMENT *x, float *y)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -89,7 +90,7 @@ EXTERN_void net_forward(const net_params *p, net_work *w, int n, const float *x,
 // end
 #ifdef FROM_CALLER
 // section forward_train begins
-EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y)
+EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const ELEMENT *x, float *y)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -101,7 +102,7 @@ EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const flo
 }
 
 // section backward from the caller begins
-EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx)
+EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const float *dy, net_params *g, float *dx)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -111,6 +112,9 @@ EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const float *x, const fl
 // section backward checks x and dy
     NN_CHECK(x != NULL && dy != NULL, "x or dy is NULL");
 // end
+    (void)dx;
+// section tokens have no gradient
+    NN_CHECK(dx == NULL, "dx must be NULL: tokens have no gradient");
     (void)dx;
 // section unused dy
     (void)dy;
@@ -125,7 +129,7 @@ EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const float *x, const fl
 // end
 #else
 // section backward begins
-EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g)
+EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const TARGET *t, net_params *g)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -170,7 +174,7 @@ EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const float *x, const T
 }
 
 // section loss begins
-EXTERN_float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y)
+EXTERN_float net_loss(const net_params *p, net_work *w, int n, const ELEMENT *x, const TARGET *t, float *y)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(w, net_work);
@@ -204,7 +208,7 @@ EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const float 
 // end
 #endif
 // section model forward
-static void net_model_forward(const void *params, void *work, int n, const float *x, float *y)
+static void net_model_forward(const void *params, void *work, int n, const void *x, float *y)
 {
     net_forward(params, work, n, x, y);
 }
@@ -212,12 +216,12 @@ static void net_model_forward(const void *params, void *work, int n, const float
 // end
 #ifdef FROM_CALLER
 // section model backward from the caller
-static void net_model_forward_train(const void *params, void *work, int n, const float *x, float *y)
+static void net_model_forward_train(const void *params, void *work, int n, const void *x, float *y)
 {
     net_forward_train(params, work, n, x, y);
 }
 
-static void net_model_backward_from(void *params, void *work, int n, const float *x, const float *dy, void *gradients, float *dx)
+static void net_model_backward_from(void *params, void *work, int n, const void *x, const float *dy, void *gradients, float *dx)
 {
     net_backward(params, work, n, x, dy, gradients, dx);
 }
@@ -225,13 +229,13 @@ static void net_model_backward_from(void *params, void *work, int n, const float
 // end
 #else
 // section model backward
-static float net_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
+static float net_model_backward(void *params, void *work, int n, const void *x, const void *t, void *gradients)
 {
     return net_backward(params, work, n, x, t, gradients);
 }
 
 // section model loss
-static float net_model_loss(const void *params, void *work, int n, const float *x, const void *t, float *y)
+static float net_model_loss(const void *params, void *work, int n, const void *x, const void *t, float *y)
 {
     return net_loss(params, work, n, x, t, y);
 }
@@ -276,6 +280,7 @@ EXTERN_const nn_model net_model = {
     .output = NET_OUTPUT,
     .targets = TARGETS_OR_NONE,
     .int_targets = IS_INT_TARGETS,
+    .vocabulary = VOCABULARY,
     .batch = NET_BATCH,
     .params = NET_PARAMS,
     .floats = NET_FLOATS,

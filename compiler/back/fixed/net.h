@@ -49,6 +49,7 @@
 #define POSITIONS 64
 #define PARAMS const net_params
 #define TARGET int
+#define ELEMENT float
 
 // section interface
 #if !defined(NN_INTERFACE) || NN_INTERFACE != NNC_INTERFACE
@@ -137,9 +138,9 @@ EXTERN_void net_init(net_params *p, uint64_t seed);
 EXTERN_void net_prepare(net_params *p);
 
 // section forward
-/* Inference for n samples, 1 <= n <= NET_BATCH: x is n x NET_INPUT floats, y gets n x ANSWERS.
+/* Inference for n samples, 1 <= n <= NET_BATCH: x is n x NET_INPUT ELEMENTS, y gets n x ANSWERS.
  * x and y must not overlap. */
-EXTERN_void net_forward(const net_params *p, net_work *w, int n, const float *x, float *y);
+EXTERN_void net_forward(const net_params *p, net_work *w, int n, const ELEMENT *x, float *y);
 
 // end
 #ifdef FROM_CALLER
@@ -147,7 +148,7 @@ EXTERN_void net_forward(const net_params *p, net_work *w, int n, const float *x,
 /* The answers as in training for n samples, LEAST <= n <= NET_BATCH: dropout drops, and batchnorm takes the statistics
  * of these samples. It moves neither w->rng nor running statistics, so that net_backward, called with the same p, w, n
  * and x, works on the same answers. */
-EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const float *x, float *y);
+EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const ELEMENT *x, float *y);
 
 // section backward from the caller
 /* One training pass for n samples, LEAST <= n <= NET_BATCH: forward as net_forward_train does, then backward from dy,
@@ -156,14 +157,21 @@ EXTERN_void net_forward_train(const net_params *p, net_work *w, int n, const flo
  * must not overlap x or dy. g and dx may be NULL: not wanted.
 // end
  */
+// section backward of tokens from the caller
+/* One training pass for n samples, LEAST <= n <= NET_BATCH: forward as net_forward_train does, then backward from dy,
+ * n x NET_OUTPUT floats: the gradient, with respect to the answers, of what is minimised, undivided. It writes the
+ * gradient of the weights over g (sizeof *g bytes, padding included); g may be NULL: not wanted. Tokens have no gradient:
+ * dx must be NULL.
+// end
+ */
 // section backward from the caller itself
-EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const float *x, const float *dy, net_params *g, float *dx);
+EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const float *dy, net_params *g, float *dx);
 
 // end
 #else
 // section backward
 /* One training pass for n samples, LEAST <= n <= NET_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
- * padding included), and returns that loss. x is n x NET_INPUT floats; t: TARGETS.
+ * padding included), and returns that loss. x is n x NET_INPUT ELEMENTS; t: TARGETS.
 // section backward with labels
  * A label outside that range makes the loss NaN.
 // section backward with add
@@ -178,7 +186,7 @@ EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const float *x, const fl
 // end
  */
 // section backward itself
-EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const float *x, const TARGET *t, net_params *g);
+EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const TARGET *t, net_params *g);
 
 // end
 #endif
@@ -186,7 +194,7 @@ EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const float *x, const T
 // section loss
 /* The mean loss of what net_forward answers to n samples, 1 <= n <= NET_BATCH. t is as in net_backward.
  * y gets the answers; NULL: they are not wanted. */
-EXTERN_float net_loss(const net_params *p, net_work *w, int n, const float *x, const TARGET *t, float *y);
+EXTERN_float net_loss(const net_params *p, net_work *w, int n, const ELEMENT *x, const TARGET *t, float *y);
 
 // end
 #endif

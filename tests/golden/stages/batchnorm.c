@@ -1651,17 +1651,17 @@ static const nn_tensor batchnorm_tensors[] = {
     {"batchnorm2.running_var", 1, {3}, 256, 3, 1.0f, 1.0f, {3, 1, 1, 1}, {1, 0, 0, 0}, 0},
 };
 
-static void batchnorm_model_forward(const void *params, void *work, int n, const float *x, float *y)
+static void batchnorm_model_forward(const void *params, void *work, int n, const void *x, float *y)
 {
     batchnorm_forward(params, work, n, x, y);
 }
 
-static float batchnorm_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
+static float batchnorm_model_backward(void *params, void *work, int n, const void *x, const void *t, void *gradients)
 {
     return batchnorm_backward(params, work, n, x, t, gradients);
 }
 
-static float batchnorm_model_loss(const void *params, void *work, int n, const float *x, const void *t, float *y)
+static float batchnorm_model_loss(const void *params, void *work, int n, const void *x, const void *t, float *y)
 {
     return batchnorm_loss(params, work, n, x, t, y);
 }
@@ -1683,6 +1683,7 @@ const nn_model batchnorm_model = {
     .output = BATCHNORM_OUTPUT,
     .targets = BATCHNORM_TARGETS,
     .int_targets = 1,
+    .vocabulary = 0,
     .batch = BATCHNORM_BATCH,
     .params = BATCHNORM_PARAMS,
     .floats = BATCHNORM_FLOATS,

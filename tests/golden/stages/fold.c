@@ -485,7 +485,7 @@ static const nn_tensor fold_tensors[] = {
     {"batchnorm6.running_var", 1, {2}, 528, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 529},
 };
 
-static void fold_model_forward(const void *params, void *work, int n, const float *x, float *y)
+static void fold_model_forward(const void *params, void *work, int n, const void *x, float *y)
 {
     fold_forward(params, work, n, x, y);
 }
@@ -502,6 +502,7 @@ const nn_model fold_model = {
     .output = FOLD_OUTPUT,
     .targets = FOLD_TARGETS,
     .int_targets = 0,
+    .vocabulary = 0,
     .batch = FOLD_BATCH,
     .params = FOLD_PARAMS,
     .floats = FOLD_FLOATS,

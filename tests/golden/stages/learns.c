@@ -457,17 +457,17 @@ static const nn_tensor learns_tensors[] = {
     {"fc2.bias", 1, {2}, 48, 2, -0.57735026f, 0.57735026f, {2, 1, 1, 1}, {1, 0, 0, 0}, 0},
 };
 
-static void learns_model_forward(const void *params, void *work, int n, const float *x, float *y)
+static void learns_model_forward(const void *params, void *work, int n, const void *x, float *y)
 {
     learns_forward(params, work, n, x, y);
 }
 
-static float learns_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
+static float learns_model_backward(void *params, void *work, int n, const void *x, const void *t, void *gradients)
 {
     return learns_backward(params, work, n, x, t, gradients);
 }
 
-static float learns_model_loss(const void *params, void *work, int n, const float *x, const void *t, float *y)
+static float learns_model_loss(const void *params, void *work, int n, const void *x, const void *t, float *y)
 {
     return learns_loss(params, work, n, x, t, y);
 }
@@ -489,6 +489,7 @@ const nn_model learns_model = {
     .output = LEARNS_OUTPUT,
     .targets = LEARNS_TARGETS,
     .int_targets = 1,
+    .vocabulary = 0,
     .batch = LEARNS_BATCH,
     .params = LEARNS_PARAMS,
     .floats = LEARNS_FLOATS,

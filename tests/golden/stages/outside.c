@@ -276,17 +276,17 @@ static const nn_tensor outside_tensors[] = {
     {"fc2.bias", 1, {1}, 48, 1, -0.57735026f, 0.57735026f, {1, 1, 1, 1}, {1, 0, 0, 0}, 0},
 };
 
-static void outside_model_forward(const void *params, void *work, int n, const float *x, float *y)
+static void outside_model_forward(const void *params, void *work, int n, const void *x, float *y)
 {
     outside_forward(params, work, n, x, y);
 }
 
-static void outside_model_forward_train(const void *params, void *work, int n, const float *x, float *y)
+static void outside_model_forward_train(const void *params, void *work, int n, const void *x, float *y)
 {
     outside_forward_train(params, work, n, x, y);
 }
 
-static void outside_model_backward_from(void *params, void *work, int n, const float *x, const float *dy, void *gradients,
+static void outside_model_backward_from(void *params, void *work, int n, const void *x, const float *dy, void *gradients,
         float *dx)
 {
     outside_backward(params, work, n, x, dy, gradients, dx);
@@ -309,6 +309,7 @@ const nn_model outside_model = {
     .output = OUTSIDE_OUTPUT,
     .targets = 0,
     .int_targets = 0,
+    .vocabulary = 0,
     .batch = OUTSIDE_BATCH,
     .params = OUTSIDE_PARAMS,
     .floats = OUTSIDE_FLOATS,

@@ -256,7 +256,7 @@ static const nn_tensor prepared_tensors[] = {
     {"batchnorm1.running_var", 1, {2}, 96, 2, 1.0f, 1.0f, {2, 1, 1, 1}, {1, 0, 0, 0}, 97},
 };
 
-static void prepared_model_forward(const void *params, void *work, int n, const float *x, float *y)
+static void prepared_model_forward(const void *params, void *work, int n, const void *x, float *y)
 {
     prepared_forward(params, work, n, x, y);
 }
@@ -273,6 +273,7 @@ const nn_model prepared_model = {
     .output = PREPARED_OUTPUT,
     .targets = PREPARED_TARGETS,
     .int_targets = 0,
+    .vocabulary = 0,
     .batch = PREPARED_BATCH,
     .params = PREPARED_PARAMS,
     .floats = PREPARED_FLOATS,

@@ -800,17 +800,17 @@ static const nn_tensor samples_tensors[] = {
     {"fc2.bias", 1, {2}, 48, 2, -0.57735026f, 0.57735026f, {2, 1, 1, 1}, {1, 0, 0, 0}, 0},
 };
 
-static void samples_model_forward(const void *params, void *work, int n, const float *x, float *y)
+static void samples_model_forward(const void *params, void *work, int n, const void *x, float *y)
 {
     samples_forward(params, work, n, x, y);
 }
 
-static float samples_model_backward(void *params, void *work, int n, const float *x, const void *t, void *gradients)
+static float samples_model_backward(void *params, void *work, int n, const void *x, const void *t, void *gradients)
 {
     return samples_backward(params, work, n, x, t, gradients);
 }
 
-static float samples_model_loss(const void *params, void *work, int n, const float *x, const void *t, float *y)
+static float samples_model_loss(const void *params, void *work, int n, const void *x, const void *t, float *y)
 {
     return samples_loss(params, work, n, x, t, y);
 }
@@ -832,6 +832,7 @@ const nn_model samples_model = {
     .output = SAMPLES_OUTPUT,
     .targets = SAMPLES_TARGETS,
     .int_targets = 1,
+    .vocabulary = 0,
     .batch = SAMPLES_BATCH,
     .params = SAMPLES_PARAMS,
     .floats = SAMPLES_FLOATS,
