@@ -25,7 +25,8 @@ typedef struct Count {
 static int64_t rounds(const Node *loop)
 {
     const int64_t n = loop->to - loop->from;
-    return loop->range == RANGE_LEFT ? n % loop->many
+    return loop->range == RANGE_PICKED ? 1
+         : loop->range == RANGE_LEFT ? n % loop->many
          : loop->range == RANGE_SAMPLES ? n / loop->step : (n + loop->step - 1) / loop->step;
 }
 

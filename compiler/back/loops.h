@@ -93,7 +93,8 @@ typedef enum Range {     /* what a loop runs over */
     RANGE_BLOCKS,        /* the blocks of a sum, of `step` terms each; each round goes on with its sums */
     RANGE_BLOCK,         /* one of them: from where the loop around stands, `many` terms and not over to */
     RANGE_SAMPLES,       /* the samples at hand, `step` at a time; those that are left over aren't taken */
-    RANGE_LEFT           /* those that a loop of `many` at a time leaves over. `to`: the most samples */
+    RANGE_LEFT,          /* those that a loop of `many` at a time leaves over. `to`: the most samples */
+    RANGE_PICKED         /* the one that value is, an int; none if that isn't from .. to */
 } Range;
 
 typedef struct Node {

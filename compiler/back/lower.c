@@ -184,7 +184,9 @@ Node *lower_kernel(const Kernel *k, Unroll unroll, int64_t step, Numbering *numb
     if (is_zero_fill(k) && (unroll == UNROLL_FULL || k->samples < 0)) {
         nodes = NEW(Node);
         *nodes = (Node){.kind = NODE_FILL, .place = &s->out};
-    } else if (k->regions || (unroll != UNROLL_FULL && (takes_samples_in(s) || adds_up_lanes(s))))
+    } else if (k->body && picked_index(k->body) >= 0)
+        lower_picks(k, unroll, numbering, &nodes);
+    else if (k->regions || (unroll != UNROLL_FULL && (takes_samples_in(s) || adds_up_lanes(s))))
         lower_tiles(k, unroll, step, numbering, &nodes);
     else if (unroll == UNROLL_FULL)
         lower_straight(k, step, numbering, &nodes);

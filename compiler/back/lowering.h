@@ -125,8 +125,9 @@ void lower_results(Lowering *, const Nest *, const Output *, const char *name, c
 void lower_windows(Lowering *, const Nest *, const Output *, int index);
 void lower_followers(Lowering *, const Nest *, const Output *);
 
-/* ---- transform.c, tiles.c, straight.c: nests ------------------------------------------------- */
+/* ---- transform.c, tiles.c, straight.c, picks.c: nests ---------------------------------------- */
 
+void lower_picks(const Kernel *, Unroll, Numbering *, Node **end);
 void lower_transform(Lowering *, Nest *);
 void lower_tiles(const Kernel *, Unroll, int64_t step, Numbering *, Node **end);
 void lower_straight(const Kernel *, int64_t step, Numbering *, Node **end);

@@ -72,7 +72,7 @@ static void put_place(Printer *p, const Access *place, bool clamped)
 {
     const Tensor *tensor = place->tensor;
     if (p->function->unroll == UNROLL_FULL) {
-        Affine at = position_of(*place); /* a number, but in what asks for the position of --stream */
+        Affine at = position_of(*place); /* a number, but where tokens or --stream say it */
         name_tensor(p, tensor);
         put(p->out, "[");
         put_affine(p, &at);
@@ -417,8 +417,26 @@ static const char *end_of_block(const Printer *p, const Node *n)
     return format("(%s < %lld ? %s : %lld)", stop, (long long)n->to, stop, (long long)n->to);
 }
 
+/* The index is a variable, and what is inside happens if it lies in its range. */
+static void put_picked(Printer *p, const Node *n, int depth)
+{
+    const char *around = p->index[n->index];
+    put(p->out, "const int %s = ", n->name);
+    put_term(p, n->value, ANY);
+    put(p->out, ";\n");
+    indent(p->out, depth);
+    put(p->out, "if (%s >= %lld && %s < %lld)", n->name, (long long)n->from, n->name, (long long)n->to);
+    p->index[n->index] = n->name;
+    put_inside(p, n->body, depth);
+    p->index[n->index] = around;
+}
+
 static void put_loop(Printer *p, const Node *n, int depth)
 {
+    if (n->range == RANGE_PICKED) {
+        put_picked(p, n, depth);
+        return;
+    }
     const char *i = n->name, *from = format("%lld", (long long)n->from);
     const char *test = format("%s < %lld", i, (long long)n->to);
     if (n->range == RANGE_BLOCK) {

@@ -132,12 +132,17 @@ static bool holds(const Run *run, const Test *tests)
 
 static void run_nodes(Run *run, const Node *n);
 
+/* A token picks one round, or none. */
 static void run_loop(Run *run, const Node *n)
 {
     int64_t *index = &run->index[n->index], around = *index, from = n->from, to = n->to;
     if (n->range == RANGE_BLOCK) {
         from = around;
         to = from + n->many < to ? from + n->many : to;
+    }
+    if (n->range == RANGE_PICKED) {
+        from = (int64_t)evaluate(run, n->value, 0);
+        to = from >= n->from && from < to ? from + 1 : from;
     }
     if (n->range == RANGE_LEFT)
         from = run->at_hand - run->at_hand % n->many;

@@ -13,7 +13,7 @@
     row(sigmoid) row(hardsigmoid) row(hardswish) row(tanh) row(softmax) \
     row(batchnorm) row(layernorm) row(groupnorm) row(instancenorm) \
     row(conv1d) row(maxpool1d) row(avgpool1d) row(last) row(first) row(sequence) row(image) row(transpose) \
-    row(classtoken) row(positions) row(attention) \
+    row(embedding) row(classtoken) row(positions) row(attention) \
     row(rnn) row(gru) row(lstm) \
     row(flatten) row(reshape) row(slice) row(dropout) row(normalize) \
     row(from) row(add) row(concat) row(mul) row(repeat) row(block) \

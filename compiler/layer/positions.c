@@ -29,6 +29,7 @@ static bool shape(Net *net, Layer *layer)
         if (!add_weight(net, layer, "weight", 1, 2, dim))
             return false;
         draw_normal(layer->weight[0], 0.02);
+        layer->weight[0]->rows = true;
     }
     return same_shape(net, layer);
 }

@@ -25,7 +25,7 @@ static void note_active(const Access *access, void *active)
 
 static void mark_active(Prog *prog)
 {
-    prog->x->active = prog->net->from_caller;
+    prog->x->active = prog->net->from_caller && !prog->x->is_int;
     for (bool more = true; more;) { /* a recurrence may read what it writes further down */
         more = false;
         for (Statement *s = prog->statements; s; s = s->next) {
@@ -279,7 +279,7 @@ void differentiate(Prog *prog)
             adjoints_of(prog, forward, first, last);
         last = first - 1;
     }
-    if (prog->net->from_caller) {
+    if (prog->x->active) {
         if (!prog->x->adjoint) /* the answer doesn't depend on it, as behind `dropout 1` */
             set_to_zero(prog, make_adjoint(prog, prog->x));
         prog->dx = prog->x->adjoint;

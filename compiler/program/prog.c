@@ -92,6 +92,11 @@ Prog *lower(const Net *net, bool training)
     return prog;
 }
 
+bool from_the_caller(const Prog *prog)
+{
+    return prog->net->from_caller && prog->training && !prog->answers;
+}
+
 /* ---- The dump -------------------------------------------------------------------------------- */
 
 static void dump_affine(FILE *f, const Affine *a, const Statement *s)

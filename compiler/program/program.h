@@ -34,7 +34,7 @@ struct Tensor {
     const char *name;    /* "conv1.out", "d_conv1.out"; unique in its Prog */
     TensorRole role;
     bool per_sample;     /* one for each sample of the call; accessed only at the sample at hand */
-    bool is_int;         /* class labels */
+    bool is_int;         /* class labels, tokens */
     int rank;            /* 0: a single number */
     int64_t dim[MAX_RANK];
     int64_t count;
@@ -47,7 +47,8 @@ struct Tensor {
     /* the room behind its rows means nothing: planes a power of two apart would share lines of the cache */
     bool spaced;
     int axis[MAX_RANK];  /* which dimension of the network's tensor this one is */
-    int channel;         /* which holds channels or features: 0, of a sequence 1; in a Prog */
+    /* which holds channels or features: 0, of a sequence and of a table of rows 1; in a Prog */
+    int channel;
     const Tensor *of;    /* this is that tensor, of all samples of a chunk; its id is the same */
     const Tensor *sum;   /* which its lanes add up to once the samples are through: samples.c */
     /* dimension 0 is the sample: m of them are there, and what is read behind them is the last one's */
@@ -276,6 +277,10 @@ bool uses_op(const Expr *, Op);
 bool gathers(const Statement *);                           /* is each output summed in one place? */
 bool rhs_depends_on(const Statement *, int index);
 bool is_contraction(const Statement *);                    /* out += u v */
+/* the index of which a token picks the one value at which something is added; -1: there is none */
+int picked_index(const Statement *);
+bool is_picked(const Statement *, int index);
+const Access *token_of(const Statement *);                 /* that token */
 bool is_transform(const Statement *);                      /* out += p q v, with constants p and q */
 bool takes_samples_in(const Statement *);                  /* moves what the caller gives into lanes */
 bool gives_samples_out(const Statement *);                 /* moves out of lanes what the caller gets */
@@ -293,6 +298,7 @@ Prog *lower_next(const Net *);                             /* for --stream: one 
 void dump_prog(FILE *, const Prog *);
 void dump_statement(FILE *, const Statement *);
 void verify_prog(const Prog *);
+bool from_the_caller(const Prog *);                        /* does the way back begin with its gradient? */
 
 /* ---- commute.c: functions that may follow on a maximum do so --------------------------------- */
 

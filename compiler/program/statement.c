@@ -114,6 +114,34 @@ bool is_contraction(const Statement *s)
     return s->store == STORE_ADD && e->op == OP_MUL && e->arg[0]->op == OP_LOAD && e->arg[1]->op == OP_LOAD;
 }
 
+const Access *token_of(const Statement *s)
+{
+    return &s->rhs->arg[0]->access;
+}
+
+/* out += (token == i ? u : 0) */
+int picked_index(const Statement *s)
+{
+    const Expr *e = s->rhs;
+    if (s->store != STORE_ADD || e->op != OP_IF_EQ || e->arg[0]->op != OP_LOAD || e->arg[1]->op != OP_INDEX
+        || !expr_is(e->arg[3], 0))
+        return -1;
+    if (!token_of(s)->tensor->is_int || token_of(s)->tensor->role != TENSOR_INPUT)
+        return -1;
+    for (int i = 0; i < s->nindex; i++) {
+        Affine only = affine(0);
+        only.coefficient[i] = 1;
+        if (affine_equal(&e->arg[1]->index, &only))
+            return depends_on(token_of(s), i) ? -1 : i;
+    }
+    return -1;
+}
+
+bool is_picked(const Statement *s, int index)
+{
+    return index >= 0 && index == picked_index(s);
+}
+
 bool is_transform(const Statement *s)
 {
     const Expr *e = s->rhs;

@@ -170,7 +170,7 @@ bool add_follower(Kernel *maker, const Kernel *consumer)
 {
     const Statement *s = statement_of(consumer);
     Mapping m = {.maker = maker, .s = s, .fits = true};
-    if (consumer->window || s->position || leaves_out_points(consumer)
+    if (consumer->window || s->position || picked_index(s) >= 0 || leaves_out_points(consumer)
         || count_followers(maker) + 1 + consumer->nthen > MAX_FOLLOWERS)
         return false;
     visit_loads(s->rhs, map_indices, &m);

@@ -459,7 +459,7 @@ static void set_loss_apart(const Prog *prog)
 void make_functions(const Plan *plan, Pass *pass)
 {
     Function **last = &pass->functions;
-    if (pass->prog->dx)
+    if (from_the_caller(pass->prog))
         find_purposes(pass->prog);
     else if (pass->prog->answers && pass->prog->loss)
         set_loss_apart(pass->prog);

@@ -24,11 +24,15 @@ static Kernel *finish_kernel(Kernel *k, Unroll unroll, const Target *target)
     const bool tiles = unroll == UNROLL_TILE || (unroll == UNROLL_FULL && target->lanes > 1);
     k->form = form_of(k->body ? k->body : k->first);
     k->terms = box_volume(k->body ? k->body : k->first);
+    const int picked = k->body ? picked_index(k->body) : -1;
     k->regions = NULL;
     k->straight = unroll == UNROLL_FULL;
     bool partition = true;
     int64_t inside = k->body ? points_inside(k->body) : -1;
-    if (inside >= 0) {
+    if (picked >= 0) {
+        k->terms /= k->body->extent[picked];
+        k->regions = tiles ? whole_box(k->body) : NULL;
+    } else if (inside >= 0) {
         double cycles = 0;
         k->terms = inside;
         if (tiles && gathers(k->body))
@@ -113,7 +117,7 @@ Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end)
             k->first = s;
         else
             k->body = s;
-        if (pair && gathers(next) && same_outputs(s, next))
+        if (pair && gathers(next) && same_outputs(s, next) && picked_index(next) < 0)
             k->body = s = next;
     }
     return kernels;

@@ -150,7 +150,9 @@ static void lay_out_tensor(Tensor *t, int lanes)
         return;
     bool rows = t->rank == 3 || (t->rank == 2 && t->channel);
     bool pads = is_weight(t) || t->rank == 1 || (rows && 2 * t->dim[t->rank - 1] >= lanes);
-    if (is_weight(t))
+    if (is_weight(t) && t->channel)
+        ; /* its rows are read as a whole */
+    else if (is_weight(t))
         permute_tensor(t, weight_axis[t->rank - 1]);
     else if (wants_channels_last(t, lanes)) {
         permute_tensor(t, value_axis);

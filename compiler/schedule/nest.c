@@ -150,7 +150,9 @@ int64_t vectors_of(const Kernel *k, int n)
     for (const Region *r = k->regions; r; r = r->next) {
         int64_t vectors = 1;
         for (int i = 0; i < n; i++)
-            vectors *= i == r->tile.lane ? (r->count[i] + r->tile.width - 1) / r->tile.width : r->count[i];
+            if (!is_picked(statement_of(k), i))
+                vectors *= i == r->tile.lane ? (r->count[i] + r->tile.width - 1) / r->tile.width
+                                             : r->count[i];
         terms += vectors;
     }
     return terms;

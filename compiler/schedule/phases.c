@@ -82,7 +82,7 @@ static void first_phases(Prog *prog)
     for (Statement *begin = prog->statements, *end; begin; begin = end) {
         end = behind_recurrence(begin);
         /* what the caller gives is there from the start, and of no use before the forward pass ends */
-        order.phase = begin->backward && prog->dx ? last : 0;
+        order.phase = begin->backward && from_the_caller(prog) ? last : 0;
         for (Statement *s = begin; s != end; s = s->next)
             wait_for_all(&order, s);
         for (Statement *s = begin; s != end; s = s->next)

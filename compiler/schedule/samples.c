@@ -58,6 +58,8 @@ static const char *hindrance(const Prog *prog, const Layer **layer)
         *layer = s->layer;
         if (uses(s->rhs, OP_RANDOM))
             return "draws random numbers";
+        if (picked_index(s) >= 0)
+            return "reads another row of its weights for each sample";
         if (!s->per_sample || uses(s->rhs, OP_SAMPLES) || (!out->per_sample && !sums_up(out)))
             return "works on all samples of a call";
         if (s->nindex == MAX_INDEX || out->rank == MAX_RANK)

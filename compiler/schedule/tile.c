@@ -73,7 +73,8 @@ static int choose_lane(const Kernel *k, const Region *box)
     const Statement *s = k->body ? k->body : k->first;
     int best = -1;
     for (int i = 0; i < output_indices(s); i++) {
-        bool fits = in_vectors(s, i) && (!k->first || !k->body || in_vectors(k->first, i));
+        bool fits = !is_picked(s, i) && in_vectors(s, i)
+                 && (!k->first || !k->body || in_vectors(k->first, i));
         for (int n = 0; n < k->nthen; n++)
             fits &= in_vectors(k->then[n], i);
         for (const Kernel *f = k->followers; f; f = f->next)
@@ -613,6 +614,13 @@ void choose_tiles(Kernel *k, const Target *target)
             r->tile = transform_tile(k, r, target, lane);
             if (!holds_rows(&m, &r->tile))
                 r->tile.cycles = INFINITY;
+            k->cycles += r->tile.cycles;
+            continue;
+        }
+        if (picked_index(s) >= 0) { /* each is loaded twice and stored once */
+            r->tile.lane = lane;
+            r->tile.width = lane >= 0 ? target->lanes : 1;
+            r->tile.cycles = 2 * (double)(region_volume(r, s) / s->extent[picked_index(s)]) / r->tile.width;
             k->cycles += r->tile.cycles;
             continue;
         }

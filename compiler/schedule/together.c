@@ -112,7 +112,8 @@ static bool can_batch(const Function *f)
             bool fits = true;
             check_rank(&s->out, &fits);
             visit_loads(s->rhs, check_rank, &fits);
-            if (!fits || s->nindex == MAX_INDEX || uses_op(s->rhs, OP_RANDOM) || !k->regions)
+            if (!fits || s->nindex == MAX_INDEX || uses_op(s->rhs, OP_RANDOM) || !k->regions
+                || picked_index(s) >= 0)
                 return false;
         }
     }

@@ -56,7 +56,7 @@ void verify_nests(const Pass *pass)
             for (const Kernel *other = k->recurrence ? behind_loop(k) : NULL; other; other = other->next)
                 if (other->recurrence == k->recurrence)
                     bug("%s: a recurrence in two pieces", f->layer->name);
-            if (pass->prog->dx)
+            if (from_the_caller(pass->prog))
                 for (parts_of(k, part, &n); n--;)
                     verify_purpose(f, *part[n]);
             if (!k->first && !k->body)

@@ -186,7 +186,7 @@ EXTERN_float net_loss(const net_params *p, net_work *w, int n, const ELEMENT *x,
 #endif
 #ifdef STREAMS
 // section next begins
-EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const float *x, float *y)
+EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const ELEMENT *x, float *y)
 {
     NN_CHECK_MEMORY(p, net_params);
     NN_CHECK_MEMORY(s, net_state);
