@@ -215,8 +215,11 @@ void draw_chain(Case *c)
     bool many = c->options.lanes == LANES_SAMPLES; /* more than lie in lanes at once */
     int nlabels = 0, layers = branches + between(1, c->whole ? 4 : MAX_LAYERS);
     int batch = c->whole ? 1 << between(0, many ? 5 : 3) : between(1, many ? 40 : 9);
-    switch (between(0, 7)) {
+    switch (between(0, c->whole ? 7 : 8)) {
     case 0: c->text = format("input %d; batch %d", draw_size(), batch); break;
+    case 8:
+        c->text = format("input %d of %d; batch %d; embedding %d", draw_size(), draw_size(), batch, draw_size());
+        break;
     case 1: case 2: c->text = format("input %dx%d; batch %d", draw_size(), draw_size(), batch); break;
     default: c->text = format("input %dx%dx%d; batch %d", between(1, 6), draw_size(), draw_size(), batch);
     }
@@ -284,7 +287,7 @@ Binding draw_numbers(const Case *c, int n)
                  .weights = NEW_ARRAY(double *, net->nweights), .gradients = NEW_ARRAY(double *, net->nweights),
                  .rng = nn_bits(&rng)};
     for (int64_t i = 0; i < inputs; i++)
-        x[i] = draw_number(c, -2, 2);
+        x[i] = net->input.of ? between(0, (int)net->input.of - 1) : draw_number(c, -2, 2);
     for (int64_t i = 0; i < labels; i++)
         t[i] = net->int_targets ? between(0, (int)net->loss_in->shape.c - 1) : draw_number(c, 0, 1);
     for (const Weight *w = net->weights; w; w = w->next) {
@@ -328,7 +331,7 @@ Binding changed(const Case *c, const Binding *b, double (*change)(double))
     Binding other = draw_numbers(c, b->n);
     double *x = (double *)other.x, *t = (double *)other.t;
     for (int64_t i = 0; i < b->n * shape_count(net->input); i++)
-        x[i] = change(b->x[i]);
+        x[i] = net->input.of ? b->x[i] : change(b->x[i]);
     for (int64_t i = 0; i < b->n * net->targets; i++)
         t[i] = net->int_targets ? b->t[i] : change(b->t[i]);
     for (const Weight *w = net->weights; w; w = w->next)
@@ -340,7 +343,7 @@ Binding changed(const Case *c, const Binding *b, double (*change)(double))
 
 static double largest_gradient(const Case *c, const Binding *b)
 {
-    double most = c->net->from_caller ? largest(b->dx, b->n * shape_count(c->net->input)) : 0;
+    double most = c->net->from_caller && !c->net->input.of ? largest(b->dx, b->n * shape_count(c->net->input)) : 0;
     for (const Weight *w = c->net->weights; w; w = w->next)
         most = fmax(most, largest(b->gradients[w->id], w->count));
     return most;
@@ -404,7 +407,7 @@ const char *difference(const Case *c, const Binding *right, const Binding *other
                 return format("the gradient of %s[%" PRId64 "] is %.9g, not %.9g", w->name, i, is, should);
         }
     }
-    if (!c->net->from_caller)
+    if (!c->net->from_caller || c->net->input.of)
         return NULL;
     most = share * tolerance(c, right->dx, inputs, all);
     for (int64_t i = 0; i < inputs; i++)

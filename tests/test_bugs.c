@@ -115,7 +115,10 @@ static Binding draw_numbers(const Net *net, int n)
     double *t = draw_array(n * net->targets, 0, 1);
     for (int64_t i = 0; net->int_targets && i < n * net->targets; i++)
         t[i] = fmin(floor(t[i] * (double)net->loss_in->shape.c), (double)net->loss_in->shape.c - 1);
-    Binding b = {.n = n, .x = draw_array(n * shape_count(net->input), -2, 2), .t = t,
+    double *x = draw_array(n * shape_count(net->input), -2, 2);
+    for (int64_t i = 0; net->input.of && i < n * shape_count(net->input); i++)
+        x[i] = floor((x[i] + 2) / 4 * (double)net->input.of);
+    Binding b = {.n = n, .x = x, .t = t,
                  .y = NEW_ARRAY(double, n * shape_count(net->out->shape)), .weights = NEW_ARRAY(double *, net->nweights + 1),
                  .gradients = NEW_ARRAY(double *, net->nweights + 1), .rng = nn_bits(&rng)};
     for (const Weight *w = net->weights; w; w = w->next) {
@@ -163,6 +166,8 @@ static void run(const Bug *bug, const nn_model *m, const Binding *b, Binding *re
     float *x = floats_of(b->x, b->n * shape_count(net->input)), *y = floats_of(NULL, outputs), *t = floats_of(b->t, labels);
     float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
     void *work = generated_work(m);
+    for (int64_t i = 0; net->input.of && i < b->n * shape_count(net->input); i++)
+        ((int *)(void *)x)[i] = (int)b->x[i];
     for (int64_t i = 0; net->int_targets && i < labels; i++)
         ((int *)(void *)t)[i] = (int)b->t[i];
     memset(p, 0, m->params_bytes);

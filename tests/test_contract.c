@@ -9,6 +9,8 @@
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
+#include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,6 +305,68 @@ static void taps_that_never_meet(void)
     generated_close(library);
 }
 
+/* ---- Tokens --------------------------------------------------------------------------------------------------------- */
+
+/* Tokens without a row of weights, at the ends of what an int can be, beside others. */
+static const int tokens[2][5] = {{4, -1, 0, 5, 4}, {INT_MAX, 1, INT_MIN, 4, 2}};
+
+static bool has_row(int token)
+{
+    return token >= 0 && token < 5;
+}
+
+/* What a token without a row makes is NaN. Rows get the gradient of the tokens that are theirs and no other: the other
+ * tokens' dy is NaN. */
+static void check_tokens(const generated *net)
+{
+    enum { FEATURES = 9, OUTPUTS = 2 * 5 * FEATURES };
+    const nn_model *m = net->model;
+    float *p = generated_memory(m->params_bytes), *g = generated_memory(m->params_bytes);
+    float y[OUTPUTS], dy[OUTPUTS], weights[5 * FEATURES], gradient[5 * FEATURES], expected[5 * FEATURES] = {0};
+    void *work = generated_work(m);
+    CU_ASSERT_EQUAL(m->vocabulary, 5);
+    nn_init(m, p, 3);
+    nn_get(&m->tensors[0], p, weights);
+    m->set_rng(work, 1);
+    m->forward(p, work, 2, tokens, y);
+    for (int i = 0; i < OUTPUTS; i++) {
+        int token = tokens[0][i / FEATURES], c = i % FEATURES;
+        dy[i] = has_row(token) ? (float)(i % 7) : NAN;
+        check_at(__FILE__, __LINE__, has_row(token) ? y[i] == weights[token * FEATURES + c] : isnan(y[i]),
+                 "%s: y[%d] is %g", net->options, i, (double)y[i]);
+        if (has_row(token))
+            expected[token * FEATURES + c] += dy[i];
+    }
+    for (int times = 1; times <= 2; times++) { /* the second time it is added to the first */
+        m->backward_from(p, work, 2, tokens, dy, g, NULL);
+        nn_get(&m->tensors[0], g, gradient);
+        for (int i = 0; i < 5 * FEATURES; i++)
+            check_at(__FILE__, __LINE__, gradient[i] == (float)times * expected[i], "%s: the gradient of weight %d is %g, not %g",
+                     net->options, i, (double)gradient[i], (double)expected[i]);
+        m->set_add(work, 1);
+    }
+    free(p), free(g), free(work);
+}
+
+static void outside_the_vocabulary(void)
+{
+    static const char *const unroll[] = {"none", "tile", "full", "auto"}, *const targets[] = {"scalar", "generic", "avx512"};
+    generated nets[12];
+    size_t n = 0;
+    for (; n < 12; n++)
+        nets[n] = (generated){format("tokens%zu", n), "input 5 of 5; batch 2; embedding 9; loss none",
+                              format("--unroll=%s --target=%s", unroll[n % 4], targets[n / 4]),
+                              n / 4 ? GENERATED_GNU " -O0" : GENERATED_C99 " -O0", NULL};
+    for (int i = 0; i < 2; i++) {
+        void *library = generated_build(SCRATCH "/tokens", nets, n, compilers[i]);
+        for (size_t k = 0; k < n; k++) {
+            CU_ASSERT_PTR_NOT_NULL_FATAL(nets[k].model);
+            check_tokens(&nets[k]);
+        }
+        generated_close(library);
+    }
+}
+
 /* ---- The head of net.c ------------------------------------------------------------------------------------------------ */
 
 /* Is the layer's row in the table that, runs of blanks apart? */
@@ -334,6 +398,7 @@ void add_contract_suite(void)
         {"wrong calls where the gradient is the caller's", misuse_outside},
         {"gradients that are exactly 0", dead_channels},
         {"taps that never meet", taps_that_never_meet},
+        {"tokens outside the vocabulary", outside_the_vocabulary},
         {"where each layer runs", head},
         CU_TEST_INFO_NULL,
     };

@@ -151,10 +151,12 @@ static void draw_numbers(Trial *t, int n)
 {
     const Net *net = t->net;
     int64_t inputs = n * shape_count(net->input), nlabels = n * net->targets;
-    double *labels = numbers(nlabels, 0, 1);
+    double *labels = numbers(nlabels, 0, 1), *x = numbers(inputs, -1.5, 1.5);
+    for (int64_t i = 0; net->input.of && i < inputs; i++)
+        x[i] = below((int)net->input.of);
     for (int64_t i = 0; net->int_targets && i < nlabels; i++)
         labels[i] = below((int)net->loss_in->shape.c);
-    t->binding = (Binding){.n = n, .x = numbers(inputs, -1.5, 1.5), .t = labels,
+    t->binding = (Binding){.n = n, .x = x, .t = labels,
                            .y = NEW_ARRAY(double, n * shape_count(net->out->shape)), .dx = NEW_ARRAY(double, inputs),
                            .weights = NEW_ARRAY(double *, net->nweights), .gradients = NEW_ARRAY(double *, net->nweights),
                            .rng = nn_bits(&rng)};
@@ -225,7 +227,7 @@ static Verdict compare(Trial *t)
     Verdict verdict = RIGHT;
     for (const Weight *w = t->net->weights; w && verdict == RIGHT; w = w->next)
         verdict = compare_array(t, w->name, b->gradients[w->id], b->weights[w->id], w->count, w->frozen, loss);
-    if (t->net->from_caller && verdict == RIGHT)
+    if (t->net->from_caller && !t->net->input.of && verdict == RIGHT)
         verdict = compare_array(t, "x", b->dx, (double *)b->x, b->n * shape_count(t->net->input), false, loss);
     return verdict;
 }
@@ -247,11 +249,12 @@ static void check_gradients(const char *text, const Net *net)
     }
 }
 
-/* As it stands, and with weights in front. A loss alone is no network as it stands. */
+/* As it stands, and with weights in front, which nothing can be of tokens. A loss alone is no network as it stands. */
 static void check_network(const char *text)
 {
-    bool bare = !strncmp(strchr(text, ';'), "; loss", 6);
-    for (int front = bare; front < 2; front++) {
+    const char *rest = strchr(text, ';'), *of = strstr(text, " of ");
+    bool bare = !strncmp(rest, "; loss", 6);
+    for (int front = bare; front < (of && of < rest ? 1 : 2); front++) {
         const char *whole = front ? with_weights_in_front(text) : text;
         Net *net = network_of(whole, &options);
         if (!net) {
@@ -321,6 +324,7 @@ static const char *draw_value(const Param *p, Shape in)
     case PARAM_FLAG: return below(2) ? "true" : "false";
     case PARAM_CHANNELS: return format("%d", below(4) ? 1 + below(6) : (int)in.c);
     case PARAM_SIZE: return below(2) ? format("%d", (int)shape_count(in)) : format("%dx%dx%d", (int)in.h, (int)in.c, (int)in.w);
+    case PARAM_OF: return format("%s %d", p->name, a);
     case PARAM_SIDES: return below(2) ? format("%d", a) : format("%dx%dx%dx%d", a, b, below(3), below(3));
     case PARAM_LABELS: {
         const char *list = format("l%d", below(nlabels));

@@ -151,6 +151,40 @@ static void whole_numbers(void)
     check_networks(true);
 }
 
+/* ---- Tokens ---------------------------------------------------------------------------------------------- */
+
+static bool same_number(double a, double b)
+{
+    return isnan(a) ? isnan(b) : fabs(a - b) < 1e-9;
+}
+
+/* Tokens without a row: the nodes and interpret agree on what becomes NaN, and reach behind no tensor. */
+static void outside_the_vocabulary(void)
+{
+    for (int i = 0; i < 4 * NTARGETS; i++) {
+        Case c = {.text = "input 4 of 3; batch 3; embedding 9; tanh; fc 2; loss none",
+                  .options = {.unroll = (Unroll)(i % 4), .target = (TargetName)(i / 4)}};
+        draw_from(7);
+        CU_ASSERT_FATAL(understand(&c));
+        Binding b = draw_numbers(&c, 3);
+        const Weight *w = c.net->weights;
+        ((double *)b.x)[2] = 3;
+        ((double *)b.x)[9] = -1;
+        const Plan *plan = plan_of(&c);
+        Binding right = expected(&c, &b), result = run(&c, plan, &b);
+        int nans = 0;
+        for (int64_t k = 0; k < answers_in(&c, 3); k++) {
+            CU_ASSERT(same_number(right.y[k], result.y[k]));
+            nans += isnan(right.y[k]);
+        }
+        CU_ASSERT_EQUAL(nans, 2 * 2 * 2);
+        for (int64_t k = 0; k < w->count; k++)
+            CU_ASSERT(same_number(right.gradients[w->id][k], result.gradients[w->id][k])
+                      && !isnan(result.gradients[w->id][k]));
+        free_all();
+    }
+}
+
 /* ---- In blocks ------------------------------------------------------------------------------------------- */
 
 static int zeros_in_blocks(const Pass *pass)
@@ -316,6 +350,7 @@ void add_loops_suite(void)
     static CU_TestInfo tests[] = {
         {"random networks: run_loops and interpret agree", random_networks},
         {"whole numbers: to the bit", whole_numbers},
+        {"tokens outside the vocabulary", outside_the_vocabulary},
         {"nests without tiles in a loop over blocks", in_blocks},
         {"wrong loops are found", wrong_loops},
         {"wrong vectors are found", wrong_vectors},

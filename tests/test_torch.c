@@ -433,7 +433,10 @@ static int check_network(const torch_case *c, const nn_model *model, const char 
     w.y = generated_memory(model->output * batch * sizeof(float));
     w.t = generated_memory(model->targets * batch * sizeof(float));
     for (size_t i = 0; i < c->x.count; i++)
-        w.x[i] = (float)c->x.values[i];
+        if (model->vocabulary)
+            ((int *)(void *)w.x)[i] = (int)c->x.values[i];
+        else
+            w.x[i] = (float)c->x.values[i];
     for (size_t i = 0; c->has_loss && i < c->t.count; i++)
         if (model->int_targets)
             ((int *)w.t)[i] = (int)c->t.values[i];

@@ -104,7 +104,8 @@ losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "
 REQUIRED = object()
 WINDOW = {"s": (positive, None), "p": (pair, (0, 0)), "ceil": (boolean, False)}
 KINDS = {
-    "input": (("size", size, REQUIRED), {}),
+    "input": (("size", size, REQUIRED), {"of": (count, None)}),
+    "embedding": (("features", count, REQUIRED), {"freeze": (boolean, False)}),
     "batch": (("n", count, REQUIRED), {}),
     "conv": (("channels", channels, REQUIRED),
              {"k": (positive, REQUIRED), "s": (positive, (1, 1)), "p": (pair, (0, 0)), "d": (positive, (1, 1)),
@@ -241,7 +242,7 @@ def statements(text):
     """Yields (label or None, kind, {argument: value}) for each statement; kind None: a label alone."""
     text = expand(text) if "{" in text else text
     for line in re.split(r"[;\n]", re.sub(r"#[^\n]*", "", text)):
-        line = re.sub(r"\s*->\s*", "->", line.strip())
+        line = re.sub(r"\s*->\s*", "->", re.sub(r"(\binput\s+\d+)\s+of\s+(\d+)$", r"\1 of=\2", line.strip()))
         if not line:
             continue
         if match := re.fullmatch(r"([A-Za-z_][\w.]*)\s*:", line):
@@ -415,6 +416,8 @@ def build(kind, a, shape):
     """The torch module (or function) of one layer; shape is that of one incoming sample."""
     flat, sequence = len(shape) == 1, len(shape) == 2
     features = shape[1] if sequence else shape[0]
+    if kind == "embedding":
+        return nn.Embedding(a["vocabulary"], a["features"])
     if kind in ("conv1d", "maxpool1d", "avgpool1d", "last", "first", "image", "transpose", "classtoken", "positions", "attention"):
         need(sequence, f"{kind} needs TxC")
         return build_on_sequence(kind, a, shape)
@@ -543,7 +546,7 @@ class Network:
         self.layers, self.parameters, self.tensors, self.loss_name, self.loss_arguments = [], [], [], None, {}
         self.least_samples = 1
         # layers: (kind, function, numbers of the values it reads)
-        self.shape, self.batch = input, batch
+        self.shape, self.batch, self.vocabulary = input, batch, None
         seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
         modules = {}    # label -> kind and module of the layer that it stands before
         for label, kind, a in statements(text):
@@ -553,7 +556,8 @@ class Network:
                 seen[kind] = a
             if kind == "input":
                 need(len(seen) == 1 and not self.layers, "input comes first")
-                self.shape = input or a["size"]
+                self.shape, self.vocabulary = input or a["size"], a["of"]
+                need(a["of"] is None or a["of"] > 0 and len(self.shape) == 1, "one number of tokens")
             elif kind == "batch":
                 need(a["n"] > 0, "batch must be at least 1")
                 self.batch = batch or a["n"]
@@ -563,7 +567,7 @@ class Network:
                 need(self.shape, "input is missing")
                 need("loss" not in seen, "loss comes last")
                 if not values:
-                    values = [torch.zeros(1, *self.shape)]
+                    values = [torch.zeros(1, *self.shape, dtype=torch.long if self.vocabulary else None)]
                 name, more = label, []
                 for other in a.get("labels", []):
                     need(other in labels, f"no label {other}")
@@ -582,6 +586,10 @@ class Network:
                 elif kind:
                     reads = [current] + more
                     shapes = [tuple(values[i].shape[1:]) for i in reads]
+                    need(all((values[i].dtype == torch.long) == (kind == "embedding") for i in reads), "tokens are for embedding alone")
+                    if kind == "embedding":
+                        need(a["features"] > 0, "must be at least 1")
+                        a["vocabulary"] = self.vocabulary
                     try:
                         if kind == "attention" and more:
                             need(len(shapes[1]) == 2 and shapes[1][1] == shapes[0][1] and not a["causal"], "another sequence")
@@ -646,7 +654,7 @@ class Network:
 
     def run(self, x, wanted, training):
         """The value with that number: 0 is the input, i what layer i gives (the first is 1)."""
-        values = [x]
+        values = [x.round().long() if self.vocabulary else x]
         for kind, layer, reads in self.layers[:wanted]:
             if isinstance(layer, nn.Module):
                 layer.train(training)

@@ -478,9 +478,27 @@ KINDS = [
 ]
 
 
+TOKENS = [
+    ("embedding", "input 4 of 5; batch 3; embedding 3", 3, ["sgd lr 0.1"]),
+    ("embedding_one_token", "input 1 of 9; batch 4; embedding 8; last; fc 3; softmax", 4, ["adam lr 0.01 decoupled 1 weight_decay 0.1"]),
+    ("embedding_often_the_same", "input 9 of 2; batch 2; embedding 9; tanh; globalavgpool; fc 2", 2, []),
+    ("embedding_frozen", "input 5 of 7; batch 2; embedding 4 freeze=true; gru 3; fc 7; softmax", 2, ["sgd lr 0.1"]),
+    ("embedding_conv1d", "input 6 of 4; batch 3; embedding 5; conv1d 8 k3 pad=causal; relu; globalmaxpool; fc 3; softmax", 3, []),
+    ("gpt_small", "input 5 of 11; batch 3; embedding 8; positions; repeat 2 { a:; layernorm; attention 2 causal=true; add a; b:; layernorm; fc 16; "
+                  "gelu tanh=true; fc 8; add b }; layernorm; fc 11 bias=false; softmax", 3,
+     ["adam lr 0.003 beta1 0.9 beta2 0.99 eps 0.0001 decoupled 1 weight_decay 0.1"]),
+]
+
+
 def decimals(tensor):
     """Three decimals, as the float nearest to them."""
     return ((tensor * 1000).round() / 1000).float()
+
+
+def draw_samples(net, n, g, whole):
+    if net.vocabulary:
+        return torch.randint(0, net.vocabulary, (n, *net.shape), generator=g).float()
+    return torch.randint(-1, 3, (n, *net.shape), generator=g).float() if whole else decimals(torch.randn((n, *net.shape), generator=g))
 
 
 def draw(net, n, seed, whole):
@@ -488,7 +506,7 @@ def draw(net, n, seed, whole):
     g = torch.Generator().manual_seed(seed)
     if whole:
         weights = [torch.randint(-1, 2, v.shape, generator=g).float() for _, v in net.tensors]
-        return weights, torch.randint(-1, 3, (n, *net.shape), generator=g).float(), net.draw_targets(g, n).float().round()
+        return weights, draw_samples(net, n, g, True), net.draw_targets(g, n).float().round()
     weights = []
     for name, v in net.tensors:
         inputs = v[0].numel() if v.dim() > 1 else 4
@@ -496,7 +514,7 @@ def draw(net, n, seed, whole):
             weights.append(decimals(torch.rand(v.shape, generator=g) + 0.5))
         else:
             weights.append(decimals((torch.rand(v.shape, generator=g) * 2 - 1) * (2 / inputs) ** 0.5 * 1.2))
-    return weights, decimals(torch.randn((n, *net.shape), generator=g)), decimals(net.draw_targets(g, n).float())
+    return weights, draw_samples(net, n, g, False), decimals(net.draw_targets(g, n).float())
 
 
 def is_statistic(name):
@@ -629,7 +647,7 @@ def main():
         lines += record(name, text, n, "", runs)
     for case in KINDS:
         lines += record(*case)
-    for name, text, n, runs in TIED:
+    for name, text, n, runs in TIED + TOKENS:
         lines += record(name, text, n, "", runs)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
