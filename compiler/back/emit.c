@@ -640,7 +640,7 @@ static void put_next(FILE *f, const Plan *plan, const FixedWord *words)
     if (!counts && !touches(pass, TENSOR_STATE))
         put_fixed(f, "net.c: unused s", NULL);
     if (touches(pass, TENSOR_INPUT))
-        fprintf(f, "    const float *const %s = x;\n", c_name(pass->prog->x->name));
+        fprintf(f, "    const %s *const %s = x;\n", input_type(plan->net), c_name(pass->prog->x->name));
     fprintf(f, "    void *const %s = y;\n", c_name(pass->prog->y->name));
     Loop loop = {plan, pass, pass->functions, NULL, true, false};
     for (const Function *fn = pass->functions; fn; fn = fn->next)

@@ -7,14 +7,20 @@
 
 /* ---- Which networks -------------------------------------------------------------------------- */
 
+/* 0: it is no sequence. */
+static int64_t length_of(Shape shape)
+{
+    return shape.of ? shape.c : shape.rank == 2 ? shape.h : 0;
+}
+
 int64_t positions_in(const Net *net)
 {
-    return net->inputs ? net->inputs->value->shape.h : net->input.h;
+    return length_of(net->inputs ? net->inputs->value->shape : net->input);
 }
 
 static bool keeps_positions(const Net *net, const Value *value)
 {
-    return value->shape.rank == 2 && value->shape.h == positions_in(net);
+    return length_of(value->shape) && length_of(value->shape) == positions_in(net);
 }
 
 /* The general advice is given once. */
@@ -38,7 +44,7 @@ static bool check_input(const Net *net)
                      part->label, shape_text(part->value->shape));
             return false;
         }
-    if (net->inputs || net->input.rank == 2)
+    if (net->inputs || length_of(net->input))
         return true;
     error_at(loc, "--stream: the input is no sequence, which has positions to take one at a time: %s "
                   "[stream]", shape_text(net->input));

@@ -77,6 +77,7 @@ const Kind kind_embedding = {
     .name = "embedding",
     .role = ROLE_LAYER,
     .takes = TAKES_TOKENS,
+    .each_position = true,
     .syntax = "embedding D",
     .help = "D features for each token, those of its row of the weights (Embedding)",
     .params = params,

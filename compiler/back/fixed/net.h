@@ -200,7 +200,7 @@ EXTERN_float net_loss(const net_params *p, net_work *w, int n, const ELEMENT *x,
 #endif
 #ifdef STREAMS
 // section next
-/* Inference for one position of a sequence, the one behind those that s has seen: x is STEP_INPUT floats, y gets
+/* Inference for one position of a sequence, the one behind those that s has seen: x is STEP_INPUT ELEMENTS, y gets
  * STEP_OUTPUT, to rounding what net_forward gives at that position. x and y must not overlap. Each sequence has an s of
  * its own, cleared before its first position. NEXT_RETURNS. */
 EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const ELEMENT *x, float *y);
