@@ -497,11 +497,9 @@ static void lone_word(Reading *r, const AstArg **at)
     if (p && !p->name[1])
         error_at(given->loc, "'%s' needs its number right behind it, as in %s3 [argument]", text, text);
     else if (p)
-        error_at(given->loc, "'%s' needs a value: write %s%s%s [argument]", text, text,
-                 p->type == PARAM_OF ? " " : "=",
-                 p->type == PARAM_OF     ? "256"
-                 : p->type == PARAM_FLAG ? "true or false"
-                 : p->choices            ? p->choices : "...");
+        error_at(given->loc, "'%s' needs a value: write %s%s [argument]", text, text,
+                 p->type == PARAM_OF ? " 256" : p->type == PARAM_FLAG ? "=true or false"
+                 : p->choices ? format("=%s", p->choices) : "=...");
     else if (find_word(WORD_ARGUMENT, text, NULL)) {
         unknown_argument(r, given->value[0], given->loc, next ? next->value : NULL, next ? 1 : 0);
         *at = next ? next : given;
