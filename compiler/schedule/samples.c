@@ -71,7 +71,7 @@ static const char *hindrance(const Prog *prog, const Layer **layer)
 bool samples_fit_lanes(const Prog *prog)
 {
     const Layer *layer;
-    return !hindrance(prog, &layer);
+    return prog->statements && !hindrance(prog, &layer); /* all may be frozen, and tokens have no gradient */
 }
 
 void warn_of_lanes(const Prog *training, const Options *o)
