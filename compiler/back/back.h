@@ -41,6 +41,34 @@ typedef struct Uses {    /* what the printed functions call by name */
  * uses. kind stands behind the names of what vectors are and what is done with them. */
 void emit_function(FILE *, const Function *, const char *kind, bool *tables, Uses *);
 
+/* ---- layers.c: constants, and the layers' functions ------------------------------------------- */
+
+enum { MOST_PASSES = 5 }; /* that net.c has, in its order */
+const Pass *pass_of(const Plan *, int number);             /* NULL: there is none */
+/* tables: by pass and id of the tensor */
+void put_constants(FILE *, const Plan *, bool *const tables[MOST_PASSES]);
+void put_layers_functions(FILE *, const Plan *, const Pass *, bool *tables, Uses *);
+
+/* ---- calls.c: calls of the layers' functions ------------------------------------------------- */
+
+/* One loop over the samples of a call, or over chunks of them: its functions are those from begin on, up
+ * to but not end. Those from `once` on are called before it. */
+typedef struct Loop {
+    const Plan *plan;
+    const Pass *pass;
+    const Function *once, *begin, *end;
+    bool const_params;   /* the weights are only read */
+    bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
+    bool apart;          /* in a function of its own: see put_steps */
+} Loop;
+
+const char *target_name(const Net *);
+const char *targets_macro(const Net *);
+bool holds_all_answers(const Pass *);
+const char *answer_at(const Loop *, const char *sample);
+const char *all_samples(const Loop *, const Tensor *root);
+void put_layer_call(FILE *, const Loop *, const Function *, int depth);
+
 /* ---- fixed.c: C that is the same for all networks, but for names and numbers ------------------- */
 
 /* An identifier, and what stands for it. One that ends in _ stands for all that begin with it, one that

@@ -1,6 +1,6 @@
 /* emit.c: Plan to net.c. It begins with what was compiled and how (report.c) and what its functions call by
  * name (prelude.c, math.c), then has a function for each layer and direction in the network's order
- * (function.c), then net_forward and net_backward, which read like the network's text.
+ * (layers.c, function.c), then net_forward and net_backward, which read like the network's text.
  * What is the same in all of them lies in fixed/net.c. */
 #include <ctype.h>
 #include <stdlib.h>
@@ -8,211 +8,7 @@
 
 #include "back/back.h"
 
-/* ---- The layers' functions ------------------------------------------------------------------- */
-
-static void put_constant(FILE *f, const Tensor *tensor)
-{
-    fprintf(f, "static const float %s%s = {", c_name(tensor->name),
-            dims_text(tensor->rank, tensor->dim, "[", "][", "]"));
-    for (int64_t i = 0; i < tensor->count; i++)
-        fprintf(f, "%s%s", i % 8 ? ", " : i ? ",\n    " : "\n    ", c_float(tensor->data[i]));
-    fprintf(f, "\n};\n\n");
-}
-
-/* The passes that net.c has, in its order. */
-enum { MOST_PASSES = 5 };
-
-static const Pass *pass_of(const Plan *plan, int number)
-{
-    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation,
-                            &plan->next};
-    return passes[number]->prog ? passes[number] : NULL;
-}
-
-/* The constants that the functions of a pass read by name; all passes have the same ones by the same names.
- * tables: by pass and id of the tensor. */
-static void put_constants(FILE *f, const Plan *plan, bool *const tables[MOST_PASSES])
-{
-    Map *done = new_map();
-    for (int i = 0; i < MOST_PASSES; i++) {
-        const Pass *pass = pass_of(plan, i);
-        for (Tensor *t = pass ? pass->prog->tensors : NULL; t; t = t->next)
-            if (tables[i][t->id] && !map_find(done, t->name)) {
-                put_constant(f, t);
-                map_set(done, t->name, t);
-            }
-    }
-}
-
-/* ---- What the functions call by name --------------------------------------------------------- */
-
-/* Is the statement one of the function's? */
-/* A pass's statements by the tensor that they write, each list in their order. */
-typedef struct Writers {
-    struct Writer {
-        const Statement *statement;
-        int number;
-        struct Writer *next;
-    } **first, **last;
-} Writers;
-
-static Writers find_writers(const Prog *prog)
-{
-    Writers writers = {NEW_ARRAY(struct Writer *, prog->ntensors),
-                       NEW_ARRAY(struct Writer *, prog->ntensors)};
-    int number = 0;
-    for (const Statement *s = prog->statements; s; s = s->next) {
-        struct Writer *w = NEW(struct Writer), **last = &writers.last[s->out.tensor->id];
-        *w = (struct Writer){s, number++, NULL};
-        *(*last ? &(*last)->next : &writers.first[s->out.tensor->id]) = w;
-        *last = w;
-    }
-    return writers;
-}
-
-/* Is it what a part of the function does? */
-static bool does(const Function *fn, const Statement *part, const Statement *s)
-{
-    return part->layer == s->layer && part->backward == s->backward && s->per_sample != fn->per_call
-        && s->phase == fn->phase;
-}
-
-/* The statements that the function does, in their order, as they were before they were put into its
- * kernels. */
-static void put_statements(FILE *f, const Writers *writers, const Function *fn)
-{
-    Statement **part[MAX_PARTS];
-    int n, last = -1;
-    for (;;) {
-        const struct Writer *next = NULL;
-        for (Kernel *k = fn->kernels; k; k = k->next)
-            for (parts_of(k, part, &n); n--;)
-                for (const struct Writer *w = writers->first[(*part[n])->out.tensor->id]; w; w = w->next)
-                    if (w->number > last && (!next || w->number < next->number)
-                        && does(fn, *part[n], w->statement))
-                        next = w;
-        if (!next)
-            return;
-        last = next->number;
-        fprintf(f, " *     ");
-        dump_statement(f, next->statement);
-    }
-}
-
-static void put_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables, Uses *uses)
-{
-    const Writers writers = find_writers(pass->prog);
-    for (const Function *fn = pass->functions; fn; fn = fn->next) {
-        if (fn->twin)
-            continue;
-        const Layer *layer = fn->layer;
-        const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
-                                    layer->out ? shape_text(layer->out->shape) : "a number");
-        fprintf(f, "/* %s%s\n * %s: %s, %lld point%s\n *\n", comment_text(layer->text),
-                fn->backward ? ", backward" : "", shapes, how_function(fn), (long long)fn->terms,
-                fn->terms == 1 ? "" : "s");
-        put_statements(f, &writers, fn);
-        fprintf(f, " */\n");
-        emit_function(f, fn, kind_of(plan, pass), tables, uses);
-    }
-}
-
 /* ---- net_forward, net_backward --------------------------------------------------------------- */
-
-/* One loop over the samples of a call, or over chunks of them: its functions are those from begin on, up
- * to but not end. */
-typedef struct Loop {
-    const Plan *plan;
-    const Pass *pass;
-    const Function *begin, *end;
-    bool const_params;   /* the weights are only read */
-    bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
-} Loop;
-
-/* What net_backward is given beside x: targets, or the gradient of the answer. */
-static const char *target_name(const Net *net)
-{
-    return net->from_caller ? "dy" : "t";
-}
-
-static const char *targets_macro(const Net *net)
-{
-    return net->from_caller ? "OUTPUT" : "TARGETS";
-}
-
-/* Does the scratch memory of net_loss hold the answers of all samples, where the caller doesn't want them?
- * Else it holds those of the samples at hand. */
-static bool holds_all_answers(const Pass *pass)
-{
-    return pass->chunk >= pass->batch;
-}
-
-/* Where the answer of that sample of the call begins. */
-static const char *answer_at(const Loop *loop, const char *sample)
-{
-    const char *at = format("y + (size_t)%s * %s_OUTPUT", sample, loop->plan->PREFIX);
-    return loop->pass != &loop->plan->evaluation || holds_all_answers(loop->pass)
-             ? at
-             : format("y ? %s : w->arena + %lld", at, (long long)loop->pass->unwanted);
-}
-
-/* Where the first sample of the call or of the chunk lies. */
-static const char *all_samples(const Loop *loop, const Tensor *root)
-{
-    const Buffer *b = buffer_of(loop->pass, root);
-    if (b && b->whole_batch && loop->chunks)
-        return format("(all_%s + (size_t)first * %lld)", c_name(root->name), (long long)b->tensor->floats);
-    if (b || loop->chunks)
-        return format("all_%s", c_name(root->name));
-    switch (root->role) {
-    case TENSOR_INPUT: return "x";
-    case TENSOR_OUTPUT: return "y";
-    case TENSOR_INPUT_GRADIENT: return "dx";
-    default: return target_name(loop->plan->net);
-    }
-}
-
-/* What a function is called with. Buffers are void pointers and fit every parameter; of the others those
- * that the callee sees with other dimensions need a cast. A function that takes a chunk of samples gets
- * the first. */
-static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
-{
-    const Tensor *tensor = fn->param[i], *root = loop->pass->root[tensor->id];
-    bool flat = fn->unroll == UNROLL_FULL || tensor->rank < 2;
-    const char *type = tensor->is_int ? "int" : "float";
-    const Buffer *b = buffer_of(loop->pass, tensor);
-    switch (b ? TENSOR_VALUE : root->role) {
-    case TENSOR_WEIGHT:
-    case TENSOR_GRADIENT: {
-        const char *cast = fn->param_written[i] ? "(float *)" : "(const float *)";
-        /* ISO C makes no pointer to const rows out of one to rows. */
-        bool adds_const = root->role == TENSOR_WEIGHT && !loop->const_params;
-        fprintf(f, "%s%s->%s", tensor->rank < 2 ? "" : flat ? cast : adds_const ? "(void *)" : "",
-                root->role == TENSOR_WEIGHT ? "p" : "g", c_name(tensor->weight->name));
-        break;
-    }
-    case TENSOR_INPUT:
-    case TENSOR_TARGET:
-        if (!flat)
-            fprintf(f, "(const %s (*)%s)", type,
-                    dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
-        fprintf(f, "%s", fn->batched ? all_samples(loop, root) : c_name(root->name));
-        break;
-    case TENSOR_LOSS:
-        fprintf(f, "&loss");
-        break;
-    case TENSOR_STATE:
-        fprintf(f, "%ss->%s", flat ? "" : "(void *)", c_name(root->name));
-        break;
-    default:
-        if (b && b->prepared && !fn->per_call && !flat) /* only read: see name_prepared */
-            fprintf(f, "(const float (*)%s)", dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
-        if (fn->batched && root->per_sample)
-            fprintf(f, "%s%s", !flat && (!b || b->samples > 1) ? "(void *)" : "", all_samples(loop, root));
-        else
-            fprintf(f, "%s", c_name(root->name));
-    }
-}
 
 /* Whether a function of the pass touches a tensor of that role. */
 static bool touches(const Pass *pass, TensorRole role)
@@ -222,51 +18,6 @@ static bool touches(const Pass *pass, TensorRole role)
             if (pass->root[f->param[i]->id]->role == role)
                 return true;
     return false;
-}
-
-/* What stands behind a call's tensors: other arguments, and whose work a function does that several layers
- * share. */
-static const char *end_of_call(const Loop *loop, const Function *fn)
-{
-    const Function *code = fn->twin ? fn->twin : fn;
-    const char *separator = fn->nparams ? ", " : "", *text = "";
-    const struct { bool given; const char *name;
-    } others[] = {
-        {fn->uses_step, "step"},
-        {fn->uses_random, "rng"},
-        {fn->uses_mean, "mean"},
-        {fn->uses_samples, "samples"},
-        {fn->batched || fn->uses_at_hand, loop->chunks || fn->uses_at_hand ? "m" : "n"},
-    };
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (others[i].given) {
-            text = format("%s%s%s", text, separator, others[i].name);
-            separator = ", ";
-        }
-    bool shared = code->shared || code->layer != fn->layer;
-    return shared ? format("%s);   /* %s */\n", text, comment_text(fn->layer->name)) : format("%s);\n", text);
-}
-
-static void put_call(FILE *f, const Loop *loop, const Function *fn, int depth)
-{
-    enum { MOST = 114, MOST_WITH_COMMENT = 130 };
-    const char *end = end_of_call(loop, fn);
-    if (fn->purpose == FOR_WEIGHTS || fn->purpose == FOR_INPUT)
-        fprintf(f, "%*sif (%s)\n", 4 * depth++, "", fn->purpose == FOR_WEIGHTS ? "g" : "dx");
-    int column = fprintf(f, "%*s%s(", 4 * depth, "", fn->name);
-    for (int i = 0; i < fn->nparams; i++) {
-        TextStream argument;
-        put_argument(open_text(&argument), loop, fn, i);
-        close_text(&argument);
-        int size = (int)argument.length;
-        bool last = i == fn->nparams - 1 && strchr(end, '/');
-        bool wrap = column + size > MOST || (last && column + size + (int)strlen(end) > MOST_WITH_COMMENT);
-        column = wrap ? 4 * depth + 4 + size : column + size + 2;
-        fprintf(f, "%s%s%s", i ? "," : "", wrap ? format("\n%*s", 4 * depth + 4, "") : i ? " " : "",
-                argument.text);
-        free(argument.text);
-    }
-    fprintf(f, "%s", end);
 }
 
 static int by_number(const void *a, const void *b)
@@ -346,7 +97,7 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
                     buffers[i]->whole_batch ? number : "s", (long long)buffers[i]->tensor->floats);
         }
     for (const Function *fn = begin; fn != end; fn = fn->next)
-        put_call(f, loop, fn, depth + 1);
+        put_layer_call(f, loop, fn, depth + 1);
     fprintf(f, "%*s}\n", 4 * depth, "");
 }
 
@@ -396,7 +147,7 @@ static void put_group_loop(FILE *f, const Loop *loop)
         fprintf(f, "        void *const %s = dx ? dx + (size_t)first * %s_INPUT : NULL;\n",
                 c_name(pass->prog->dx->name), P);
     for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
-        put_call(f, loop, fn, 2);
+        put_layer_call(f, loop, fn, 2);
     fprintf(f, "    }\n");
 }
 
@@ -417,7 +168,7 @@ static void put_loop(FILE *f, Loop *loop)
             end = end->next;
         if (fn->batched)
             for (; fn != end; fn = fn->next)
-                put_call(f, loop, fn, depth);
+                put_layer_call(f, loop, fn, depth);
         else
             put_sample_loop(f, loop, fn, end, depth);
     }
@@ -425,23 +176,27 @@ static void put_loop(FILE *f, Loop *loop)
         fprintf(f, "    }\n");
 }
 
-/* Phase by phase: what is done once, then the loop over the samples. */
-static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
+/* The phase that begins with that function. */
+static Loop phase_from(const Plan *plan, const Pass *pass, const Function *fn)
 {
-    bool const_params = *const_of_params(pass, plan);
-    for (const Function *fn = pass->functions; fn;) {
-        Loop loop = {plan, pass, fn, fn, const_params, false};
-        for (; fn && fn->per_call; fn = fn->next)
-            if (!pass->prepares)
-                put_call(f, &loop, fn, 1);
-        loop.begin = fn;
-        int phase = fn ? fn->phase : 0;
-        while (fn && !fn->per_call && fn->phase == phase)
-            fn = fn->next;
-        loop.end = fn;
-        if (loop.begin != loop.end)
-            put_loop(f, &loop);
-    }
+    Loop loop = {.plan = plan, .pass = pass, .once = fn, .const_params = *const_of_params(pass, plan)};
+    while (fn && fn->per_call)
+        fn = fn->next;
+    loop.begin = fn;
+    while (fn && !fn->per_call && fn->phase == loop.begin->phase)
+        fn = fn->next;
+    loop.end = fn;
+    return loop;
+}
+
+/* What is done once, then the loop over the samples. */
+static void put_phase(FILE *f, Loop *loop)
+{
+    for (const Function *fn = loop->once; fn != loop->begin; fn = fn->next)
+        if (!loop->pass->prepares)
+            put_layer_call(f, loop, fn, 1);
+    if (loop->begin != loop->end)
+        put_loop(f, loop);
 }
 
 /* By a buffer's number: is it touched by what is done once? */
@@ -477,28 +232,180 @@ static void put_prepare(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: is_prepared", words);
     put_fixed(f, "net.c: prepare begins", words);
     name_prepared(f, pass, false);
-    Loop loop = {plan, pass, pass->functions, NULL, *const_of_params(pass, plan), false};
+    const Loop loop = {.plan = plan, .pass = pass, .const_params = *const_of_params(pass, plan)};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
-            put_call(f, &loop, fn, 1);
+            put_layer_call(f, &loop, fn, 1);
     put_fixed(f, "net.c: prepare ends", words);
 }
 
-static void put_buffers(FILE *f, const Pass *pass)
+static void put_buffer(FILE *f, const Buffer *b)
 {
-    for (const Buffer *b = pass->buffers; b; b = b->next) {
-        const Tensor *t = b->tensor;
-        const char *dims = t->rank ? dims_text(t->rank, t->room, "", "x", "") : "1";
-        if (b->prepared)
+    const Tensor *t = b->tensor;
+    const char *dims = t->rank ? dims_text(t->rank, t->room, "", "x", "") : "1";
+    if (b->samples > 1 || b->whole_batch)
+        fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name),
+                (long long)b->offset, (long long)b->samples, dims);
+    else
+        fprintf(f, "    void *const %s = w->arena + %lld;   /* %s */\n", c_name(t->name),
+                (long long)b->offset, dims);
+}
+
+/* ---- Steps -----------------------------------------------------------------------------------
+ *
+ * A pass of many loops over samples, as batchnorm makes them, would begin with hundreds of buffers and go on
+ * for a thousand lines. There each phase is a function with the buffers that it touches, and the pass is the
+ * list of their calls. */
+
+enum { MOST_LOOPS = 8 };
+
+static bool has_steps(const Plan *plan, const Pass *pass)
+{
+    int n = 0;
+    for (const Function *fn = pass->functions; fn; fn = phase_from(plan, pass, fn).end)
+        n++;
+    return n > MOST_LOOPS && !pass->prepared;
+}
+
+static const char *pass_name(const Loop *loop)
+{
+    return loop->pass == &loop->plan->training     ? "backward"
+         : loop->pass == &loop->plan->evaluation   ? "loss"
+         : loop->pass == &loop->plan->forward_train ? "forward_train"
+                                                    : "forward";
+}
+
+/* What it works for, in their order, each once: all, or from which to which. What is done once prepares or
+ * ends a loop, so it counts only where there is none. */
+static const char *layers_of(const Loop *loop)
+{
+    enum { MOST_NAMED = 3 };
+    const Function *named[MOST_NAMED] = {NULL}, *last = NULL;
+    int n = 0;
+    for (const Function *fn = loop->begin != loop->end ? loop->begin : loop->once; fn != loop->end;
+         fn = fn->next) {
+        bool known = false;
+        for (int i = 0; i < n && i < MOST_NAMED; i++)
+            known |= named[i]->layer == fn->layer && named[i]->backward == fn->backward;
+        if (known)
             continue;
-        if (b->samples > 1 || b->whole_batch)
-            fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name),
-                    (long long)b->offset, (long long)b->samples, dims);
-        else
-            fprintf(f, "    void *const %s = w->arena + %lld;   /* %s */\n", c_name(t->name),
-                    (long long)b->offset, dims);
+        last = fn;
+        if (n < MOST_NAMED)
+            named[n] = fn;
+        n++;
+    }
+    const char *text = named[0]->layer->name, *direction = last->backward ? " backward" : "";
+    if (n > MOST_NAMED)
+        return format("%s to %s%s", text, last->layer->name, direction);
+    for (int i = 1; i < n; i++)
+        text = format("%s, %s", text, named[i]->layer->name);
+    return format("%s%s", text, direction);
+}
+
+/* Is there a function that is called only where that gradient is wanted? */
+static bool has_purpose(const Loop *loop, Purpose purpose)
+{
+    for (const Function *fn = loop->once; fn != loop->end; fn = fn->next)
+        if (fn->purpose == purpose)
+            return true;
+    return false;
+}
+
+/* What the function of a phase takes of what the pass has: as parameters, or as arguments. */
+static const char *step_params(const Loop *loop, bool types)
+{
+    const Plan *plan = loop->plan;
+    const Pass *pass = loop->pass;
+    const Buffer **buffers;
+    bool touched[TENSOR_VALUE + 1] = {false}, mean = false, samples = false, draws = false;
+    for (int role = 0; role <= TENSOR_VALUE; role++)
+        touched[role] = group_touches_role(pass, loop->once, loop->end, role);
+    for (const Function *fn = loop->once; fn != loop->end; fn = fn->next) {
+        mean |= fn->uses_mean;
+        samples |= fn->uses_samples;
+        draws |= fn->uses_random;
+    }
+    bool unwanted = touched[TENSOR_OUTPUT] && pass == &plan->evaluation && !holds_all_answers(pass);
+    const struct { bool given; const char *type, *name; } all[] = {
+        {touched[TENSOR_WEIGHT], format("%s%s_params *", const_of_params(pass, plan), plan->prefix), "p"},
+        {draws || unwanted || buffers_of(pass, loop->once, loop->end, &buffers),
+         format("%s_work *", plan->prefix), "w"},
+        {loop->begin != loop->end, "int ", "n"},
+        {touched[TENSOR_INPUT], pass->prog->x->is_int ? "const int *" : "const float *", "x"},
+        {touched[TENSOR_TARGET], plan->net->int_targets ? "const int *" : "const float *",
+         target_name(plan->net)},
+        {touched[TENSOR_OUTPUT], "float *", "y"},
+        {touched[TENSOR_GRADIENT] || has_purpose(loop, FOR_WEIGHTS), format("%s_params *", plan->prefix),
+         "g"},
+        {touched[TENSOR_INPUT_GRADIENT] || has_purpose(loop, FOR_INPUT), "float *", "dx"},
+        {mean, "float ", "mean"},
+        {samples, "float ", "samples"},
+        {touched[TENSOR_LOSS], types ? "float *" : "&", "loss"},
+    };
+    const char *text = "";
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].given)
+            text = format("%s%s%s%s", text, *text ? ", " : "",
+                          types || *all[i].type == '&' ? all[i].type : "", all[i].name);
+    return text;
+}
+
+static const char *step_name_of(const Loop *loop, int number)
+{
+    const Function *first = loop->begin != loop->end ? loop->begin : loop->once;
+    const char *layer = c_name(first->layer->name);
+    return format("%s_%s_%d_%s", loop->plan->prefix, pass_name(loop), number, layer);
+}
+
+static void put_step(FILE *f, Loop *loop, int number)
+{
+    const Buffer **buffers;
+    loop->apart = true;
+    fprintf(f, "/* %s */\nstatic NOINLINE void %s(%s)\n{\n", comment_text(layers_of(loop)),
+            step_name_of(loop, number), step_params(loop, true));
+    int n = buffers_of(loop->pass, loop->once, loop->end, &buffers);
+    for (int i = 0; i < n; i++)
+        put_buffer(f, buffers[i]);
+    put_phase(f, loop);
+    fprintf(f, "}\n\n");
+}
+
+/* Before the pass: the functions of its phases, where it has many. */
+static void put_steps(FILE *f, const Plan *plan, const Pass *pass)
+{
+    int number = 0;
+    Loop loop;
+    for (const Function *fn = has_steps(plan, pass) ? pass->functions : NULL; fn; fn = loop.end) {
+        loop = phase_from(plan, pass, fn);
+        put_step(f, &loop, ++number);
     }
 }
+
+/* In the pass: its phases, or the calls of their functions. */
+static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
+{
+    const bool steps = has_steps(plan, pass);
+    int number = 0;
+    Loop loop;
+    for (const Function *fn = pass->functions; fn; fn = loop.end) {
+        loop = phase_from(plan, pass, fn);
+        if (!steps) {
+            put_phase(f, &loop);
+            continue;
+        }
+        const char *call = format("%s(%s);", step_name_of(&loop, ++number), step_params(&loop, false));
+        fprintf(f, "    %s   /* %s */\n", call, comment_text(layers_of(&loop)));
+    }
+}
+
+static void put_buffers(FILE *f, const Plan *plan, const Pass *pass)
+{
+    for (const Buffer *b = has_steps(plan, pass) ? NULL : pass->buffers; b; b = b->next)
+        if (!b->prepared)
+            put_buffer(f, b);
+}
+
+/* ---- The passes ------------------------------------------------------------------------------ */
 
 static void put_unused(FILE *f, const Pass *pass, bool uses_w)
 {
@@ -514,6 +421,7 @@ static void put_unused(FILE *f, const Pass *pass, bool uses_w)
 static void put_forward(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Pass *pass = &plan->forward;
+    put_steps(f, plan, pass);
     if (pass->prepared)
         put_prepare(f, plan, words);
     put_fixed(f, "net.c: forward begins", words);
@@ -521,7 +429,7 @@ static void put_forward(FILE *f, const Plan *plan, const FixedWord *words)
         put_fixed(f, "net.c: forward is prepared", words);
         name_prepared(f, pass, true);
     }
-    put_buffers(f, pass);
+    put_buffers(f, plan, pass);
     put_unused(f, pass, false);
     put_calls(f, plan, pass);
     put_fixed(f, "net.c: forward ends", words);
@@ -572,10 +480,11 @@ static void check_samples(FILE *f, const Pass *pass, const FixedWord *words)
 static void put_forward_train(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Pass *pass = &plan->forward_train;
+    put_steps(f, plan, pass);
     put_fixed(f, "net.c: forward_train begins", words);
     check_samples(f, pass, words);
     put_fixed(f, "net.c: forward_train checks x and y", words);
-    put_buffers(f, pass);
+    put_buffers(f, plan, pass);
     if (uses_samples(pass))
         put_fixed(f, "net.c: samples", words);
     put_unused(f, pass, pass->prog->draws > 0);
@@ -587,10 +496,11 @@ static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Pass *pass = &plan->training;
     const bool from_caller = plan->net->from_caller;
+    put_steps(f, plan, pass);
     put_fixed(f, from_caller ? "net.c: backward from the caller begins" : "net.c: backward begins", words);
     check_samples(f, pass, words);
     put_fixed(f, from_caller ? "net.c: backward checks x and dy" : "net.c: backward checks x and t", words);
-    put_buffers(f, pass);
+    put_buffers(f, plan, pass);
     if (uses_mean(pass))
         put_mean(f, plan->net, words);
     if (uses_samples(pass))
@@ -612,10 +522,11 @@ static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
 static void put_loss(FILE *f, const Plan *plan, const FixedWord *words)
 {
     const Pass *pass = &plan->evaluation;
+    put_steps(f, plan, pass);
     put_fixed(f, "net.c: loss begins", words);
     put_fixed(f, "net.c: backward checks n", words);
     put_fixed(f, "net.c: backward checks x and t", words);
-    put_buffers(f, pass);
+    put_buffers(f, plan, pass);
     if (holds_all_answers(pass))
         fprintf(f, "    if (!y)\n        y = w->arena + %lld;\n", (long long)pass->unwanted);
     put_mean(f, plan->net, words);
@@ -635,16 +546,16 @@ static void put_next(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: next begins", words);
     if (counts)
         put_fixed(f, "net.c: next counts", words);
-    put_buffers(f, pass);
+    put_buffers(f, plan, pass);
     put_unused(f, pass, false);
     if (!counts && !touches(pass, TENSOR_STATE))
         put_fixed(f, "net.c: unused s", NULL);
     if (touches(pass, TENSOR_INPUT))
         fprintf(f, "    const %s *const %s = x;\n", input_type(plan->net), c_name(pass->prog->x->name));
     fprintf(f, "    void *const %s = y;\n", c_name(pass->prog->y->name));
-    Loop loop = {plan, pass, pass->functions, NULL, true, false};
+    const Loop loop = {.plan = plan, .pass = pass, .const_params = true};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
-        put_call(f, &loop, fn, 1);
+        put_layer_call(f, &loop, fn, 1);
     put_fixed(f, "net.c: next ends", words);
 }
 
@@ -660,7 +571,7 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
         const Pass *pass = pass_of(plan, i);
         tables[i] = NEW_ARRAY(bool, pass ? pass->prog->ntensors : 0);
         if (pass)
-            put_functions(functions, plan, pass, tables[i], &uses[*kind_of(plan, pass) != 0]);
+            put_layers_functions(functions, plan, pass, tables[i], &uses[*kind_of(plan, pass) != 0]);
     }
     put_forward(functions, plan, words);
     if (plan->forward_train.prog)
