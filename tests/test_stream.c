@@ -262,6 +262,51 @@ static void compiled(void)
     free_all();
 }
 
+/* ---- Sanitizers --------------------------------------------------------------------------------------------- */
+
+static const char *const watched[] = {
+    "input 7x3; conv1d 5 k3 d2 pad=causal; relu; gru 5; x: fc 6; layernorm; attention 2 causal=true; add x; fc 3; softmax",
+    "input 5x6; positions sincos; x:; lstm 3; concat x; attention 3 causal=true; tanh; fc 2",
+};
+
+/* x, y and the state end where their heap blocks end; two rounds, of which a network that counts refuses the second. */
+static const char driver[] =
+    "#include <stdlib.h>\n#include \"net.h\"\n\n"
+    "int main(void)\n{\n"
+    "    const nn_model *m = &net_model;\n"
+    "    uint64_t rng = 1;\n"
+    "    size_t inputs = m->input / T, outputs = m->output / T;\n"
+    "    void *p = aligned_alloc(64, m->params_bytes), *w = aligned_alloc(64, m->work_bytes), *s = aligned_alloc(64, m->state_bytes);\n"
+    "    float *x = malloc(inputs * sizeof *x), *y = malloc(outputs * sizeof *y);\n"
+    "    for (size_t i = 0; i < m->state_bytes; i++)\n        ((char *)s)[i] = 0;\n"
+    "    nn_init(m, p, 1);\n"
+    "    int good = 1;\n"
+    "    for (int t = 0; t < 2 * T; t++) {\n"
+    "        for (size_t i = 0; i < inputs; i++)\n            x[i] = nn_uniform(&rng) - 0.5f;\n"
+    "        good &= m->next(p, s, w, x, y) == (t < T);\n"
+    "    }\n"
+    "    free(p), free(w), free(s), free(x), free(y);\n"
+    "    return !good;\n}\n";
+
+static void sanitized(void)
+{
+    folder_make(SCRATCH "/watched");
+    const char *commands = "cd " SCRATCH "/watched";
+    for (int i = 0; i < 4; i++) { /* a mode each */
+        const char *text = watched[i % 2], *folder = format(SCRATCH "/watched/%d", i);
+        folder_make(folder);
+        file_write(format("%s/net.nn", folder), text, strlen(text));
+        file_write(format("%s/main.c", folder), driver, strlen(driver));
+        commands = format("%s && (cd %d && ../../../../../nnc --stream --inference --unroll=%s --target=%s net.nn -o net.c && clang -O0 "
+                          "-std=gnu11 -DT=%d -DNN_ANY_PROCESSOR -fsanitize=address,undefined -fno-sanitize-recover=all "
+                          "-I../../../../../../runtime main.c net.c ../../../../../../runtime/{init,check,tensors,random}*.c -lm -o main "
+                          "&& ./main)", commands, i, unrolls[i], i < 2 ? "generic" : "scalar", i % 2 ? 5 : 7);
+    }
+    process run = process_run(".", (const char *const[]){"/bin/bash", "-c", commands, NULL}, NULL, 0, NULL);
+    check(run.status == 0, "%.2000s%.2000s", run.out, run.err);
+    process_free(&run);
+}
+
 /* ---- For ever ----------------------------------------------------------------------------------------------- */
 
 /* Recurrent and convolutional networks of 4 positions go on as those of 40 do, whose weights are the same. */
@@ -334,7 +379,7 @@ static void without(void)
 void add_stream_suite(void)
 {
     static CU_TestInfo tests[] = {
-        {"interpreter and nodes", interpreted}, {"generated C", compiled}, {"for ever", for_ever},
+        {"interpreter and nodes", interpreted}, {"generated C", compiled}, {"sanitizers", sanitized}, {"for ever", for_ever},
         {"several inputs and answers", several}, {"without --stream", without}, CU_TEST_INFO_NULL};
     add_suite("stream", networks_start, networks_end, tests);
     add_to_check("stream", "interpreter and nodes");

@@ -22,6 +22,7 @@ const char *const_of_params(const Pass *pass, const Plan *plan);
 const char *backward_const(const Plan *plan);
 bool counts_positions(const Pass *next);                   /* does net_next end behind so many? */
 const char *input_type(const Net *);                       /* of x, in C: "float" or "int" */
+int64_t state_floats(const Plan *, const Tensor *);        /* that net_state has for a tensor */
 const struct FixedWord *net_words(const Plan *);
 
 /* ---- report.c: the head of net.c ------------------------------------------------------------- */

@@ -204,18 +204,22 @@ static void put_prototypes(FILE *f, const Plan *plan, const FixedWord *words)
         put_fixed(f, "net.h: loss", words);
 }
 
-/* A field for each tensor; behind the last there is room for the rest of a vector. */
+/* Whole lines of the cache, with room for the rest of a vector that is read. */
+int64_t state_floats(const Plan *plan, const Tensor *t)
+{
+    const int64_t line = 16, floats = t->floats + (t->overrun ? plan->target->lanes - 1 : 0);
+    return (floats + line - 1) / line * line;
+}
+
 static void put_state_struct(FILE *f, const Plan *plan, const FixedWord *words)
 {
-    const int64_t line = 16;
     const char *align = "NN_ALIGNED ";
     put_fixed(f, "net.h: state", words);
     for (const Tensor *t = plan->next.prog->tensors; t; t = t->next) {
         if (t->role != TENSOR_STATE)
             continue;
-        int64_t floats = t->floats + (t->overrun ? plan->target->lanes - 1 : 0);
         fprintf(f, "    %sfloat %s[%lld];   /* %s */\n", align, c_name(t->name),
-                (long long)((floats + line - 1) / line * line), dims_text(t->rank, t->room, "", "x", ""));
+                (long long)state_floats(plan, t), dims_text(t->rank, t->room, "", "x", ""));
         align = "";
     }
     if (counts_positions(&plan->next))
@@ -283,6 +287,8 @@ static void put_header(FILE *f, const Plan *plan)
     if (plan->training.prog)
         put_fixed(f, plan->net->from_caller ? "net.h: manual of training from the caller"
                                             : "net.h: manual of training", words);
+    if (plan->next.prog)
+        put_fixed(f, "net.h: manual of one position", words);
     put_fixed(f, "net.h: manual of memory", words);
     put_fixed(f, "net.h: interface", words);
     put_sizes(f, plan);

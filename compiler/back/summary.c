@@ -104,6 +104,7 @@ typedef struct Memory {              /* in bytes */
     long long weights, inference, training; /* training: scratch memory, as inference */
     long long sample, target, answer;
     long long state[NOPTIMIZERS];
+    long long kept, next;            /* net_state, and the scratch memory of net_next */
 } Memory;
 
 static Memory memory_of(const Plan *plan)
@@ -111,6 +112,9 @@ static Memory memory_of(const Plan *plan)
     const Net *net = plan->net;
     Memory m = {.weights = 4 * (long long)plan->all_floats, .inference = 4 * (long long)plan->forward.arena};
     m.training = plan->training.prog ? 4 * (long long)plan->training.arena : 0;
+    for (const Tensor *t = plan->next.prog ? plan->next.prog->tensors : NULL; t; t = t->next)
+        m.kept += t->role == TENSOR_STATE ? 4 * (long long)state_floats(plan, t) : 0;
+    m.next = plan->next.prog ? 4 * (long long)plan->next.arena : 0;
     m.sample = 4 * (long long)shape_count(net->input);
     m.target = 4 * (long long)net->targets;
     m.answer = 4 * (long long)shape_count(net->out->shape);
@@ -185,6 +189,9 @@ void print_summary(FILE *f, const Plan *plan)
     if (plan->training.prog)
         fprintf(f, ", %lld bytes for training", m.training);
     fprintf(f, "\n");
+    if (plan->next.prog)
+        fprintf(f, "one position at a time: %lld bytes of state, scratch memory %lld bytes\n", m.kept,
+                m.next);
     if (!plan->training.prog)
         return;
     fprintf(f, "training with a batch of %lld: %lld bytes in all, and for the optimizer's "
@@ -257,6 +264,8 @@ void print_summary_json(FILE *f, const Plan *plan)
     fprintf(f, "  ],\n  \"parameters\": %lld, \"frozen\": %lld, \"macs\": %lld,\n", (long long)net->nparams,
             (long long)frozen_of(net), (long long)macs);
     fprintf(f, "  \"bytes\": {\"weights\": %lld, \"inference\": %lld", m.weights, m.inference);
+    if (plan->next.prog)
+        fprintf(f, ", \"state\": %lld, \"position\": %lld", m.kept, m.next);
     if (plan->training.prog) {
         fprintf(f, ", \"scratch_for_training\": %lld, \"training\": %lld, \"optimizers\": {", m.training,
                 all_of_training(plan, &m));
@@ -305,8 +314,9 @@ bool print_fits(FILE *f, const Plan *plan, int64_t ram, int64_t flash)
     const Layer *weights, *values;
     Memory m = memory_of(plan);
     bool trains = plan->training.prog != NULL;
-    long long code = code_of(&plan->forward) + code_of(&plan->training) + code_of(&plan->forward_train);
-    long long needs_ram = trains ? all_of_training(plan, &m) : m.inference + m.sample + m.answer;
+    long long code = code_of(&plan->forward) + code_of(&plan->training) + code_of(&plan->forward_train)
+                   + code_of(&plan->next);
+    long long needs_ram = m.kept + (trains ? all_of_training(plan, &m) : m.inference + m.sample + m.answer);
     long long needs_flash = trains ? code : code + m.weights;
     bool good_ram = needs_ram <= ram, good_flash = needs_flash <= flash;
     find_largest(plan->net, &weights, &values);

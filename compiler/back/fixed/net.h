@@ -14,6 +14,9 @@
  *     net_forward_train(&p, &w, n, x, y);          answers, of which dy is worked out
  *     net_backward(&p, &w, n, x, dy, &g, NULL);    gradients of one batch
  *     nn_step(&o, (float *)&p, (const float *)&g, state, NET_FLOATS);
+// section manual of one position
+ *     static net_state s;                          a sequence so far; all zero: the beginning
+ *     net_next(&p, &s, &w, x, y);                  one position in, the answer at it out
 // section manual of memory
  *     net_forward(&p, &w, n, x, y);                answers
  *
