@@ -31,6 +31,8 @@ EXAMPLES = [
     ("tags", (3, 32, 32), 3, "adam lr 0.001 eps 0.001"),
     ("regression", (10,), 8, "rmsprop lr 0.001 eps 0.001"),
     ("autoencoder", (1, 28, 28), 4, "sgd lr 0.1"),
+    ("forecast", (96, 1), 3, "adam lr 0.001 eps 0.001"),
+    ("keywords", (400, 1), 3, "adam lr 0.001 eps 0.001"),
 ]
 HEAD = """\
 # The networks of examples/ under PyTorch, written by tests/torch/examples.py: don't edit. One item a line:
