@@ -183,7 +183,7 @@ static void draw_weights(network *w)
             low = 0.5, high = 1.5;
         else if (ends(t->name, ".running_mean"))
             low = -0.5, high = 0.5;
-        else if (ends(t->name, ".bias"))
+        else if (strstr(t->name, ".bias")) /* .bias_ih_l0, too */
             low = -0.1, high = 0.1;
         for (size_t i = 0; i < t->count; i++) {
             double u = (double)nn_uniform_at((uint64_t)(1000 * w->e->seed + k), i);

@@ -179,6 +179,27 @@ static void trials(void)
     trial("td3 TD3_STEPS=6000", -900); /* about -150 at best, and -1200 with actions at random */
 }
 
+/* After a few steps the network forecasts the next hour better than what knows nothing; and words are heard, of which
+ * one in six is right by chance. */
+static void sequences(void)
+{
+    process run = run_example("forecast FORECAST_STEPS=200 CFLAGS='-O1 -march=native'");
+    static const char *const simple[] = {"\nas now ", "\nas a day ago ", "\nas a week ago ", "\nas a day ago, moved to now "};
+    const char *line = strstr(run.out, "\nthe network ");
+    double error = INFINITY, other = 0, accuracy = 0;
+    check(line && sscanf(line, " the network %lf", &error) == 1, __LINE__, "%s", run.out);
+    for (size_t i = 0; i < sizeof simple / sizeof *simple; i++) {
+        line = strstr(run.out, simple[i]);
+        check(line && sscanf(line + strlen(simple[i]), "%lf", &other) == 1 && error < other, __LINE__, "%s%s", simple[i], run.out);
+    }
+    process_free(&run);
+    run = run_example("keywords KEYWORDS_STEPS=200 CFLAGS='-O1 -march=native'");
+    line = strstr(run.out, "step  200");
+    line = line ? strstr(line, "accuracy") : NULL;
+    check(line && sscanf(line, "accuracy %lf", &accuracy) == 1 && accuracy > 30, __LINE__, "%s", run.out);
+    process_free(&run);
+}
+
 /* A few steps of each network to start from; the loss must fall. */
 static void networks(void)
 {
@@ -245,7 +266,7 @@ void add_readme_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
-        {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector},
+        {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector}, {"make run-forecast, run-keywords", sequences},
         {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks},
         CU_TEST_INFO_NULL,

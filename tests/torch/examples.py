@@ -67,7 +67,7 @@ def draw(net, n, seed):
         fan_in = v[0].numel() if v.dim() > 1 else 1
         bound = (6 / fan_in) ** 0.5
         low, high = {"running_var": (0.5, 1.5), "running_mean": (-0.5, 0.5), "bias": (-0.1, 0.1)}.get(
-            name.split(".")[-1], (-bound, bound) if v.dim() > 1 else (0.5, 1.5))
+            name.split(".")[-1].split("_ih")[0].split("_hh")[0], (-bound, bound) if v.dim() > 1 else (0.5, 1.5))
         weights.append(between(low, high, 1000 * seed + k, tuple(v.shape)))
     x = between(-1, 1, 1000 * seed + 998, (n, *net.shape))
     t = between(0, net.output_shape[0] if net.int_targets else 1, 1000 * seed + 999, (n, *net.target_shape))
