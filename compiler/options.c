@@ -333,7 +333,7 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
     size_t name = strlen(found->name);
     *value = NULL;
     if (found->value && *found->value == '[' && !word[name]) { /* it may be left out */
-        if (found->id != OPT_SUMMARY && *i + 1 < argc && argv[*i + 1][0] != '-')
+        if (found->id != OPT_SUMMARY && found->id != OPT_MAIN && *i + 1 < argc && argv[*i + 1][0] != '-')
             *value = argv[++*i];
         return found;
     }

@@ -246,6 +246,8 @@ typedef struct nn_model {
     size_t      vocabulary;
     size_t      targets;              /* elements in one sample's target */
     int         int_targets;          /* 1: class labels (const int), 0: const float */
+    const char *loss_name;            /* its kind: "crossentropy", "bce", "mse", ..., "none" */
+    int         logits;               /* 1: the answers are logits to crossentropy, bce or focal */
     int         batch;                /* maximum number of samples in a call */
     size_t      params;               /* learnable parameters */
     size_t      floats;               /* floats that an optimizer sees (padding included) */
@@ -353,6 +355,14 @@ enum { NN_LOAD_MORE = 1, NN_LOAD_FEWER = 2 };
 typedef void nn_left(void *context, const char *name, int in_file);
 int nn_load_with(const nn_model *model, void *params, const char *path, int flags, nn_left *left,
                  void *context);
+
+/* Notes: texts by their names, which a file holds beside the tensors (safetensors' __metadata__).
+ * nn_save_noted is nn_save with notes, the last of which has the name NULL. nn_read_note copies the text of
+ * a note, ended by NUL and cut where room bytes are too few, and returns its whole length; -1: the file
+ * has none of that name; -2: it can't be read (nn_error). */
+typedef struct nn_note { const char *name, *text; } nn_note;
+int  nn_save_noted(const nn_model *model, const void *params, const nn_note *notes, const char *path);
+long nn_read_note(const char *path, const char *name, char *to, size_t room);
 
 /* The message of the last call of this thread that returned error: "net.safetensors: conv1.weight has
  * shape [16, 3, 3, 3] in the file, [8, 3, 3, 3] in the network; load it into ...": the file, what is

@@ -71,6 +71,8 @@ typedef struct header {
     char *text, *at, *end;        /* all of it, the next byte, its end; strings are decoded in place */
     uint64_t data;                /* bytes of data behind the header */
     list entries;
+    const char *wanted;           /* a note's name, or NULL */
+    span note;                    /* its text; at NULL: there is none */
 } header;
 
 static const struct { const char *name; unsigned size;
@@ -259,9 +261,11 @@ static int metadata(header *h)
     int ok = take(h, '{');
 
     if (ok && !next_is(h, '}')) {
-        do
+        do {
             ok = string(h, &key) && take(h, ':') && string(h, &value) && append(h, &keys, &key, sizeof key);
-        while (ok && next_is(h, ','));
+            if (ok && h->wanted != NULL && is(key, h->wanted))
+                h->note = value;
+        } while (ok && next_is(h, ','));
         ok = ok && take(h, '}') && no_duplicates(h, &keys, sizeof key);
     }
     free(keys.items);
@@ -648,4 +652,27 @@ int nn_load_with(const nn_model *model, void *params, const char *path, int flag
     free(h.text);
     free(data);
     return ok ? NN_OK : nn_last_error();
+}
+
+long nn_read_note(const char *path, const char *name, char *to, size_t room)
+{
+    header h = {.path = path, .wanted = name};
+    FILE *file = open_input(path);
+    long length = -2;
+
+    if (file == NULL)
+        return -2;
+    if (read_header(&h, file) && parse(&h)) {
+        const size_t copied = h.note.length < room ? h.note.length : room - 1;
+
+        length = h.note.at == NULL ? -1 : (long)h.note.length;
+        if (h.note.at != NULL && room > 0) {
+            memcpy(to, h.note.at, copied);
+            to[copied] = '\0';
+        }
+    }
+    fclose(file);
+    free(h.entries.items);
+    free(h.text);
+    return length;
 }

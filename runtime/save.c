@@ -27,25 +27,40 @@ static void write_length(FILE *file, uint64_t length)
         putc((int)(length >> i & 255), file);
 }
 
+/* A JSON string. */
+static void write_string(const char *text, FILE *file)
+{
+    putc('"', file);
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ')
+            fprintf(file, "\\u%04x", (unsigned)*c);
+        else
+            fprintf(file, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+    putc('"', file);
+}
+
 /* The header's length is known when it has been written; its place is filled then. Its text is a multiple
  * of 8 bytes, so the data is aligned for readers that map the file. */
-static int write_header(const nn_model *model, FILE *file)
+static int write_header(const nn_model *model, const nn_note *notes, FILE *file)
 {
     unsigned long long begin = 0;
     long end;
 
     write_length(file, 0);
-    fputs("{\"__metadata__\":{\"format\":\"pt\"}", file);
+    fputs("{\"__metadata__\":{\"format\":\"pt\"", file);
+    for (; notes != NULL && notes->name != NULL; notes++) {
+        putc(',', file);
+        write_string(notes->name, file);
+        putc(':', file);
+        write_string(notes->text, file);
+    }
+    putc('}', file);
     for (int t = 0; t < model->ntensors; t++) {
         const nn_tensor *tensor = &model->tensors[t];
 
-        fputs(",\"", file);
-        for (const char *c = tensor->name; *c != '\0'; c++)
-            if ((unsigned char)*c < ' ')
-                fprintf(file, "\\u%04x", (unsigned)*c);
-            else
-                fprintf(file, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-        fputs("\":{\"dtype\":\"F32\",\"shape\":[", file);
+        putc(',', file);
+        write_string(tensor->name, file);
+        fputs(":{\"dtype\":\"F32\",\"shape\":[", file);
         for (int d = 0; d < tensor->ndim; d++)
             fprintf(file, d == 0 ? "%d" : ",%d", tensor->shape[d]);
         fprintf(file, "],\"data_offsets\":[%llu,%llu]}", begin, begin + 4ull * tensor->count);
@@ -63,6 +78,7 @@ static int write_header(const nn_model *model, FILE *file)
 typedef struct weights {
     const nn_model *model;
     const float *params;
+    const nn_note *notes;
 } weights;
 
 static int write_data(const nn_model *model, const float *params, FILE *file)
@@ -85,7 +101,7 @@ static int write_weights(const void *what, FILE *file)
 {
     const weights *w = what;
 
-    return write_header(w->model, file) && write_data(w->model, w->params, file);
+    return write_header(w->model, w->notes, file) && write_data(w->model, w->params, file);
 }
 
 /* A file that is written under another name, and then takes its place. */
@@ -299,7 +315,12 @@ int nn_replace(const char *path, int (*write)(const void *what, FILE *file), con
 
 int nn_save(const nn_model *model, const void *params, const char *path)
 {
-    const weights w = {model, params};
+    return nn_save_noted(model, params, NULL, path);
+}
+
+int nn_save_noted(const nn_model *model, const void *params, const nn_note *notes, const char *path)
+{
+    const weights w = {model, params, notes};
 
     return check_loaded(model, params, path) && nn_replace(path, write_weights, &w) ? NN_OK : nn_last_error();
 }

@@ -269,6 +269,81 @@ static void test_positions(void)
     nn_evaluation_release(&e);
 }
 
+/* Texts: a network of tokens learns lines of "abc", says it, and says it the same with --stream; the test is the end of the text;
+ * windows begin elsewhere in each epoch, and the bits stay those of one thread. */
+static void test_texts(void)
+{
+    static const char network[] = "input 8 of 4; embedding 8; attention 2 causal=true; fc 4; softmax";
+    char command[500];
+    CU_ASSERT_EQUAL_FATAL(make_program("talk", network), 0);
+    snprintf(command, sizeof command, "printf '%s' | $NNC --main --stream --unroll=none -o stream.c - && ${CC:-cc} -O1 "
+             "-DNN_ANY_PROCESSOR -I$ROOT/runtime stream.c -L$ROOT/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o stream", network);
+    succeeds(command);
+    succeeds("awk 'BEGIN { for (i = 0; i < 175; i++) print \"abc\" }' >abc.txt; gzip -c abc.txt >abc.txt.gz; printf 'abc\\n' >abc");
+    prints("./talk train abc.txt.gz --alphabet abc --split 0.1 --epochs 30 --lr 0.02 --batch 16 --seed 2",
+           "78 samples for training, 9 for testing"); /* 700 characters are 87 windows of 8, and one behind them */
+    succeeds("for n in 1 3; do ./talk train abc.txt --alphabet abc --split 0.1 --epochs 3 --batch 16 --shard 4 --threads $n --quiet "
+             "-o $n.safetensors || exit; done; cmp 1.safetensors 3.safetensors");
+    prints("./talk generate --weights talk.safetensors --prompt abc --length 12 --temperature 0", "abc\nabc\nabc\nabc\n");
+    succeeds("for w in talk stream; do ./$w generate --weights talk.safetensors --prompt ab --length 6 --seed 5 >$w.txt || exit; done; "
+             "cmp talk.txt stream.txt");
+    succeeds("./stream generate --weights talk.safetensors --length 100 --temperature 90 --seed 1 >1.txt; ./stream generate "
+             "--weights talk.safetensors --length 100 --temperature 90 --seed 2 >2.txt; test $(wc -c <1.txt) = 101 && ! cmp -s 1.txt 2.txt");
+    prints("./talk generate --weights talk.safetensors --prompt abc --length 12 --temperature 90 --top-k 1", "abc\nabc\nabc\nabc\n");
+    prints("./talk eval abc.txt --weights talk.safetensors", "87 samples, loss 0."); /* the weights know their alphabet */
+    says(1, "printf 'abc\\nabd' >abd; ./talk train abd --alphabet abc",
+         "./talk: abd: line 2, column 3: the character 'd' is not in the alphabet; add it, and write `input 8 of 5`\n");
+    says(1, "./talk generate --weights talk.safetensors --prompt 'a\303\244'",
+         "./talk: --prompt: line 1, column 2: the character '\303\244' is not in the alphabet; add it, and write `input 8 of 5`\n");
+    says(1, "./talk train abc.txt", "./talk: abc.txt: line 1, column 1: the byte 97, but the network's tokens are 0 to 3; write "
+         "`input 8 of 256`, or give an --alphabet\n");
+    says(1, "./talk train abc.txt --alphabet abd", "./talk: abd: it has 5 symbols, but the network's tokens are 4; write `input 8 of 5` "
+         "in the .nn file\n");
+    says(1, "./talk train abc --alphabet abc", "./talk: abc: it has 4 tokens; a window takes 8 and the one behind them\n");
+    says(2, "./net generate --weights out.safetensors", "./net: generate is for networks of tokens that say the next one: `input T of V` "
+         "and at the end `fc V; softmax`\n");
+}
+
+static int read_window(const nn_data *data, size_t index, size_t shift)
+{
+    int x[4], t[4];
+    CU_ASSERT_EQUAL(nn_data_read_shifted(data, index, shift, (float *)(void *)x, t), 0);
+    for (int i = 1; i < 4; i++)
+        CU_ASSERT(x[i] == x[0] + i && t[i] == x[i] + 1);
+    return x[0];
+}
+
+/* Windows follow each other, shifted ones too, and the last ends with the text. */
+static void test_windows(void)
+{
+    static const nn_model model = {.name = "net", .vocabulary = 256, .input = 4, .targets = 4, .int_targets = 1, .output = 1024};
+    char text[15];
+    for (int i = 0; i < 15; i++)
+        text[i] = (char)(65 + i);
+    file_write(FOLDER "/windows", text, sizeof text);
+    nn_data *data = nn_data_open(FOLDER "/windows", &model, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(data);
+    CU_ASSERT_EQUAL(nn_data_count(data), 3);
+    CU_ASSERT_EQUAL(read_window(data, 1, 0), 65 + 4);
+    CU_ASSERT_EQUAL(read_window(data, 1, 3), 65 + 7);
+    CU_ASSERT_EQUAL(read_window(data, 2, 0), 65 + 8);
+    CU_ASSERT_EQUAL(read_window(data, 2, 3), 65 + 10);
+    nn_data_close(data);
+}
+
+/* Weights know the names of the classes, whatever classes the data for the test has. */
+static void test_names(void)
+{
+    succeeds("awk 'BEGIN { for (i = 0; i < 90; i++) print i % 3 \",\" i % 2 \",\" (i % 3 == 0 ? \"green\" : i % 3 == 1 ? \"red\" "
+             ": \"a blue\") }' | sed 's/green/\"green, \\\\\"/' >words.csv; grep red words.csv >red.csv");
+    CU_ASSERT_EQUAL_FATAL(make_program("words", "input 2; fc 8; tanh; fc 3; softmax"), 0);
+    succeeds("./words train words.csv --epochs 80 --lr 0.05 --quiet");
+    prints("./words eval red.csv --weights words.safetensors", "30 samples, loss 0.");
+    prints("./words eval red.csv --weights words.safetensors", "100.00 % right");
+    prints("./words predict red.csv --weights words.safetensors | head -1", "red.csv[0]  red (0.9");
+    prints("./words predict words.csv --weights words.safetensors --top 1 | head -1", "words.csv[0]  green, \\ (0.9");
+}
+
 /* Networks of numbers, and those that can't be trained here. */
 static void test_kinds(void)
 {
@@ -289,7 +364,7 @@ static void test_messages(void)
 {
     says(2, "./net", "./net: no command given; ./net --help lists them\n");
     says(2, "./net trian $TRAIN",
-         "./net: unknown command trian; did you mean train; it must be train, eval, predict, check or info\n");
+         "./net: unknown command trian; did you mean train; it must be train, eval, predict, generate, check or info\n");
     says(2, "./net train", "./net: no DATA given; the usage is: ./net train DATA [options]\n");
     says(2, "./net train $TRAIN $TEST", "./net: several DATA given: join them with commas\n");
     says(2, "./net train $TRAIN --epoch 3", "./net: unknown option --epoch; did you mean --epochs; ./net --help lists them\n");
@@ -338,6 +413,9 @@ void add_kit_suite(void)
         {"a loss that is NaN", test_divergence},
         {"positions and classes", test_positions},
         {"numbers for targets, and no loss", test_kinds},
+        {"texts", test_texts},
+        {"windows of a text", test_windows},
+        {"names of classes", test_names},
         {"messages", test_messages},
         {"train, eval, predict, check, info", test_commands},
         CU_TEST_INFO_NULL,

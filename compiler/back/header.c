@@ -90,6 +90,8 @@ const FixedWord *net_words(const Plan *plan)
         {"ELEMENT", input_type(net)},
         {"ELEMENTS", net->input.of ? "tokens" : "floats"},
         {"VOCABULARY", format("%lld", (long long)net->input.of)},
+        {"LOSS_NAME", format("\"%s\"", net->loss->kind->name)},
+        {"ARE_LOGITS", net->loss->kind->absorbs && net->loss_in == net->out ? "1" : "0"},
         {"LABELS", format("%lld", (long long)net->targets)},
         {"LEAST", format("%lld", (long long)(training ? least_samples(training) : 1))},
         {"MOST", format("%lld", (long long)net->batch)},

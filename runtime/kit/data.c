@@ -96,6 +96,8 @@ static int open_file(nn_data *data, part *p)
 
     if (error != 0)
         return error;
+    if (data->model->vocabulary > 0)
+        return kit_open_text(data, p);
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
         if (readers[i]->knows(&p->file)) {
             error = readers[i]->open(data, p);
@@ -155,7 +157,9 @@ static int add_part(nn_data *data, const char *text, size_t length)
     part p = {0};
     int error = set_paths(&p, text, length), found = 0;
 
-    if (error == 0 && kit_is_folder(p.path)) {
+    if (error == 0 && kit_is_folder(p.path) && data->model->vocabulary > 0) {
+        error = kit_fail(NN_EFORMAT, "%s: it is a folder; a network of tokens reads texts", p.path);
+    } else if (error == 0 && kit_is_folder(p.path)) {
         error = add_batches(data, p.path, &found);
         if (error == 0 && !found)
             error = kit_open_folder(data, &p);
@@ -165,7 +169,7 @@ static int add_part(nn_data *data, const char *text, size_t length)
         close_part(&p);
         return error;
     }
-    if (error == 0)
+    if (error == 0 && p.tokens == 0)
         error = kit_fit(data, &p);
     if (error == 0)
         error = keep_part(data, &p);
@@ -192,22 +196,15 @@ static int open_spec(nn_data *data, const char *spec)
     }
 }
 
-/* Gives the data the names of other data's classes. 0 or an error. */
-static int copy_classes(nn_data *data, const nn_data *like)
+static int open_alphabet(nn_data *data)
 {
-    if (like == NULL || like->nclasses == 0)
-        return 0;
-    data->classes = calloc(like->nclasses, sizeof *data->classes);
-    if (data->classes == NULL)
-        return kit_no_memory();
-    for (; data->nclasses < like->nclasses; data->nclasses++) {
-        const char *name = like->classes[data->nclasses];
+    const char *path = data->options.alphabet;
 
-        data->classes[data->nclasses] = kit_copy_text(name, strlen(name));
-        if (data->classes[data->nclasses] == NULL)
-            return kit_no_memory();
-    }
-    return 0;
+    if (path == NULL)
+        return 0;
+    if (data->model->vocabulary == 0)
+        return kit_fail(NN_EMODEL, "%s: an alphabet is for networks that read tokens, `input T of V`", path);
+    return kit_alphabet_open(path, data->model, &data->alphabet);
 }
 
 nn_data *nn_data_open(const char *spec, const nn_model *model, const nn_data_options *options)
@@ -218,20 +215,15 @@ nn_data *nn_data_open(const char *spec, const nn_model *model, const nn_data_opt
         kit_no_memory();
         return NULL;
     }
-    if (model->vocabulary > 0) {
-        kit_fail(NN_EMODEL, "%s: the network reads tokens, which these programs can't take from a file yet",
-                 spec);
-        free(data);
-        return NULL;
-    }
     data->model = model;
     if (options != NULL)
         data->options = *options;
-    if (copy_classes(data, data->options.like) != 0 || open_spec(data, spec) != 0) {
+    if (open_alphabet(data) != 0 || kit_copy_names(data, data->options.like) != 0
+        || open_spec(data, spec) != 0) {
         nn_data_close(data);
         return NULL;
     }
-    data->options.label = NULL; /* they need not outlive this call */
+    data->options.label = data->options.alphabet = NULL; /* they need not outlive this call */
     data->options.like = NULL;
     return data;
 }
@@ -245,6 +237,7 @@ void nn_data_close(nn_data *data)
     for (size_t i = 0; i < data->nclasses; i++)
         free(data->classes[i]);
     free(data->classes);
+    kit_alphabet_close(data->alphabet);
     free(data->parts);
     free(data);
 }
@@ -305,12 +298,21 @@ static void read_target(const nn_data *data, const part *p, size_t index, const 
 
 int nn_data_read(const nn_data *data, size_t index, float *x, void *t)
 {
+    return nn_data_read_shifted(data, index, 0, x, t);
+}
+
+int nn_data_read_shifted(const nn_data *data, size_t index, size_t shift, float *x, void *t)
+{
     const part *p;
     int error;
 
     if (index >= data->count)
         return kit_fail(NN_EMODEL, "sample %zu is asked for, but there are %zu", index, data->count);
     p = part_of(data, &index);
+    if (p->tokens > 0) {
+        kit_text_read(data, p, index, shift, (int *)(void *)x, t);
+        return 0;
+    }
     error = read_input(data, p, index, x);
     if (error == 0 && t != NULL)
         read_target(data, p, index, x, t);

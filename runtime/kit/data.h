@@ -85,6 +85,7 @@ typedef enum target_rule {
 } target_rule;
 
 typedef struct pictures pictures;
+typedef struct alphabet alphabet;
 
 typedef struct part {
     char  *path, *labels_path;     /* labels_path NULL: the labels are in the same file, or there are none */
@@ -92,6 +93,7 @@ typedef struct part {
     size_t count;
     array  x, t;                   /* t.count 0: no targets */
     pictures *pictures;            /* in the place of x, or NULL */
+    size_t tokens;                 /* of a text, in the place of x; 0: it is none */
     int    channels_last;          /* x is H, W, C, the network C, H, W */
     target_rule rule;
 } part;
@@ -104,6 +106,7 @@ struct nn_data {
     part  *parts;
     size_t nclasses;
     char **classes;                /* names, or NULL */
+    alphabet *alphabet;            /* of texts; NULL: tokens are bytes */
 };
 
 /* Does the part fit the network? Sets its rule and channels_last. 0 or an error (fit.c). */
@@ -128,6 +131,26 @@ int kit_open_folder(nn_data *, part *);
 int kit_picture_read(const nn_data *, const pictures *, size_t index, float scale, float *x);
 const char *kit_picture_file(const pictures *, size_t index);
 void kit_pictures_close(pictures *);
+
+/* Gives the data the names of other data's classes and tokens. 0 or an error (names.c). */
+int kit_copy_names(nn_data *, const nn_data *like);
+
+/* ---- Texts (text.c) ------------------------------------------------------------------------------ */
+
+/* The symbols of a UTF-8 text; then those of a file, as many as the network has tokens. 0 or an error. */
+int  kit_alphabet_of(const char *text, size_t size, const char *path, alphabet **to);
+int  kit_alphabet_open(const char *path, const nn_model *, alphabet **to);
+/* All of them, in their order. */
+const char *kit_alphabet_text(const alphabet *);
+/* A token as UTF-8; returns its bytes. */
+size_t kit_alphabet_symbol(const alphabet *, size_t token, char text[static 8]);
+void kit_alphabet_close(alphabet *);
+/* Calls take for each token of a text until it returns an error. path: what messages call the text. */
+int  kit_text_tokens(const nn_model *, const alphabet *, const char *path, const char *text, size_t size,
+                     int (*take)(void *context, uint32_t token), void *context);
+/* Opens p->file, a text. 0 or an error. */
+int  kit_open_text(nn_data *, part *);
+void kit_text_read(const nn_data *, const part *, size_t index, size_t shift, int *x, int *t);
 
 enum { CIFAR_BATCHES = 6 };
 

@@ -307,7 +307,7 @@ static void look_at_answers(exam *e)
 {
     const nn_model *model = e->model;
     /* positions come first in a sequence, in an image the classes */
-    const bool sequence = model->input_shape[2] == 0;
+    const bool sequence = model->input_shape[2] == 0 || model->vocabulary > 0;
 
     e->positions = model->targets;
     e->classes = model->int_targets && model->targets ? model->output / model->targets : 0;

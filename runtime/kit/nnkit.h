@@ -25,6 +25,7 @@ const char *nnkit_error(void);
  *     FILE.bin                   CIFAR-10 batches, or a folder of them
  *     FOLDER                     one folder for each class, with PNG, JPEG, PGM or PPM pictures in it
  *     DATA,DATA                  several, one after the other
+ *     FILE                       a text, for a network of tokens: bytes, or an alphabet's characters
  *
  * Each file may be gzipped. Samples are counted from 0, in the file's order, lines from 1. Memory stays
  * small whatever the size: plain files are mapped, others unpacked into a temporary file (in TMPDIR, or
@@ -44,8 +45,11 @@ typedef struct nn_data_options {
     float scale;           /* what each number is multiplied by; 0: bytes by 1/255, others by 1 */
     const char *label;     /* CSV: the label's column, a name or a number from 1; "a,b,c" for several
                               targets; NULL: the last one (as many as the network has targets) */
+    const char *alphabet;  /* texts: a file with the characters that are tokens 0, 1, ...: those it has, in
+                              the order in which they first come (UTF-8); NULL: tokens are bytes */
     int   no_targets;      /* 1: without targets, for prediction; those in the data are passed over */
-    const nn_data *like;   /* has the names of the classes: the training data, for test data; NULL: none */
+    const nn_data *like;   /* has the names of the classes, and the alphabet: the training data, for test
+                              data; NULL: none */
 } nn_data_options;
 
 /* Opens data for a network. NULL: nnkit_error says what is wrong, where, and what to do. The model must
@@ -60,12 +64,23 @@ size_t nn_data_count(const nn_data *);
  * picture. Several threads may read at the same time. */
 int nn_data_read(const nn_data *, size_t index, float *x, void *t);
 
+/* Of a text, the sample is a window of as many tokens as the network reads (x becomes ints), its target the
+ * next one at each position, or that behind the last. Windows follow each other without a gap. This reads
+ * the window that begins `shift` tokens later, but for the last, which ends with the text. Of other data it
+ * is nn_data_read. */
+int nn_data_read_shifted(const nn_data *, size_t index, size_t shift, float *x, void *t);
+
 /* Whether nn_data_read gives targets: always, but under no_targets. */
 int nn_data_has_targets(const nn_data *);
 
 /* How many classes have names, and the name of one; 0 and NULL where they are plain numbers. */
 size_t      nn_data_classes(const nn_data *);
 const char *nn_data_class(const nn_data *, size_t);
+
+/* Weights with the names of the data's classes and its alphabet, as notes of the file; and these, as data of
+ * no samples, for nn_data_options.like (NULL: an error; to be closed). 0 or an error. */
+int      nn_data_save(const nn_data *, const nn_model *, const void *weights, const char *path);
+nn_data *nn_data_names(const nn_model *, const char *weights);
 
 /* The file of a sample that has one of its own (a picture), or NULL. */
 const char *nn_data_file(const nn_data *, size_t index);
@@ -251,6 +266,9 @@ typedef struct nn_settings {
     int         patience, threads, shard, quiet;
     const char *format;
     int         top, json;
+    const char *prompt;
+    int         length, top_k;
+    float       temperature;
     int         allreduce;
     const nn_processes *processes;
 } nn_settings;

@@ -48,7 +48,8 @@ static const option options[] = {
     {"clip", "NORM", REAL, AT(clip), TRAIN | OF_RUN, 0, 1e30, "greatest norm of the gradient"},
     {"average", "DECAY", REAL, AT(average), TRAIN | OF_RUN, 0, 0.9999999,
      "test and keep a moving average of the weights, such as 0.999"},
-    {"seed", "N", SEED, AT(seed), TRAIN | OF_RUN, 0, 0, "of weights, order, dropout and augmentation (1)"},
+    {"seed", "N", SEED, AT(seed), TRAIN | GENERATE | OF_RUN, 0, 0,
+     "of weights, order, dropout and augmentation (1); of what is drawn"},
     {"augment", "LIST", TEXT, AT(augment), TRAIN | OF_RUN, 0, 0,
      "change pictures at random: flip,shift=N,rotate=DEG,crop=N,noise=X"},
     {"scale", "F", TEXT, AT(scale), TRAIN | EVAL | PREDICT | OF_RUN, 0, 0, "multiply what DATA holds by F"},
@@ -56,7 +57,9 @@ static const option options[] = {
      "leave bytes 0 to 255 as they are, instead of 0 to 1"},
     {"label", "NAME|NUMBER", TEXT, AT(label), TRAIN | EVAL | PREDICT | OF_RUN, 0, 0,
      "the column of a CSV file that holds the label (the last)"},
-    {"weights", "FILE", TEXT, AT(weights), TRAIN | EVAL | PREDICT, 0, 0,
+    {"alphabet", "FILE", TEXT, AT(alphabet), TRAIN | EVAL | PREDICT | GENERATE | OF_RUN, 0, 0,
+     "the characters that are tokens 0, 1, ... (bytes)"},
+    {"weights", "FILE", TEXT, AT(weights), TRAIN | EVAL | PREDICT | GENERATE, 0, 0,
      "weights to begin with, or to use (safetensors)"},
     {"output", "FILE", TEXT, AT(output), TRAIN, 0, 0,
      "where the best weights go; also -o (NAME.safetensors)"},
@@ -76,6 +79,11 @@ static const option options[] = {
     {"quiet", NULL, FLAG, AT(quiet), TRAIN, 0, 0, "no progress"},
     {"format", "text|csv|npy", TEXT, AT(format), PREDICT, 0, 0, "how answers are printed (text)"},
     {"top", "K", COUNT, AT(top), PREDICT, 1, 1e6, "the K likeliest classes"},
+    {"prompt", "TEXT", TEXT, AT(prompt), GENERATE, 0, 0, "how the text begins (a new line)"},
+    {"length", "N", COUNT, AT(length), GENERATE, 1, 1e9, "tokens behind it (500)"},
+    {"temperature", "X", REAL, AT(temperature), GENERATE, 0, 1e6,
+     "below 1 likely tokens come oftener, above 1 less often; 0: always the likeliest (1)"},
+    {"top-k", "K", COUNT, AT(top_k), GENERATE, 1, 1e9, "draw from the K likeliest tokens only"},
     {"json", NULL, FLAG, AT(json), EVAL, 0, 0, "the result as JSON"},
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
@@ -87,6 +95,7 @@ static const struct {
     {"train", "DATA", "learn", TRAIN},
     {"eval", "DATA", "test weights on data", EVAL},
     {"predict", "FILE...", "answers for data", PREDICT},
+    {"generate", "", "write a text, token after token", GENERATE},
     {"check", "", "hold gradients against finite differences", CHECK},
     {"info", "", "shapes, parameters, memory", INFO},
 };
@@ -212,7 +221,8 @@ static int unknown_command(const char *program, const char *word)
     for (int i = 0; i < NCOMMANDS; i++)
         if (near(word, commands[i].name, &least))
             best = commands[i].name;
-    return misused(program, "unknown command %s%s%s; it must be train, eval, predict, check or info", word,
+    return misused(program,
+                   "unknown command %s%s%s; it must be train, eval, predict, generate, check or info", word,
                    best ? "; did you mean " : "", best ? best : "");
 }
 
@@ -296,7 +306,9 @@ void nn_defaults(nn_settings *s)
                        .weight_decay = NAN,
                        .schedule = "constant",
                        .seed = 1,
-                       .format = "text"};
+                       .format = "text",
+                       .length = 500,
+                       .temperature = 1};
 }
 
 /* ---- The settings of a run, kept in a checkpoint ---------------------------------------------- */

@@ -15,7 +15,7 @@ typedef struct asking {
     const nn_model *model;
     const nn_settings *settings;
     const void *weights;
-    const nn_data *data;
+    const nn_data *data, *names;  /* names: of the classes that the weights know */
     size_t count, first;          /* samples; where the wave begins */
     size_t shard;
     float **x, *y;                /* inputs of each thread; answers of the wave */
@@ -68,7 +68,7 @@ static void print_name(const asking *a, const char *spec, size_t i)
 }
 
 /* The K greatest answers, the greatest first. */
-static void print_top(const nn_model *model, const float *y, size_t top)
+static void print_top(const nn_model *model, const nn_data *names, const float *y, size_t top)
 {
     double bound = HUGE_VAL;
     size_t at = SIZE_MAX;
@@ -81,7 +81,10 @@ static void print_top(const nn_model *model, const float *y, size_t top)
                 best = c;
         if (best == SIZE_MAX)
             return;
-        printf("  %zu (%.4g)", best, (double)y[best]);
+        if (nn_data_class(names, best))
+            printf("  %s (%.4g)", nn_data_class(names, best), (double)y[best]);
+        else
+            printf("  %zu (%.4g)", best, (double)y[best]);
         bound = y[best];
         at = best;
     }
@@ -111,7 +114,7 @@ static void print_wave(const asking *a, const char *spec)
         if (strcmp(s->format, "csv") == 0)
             print_numbers(model, y, ",");
         else if (classes)
-            print_top(model, y, s->top ? (size_t)s->top : 1);
+            print_top(model, a->names, y, s->top ? (size_t)s->top : 1);
         else
             print_numbers(model, y, "  ");
         printf("\n");
@@ -193,7 +196,7 @@ static int answer_all(asking *a, command_line *line)
     int error = data ? 0 : kit_no_memory();
 
     for (int i = 0; i < line->noperands && !error; i++) {
-        data[i] = open_data(a->model, a->settings, line->operands[i], NULL, false);
+        data[i] = open_data(a->model, a->settings, line->operands[i], a->names, false);
         error = data[i] ? 0 : NN_EFORMAT;
         all += data[i] ? nn_data_count(data[i]) : 0;
     }
@@ -220,14 +223,17 @@ int predict_command(const nn_model *model, command_line *line)
     if (!s->weights)
         return misused(line->program, "no weights given: --weights FILE says which");
     void *weights = load_weights(model, s->weights);
+    nn_data *names = weights ? nn_data_names(model, s->weights) : NULL;
     asking a = {
-        .model = model, .settings = s, .weights = weights, .team = weights ? nn_team_open(s->threads) : NULL};
+        .model = model, .settings = s, .weights = weights, .names = names,
+        .team = names ? nn_team_open(s->threads) : NULL};
 
-    if (!weights)
+    if (!names)
         error = NN_EFORMAT;
     else
         error = make_asking(&a) ? answer_all(&a, line) : kit_no_memory();
     free_asking(&a);
+    nn_data_close(names);
     free(weights);
     return error ? bad(line->program, nnkit_error()) : DONE;
 }

@@ -58,6 +58,7 @@ int nn_main_of(const nn_model *model, const nn_processes *processes, int argc, c
     } commands[] = {{TRAIN, train_command},
                     {EVAL, eval_command},
                     {PREDICT, predict_command},
+                    {GENERATE, generate_command},
                     {CHECK, check_command},
                     {INFO, info_command}};
     const bool leads = !processes || processes->rank == 0;

@@ -11,7 +11,7 @@ enum { DONE = 0, BAD = 1, MISUSED = 2, INTERRUPTED = 130 }; /* exit status */
 
 /* ---- options.c -------------------------------------------------------------------------------- */
 
-enum { TRAIN = 1, EVAL = 2, PREDICT = 4, CHECK = 8, INFO = 16 };
+enum { TRAIN = 1, EVAL = 2, PREDICT = 4, CHECK = 8, INFO = 16, GENERATE = 32 };
 
 typedef struct command_line {
     nn_settings settings;
@@ -91,6 +91,7 @@ void *load_weights(const nn_model *, const char *path);
 int train_command(const nn_model *, command_line *);
 int eval_command(const nn_model *, command_line *);
 int predict_command(const nn_model *, command_line *);
+int generate_command(const nn_model *, command_line *);
 int check_command(const nn_model *, command_line *);
 int info_command(const nn_model *, command_line *);
 

@@ -186,7 +186,8 @@ int eval_command(const nn_model *model, command_line *line)
     if (!model->targets)
         return misused(line->program, "the network has `loss none`: it has no targets to be held against");
     void *weights = load_weights(model, s->weights);
-    nn_data *data = weights ? open_data(model, s, line->operands[0], NULL, true) : NULL;
+    nn_data *names = weights ? nn_data_names(model, s->weights) : NULL;
+    nn_data *data = names ? open_data(model, s, line->operands[0], names, true) : NULL;
     nn_team *team = data ? nn_team_open(s->threads) : NULL;
     const nn_source source = {read_data, data};
 
@@ -198,6 +199,7 @@ int eval_command(const nn_model *model, command_line *line)
     }
     nn_team_close(team);
     nn_data_close(data);
+    nn_data_close(names);
     free(weights);
     return status;
 }

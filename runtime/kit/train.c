@@ -17,7 +17,7 @@
 #include <zlib.h>
 
 /* What the seed is used for: each has a stream of its own. */
-enum { STREAM_SPLIT = 1, STREAM_ORDER = 2 };
+enum { STREAM_SPLIT = 1, STREAM_ORDER = 2, STREAM_SHIFT = 3 };
 
 /* Where a run stands. Kept in a checkpoint as it is. */
 typedef struct place {
@@ -42,6 +42,7 @@ typedef struct run {
     size_t *examined;             /* samples of the test; NULL: all of test */
     size_t  nexamined;            /* 0: there is no test */
     int    *order;                /* of members, in this epoch */
+    size_t  shift;                /* of a text's windows, in this epoch */
     size_t *batch;
     nn_trainer *trainer;
     float  *best;                 /* the best weights; NULL: nothing to compare by */
@@ -151,7 +152,9 @@ int read_data(const void *data, size_t index, float *x, void *t)
 static int read_training(const void *data, size_t index, float *x, void *t)
 {
     const run *r = data;
-    const int error = nn_data_read(r->data, index, x, t);
+    /* of a text, the last window before those of the test must not go on into them */
+    const size_t shift = index + 1 < r->nmembers || r->settings->split <= 0 ? r->shift : 0;
+    const int error = nn_data_read_shifted(r->data, index, shift, x, t);
 
     if (error || !r->settings->augment)
         return error;
@@ -163,7 +166,8 @@ nn_data *open_data(const nn_model *model, const nn_settings *s, const char *spec
                    bool targets)
 {
     const nn_data_options options = {.no_scale = s->no_scale, .scale = s->scale ? (float)atof(s->scale) : 0,
-                                     .label = s->label, .no_targets = !targets, .like = like};
+                                     .label = s->label, .alphabet = s->alphabet, .no_targets = !targets,
+                                     .like = like};
 
     return nn_data_open(spec, model, &options);
 }
@@ -174,9 +178,9 @@ static int split_data(run *r, int n)
     uint64_t rng = nn_bits_at((uint64_t)r->settings->seed, STREAM_SPLIT);
     size_t test = (size_t)((double)n * r->settings->split + 0.5);
 
-    if (r->settings->split > 0)
+    if (r->settings->split > 0 && r->model->vocabulary == 0)
         nn_shuffle(&rng, r->members, n);
-    else
+    else /* of a text, the end is for the test: windows side by side have too much in common */
         for (int i = 0; i < n; i++)
             r->members[i] = i;
     if (r->settings->split > 0 && (test < 1 || test >= (size_t)n))
@@ -193,6 +197,8 @@ static int open_all_data(run *r)
 {
     const nn_settings *s = r->settings;
 
+    if (s->augment && r->model->vocabulary > 0)
+        return kit_fail(NNKIT_EUSAGE, "--augment is for pictures; the network reads tokens");
     if (s->augment && nn_augment_parse(s->augment, r->model, &r->augment))
         return NNKIT_EUSAGE;
     r->data = open_data(r->model, s, r->line->operands[0], NULL, true);
@@ -229,6 +235,10 @@ static void draw_order(run *r)
     uint64_t rng = nn_bits_at(nn_bits_at((uint64_t)r->settings->seed, STREAM_ORDER), (uint64_t)r->at.epoch);
 
     nn_shuffle(&rng, r->order, (int)r->nmembers);
+    if (r->model->vocabulary > 0) {
+        rng = nn_bits_at((uint64_t)r->settings->seed, STREAM_SHIFT);
+        r->shift = (size_t)(nn_bits_at(rng, (uint64_t)r->at.epoch) % r->model->input);
+    }
 }
 
 /* ---- Checkpoints ------------------------------------------------------------------------------ */
@@ -429,8 +439,8 @@ static int write_epoch(const run *r, bool best)
 {
     const nn_settings *s = r->settings;
 
-    if (best && nn_save(r->model, r->best, r->output))
-        return kit_fail(NNKIT_EWRITE, "%s", nn_error(nn_last_error()));
+    if (best && nn_data_save(r->data, r->model, r->best, r->output))
+        return NNKIT_EWRITE;
     if ((s->log && write_log(&r->history, s->log)) ||
         (s->plot && write_plot(&r->history, s->plot, r->model->name)))
         return NNKIT_EWRITE;

@@ -17,6 +17,8 @@
 #define TARGETS_OR_NONE NET_TARGETS
 #define IS_INT_TARGETS 1
 #define VOCABULARY 0
+#define LOSS_NAME "crossentropy"
+#define ARE_LOGITS 0
 #define INPUT_C 3
 #define INPUT_H 1
 #define INPUT_W 1
@@ -281,6 +283,8 @@ EXTERN_const nn_model net_model = {
     .targets = TARGETS_OR_NONE,
     .int_targets = IS_INT_TARGETS,
     .vocabulary = VOCABULARY,
+    .loss_name = LOSS_NAME,
+    .logits = ARE_LOGITS,
     .batch = NET_BATCH,
     .params = NET_PARAMS,
     .floats = NET_FLOATS,
