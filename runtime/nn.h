@@ -265,6 +265,9 @@ typedef struct nn_model {
     /* net_loss: the mean loss of what forward answers; y may be NULL. NULL where backward is */
     float (*loss)(const void *params, void *work, int n, const void *x, const void *t, float *y);
     void  (*set_rng)(void *work, uint64_t rng); /* sets work->rng; NULL under --inference */
+    /* What the mean of the loss of n samples is divided by, as means over several calls need it: how many of
+     * their labels are counted, or what the class weights of these sum to. NULL: n x targets */
+    double (*counted)(int n, const void *t);
     /* sets work->add; 1: backward adds to gradients instead of writing over them; NULL under --inference */
     void  (*set_add)(void *work, int add);
     /* net_prepare, which nn_init and nn_load call; NULL where there is nothing to prepare */

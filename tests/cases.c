@@ -290,6 +290,8 @@ Binding draw_numbers(const Case *c, int n)
         x[i] = net->input.of ? between(0, (int)net->input.of - 1) : draw_number(c, -2, 2);
     for (int64_t i = 0; i < labels; i++)
         t[i] = net->int_targets ? between(0, (int)net->loss_in->shape.c - 1) : draw_number(c, 0, 1);
+    for (int64_t i = 1; i < labels && net->ignores && !c->whole; i++)
+        t[i] = between(0, 7) ? t[i] : net->ignored;
     for (const Weight *w = net->weights; w; w = w->next) {
         b.weights[w->id] = NEW_ARRAY(double, w->count);
         b.gradients[w->id] = NEW_ARRAY(double, w->count);

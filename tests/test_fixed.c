@@ -33,11 +33,11 @@ static void compile(const char *cc, const char *flags, const char *file)
 
 static void network(void)
 {
-    static const char *const kinds[] = {"", "-DPREPARED", "-DCLASS_WEIGHTS", "-DFROM_CALLER", "-DSTREAMS"};
+    static const char *const kinds[] = {"", "-DPREPARED", "-DCLASS_WEIGHTS", "-DFROM_CALLER", "-DSTREAMS", "-DEVERY_TARGET"};
     char flags[100];
     folder_make(SCRATCH);
     for (int c = 0; c < 2; c++)
-        for (int k = 0; k < 5; k++) {
+        for (int k = 0; k < 6; k++) {
             snprintf(flags, sizeof flags, "-std=c99 -O2 %s", kinds[k]);
             compile(compilers[c], flags, "compiler/back/fixed/net.c");
         }

@@ -608,9 +608,10 @@ static void choice_of_lanes(void)
     free_all();
 }
 
-static const double stray_labels[] = {-1, 3, 16777217, INT_MAX, INT_MIN};
+static const double stray_labels[] = {-1, 3, 16777217, INT_MAX, INT_MIN, -99, -101};
 
-/* A label that names no class, in whatever lane, makes the loss NaN; the same network without it doesn't. */
+/* A label that names no class, in whatever lane, makes the loss NaN; the same network without it doesn't. Where none is
+ * counted, the loss is NaN, too, and the gradient 0, as in PyTorch. */
 static void check_labels(const Case *c, const nn_model *m)
 {
     for (int n = 1; n <= (int)c->net->batch; n++) {
@@ -618,10 +619,19 @@ static void check_labels(const Case *c, const nn_model *m)
         Binding result = run(c, m, &b);
         if (!isfinite(result.loss))
             report(c, &b, "the loss is %g", result.loss);
-        ((double *)b.t)[between(0, n - 1)] = stray_labels[n % 5];
+        ((double *)b.t)[between(0, n - 1)] = stray_labels[n % 7];
         result = run(c, m, &b);
         if (!isnan(result.loss))
             report(c, &b, "the loss is %g where a label names no class", result.loss);
+        for (int i = 0; i < n; i++)
+            ((double *)b.t)[i] = c->net->ignored;
+        result = run(c, m, &b);
+        if (!isnan(result.loss))
+            report(c, &b, "the loss is %g where no label is counted", result.loss);
+        for (const Weight *w = c->net->weights; w; w = w->next)
+            for (int64_t k = 0; k < w->count; k++)
+                if (result.gradients[w->id][k] != 0)
+                    report(c, &b, "the gradient of %s is %g where no label is counted", w->name, result.gradients[w->id][k]);
     }
 }
 

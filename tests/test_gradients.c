@@ -155,7 +155,7 @@ static void draw_numbers(Trial *t, int n)
     for (int64_t i = 0; net->input.of && i < inputs; i++)
         x[i] = below((int)net->input.of);
     for (int64_t i = 0; net->int_targets && i < nlabels; i++)
-        labels[i] = below((int)net->loss_in->shape.c);
+        labels[i] = net->ignores && i && !below(6) ? net->ignored : below((int)net->loss_in->shape.c);
     t->binding = (Binding){.n = n, .x = x, .t = labels,
                            .y = NEW_ARRAY(double, n * shape_count(net->out->shape)), .dx = NEW_ARRAY(double, inputs),
                            .weights = NEW_ARRAY(double *, net->nweights), .gradients = NEW_ARRAY(double *, net->nweights),

@@ -451,14 +451,15 @@ static bool uses_samples(const Pass *pass)
     return false;
 }
 
-/* What a mean over the call divides by: its samples, or what the weights of their targets sum to. */
-static void put_mean(FILE *f, const Net *net, const FixedWord *words)
+/* The function that says what a mean over labels divides by: their number, or the sum of their weights. */
+static void put_counted(FILE *f, const Net *net, const FixedWord *words)
 {
     if (!net->class_weights) {
-        put_fixed(f, "net.c: mean", words);
+        put_fixed(f, "net.c: counted", words);
         return;
     }
     int64_t classes = net->loss_in->shape.c;
+    put_fixed(f, "net.c: counted by weights begins", words);
     fprintf(f, "    static const float class_weight[%lld] = {", (long long)classes);
     for (int64_t c = 0; c < classes; c++)
         fprintf(f, "%s%s",
@@ -468,7 +469,15 @@ static void put_mean(FILE *f, const Net *net, const FixedWord *words)
                                : "",
                 c_float(net->class_weights[c]));
     fprintf(f, "};\n");
-    put_fixed(f, "net.c: mean with class weights", words);
+    put_fixed(f, "net.c: counted by weights ends", words);
+}
+
+/* What a mean over the call divides by: its samples, or what of their targets is counted. */
+static void put_mean(FILE *f, const Net *net, const FixedWord *words)
+{
+    put_fixed(f, !net->ignores        ? "net.c: mean"
+                 : net->class_weights ? "net.c: mean with class weights"
+                                      : "net.c: mean of those counted", words);
 }
 
 static void check_samples(FILE *f, const Pass *pass, const FixedWord *words)
@@ -497,6 +506,8 @@ static void put_backward(FILE *f, const Plan *plan, const FixedWord *words)
     const Pass *pass = &plan->training;
     const bool from_caller = plan->net->from_caller;
     put_steps(f, plan, pass);
+    if (plan->evaluation.prog && plan->net->ignores)
+        put_counted(f, plan->net, words);
     put_fixed(f, from_caller ? "net.c: backward from the caller begins" : "net.c: backward begins", words);
     check_samples(f, pass, words);
     put_fixed(f, from_caller ? "net.c: backward checks x and dy" : "net.c: backward checks x and t", words);

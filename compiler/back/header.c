@@ -93,6 +93,7 @@ const FixedWord *net_words(const Plan *plan)
         {"LOSS_NAME", format("\"%s\"", net->loss->kind->name)},
         {"ARE_LOGITS", net->loss->kind->absorbs && net->loss_in == net->out ? "1" : "0"},
         {"LABELS", format("%lld", (long long)net->targets)},
+        {"IGNORED", format(net->ignored < 0 ? "(%d)" : "%d", net->ignored)},
         {"LEAST", format("%lld", (long long)(training ? least_samples(training) : 1))},
         {"MOST", format("%lld", (long long)net->batch)},
         {"MARK", format("%lld", (long long)plan->forward.mark)},

@@ -20,6 +20,8 @@ void put_model(FILE *f, const Plan *plan, const FixedWord *words)
         put_fixed(f, from_caller ? "net.c: model backward from the caller" : "net.c: model backward", words);
     if (plan->evaluation.prog)
         put_fixed(f, "net.c: model loss", words);
+    if (plan->evaluation.prog && net->ignores)
+        put_fixed(f, "net.c: model counted", words);
     if (trains)
         put_fixed(f, "net.c: model settings", words);
     if (plan->forward.prepared)
@@ -29,6 +31,8 @@ void put_model(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: model", words);
     if (from_caller)
         put_fixed(f, "net.c: model from the caller", words);
+    if (plan->evaluation.prog && net->ignores)
+        put_fixed(f, "net.c: model with counted", words);
     if (plan->next.prog)
         put_fixed(f, "net.c: model with next", words);
     put_fixed(f, "net.c: model ends", words);

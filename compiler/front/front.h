@@ -247,6 +247,8 @@ struct Net {
     bool int_targets;
     bool from_caller;    /* what targets are to others: the gradient of the answer, which the caller gives */
     const double *class_weights; /* crossentropy's, one for each class; or NULL */
+    bool ignores;        /* targets with this label are not counted: */
+    int ignored;
     Weight *weights, *last_weight; /* of all layers, in order */
     int nweights;
     int64_t nparams;

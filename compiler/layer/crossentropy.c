@@ -11,11 +11,16 @@
  * d_in[c] = (softmax(in)[c] sum of q - q[c]) / count, and count is the sum of the targets' weights, not
  * their number.
  *
- * After softmax it takes softmax's input, where p - t is exact and nothing overflows. A label that names
- * no class makes the loss NaN. */
+ * A position with the label -100 is not counted: its share of the loss, its gradient and its part of count are 0
+ * (ignore_index). Where none counts, the loss is NaN and the gradient 0.
+ *
+ * After softmax it takes softmax's input, where p - t is exact and nothing overflows. Any other label that
+ * names no class makes the loss NaN. */
 #include <math.h>
 
 #include "layer/layer.h"
+
+enum { IGNORED = -100 };
 
 static const Param params[] = {
     {"smooth", PARAM_NUMBER, false, "0", 0, 1, NULL, "share of the target that all classes get alike"},
@@ -36,6 +41,8 @@ static bool shape(Net *net, Layer *layer)
     net->class_weights = weights->list;
     net->targets = in.h * in.w;
     net->int_targets = true;
+    net->ignored = IGNORED;
+    net->ignores = true;
     return true;
 }
 
@@ -67,6 +74,12 @@ static Expr *weight(Prog *prog, const Layer *layer, Affine c)
     return load(access_at(table, c));
 }
 
+/* 0 in the place of the value, where the label is not counted. */
+static Expr *if_counted(Prog *prog, Access position, Expr *value)
+{
+    return if_eq(label(prog, position), constant(IGNORED), constant(0), value);
+}
+
 /* q[c] times a factor; without smoothing, that of the target alone. */
 static Expr *share_of(Prog *prog, const Layer *layer, Access each, Expr *factor)
 {
@@ -77,13 +90,13 @@ static Expr *share_of(Prog *prog, const Layer *layer, Access each, Expr *factor)
     return mul(factor, if_target(prog, each, constant(1 - smooth + rest), constant(rest)));
 }
 
-/* The value, or NaN where the label names no class. */
+/* The value; 0 where the label is not counted, NaN where it names no class. */
 static Expr *check_label(Prog *prog, const Layer *layer, Access position, Expr *value)
 {
     return if_le(
         constant(0), label(prog, position),
         if_le(label(prog, position), constant((double)(layer->in->shape.c - 1)), value, constant(NAN)),
-        constant(NAN));
+        if_counted(prog, position, constant(NAN)));
 }
 
 /* A part of the softmax that works out the answer of the same logits; NULL: there is none. */
@@ -146,10 +159,13 @@ static void lower_crossentropy(Prog *prog, const Layer *layer)
     s = new_statement(prog);
     Access each = element(s, in);
     /* max + log loses the digits of a small log */
-    Expr *below = sub(load(without_channel(each, max)), load(each));
-    store(prog, s, STORE_ADD, without_channel(each, nll),
-          is_plain(layer) ? if_target(prog, each, below, constant(0))
-                          : share_of(prog, layer, each, add(load(without_channel(each, whole)), below)));
+    Expr *below = sub(load(without_channel(each, max)), load(each)), *term;
+    if (is_plain(layer))
+        term = if_target(prog, each, below, constant(0));
+    else
+        term = if_counted(prog, without_channel(each, prog->t),
+                          share_of(prog, layer, each, add(load(without_channel(each, whole)), below)));
+    store(prog, s, STORE_ADD, without_channel(each, nll), term);
 
     s = new_statement(prog);
     add_to_loss(prog, s, load(element(s, nll)));
@@ -185,7 +201,8 @@ static void gradient(Prog *prog, const Layer *layer)
         p = mul(p, load(without_channel(each, total)));
     Expr *q = is_plain(layer) ? if_target(prog, each, constant(1), constant(0))
                               : share_of(prog, layer, each, constant(1));
-    add_to_adjoint(prog, s, each, mul(sub(p, q), share_of_mean(prog)));
+    Expr *share = if_counted(prog, without_channel(each, prog->t), share_of_mean(prog));
+    add_to_adjoint(prog, s, each, mul(sub(p, q), share));
 }
 
 const Kind kind_crossentropy = {

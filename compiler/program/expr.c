@@ -74,8 +74,8 @@ Expr *at_hand_value(void)
 
 Expr *share_of_mean(const Prog *prog)
 {
-    return prog->net->class_weights ? mean_value()
-                                    : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
+    return prog->net->ignores ? mean_value()
+                              : mul(mean_value(), constant(1.0 / (double)prog->net->targets));
 }
 
 bool expr_is(const Expr *e, double value)

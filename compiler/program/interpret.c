@@ -128,15 +128,17 @@ static void execute_steps(const Statement *begin, const Statement *end, Run *run
             execute(s, run);
 }
 
-/* 1 / the samples of the call, or 1 / what the weights of their targets sum to. */
+/* 1 / the samples of the call, or where some targets are not counted, 1 / the number of those that are, or 1 /
+ * what the weights of these sum to. */
 double mean_of(const Net *net, const Binding *b)
 {
-    if (!net->class_weights)
+    if (!net->ignores)
         return 1 / (double)b->n;
     double sum = 0;
     for (int64_t i = 0; i < b->n * net->targets; i++) {
         bool is_class = b->t[i] >= 0 && b->t[i] < (double)net->loss_in->shape.c;
-        sum += is_class ? net->class_weights[(int64_t)b->t[i]] : NAN;
+        if (b->t[i] != net->ignored)
+            sum += !net->class_weights ? 1 : is_class ? net->class_weights[(int64_t)b->t[i]] : NAN;
     }
     return 1 / sum;
 }

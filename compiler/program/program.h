@@ -196,7 +196,7 @@ Expr *random_value(Affine);
 Expr *mean_value(void);
 Expr *samples_value(void);
 Expr *at_hand_value(void);
-/* 1 / (samples * elements of a target), or OP_MEAN */
+/* 1 / (samples * elements of a target), or OP_MEAN where not all of them count alike */
 Expr *share_of_mean(const Prog *);
 Expr *unary(Op, Expr *);
 Expr *binary(Op, Expr *, Expr *);

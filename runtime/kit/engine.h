@@ -34,9 +34,14 @@ typedef struct worker {
 /* A shard's outcome, on a cache line of its own. */
 typedef struct shard_result {
     _Alignas(64) float loss;
+    double counted;      /* how many samples' worth of targets the mean is of */
     int  error;
-    char message[252];
+    char message[240];
 } shard_result;
+
+/* What counts of n samples in the mean of the loss, as a number of samples: all of them, or the share of their
+ * labels that are counted. */
+double kit_counted(const nn_model *model, int n, const void *t);
 
 struct nn_trainer {
     const nn_model    *model;

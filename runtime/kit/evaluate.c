@@ -39,6 +39,7 @@ typedef struct exam {
     const nn_source *source;
     const size_t *samples;
     size_t n, shard, shards;
+    double all;          /* what counts of the n samples */
     size_t classes, positions;
     size_t class_step, position_step; /* how far apart an answer's classes and its positions lie */
     bool confuses;
@@ -46,7 +47,7 @@ typedef struct exam {
     int njudges;
     /* of the present wave: for each shard a loss and the sums of each answer */
     size_t first;
-    double *loss;
+    double *loss, *counted; /* counted: how many samples' worth of targets the loss is the mean of */
     sums *errors;
     size_t begin, end;            /* this process's part of a wave */
     _Alignas(64) atomic_int next;
@@ -140,9 +141,10 @@ static void judge_shards(void *context, int thread, int threads)
         }
         e->loss[k] = NAN;
         if (model->loss)
-            e->loss[k] = (double)model->loss(e->weights, j->work, n, j->x, j->t, j->y) * n;
+            e->loss[k] = (double)model->loss(e->weights, j->work, n, j->x, j->t, j->y);
         else
             model->forward(e->weights, j->work, n, j->x, j->y);
+        e->counted[k] = kit_counted(model, n, j->t);
         if (e->classes)
             judge_labels(e, j, n);
         else
@@ -162,6 +164,7 @@ static bool make_exam(exam *e)
 
     e->judges = kit_memory((size_t)e->njudges * sizeof *e->judges);
     e->loss = calloc(WAVE, sizeof *e->loss);
+    e->counted = calloc(WAVE, sizeof *e->counted);
     e->errors = calloc((e->classes ? 0 : WAVE * model->output) + 1, sizeof *e->errors);
     for (int i = 0; e->judges && i < e->njudges; i++) {
         judge *j = &e->judges[i];
@@ -174,7 +177,7 @@ static bool make_exam(exam *e)
         if (!j->work || !j->x || !j->y || !j->t || !j->confusion)
             return false;
     }
-    return e->judges && e->loss && e->errors;
+    return e->judges && e->loss && e->counted && e->errors;
 }
 
 static void free_exam(exam *e)
@@ -188,16 +191,19 @@ static void free_exam(exam *e)
     }
     free(e->judges);
     free(e->loss);
+    free(e->counted);
     free(e->errors);
 }
 
 /* Adds a wave's sums in the order of its shards. */
-static void add_wave(const exam *e, double *loss, sums *total)
+static void add_wave(exam *e, double *loss, sums *total)
 {
     const size_t outputs = e->model->output;
 
     for (size_t k = 0; k < WAVE && e->first + k < e->shards; k++) {
-        *loss += e->loss[k];
+        if (e->counted[k] != 0) /* else the loss is NaN, and means nothing */
+            *loss += e->loss[k] * e->counted[k];
+        e->all += e->counted[k];
         for (size_t i = 0; !e->classes && i < outputs; i++) {
             const sums *s = &e->errors[k * outputs + i];
 
@@ -263,7 +269,7 @@ static void conclude(const exam *e, double loss, const sums *total, nn_evaluatio
     const size_t outputs = e->model->output;
     double varying = 0;
 
-    result->loss = loss / (double)e->n;
+    result->loss = loss / e->all;
     for (int i = 0; e->classes && i < e->njudges; i++) {
         result->labels += e->judges[i].labels;
         result->right += e->judges[i].right;

@@ -192,7 +192,8 @@ typedef struct nn_trainer nn_trainer;
 nn_trainer *nn_trainer_open(const nn_model *, const nn_trainer_options *);
 /* One step with n samples, 1 <= n <= batch. Returns 0 and the mean loss of the samples under the weights
  * before the step; or an error. A loss that is no finite number is one, and leaves the weights as they
- * are. */
+ * are. The mean, and its gradient, are those of all labels that are counted; where none is, the loss is NaN,
+ * the gradient 0, and that is no error. */
 int  nn_trainer_step(nn_trainer *, const nn_source *, const size_t *samples, int n, float *loss);
 /* The weights (model->params_bytes), which may be written between steps, and their average (the weights
  * themselves where there is none). */

@@ -412,7 +412,8 @@ static int run_steps(run *r)
         if (error)
             break;
         r->at.taken += (size_t)n;
-        r->at.loss += (double)loss * n;
+        if (!isnan(loss)) /* of a batch of which no label counts */
+            r->at.loss += (double)loss * n;
         if (!r->silent && (step % 16 == 0 || r->model->params > 100000)) {
             const double time = now() - start, each = time / (double)(step + 1 - first);
 

@@ -71,10 +71,17 @@ typedef struct step {
     const size_t *samples;
     cut cut;
     node own;                     /* this process's shards */
+    double counted;               /* what counts of the batch, once the first half is done */
     _Alignas(64) atomic_int next; /* the next group to be taken */
 } step;
 
-/* The gradient of shard k, weighted by its samples, with full shards having the weight 1. */
+double kit_counted(const nn_model *model, int n, const void *t)
+{
+    return model->counted ? model->counted(n, t) / (double)model->targets : n;
+}
+
+/* The gradient of shard k, weighted by what counts of its samples, with full shards having the weight 1; its
+ * statistics are weighted by the samples. */
 static void run_shard(const step *s, worker *w, int k, float *gradient)
 {
     const nn_trainer *t = s->t;
@@ -99,8 +106,11 @@ static void run_shard(const step *s, worker *w, int k, float *gradient)
     result->loss = model->backward(params, w->work, n, w->x, w->t, gradient);
     if (statistics)
         memcpy(gradient + t->floats, params + t->floats, statistics);
+    result->counted = kit_counted(model, n, w->t);
+    if (result->counted != s->cut.shard)
+        nn_scale(gradient, t->floats, (float)result->counted / (float)s->cut.shard);
     if (n != s->cut.shard)
-        nn_scale(gradient, t->all, (float)n / (float)s->cut.shard);
+        nn_scale(gradient + t->floats, t->all - t->floats, (float)n / (float)s->cut.shard);
 }
 
 static void no_memory(nn_trainer *t, int shard)
@@ -153,11 +163,12 @@ static void sum_part(const step *s, size_t at, size_t n)
 static void sum_chunk(const step *s, size_t at, size_t n)
 {
     nn_trainer *t = s->t;
+    const double all = at < t->floats ? s->counted : s->cut.n;
 
     if (t->nprocesses == 1)
         sum_part(s, at, n);
-    if (s->cut.n != s->cut.shard)
-        nn_scale(t->sums[0] + at, n, (float)s->cut.shard / (float)s->cut.n);
+    if (all != s->cut.shard && all > 0) /* where none counts, the gradient is 0 */
+        nn_scale(t->sums[0] + at, n, (float)s->cut.shard / (float)all);
 }
 
 static void average(nn_trainer *t, size_t at, size_t n)
@@ -285,7 +296,8 @@ static bool make_sums(nn_trainer *t, int groups)
     return true;
 }
 
-static int check_loss(const step *s, float *loss)
+/* The mean loss, and what counts of the batch. NaN where none of its labels counts. */
+static int check_loss(step *s, float *loss)
 {
     const nn_trainer *t = s->t;
     double sum = 0;
@@ -293,9 +305,13 @@ static int check_loss(const step *s, float *loss)
     for (int k = 0; k < s->cut.shards; k++) {
         if (t->results[k].error)
             return kit_fail(t->results[k].error, "%s", t->results[k].message);
-        sum += (double)t->results[k].loss * count_of(&s->cut, k);
+        if (t->results[k].counted != 0) /* else its loss is NaN, and means nothing */
+            sum += (double)t->results[k].loss * t->results[k].counted;
+        s->counted += t->results[k].counted;
     }
-    *loss = (float)(sum / s->cut.n);
+    *loss = (float)(sum / s->counted);
+    if (s->counted == 0)
+        return 0;
     return isfinite(*loss) ? 0
                            : kit_fail(NNKIT_EDIVERGED, "the loss is %s in step %llu",
                                       isnan(*loss) ? "NaN" : "infinite", (unsigned long long)t->steps + 1);

@@ -419,6 +419,17 @@ TIED = [
     ("weights_of_kinds", "input 3x3x4; batch 2; a: prelu channels=true; n: groupnorm 3; conv 3 k1; prelu channels=true weights=a; groupnorm 1 weights=n; fc 2", 2, []),
 ]
 
+# Labels of -100.
+IGNORED = [
+    ("ignored", "input 4; batch 7; fc 3; softmax", 7, ["sgd lr 0.1"]),
+    ("ignored_logits", "input 4; batch 5; fc 5; tanh; fc 4; loss crossentropy", 5, ["adam lr 0.01"]),
+    ("ignored_weights_smooth", "input 4; batch 6; fc 3; softmax; loss crossentropy smooth=0.2 weights=1,3,0.5", 6, []),
+    ("ignored_smooth", "input 4; batch 6; fc 3; loss crossentropy smooth=0.1", 6, []),
+    ("ignored_positions", "input 5x4; batch 3; fc 6; softmax", 3, ["sgd lr 0.1"]),
+    ("ignored_pixels", "input 2x3x4; batch 2; conv 3 k2; loss crossentropy", 2, []),
+    ("ignored_pixels_weights", "input 2x3x4; batch 2; conv 3 k2; softmax; loss crossentropy weights=2,1,0.25", 2, []),
+]
+
 DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
 VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
             "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
@@ -615,6 +626,8 @@ def record(name, text, n, how="", runs=()):
     whole = how == "whole"
     for seed in range(1000):
         weights, x, t = draw(net, n, seed, whole)
+        if how == "ignored":
+            t.flatten()[1::3] = -100
         if how == "inference" or stable(net, weights, x, t, whole) and steady(net, weights, x, t, runs):
             break
     else:
@@ -649,6 +662,8 @@ def main():
         lines += record(*case)
     for name, text, n, runs in TIED + TOKENS:
         lines += record(name, text, n, "", runs)
+    for name, text, n, runs in IGNORED:
+        lines += record(name, text, n, "ignored", runs)
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
     with open(path, "w") as f:
         f.write("\n".join(lines) + "\n")

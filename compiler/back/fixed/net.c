@@ -14,6 +14,7 @@
 #define CLASSES 2
 #define DRAWS 1u
 #define LABELS NET_TARGETS
+#define IGNORED (-100)
 #define TARGETS_OR_NONE NET_TARGETS
 #define IS_INT_TARGETS 1
 #define VOCABULARY 0
@@ -130,6 +131,43 @@ EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const 
 
 // end
 #else
+#ifndef EVERY_TARGET
+#ifndef CLASS_WEIGHTS
+// section counted
+/* How many of n labels there are that are not IGNORED. Sixteen at a time become vectors at -O2, too. */
+static size_t net_counted(const int *t, size_t n)
+{
+    size_t count = n;
+    for (; n >= 16; n -= 16, t += 16) {
+        int ignored = 0;
+        for (int i = 0; i < 16; i++)
+            ignored += t[i] == IGNORED;
+        count -= (size_t)ignored;
+    }
+    for (; n > 0; n--, t++)
+        count -= *t == IGNORED;
+    return count;
+}
+
+// end
+#else
+// section counted by weights begins
+/* What the weights of n labels sum to, but for those that are IGNORED. */
+static double net_counted(const int *t, size_t n)
+{
+// end
+    static const float class_weight[CLASSES] = {1, 2};
+// section counted by weights ends
+    double weights = 0;
+    for (; n > 0; n--, t++)
+        if (*t != IGNORED)
+            weights += *t >= 0 && *t < CLASSES ? class_weight[*t] : NAN;
+    return weights;
+}
+
+// end
+#endif
+#endif
 // section backward begins
 EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const TARGET *t, net_params *g)
 {
@@ -145,17 +183,17 @@ EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const
 // section backward checks x and t
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
 // end
-#ifndef CLASS_WEIGHTS
+#ifdef EVERY_TARGET
 // section mean
     const float mean = 1.0f / (float)n;
 // end
+#elif !defined CLASS_WEIGHTS
+// section mean of those counted
+    const float mean = 1.0f / (float)net_counted(t, (size_t)n * LABELS);
+// end
 #else
-    static const float class_weight[CLASSES] = {1, 2};
 // section mean with class weights
-    double weights = 0;
-    for (size_t i = 0; i < (size_t)n * LABELS; i++)
-        weights += t[i] >= 0 && t[i] < CLASSES ? class_weight[t[i]] : NAN;
-    const float mean = (float)(1 / weights);
+    const float mean = (float)(1 / net_counted(t, (size_t)n * LABELS));
 // end
 #endif
 // section samples
@@ -244,6 +282,15 @@ static float net_model_loss(const void *params, void *work, int n, const void *x
 
 // end
 #endif
+#if !defined EVERY_TARGET && !defined FROM_CALLER
+// section model counted
+static double net_model_counted(int n, const void *t)
+{
+    return (double)net_counted(t, (size_t)n * LABELS);
+}
+
+// end
+#endif
 // section model settings
 static void net_model_set_rng(void *work, uint64_t rng)
 {
@@ -303,6 +350,11 @@ EXTERN_const nn_model net_model = {
 // section model from the caller
     .forward_train = net_model_forward_train,
     .backward_from = net_model_backward_from,
+// end
+#endif
+#if !defined EVERY_TARGET && !defined FROM_CALLER
+// section model with counted
+    .counted = net_model_counted,
 // end
 #endif
 #ifdef STREAMS
