@@ -93,7 +93,7 @@ const FixedWord *net_words(const Plan *plan)
         {"LOSS_NAME", format("\"%s\"", net->loss->kind->name)},
         {"ARE_LOGITS", net->loss->kind->absorbs && net->loss_in == net->out ? "1" : "0"},
         {"LABELS", format("%lld", (long long)net->targets)},
-        {"IGNORED", format(net->ignored < 0 ? "(%d)" : "%d", net->ignored)},
+        {"IGNORED", format("%d", net->ignored)},
         {"LEAST", format("%lld", (long long)(training ? least_samples(training) : 1))},
         {"MOST", format("%lld", (long long)net->batch)},
         {"MARK", format("%lld", (long long)plan->forward.mark)},
@@ -194,7 +194,8 @@ static void put_prototypes(FILE *f, const Plan *plan, const FixedWord *words)
     if (from_caller)
         put_fixed(f, "net.h: forward_train", words);
     if (plan->net->int_targets)
-        *next++ = "net.h: backward with labels";
+        *next++ = plan->net->ignores ? "net.h: backward with labels not counted"
+                                     : "net.h: backward with labels";
     if (plan->training.prog->draws)
         *next++ = "net.h: backward with dropout";
     *next++ = "net.h: backward with add";

@@ -177,6 +177,9 @@ EXTERN_void net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const 
  * padding included), and returns that loss. x is n x NET_INPUT ELEMENTS; t: TARGETS.
 // section backward with labels
  * A label outside that range makes the loss NaN.
+// section backward with labels not counted
+ * A label of IGNORED is not counted; where none is, the loss is NaN and the gradient 0. Another outside that range
+ * makes the loss NaN.
 // section backward with add
  * With w->add 1 the gradient is added to what g holds.
 // section backward with dropout

@@ -947,7 +947,7 @@ static inline void batchnorm2_forward(const float *fc1_out,
  *     loss.exp[c] = exp((batchnorm2.out[c] - loss.max))   for c<3
  *     loss.sum = 0
  *     loss.sum += loss.exp[c]   for c<3
- *     loss.nll = (0 <= target[0] ? (target[0] <= 2 ? log(loss.sum) : nan) : nan)
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 2 ? log(loss.sum) : nan) : (target[0] == -100 ? 0 : nan))
  *     loss.nll += (target[0] == (c) ? (loss.max - batchnorm2.out[c]) : 0)   for c<3
  *     loss += loss.nll * 1/samples
  */
@@ -981,7 +981,7 @@ static inline void loss_forward(const float batchnorm2_out[4],
     {
         const int v1 = target[0];
         const float v2 = loss_sum[0];
-        float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : NAN;
+        float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
         const float v3 = loss_max[0];
         const float v4 = batchnorm2_out[0];
         sum += target[0] == 0 ? v3 - v4 : 0.0f;
@@ -1001,9 +1001,9 @@ static inline void loss_forward(const float batchnorm2_out[4],
 }
 
 /* loss crossentropy, backward
- * 3 -> a number: full, 67 bytes, 1 point
+ * 3 -> a number: full, 89 bytes, 1 point
  *
- *     d_batchnorm2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<3
+ *     d_batchnorm2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * (target[0] == -100 ? 0 : 1/samples)   for c<3
  */
 static inline void loss_backward(const float *loss_exp,
                                  const float *loss_sum,
@@ -1011,7 +1011,8 @@ static inline void loss_backward(const float *loss_exp,
                                  float *d_batchnorm2_out, float mean)
 {
     STORE(d_batchnorm2_out[0],
-            (LOAD(loss_exp[0]) / loss_sum[0] - SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f))) * mean);
+            (LOAD(loss_exp[0]) / loss_sum[0] - SELECT((float)target[0] == LANES, ALL(1.0f), ALL(0.0f)))
+            * ((float)target[0] == -100 ? 0.0f : mean));
 }
 
 /* batchnorm eps=0.001, backward
@@ -1404,7 +1405,7 @@ static NOINLINE void conv1_backward_weights(const float d_conv1_out[restrict 1][
 /* loss crossentropy
  * 3 -> a number: tile, 4 points
  *
- *     loss.nll = (0 <= target[0] ? (target[0] <= 2 ? log(softmax1.sum) : nan) : nan)
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 2 ? log(softmax1.sum) : nan) : (target[0] == -100 ? 0 : nan))
  *     loss.nll += (target[0] == (c) ? (softmax1.max - batchnorm2.out[c]) : 0)   for c<3
  *     loss += loss.nll * 1/samples
  */
@@ -1418,7 +1419,7 @@ static inline void loss_forward2(const int target[1],
     {
         const int v1 = target[0];
         const float v2 = softmax1_sum[0];
-        float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : NAN;
+        float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
         const float v3 = softmax1_max[0];
         const float v4 = batchnorm2_out[0];
         sum += target[0] == 0 ? v3 - v4 : 0.0f;
@@ -1465,6 +1466,21 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
             batchnorm2_out);
         softmax1_forward(batchnorm2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
     }
+}
+
+/* How many of n labels there are that are not -100. Sixteen at a time become vectors at -O2, too. */
+static size_t batchnorm_counted(const int *t, size_t n)
+{
+    size_t count = n;
+    for (; n >= 16; n -= 16, t += 16) {
+        int ignored = 0;
+        for (int i = 0; i < 16; i++)
+            ignored += t[i] == -100;
+        count -= (size_t)ignored;
+    }
+    for (; n > 0; n--, t++)
+        count -= *t == -100;
+    return count;
 }
 
 float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const float *x, const int *t, batchnorm_params *g)
@@ -1519,7 +1535,7 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     void *const batchnorm1_tilt = w->arena + 400;   /* 4 */
     void *const batchnorm1_shift = w->arena + 416;   /* 4 */
     void *const d_conv1_out = w->arena + 384;   /* 1x3x4 */
-    const float mean = 1.0f / (float)n;
+    const float mean = 1.0f / (float)batchnorm_counted(t, (size_t)n * 1);
     const float samples = (float)n;
     float loss = 0.0f;
     if (w->add != 1)
@@ -1618,7 +1634,7 @@ float batchnorm_loss(const batchnorm_params *p, batchnorm_work *w, int n, const 
     void *const softmax1_exp = w->arena + 96;   /* 4 */
     void *const softmax1_sum = w->arena + 112;   /* 1 */
     void *const loss_nll = w->arena + 96;   /* 1 */
-    const float mean = 1.0f / (float)n;
+    const float mean = 1.0f / (float)batchnorm_counted(t, (size_t)n * 1);
     float loss = 0.0f;
     batchnorm1_slope_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
         p->batchnorm1_running_mean, batchnorm1_slope, batchnorm1_shift);
@@ -1666,6 +1682,11 @@ static float batchnorm_model_loss(const void *params, void *work, int n, const v
     return batchnorm_loss(params, work, n, x, t, y);
 }
 
+static double batchnorm_model_counted(int n, const void *t)
+{
+    return (double)batchnorm_counted(t, (size_t)n * 1);
+}
+
 static void batchnorm_model_set_rng(void *work, uint64_t rng)
 {
     ((batchnorm_work *)work)->rng = rng;
@@ -1699,6 +1720,7 @@ const nn_model batchnorm_model = {
     .set_rng = batchnorm_model_set_rng,
     .set_add = batchnorm_model_set_add,
     .prepare = NULL,
+    .counted = batchnorm_model_counted,
     .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 

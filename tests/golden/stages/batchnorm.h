@@ -82,7 +82,8 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
 
 /* One training pass for n samples, 2 <= n <= BATCHNORM_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x BATCHNORM_INPUT floats; t: n class labels, 0 to 2.
- * A label outside that range makes the loss NaN.
+ * A label of -100 is not counted; where none is, the loss is NaN and the gradient 0. Another outside that range
+ * makes the loss NaN.
  * With w->add 1 the gradient is added to what g holds.
  * It also updates the running statistics in p. The variance of one sample alone is none, so that
  * a rest of one sample at the end of an epoch has to be left out or joined with others, as in PyTorch. */

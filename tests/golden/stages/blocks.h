@@ -90,7 +90,8 @@ void blocks_forward(const blocks_params *p, blocks_work *w, int n, const float *
 
 /* One training pass for n samples, 1 <= n <= BLOCKS_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x BLOCKS_INPUT floats; t: n class labels, 0 to 1.
- * A label outside that range makes the loss NaN.
+ * A label of -100 is not counted; where none is, the loss is NaN and the gradient 0. Another outside that range
+ * makes the loss NaN.
  * With w->add 1 the gradient is added to what g holds. */
 float blocks_backward(const blocks_params *p, blocks_work *w, int n, const float *x, const int *t, blocks_params *g);
 

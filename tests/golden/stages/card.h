@@ -64,7 +64,8 @@ void card_forward(const card_params *p, card_work *w, int n, const float *x, flo
 
 /* One training pass for n samples, 1 <= n <= CARD_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x CARD_INPUT floats; t: n class labels, 0 to 9.
- * A label outside that range makes the loss NaN.
+ * A label of -100 is not counted; where none is, the loss is NaN and the gradient 0. Another outside that range
+ * makes the loss NaN.
  * With w->add 1 the gradient is added to what g holds. */
 float card_backward(const card_params *p, card_work *w, int n, const float *x, const int *t, card_params *g);
 

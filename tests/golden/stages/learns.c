@@ -207,7 +207,7 @@ static NOINLINE void softmax1_forward(const float fc2_out[restrict 2],
  *     loss.exp[c] = exp((fc2.out[c] - loss.max))   for c<2
  *     loss.sum = 0
  *     loss.sum += loss.exp[c]   for c<2
- *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(loss.sum) : nan) : nan)
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(loss.sum) : nan) : (target[0] == -100 ? 0 : nan))
  *     loss.nll += (target[0] == (c) ? (loss.max - fc2.out[c]) : 0)   for c<2
  *     loss += loss.nll * 1/samples
  */
@@ -239,7 +239,7 @@ static NOINLINE void loss_forward(const float fc2_out[restrict 2],
     {
         const int v1 = target[0];
         const float v2 = loss_sum[0];
-        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : NAN;
+        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
         for (int c = 0; c < 2; c++) {
             const float v3 = loss_max[0];
             const float v4 = fc2_out[c];
@@ -253,7 +253,7 @@ static NOINLINE void loss_forward(const float fc2_out[restrict 2],
 /* loss crossentropy, backward
  * 2 -> a number: loops, 2 points
  *
- *     d_fc2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * 1/samples   for c<2
+ *     d_fc2.out[c] = (loss.exp[c] / loss.sum - (target[0] == (c) ? 1 : 0)) * (target[0] == -100 ? 0 : 1/samples)   for c<2
  */
 static NOINLINE void loss_backward(const float loss_exp[restrict 2],
                                    const float loss_sum[restrict 1],
@@ -261,7 +261,7 @@ static NOINLINE void loss_backward(const float loss_exp[restrict 2],
                                    float d_fc2_out[restrict 2], float mean)
 {
     for (int c = 0; c < 2; c++)
-        d_fc2_out[c] = (loss_exp[c] / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * mean;
+        d_fc2_out[c] = (loss_exp[c] / loss_sum[0] - (target[0] == c ? 1.0f : 0.0f)) * (target[0] == -100 ? 0.0f : mean);
 }
 
 /* fc 2, backward
@@ -334,7 +334,7 @@ static NOINLINE void fc1_backward_weights(const float d_fc1_out[restrict 3],
 /* loss crossentropy
  * 2 -> a number: loops, 3 points
  *
- *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(softmax1.sum) : nan) : nan)
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(softmax1.sum) : nan) : (target[0] == -100 ? 0 : nan))
  *     loss.nll += (target[0] == (c) ? (softmax1.max - fc2.out[c]) : 0)   for c<2
  *     loss += loss.nll * 1/samples
  */
@@ -348,7 +348,7 @@ static NOINLINE void loss_forward2(const int target[restrict 1],
     {
         const int v1 = target[0];
         const float v2 = softmax1_sum[0];
-        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : NAN;
+        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
         for (int c = 0; c < 2; c++) {
             const float v3 = softmax1_max[0];
             const float v4 = fc2_out[c];
@@ -382,6 +382,21 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
     }
 }
 
+/* How many of n labels there are that are not -100. Sixteen at a time become vectors at -O2, too. */
+static size_t learns_counted(const int *t, size_t n)
+{
+    size_t count = n;
+    for (; n >= 16; n -= 16, t += 16) {
+        int ignored = 0;
+        for (int i = 0; i < 16; i++)
+            ignored += t[i] == -100;
+        count -= (size_t)ignored;
+    }
+    for (; n > 0; n--, t++)
+        count -= *t == -100;
+    return count;
+}
+
 float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g)
 {
     NN_CHECK_MEMORY(p, learns_params);
@@ -401,7 +416,7 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     void *const d_fc2_out = w->arena + 0;   /* 2 */
     void *const d_sigmoid1_out = w->arena + 32;   /* 3 */
     void *const d_fc1_out = w->arena + 0;   /* 3 */
-    const float mean = 1.0f / (float)n;
+    const float mean = 1.0f / (float)learns_counted(t, (size_t)n * 1);
     float loss = 0.0f;
     if (w->add != 1)
         memset(g, 0, sizeof *g);
@@ -435,7 +450,7 @@ float learns_loss(const learns_params *p, learns_work *w, int n, const float *x,
     void *const softmax1_exp = w->arena + 32;   /* 2 */
     void *const softmax1_sum = w->arena + 48;   /* 1 */
     void *const loss_nll = w->arena + 32;   /* 1 */
-    const float mean = 1.0f / (float)n;
+    const float mean = 1.0f / (float)learns_counted(t, (size_t)n * 1);
     float loss = 0.0f;
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * LEARNS_INPUT;
@@ -472,6 +487,11 @@ static float learns_model_loss(const void *params, void *work, int n, const void
     return learns_loss(params, work, n, x, t, y);
 }
 
+static double learns_model_counted(int n, const void *t)
+{
+    return (double)learns_counted(t, (size_t)n * 1);
+}
+
 static void learns_model_set_rng(void *work, uint64_t rng)
 {
     ((learns_work *)work)->rng = rng;
@@ -505,6 +525,7 @@ const nn_model learns_model = {
     .set_rng = learns_model_set_rng,
     .set_add = learns_model_set_add,
     .prepare = NULL,
+    .counted = learns_model_counted,
     .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 

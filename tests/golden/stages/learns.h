@@ -68,7 +68,8 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
 
 /* One training pass for n samples, 1 <= n <= LEARNS_BATCH: writes the gradient of their mean loss over g (sizeof *g bytes,
  * padding included), and returns that loss. x is n x LEARNS_INPUT floats; t: n class labels, 0 to 1.
- * A label outside that range makes the loss NaN.
+ * A label of -100 is not counted; where none is, the loss is NaN and the gradient 0. Another outside that range
+ * makes the loss NaN.
  * With w->add 1 the gradient is added to what g holds. */
 float learns_backward(const learns_params *p, learns_work *w, int n, const float *x, const int *t, learns_params *g);
 

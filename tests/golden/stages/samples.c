@@ -428,10 +428,12 @@ static inline void fc1_training(const float input[16][2],
  *     loss.exp[c, s] = exp((fc2.out[c, s] - loss.max[s]))   for c<2 s<16
  *     loss.sum[s] = 0   for s<16
  *     loss.sum[s] += loss.exp[c, s]   for s<16 c<2
- *     loss.nll[s] = (0 <= target.lanes[0, s] ? (target.lanes[0, s] <= 1 ? log(loss.sum[s]) : nan) : nan)   for s<16
+ *     loss.nll[s] = (0 <= target.lanes[0, s] ? (target.lanes[0, s] <= 1 ? log(loss.sum[s]) : nan)
+ *             : (target.lanes[0, s] == -100 ? 0 : nan))   for s<16
  *     loss.nll[s] += (target.lanes[0, s] == (c) ? (loss.max[s] - fc2.out[c, s]) : 0)   for s<16 c<2
  *     loss.lanes[s] += loss.nll[s] * mean.lanes[s]   for s<16
- *     d_fc2.out[c, s] = (loss.exp[c, s] / loss.sum[s] - (target.lanes[0, s] == (c) ? 1 : 0)) * mean.lanes[s]   for c<2 s<16
+ *     d_fc2.out[c, s] = (loss.exp[c, s] / loss.sum[s] - (target.lanes[0, s] == (c) ? 1 : 0))
+ *             * (target.lanes[0, s] == -100 ? 0 : mean.lanes[s])   for c<2 s<16
  */
 static inline void fc2_training(const int target[16][1],
                                 float target_lanes[1][16],
@@ -481,14 +483,17 @@ static inline void fc2_training(const int target[16][1],
         vec16 loss_sum0 = loss_exp0_0;
         loss_sum0 += loss_exp0_1;
         vec16 loss_nll0 = SELECT16(0.0f <= LOAD16(target_lanes[0][0]),
-                SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(loss_sum0), ALL16(NAN)), ALL16(NAN))
+                SELECT16(LOAD16(target_lanes[0][0]) <= 1.0f, log_v16(loss_sum0), ALL16(NAN)),
+                SELECT16(LOAD16(target_lanes[0][0]) == -1e+02f, ALL16(0.0f), ALL16(NAN)))
                 + SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, loss_max0 - s0, ALL16(0.0f));
         loss_nll0 += SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, loss_max0 - s1, ALL16(0.0f));
         const vec16 d_fc2_out0_0 = (loss_exp0_0 / loss_sum0
-                - SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, ALL16(1.0f), ALL16(0.0f))) * LOAD16(mean_lanes[0]);
+                - SELECT16(LOAD16(target_lanes[0][0]) == 0.0f, ALL16(1.0f), ALL16(0.0f)))
+                * SELECT16(LOAD16(target_lanes[0][0]) == -1e+02f, ALL16(0.0f), LOAD16(mean_lanes[0]));
         STORE16(d_fc2_out[0][0], d_fc2_out0_0);
         const vec16 d_fc2_out0_1 = (loss_exp0_1 / loss_sum0
-                - SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, ALL16(1.0f), ALL16(0.0f))) * LOAD16(mean_lanes[0]);
+                - SELECT16(LOAD16(target_lanes[0][0]) == 1.0f, ALL16(1.0f), ALL16(0.0f)))
+                * SELECT16(LOAD16(target_lanes[0][0]) == -1e+02f, ALL16(0.0f), LOAD16(mean_lanes[0]));
         STORE16(d_fc2_out[1][0], d_fc2_out0_1);
         vec16 loss_lanes0 = loss_nll0 * LOAD16(mean_lanes[0]);
         STORE16(loss_lanes[0], LOAD16(loss_lanes[0]) + loss_lanes0);
@@ -671,7 +676,7 @@ static NOINLINE void fc1_add_up(const float d_fc1_weight_lanes[restrict 2][3][16
 /* loss crossentropy
  * 2 -> a number: tile, 3 points
  *
- *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(softmax1.sum) : nan) : nan)
+ *     loss.nll = (0 <= target[0] ? (target[0] <= 1 ? log(softmax1.sum) : nan) : (target[0] == -100 ? 0 : nan))
  *     loss.nll += (target[0] == (c) ? (softmax1.max - fc2.out[c]) : 0)   for c<2
  *     loss += loss.nll * 1/samples
  */
@@ -685,7 +690,7 @@ static inline void loss_forward(const int target[1],
     {
         const int v1 = target[0];
         const float v2 = softmax1_sum[0];
-        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : NAN;
+        float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
         const float v3 = softmax1_max[0];
         const float v4 = fc2_out[0];
         sum += target[0] == 0 ? v3 - v4 : 0.0f;
@@ -722,6 +727,21 @@ void samples_forward(const samples_params *p, samples_work *w, int n, const floa
     }
 }
 
+/* How many of n labels there are that are not -100. Sixteen at a time become vectors at -O2, too. */
+static size_t samples_counted(const int *t, size_t n)
+{
+    size_t count = n;
+    for (; n >= 16; n -= 16, t += 16) {
+        int ignored = 0;
+        for (int i = 0; i < 16; i++)
+            ignored += t[i] == -100;
+        count -= (size_t)ignored;
+    }
+    for (; n > 0; n--, t++)
+        count -= *t == -100;
+    return count;
+}
+
 float samples_backward(const samples_params *p, samples_work *w, int n, const float *x, const int *t, samples_params *g)
 {
     NN_CHECK_MEMORY(p, samples_params);
@@ -742,7 +762,7 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
     void *const mean_lanes = w->arena + 304;   /* 16 */
     void *const d_fc2_out = w->arena + 400;   /* 2x16 */
     void *const d_fc1_out = w->arena + 288;   /* 3x16 */
-    const float mean = 1.0f / (float)n;
+    const float mean = 1.0f / (float)samples_counted(t, (size_t)n * 1);
     float loss = 0.0f;
     if (w->add != 1)
         memset(g, 0, sizeof *g);
@@ -779,7 +799,7 @@ float samples_loss(const samples_params *p, samples_work *w, int n, const float 
     void *const softmax1_exp = w->arena + 32;   /* 4 */
     void *const softmax1_sum = w->arena + 48;   /* 1 */
     void *const loss_nll = w->arena + 32;   /* 1 */
-    const float mean = 1.0f / (float)n;
+    const float mean = 1.0f / (float)samples_counted(t, (size_t)n * 1);
     float loss = 0.0f;
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * SAMPLES_INPUT;
@@ -815,6 +835,11 @@ static float samples_model_loss(const void *params, void *work, int n, const voi
     return samples_loss(params, work, n, x, t, y);
 }
 
+static double samples_model_counted(int n, const void *t)
+{
+    return (double)samples_counted(t, (size_t)n * 1);
+}
+
 static void samples_model_set_rng(void *work, uint64_t rng)
 {
     ((samples_work *)work)->rng = rng;
@@ -848,6 +873,7 @@ const nn_model samples_model = {
     .set_rng = samples_model_set_rng,
     .set_add = samples_model_set_add,
     .prepare = NULL,
+    .counted = samples_model_counted,
     .runtime = &nn_interface_5,   /* the linker misses it: libnn.a is of another version than this file */
 };
 
