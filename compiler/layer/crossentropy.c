@@ -11,8 +11,8 @@
  * d_in[c] = (softmax(in)[c] sum of q - q[c]) / count, and count is the sum of the targets' weights, not
  * their number.
  *
- * A position with the label -100 is not counted: its share of the loss, its gradient and its part of count are 0
- * (ignore_index). Where none counts, the loss is NaN and the gradient 0.
+ * A position with the label -100 is not counted (ignore_index): its nll, its gradient and its part of count
+ * are 0. Where none counts, the loss is NaN and the gradient 0.
  *
  * After softmax it takes softmax's input, where p - t is exact and nothing overflows. Any other label that
  * names no class makes the loss NaN. */

@@ -128,7 +128,7 @@ static void execute_steps(const Statement *begin, const Statement *end, Run *run
             execute(s, run);
 }
 
-/* 1 / the samples of the call, or where some targets are not counted, 1 / the number of those that are, or 1 /
+/* 1 / the samples of the call; where some targets are not counted, 1 / the number of those that are, or 1 /
  * what the weights of these sum to. */
 double mean_of(const Net *net, const Binding *b)
 {

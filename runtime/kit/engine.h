@@ -39,8 +39,8 @@ typedef struct shard_result {
     char message[240];
 } shard_result;
 
-/* What counts of n samples in the mean of the loss, as a number of samples: all of them, or the share of their
- * labels that are counted. */
+/* What counts of n samples in the mean of the loss, as a number of samples: all of them, or the share of
+ * their labels that are counted. */
 double kit_counted(const nn_model *model, int n, const void *t);
 
 struct nn_trainer {
