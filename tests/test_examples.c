@@ -27,7 +27,7 @@
 #define MOVED_TOLERANCE 2e-3
 #define CANCELLATION 1e-6
 
-enum { DIGEST = 3, MOST_EXAMPLES = 10, MOST_TENSORS = 200, MOST_STEPS = 20, LINE = 1000 };
+enum { DIGEST = 3, MOST_EXAMPLES = 20, MOST_TENSORS = 200, MOST_STEPS = 20, LINE = 1000 };
 
 typedef struct digest {
     char   name[64];
@@ -38,6 +38,7 @@ typedef struct example {
     char         name[32], options[64];
     int          seed, n, steps, ngradients, nmoved;
     nn_optimizer optimizer;
+    float        matrices, clip;  /* not 0: vectors don't decay; the norm to which gradients are cut */
     digest       answer, gradients[MOST_TENSORS], moved[MOST_TENSORS];
     double       loss, losses[MOST_STEPS];
 } example;
@@ -57,7 +58,7 @@ static void malformed(const char *what)
     exit(2);
 }
 
-static nn_optimizer read_optimizer(char *words)
+static nn_optimizer read_optimizer(char *words, example *e)
 {
     const char *method = strtok(words, " ");
     nn_optimizer o = !strcmp(method, "adam") ? nn_adam(0) : !strcmp(method, "rmsprop") ? nn_rmsprop(0) : nn_sgd(0);
@@ -73,6 +74,16 @@ static nn_optimizer read_optimizer(char *words)
             o.weight_decay = value;
         else if (!strcmp(field, "eps"))
             o.eps = value;
+        else if (!strcmp(field, "beta1"))
+            o.beta1 = value;
+        else if (!strcmp(field, "beta2"))
+            o.beta2 = value;
+        else if (!strcmp(field, "decoupled"))
+            o.decoupled = value > 0;
+        else if (!strcmp(field, "matrices"))
+            e->matrices = value;
+        else if (!strcmp(field, "clip"))
+            e->clip = value;
         else
             malformed(field);
     }
@@ -111,7 +122,7 @@ static void read_line(char *line)
     else if (!strcmp(key, "n"))
         e->n = atoi(rest);
     else if (!strcmp(key, "optimizer"))
-        e->optimizer = read_optimizer(rest);
+        e->optimizer = read_optimizer(rest, e);
     else if (!strcmp(key, "y"))
         read_digest(rest, "", &e->answer);
     else if (!strcmp(key, "loss"))
@@ -183,7 +194,7 @@ static void draw_weights(network *w)
             low = 0.5, high = 1.5;
         else if (ends(t->name, ".running_mean"))
             low = -0.5, high = 0.5;
-        else if (strstr(t->name, ".bias")) /* .bias_ih_l0, too */
+        else if (strstr(t->name, ".bias") || ends(t->name, "in_proj_bias")) /* .bias_ih_l0, too */
             low = -0.1, high = 0.1;
         for (size_t i = 0; i < t->count; i++) {
             double u = (double)nn_uniform_at((uint64_t)(1000 * w->e->seed + k), i);
@@ -200,7 +211,10 @@ static void draw_samples(network *w)
     uint64_t seed = (uint64_t)(1000 * w->e->seed);
     size_t n = (size_t)w->e->n, classes = m->output / m->targets;
     for (size_t i = 0; i < n * m->input; i++)
-        w->x[i] = (float)(-1 + 2 * (double)nn_uniform_at(seed + 998, i));
+        if (m->vocabulary)
+            ((int *)(void *)w->x)[i] = (int)((float)m->vocabulary * nn_uniform_at(seed + 998, i));
+        else
+            w->x[i] = (float)(-1 + 2 * (double)nn_uniform_at(seed + 998, i));
     for (size_t i = 0; i < n * m->targets; i++) {
         float u = nn_uniform_at(seed + 999, i);
         if (m->int_targets)
@@ -277,6 +291,9 @@ static void check_training(network *w)
     size_t bytes = (nn_state_size(&e->optimizer, m->floats) + 1) * sizeof(float);
     float *state = generated_memory(bytes);
     memset(state, 0, bytes);
+    nn_group groups[] = {{"", 2, e->optimizer}, {"", 0, e->optimizer}};
+    if (e->matrices > 0)
+        groups[1].optimizer.weight_decay = 0;
     for (int step = 0; step < e->steps; step++) {
         double loss = (double)m->backward(w->weights, w->work, e->n, w->x, w->t, w->gradients);
         double allowed = step ? LOSSES_TOLERANCE : ANSWER_TOLERANCE;
@@ -284,7 +301,9 @@ static void check_training(network *w)
             compare_all(w, "the gradient of", e->gradients, e->ngradients, w->gradients, NULL, GRADIENT_TOLERANCE);
         if (!(fabs(loss - e->losses[step]) <= allowed * fabs(e->losses[0])))
             differs(w, "before step %d the loss is %.9g, PyTorch has %.9g", step + 1, loss, e->losses[step]);
-        nn_step(&e->optimizer, w->weights, w->gradients, state, m->floats);
+        if (e->clip > 0)
+            nn_clip(w->gradients, m->floats, e->clip);
+        nn_step_groups(m, groups, 2, w->weights, w->gradients, state);
     }
     compare_all(w, "the way of", e->moved, e->nmoved, w->weights, w->first, MOVED_TOLERANCE);
     if (e->nmoved != m->ntensors)

@@ -134,6 +134,19 @@ static void own_losses(void)
     process_free(&run);
 }
 
+/* A few steps on the text that the program writes itself: the guess on what it has not seen gets better than a blind one,
+ * log 256 = 5.55. */
+static void gpt(void)
+{
+    process run = run_example("gpt GPT_STEPS=20");
+    const char *end = strstr(run.out, "validation loss ");
+    double loss = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+    CU_ASSERT_EQUAL_FATAL(sscanf(end, "validation loss %lf", &loss), 1);
+    check(loss > 0 && loss < 5.1, __LINE__, "gpt: the validation loss is %.3f", loss);
+    process_free(&run);
+}
+
 /* All pictures made for LeNet must please it, and digits changed a little deceive it. */
 static void dream(void)
 {
@@ -267,6 +280,7 @@ void add_readme_suite(void)
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
         {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector}, {"make run-forecast, run-keywords", sequences},
+        {"a GPT learns a text", gpt},
         {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks},
         CU_TEST_INFO_NULL,

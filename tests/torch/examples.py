@@ -33,11 +33,13 @@ EXAMPLES = [
     ("autoencoder", (1, 28, 28), 4, "sgd lr 0.1"),
     ("forecast", (96, 1), 3, "adam lr 0.001 eps 0.001"),
     ("keywords", (400, 1), 3, "adam lr 0.001 eps 0.001"),
+    ("gpt", None, 2, "adam lr 0.001 beta1 0.9 beta2 0.99 eps 0.001 decoupled 1 weight_decay 0.1 matrices 1 clip 1"),
 ]
 HEAD = """\
 # The networks of examples/ under PyTorch, written by tests/torch/examples.py: don't edit. One item a line:
 #
 #   example NAME   options FOR NNC   seed SEED   n SAMPLES   optimizer METHOD FIELD VALUE .. end
+#       (matrices 1: nothing else decays; clip: the norm to which gradients are cut)
 #   y DIGEST       loss VALUE        d TENSOR DIGEST      losses COUNT VALUES     moved TENSOR DIGEST
 #
 # A digest is the array's norm and two projections.
@@ -66,11 +68,12 @@ def draw(net, n, seed):
     for k, (name, v) in enumerate(net.tensors):
         fan_in = v[0].numel() if v.dim() > 1 else 1
         bound = (6 / fan_in) ** 0.5
-        low, high = {"running_var": (0.5, 1.5), "running_mean": (-0.5, 0.5), "bias": (-0.1, 0.1)}.get(
+        low, high = {"running_var": (0.5, 1.5), "running_mean": (-0.5, 0.5), "bias": (-0.1, 0.1), "in_proj_bias": (-0.1, 0.1)}.get(
             name.split(".")[-1].split("_ih")[0].split("_hh")[0], (-bound, bound) if v.dim() > 1 else (0.5, 1.5))
         weights.append(between(low, high, 1000 * seed + k, tuple(v.shape)))
-    x = between(-1, 1, 1000 * seed + 998, (n, *net.shape))
-    t = between(0, net.output_shape[0] if net.int_targets else 1, 1000 * seed + 999, (n, *net.target_shape))
+    x = between(0 if net.vocabulary else -1, net.vocabulary or 1, 1000 * seed + 998, (n, *net.shape))
+    t = between(0, net.classes if net.int_targets else 1, 1000 * seed + 999, (n, *net.target_shape))
+    x = x.floor() if net.vocabulary else x
     return weights, x, t.floor() if net.int_targets else t
 
 
@@ -79,12 +82,36 @@ def digest(v):
     return [v.norm().item()] + [(v * torch.from_numpy(2 * uniform(stream, v.numel()) - 1)).sum().item() for stream in (1, 2)]
 
 
+def train(net, weights, x, t, words, dtype):
+    """record.train, but for gradients that are cut and vectors that don't decay."""
+    fields = words.split()
+    extra = {k: float(v) for k, v in zip(fields[1::2], fields[2::2]) if k in ("matrices", "clip")}
+    if not extra:
+        return record.train(net, weights, x, t, words, dtype, STEPS)
+    net.to(dtype)
+    for (_, v), w in zip(net.tensors, weights):
+        v.data = w.to(dtype, copy=True)
+    plain = " ".join(f for k, v in zip(["method"] + fields[1::2], [fields[0]] + fields[2::2])
+                     for f in ([v] if k == "method" else [k, v]) if k not in extra)
+    parameters = [v for _, v in net.parameters]
+    rule, losses = record.optimizer(plain, [{"params": [v for v in parameters if v.dim() > 1]},
+                                            {"params": [v for v in parameters if v.dim() == 1], "weight_decay": 0.0}]), []
+    for _ in range(STEPS):
+        rule.zero_grad()
+        loss = net.loss(x.to(dtype), t.long())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, extra["clip"])
+        rule.step()
+        losses.append(loss.detach())
+    return torch.stack(losses), [v.detach().clone() for _, v in net.tensors]
+
+
 def everything(net, weights, x, t, words, dtype, noise=0.0, noise_seed=1):
     """{line's key: digest or values}"""
     g = torch.Generator().manual_seed(noise_seed)
     disturbed = [w.to(dtype) * (1 + noise * torch.randn(w.shape, generator=g, dtype=dtype)) for w in weights]
     y, loss, gradients, _ = record.answers(net, disturbed, x, t, dtype)
-    losses, final = record.train(net, disturbed, x, t, words, dtype, STEPS)
+    losses, final = train(net, disturbed, x, t, words, dtype)
     result = {"y": digest(y), "loss": [loss.item()], "losses": losses.tolist()}
     result |= {f"d {k}": digest(d) for (k, _), d in zip(net.parameters, gradients)}
     result |= {f"moved {k}": digest(f.double() - w.double()) for (k, _), f, w in zip(net.tensors, final, disturbed)}
@@ -107,7 +134,7 @@ def main():
     torch.set_num_threads(1)
     lines = [HEAD]
     for name, shape, n, words in EXAMPLES:
-        size = "x".join(map(str, shape))
+        size = f"--input={'x'.join(map(str, shape))} " if shape else ""
         with open(f"examples/{name}.nn") as f:
             net = language.read(f.read(), input=shape, batch=n)
         for seed in range(1, 200):
@@ -123,7 +150,7 @@ def main():
         else:
             raise SystemExit(f"{name}: no stable draw")
         print(f"{name}: seed {seed}, rounding takes {apart[0]:.2f} of what is allowed, at {apart[1]}", flush=True)
-        lines += [f"example {name}\noptions --input={size} --batch={n}\nseed {seed}\nn {n}\noptimizer {words} end"]
+        lines += [f"example {name}\noptions {size}--batch={n}\nseed {seed}\nn {n}\noptimizer {words} end"]
         for key, values in exact.items():
             lines += [f"{key} {len(values)} " + " ".join("%.9g" % v for v in values)]
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "examples.ref")
