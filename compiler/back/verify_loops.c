@@ -233,9 +233,11 @@ static int64_t check_once(const Check *c, const Access *place)
     return times;
 }
 
-/* Is what is in memory a part of the new value? */
-static bool adds_to_memory_at(const Node *n)
+/* Is what is in memory a part of the new value? Of a statement that sets it, once, it may be the old one. */
+static bool adds_to_memory_at(const Statement *s, const Node *n)
 {
+    if (n->place->tensor == s->out.tensor && s->store == STORE_SET)
+        return false;
     const Term *old = n->value->kind == TERM_OP && n->value->op == OP_ADD ? n->value->arg[0] : NULL;
     return n->adds || (old && old->kind == TERM_LOAD && access_equal(old->place, n->place));
 }
@@ -249,7 +251,7 @@ static void check_store(Check *c, const Node *n)
         bug("%s: a number of %s is stored as a vector", c->function->name, n->place->tensor->name);
     for (int i = 0; i < c->naround; i++)
         c->tested |= c->around[i]->kind == NODE_WHEN;
-    if (adds_to_memory_at(n))
+    if (adds_to_memory_at(s, n))
         return;
     int64_t times = check_once(c, n->place) * lanes;
     c->stored[0] += n->place->tensor == s->out.tensor ? times : 0;
