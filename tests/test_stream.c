@@ -20,7 +20,7 @@
 #define SCRATCH "build/tests/tmp/stream"
 #define check(good, ...) check_at(__FILE__, __LINE__, good, __VA_ARGS__)
 
-enum { NETWORKS = 300, COMPILED = 16, SEQUENCES = 2 };
+enum { NETWORKS = 300, COMPILED = 12, SEQUENCES = 2 };
 
 /* ---- Drawing ------------------------------------------------------------------------------------------------ */
 
@@ -49,7 +49,8 @@ static bool draw_stream(Case *c, int most)
     const Options options = c->options;
     const int positions = between(1, 12), layers = between(1, most), from = between(0, layers - 1);
     const bool branch = between(0, 1);
-    const char *text = format("input %dx%d", positions, draw_size());
+    const char *text = between(0, 3) ? format("input %dx%d", positions, draw_size())
+                                     : format("input %d of %d; embedding %d", positions, between(1, 20), draw_size());
     for (int i = 0; i < layers; i++) {
         text = format("%s; %s%s", text, branch && i == from ? "a: " : "", "");
         c->text = format("%s%s", text, i == 0 ? "tanh" : "relu");
@@ -184,6 +185,18 @@ static void *new_state(const nn_model *m)
     return state;
 }
 
+/* Numbers, or tokens: n of what the network takes. */
+static void *draw_input(const nn_model *m, size_t n)
+{
+    float *x = generated_memory((n + 1) * sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        if (m->vocabulary)
+            ((int *)(void *)x)[i] = between(0, (int)m->vocabulary - 1);
+        else
+            x[i] = (float)uniform(-1, 1);
+    return x;
+}
+
 static float *draw_floats(size_t n)
 {
     float *x = generated_memory((n + 1) * sizeof *x);
@@ -202,14 +215,14 @@ static float worst(const float *a, const float *b, size_t n)
 
 /* Two sequences take turns. Behind the last position a network that counts them gives 0 and touches nothing; one that
  * doesn't goes on. */
-static void take_turns(const Case *c, const nn_model *m)
+static void take_turns(const char *text, const nn_model *m, size_t positions)
 {
-    Stream s = open_stream(m, (size_t)positions_in(c->net));
-    const bool counts = strstr(c->text, "attention") || strstr(c->text, "positions");
+    Stream s = open_stream(m, positions);
+    const bool counts = strstr(text, "attention") || strstr(text, "positions");
     float *x[SEQUENCES], *y[SEQUENCES], *one = generated_memory((s.outputs + 1) * sizeof *one);
     void *state[SEQUENCES], *before = generated_memory(m->state_bytes);
     for (int k = 0; k < SEQUENCES; k++) {
-        x[k] = draw_floats(m->input);
+        x[k] = draw_input(m, m->input);
         y[k] = generated_memory(m->output * sizeof **y);
         m->forward(s.p, s.w, 1, x[k], y[k]);
         state[k] = new_state(m);
@@ -218,14 +231,14 @@ static void take_turns(const Case *c, const nn_model *m)
         for (int k = 0; k < SEQUENCES; k++) {
             int more = m->next(s.p, state[k], s.w, x[k] + t * s.inputs, one);
             float wrong = worst(y[k] + t * s.outputs, one, s.outputs);
-            check(more == 1 && wrong < 1e-4f, "%s: position %zu differs by %g", case_text(c), t, (double)wrong);
+            check(more == 1 && wrong < 1e-4f, "%s: position %zu differs by %g", text, t, (double)wrong);
         }
     for (size_t i = 0; i < s.outputs; i++)
         one[i] = 77;
     memcpy(before, state[0], m->state_bytes);
     int more = m->next(s.p, state[0], s.w, x[0], one);
     bool touched = memcmp(before, state[0], m->state_bytes) != 0 || one[0] != 77;
-    check(more == !counts && (counts ? !touched : one[0] != 77), "%s: behind the last position: %d", case_text(c), more);
+    check(more == !counts && (counts ? !touched : one[0] != 77), "%s: behind the last position: %d", text, more);
     for (int k = 0; k < SEQUENCES; k++)
         free(x[k]), free(y[k]), free(state[k]);
     free(one), free(before);
@@ -256,7 +269,7 @@ static void compiled(void)
     for (int i = 0; i < COMPILED; i++) {
         check(nets[i].model != NULL, "%s doesn't compile", case_text(&cases[i]));
         if (nets[i].model)
-            take_turns(&cases[i], nets[i].model);
+            take_turns(case_text(&cases[i]), nets[i].model, (size_t)positions_in(cases[i].net));
     }
     generated_close(library);
     free_all();
@@ -305,6 +318,28 @@ static void sanitized(void)
     process run = process_run(".", (const char *const[]){"/bin/bash", "-c", commands, NULL}, NULL, 0, NULL);
     check(run.status == 0, "%.2000s%.2000s", run.out, run.err);
     process_free(&run);
+}
+
+/* ---- A GPT --------------------------------------------------------------------------------------------------- */
+
+/* The one of nnc(5), but for its size; and with its embedding's weights as those of its last layer. */
+static void gpt(void)
+{
+    static const char *const ends[] = {"fc 40 bias=false", "fc 40 weights=tokens"};
+    generated nets[2];
+    for (int i = 0; i < 2; i++)
+        nets[i] = (generated){.prefix = i ? "tied" : "gpt", .options = "--stream --inference --target=avx2 --batch=1",
+                              .cflags = GENERATED_GNU " -mavx2 -mfma",
+                              .text = format("input 24 of 40; tokens: embedding 32; positions; repeat 2 { a:; layernorm; attention 4 "
+                                             "causal=true; add a; b:; layernorm; fc 64; gelu tanh=true; fc 32; add b }; layernorm; "
+                                             "%s; softmax", ends[i])};
+    void *library = generated_build(SCRATCH "/gpt", nets, 2, NULL);
+    CU_ASSERT_FATAL(library && nets[0].model && nets[1].model);
+    draw_from(11);
+    for (int i = 0; i < 2; i++)
+        take_turns(nets[i].text, nets[i].model, 24);
+    generated_close(library);
+    free_all();
 }
 
 /* ---- For ever ----------------------------------------------------------------------------------------------- */
@@ -379,7 +414,7 @@ static void without(void)
 void add_stream_suite(void)
 {
     static CU_TestInfo tests[] = {
-        {"interpreter and nodes", interpreted}, {"generated C", compiled}, {"sanitizers", sanitized}, {"for ever", for_ever},
+        {"interpreter and nodes", interpreted}, {"generated C", compiled}, {"sanitizers", sanitized}, {"a GPT", gpt}, {"for ever", for_ever},
         {"several inputs and answers", several}, {"without --stream", without}, CU_TEST_INFO_NULL};
     add_suite("stream", networks_start, networks_end, tests);
     add_to_check("stream", "interpreter and nodes");
