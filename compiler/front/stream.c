@@ -42,6 +42,7 @@ static bool check_input(const Net *net)
         if (!keeps_positions(net, part->value)) {
             error_at(part->loc, "--stream: input %s is no sequence as long as the first: %s [stream]",
                      part->label, shape_text(part->value->shape));
+            help_at(part->loc, "give it %lld positions", (long long)positions_in(net));
             return false;
         }
     if (net->inputs || length_of(net->input))
