@@ -7,12 +7,14 @@
 # make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
 # make measure   prints what the compiler assumes of a core (compiler/schedule/machine.c), measured on this one
 # make golden    rewrites the expectation files under tests/golden and tests/bugs (look at the diff!)
-# make install   PREFIX=/usr/local, DESTDIR=; make uninstall removes the same
+# make install   PREFIX=/usr/local, LIBDIR=lib (below it), DESTDIR=; make uninstall removes the same
+# make deb       builds Debian's source package and packages, and has lintian look at them (build/deb)
 # make clean
 #
 # CC=clang, CFLAGS=..., SANITIZE=1 or clang (into build/sanitize or sanitize-clang), V=1 (shows the commands).
 
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 CFLAGS ?= -O2 -g
 Q := $(if $(V),,@)
 SAY = @$(if $(V),:,printf '  %-4s %s\n')
@@ -46,7 +48,7 @@ KIT      := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/nnmpi.c,$(sort $(wildcard
 SUITES   := $(sort $(wildcard tests/test_*.c))
 TESTS    := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/*.c)))
 
-.PHONY: all core no-kit demo check test bare bench bench-save measure golden install uninstall clean need-demo need-check need-test need-bench FORCE
+.PHONY: all core no-kit demo check test bare bench bench-save measure golden install uninstall deb clean need-demo need-check need-test need-bench FORCE
 .DELETE_ON_ERROR:
 
 # Without the libraries that read data sets there is everything but libnnkit.a.
@@ -237,9 +239,9 @@ DOCUMENTS := $(wildcard README.md LICENSE* COPYING* CHANGELOG.md)
 MANUALS := $(sort $(wildcard compiler/*.[1-9] grammar/*.[1-9] runtime/*.[1-9] runtime/kit/*.[1-9]))
 
 # What is installed, a word each: the folder below PREFIX, the mode, the file. uninstall removes the same.
-INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h lib:644:$(BUILD)/libnn.a lib/pkgconfig:644:$(BUILD)/nnc.pc \
-	include:644:runtime/nnc.mk lib/cmake/nnc:644:runtime/nnc-config.cmake lib/cmake/nnc:644:$(BUILD)/nnc-config-version.cmake \
-	$(if $(HAS_KIT),include:644:runtime/kit/nnkit.h lib:644:$(BUILD)/libnnkit.a) \
+INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h $(LIBDIR):644:$(BUILD)/libnn.a $(LIBDIR)/pkgconfig:644:$(BUILD)/nnc.pc \
+	include:644:runtime/nnc.mk $(LIBDIR)/cmake/nnc:644:runtime/nnc-config.cmake $(LIBDIR)/cmake/nnc:644:$(BUILD)/nnc-config-version.cmake \
+	$(if $(HAS_KIT),include:644:runtime/kit/nnkit.h $(LIBDIR):644:$(BUILD)/libnnkit.a) \
 	$(if $(HAS_MPI),include:644:runtime/kit/nnmpi.h lib:644:$(BUILD)/libnnmpi.a) \
 	$(foreach page,$(MANUALS),share/man/man$(subst .,,$(suffix $(page))):644:$(page)) \
 	$(DOCUMENTS:%=share/doc/nnc:644:%)
@@ -254,11 +256,14 @@ install: all $(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake
 uninstall:
 	$(Q)for word in $(INSTALLED); do \
 		file=$${word##*:}; rm -f "$(DESTDIR)$(PREFIX)/$${word%%:*}/$${file##*/}"; done
-	$(Q)rmdir $(addprefix "$(DESTDIR)$(PREFIX)"/,share/doc/nnc lib/cmake/nnc) 2>/dev/null || :
+	$(Q)rmdir $(addprefix "$(DESTDIR)$(PREFIX)"/,share/doc/nnc $(LIBDIR)/cmake/nnc) 2>/dev/null || :
 
 $(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake: $(BUILD)/%: runtime/%.in FORCE
 	$(Q)rm -f $@
-	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' $< > $@
+
+deb:
+	$(Q)sh .ci/deb $(VERSION)
 
 clean:
 	rm -rf build

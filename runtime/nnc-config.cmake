@@ -13,8 +13,12 @@
 cmake_policy(PUSH)
 cmake_policy(VERSION 3.13...3.25)
 
-# This file lies in PREFIX/lib/cmake/nnc.
-get_filename_component(_nnc_prefix "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+# This file lies in PREFIX/lib/cmake/nnc, or in PREFIX/lib/x86_64-linux-gnu/cmake/nnc.
+get_filename_component(_nnc_lib "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
+get_filename_component(_nnc_prefix "${_nnc_lib}" DIRECTORY)
+if(NOT EXISTS "${_nnc_prefix}/include/nn.h")
+    get_filename_component(_nnc_prefix "${_nnc_prefix}" DIRECTORY)
+endif()
 find_program(NNC_EXECUTABLE nnc HINTS "${_nnc_prefix}/bin" DOC "the compiler of networks")
 if(NOT NNC_EXECUTABLE)
     set(nnc_FOUND FALSE)
@@ -24,14 +28,14 @@ endif()
 if(NOT TARGET nnc::nn)
     add_library(nnc::nn STATIC IMPORTED)
     set_target_properties(nnc::nn PROPERTIES
-        IMPORTED_LOCATION "${_nnc_prefix}/lib/libnn.a"
+        IMPORTED_LOCATION "${_nnc_lib}/libnn.a"
         INTERFACE_INCLUDE_DIRECTORIES "${_nnc_prefix}/include"
         INTERFACE_LINK_LIBRARIES m)
 endif()
-if(NOT TARGET nnc::nnkit AND EXISTS "${_nnc_prefix}/lib/libnnkit.a")
+if(NOT TARGET nnc::nnkit AND EXISTS "${_nnc_lib}/libnnkit.a")
     add_library(nnc::nnkit STATIC IMPORTED)
     set_target_properties(nnc::nnkit PROPERTIES
-        IMPORTED_LOCATION "${_nnc_prefix}/lib/libnnkit.a"
+        IMPORTED_LOCATION "${_nnc_lib}/libnnkit.a"
         INTERFACE_INCLUDE_DIRECTORIES "${_nnc_prefix}/include"
         INTERFACE_LINK_LIBRARIES "nnc::nn;png;jpeg;z;m;pthread")
 endif()

@@ -1,5 +1,5 @@
 /* test_projects.c: nnc in the builds of others, once it is installed: GNU make with nnc.mk, CMake with its package,
- * Meson with a generator.
+ * Meson with a generator; and a Debian package of nnc itself.
  *
  * The build files are those that nnc(1) shows. Each project is built in a folder of its own, which sees no more of nnc
  * than what `make install` has put there; then its network is changed, then a file that the network includes, and each
@@ -137,6 +137,23 @@ static void cmake_library(void)
     process_free(&p);
 }
 
+/* Source package and packages, as lintian likes them; without optimisation, and the tests of nnc are others. */
+static void debian_package(void)
+{
+    process p = session("cd $root/nnc && DEB_BUILD_OPTIONS='nocheck noopt noautodbgsym' make deb && cd build/deb && "
+                        "dpkg-deb -c nnc_*_*.deb && dpkg-deb -I nnc_*_*.deb", false);
+    check(p.status == 0 && strstr(p.out, "./usr/bin/nnc\n") && strstr(p.out, "/nnc.1.gz\n") && strstr(p.out, "/nnc.mk\n")
+          && strstr(p.out, "/libnnkit.a\n"), "exit status %d: %s", p.status,
+          p.out + (strlen(p.out) > 3000 ? strlen(p.out) - 3000 : 0));
+    process_free(&p);
+}
+
+static bool has_debian(void)
+{
+    return command_succeeds("command -v dpkg-buildpackage && command -v dh && command -v lintian && "
+                            "dpkg -s libpng-dev libjpeg-dev zlib1g-dev libcunit1-dev");
+}
+
 static bool has_cmake(void) { return command_succeeds("cmake --version"); }
 static bool has_ninja(void) { return command_succeeds("cmake --version && ninja --version"); }
 static bool has_meson(void) { return command_succeeds("meson --version && ninja --version && pkg-config --version"); }
@@ -145,13 +162,16 @@ void add_projects_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"make and nnc.mk", make_project}, {"CMake", cmake_project}, {"CMake with Ninja", ninja_project},
-        {"a library by CMake", cmake_library}, {"Meson", meson_project}, CU_TEST_INFO_NULL,
+        {"a library by CMake", cmake_library}, {"Meson", meson_project},
+        {"make deb", debian_package}, CU_TEST_INFO_NULL,
     };
     static const test_need cmake = {has_cmake, "cmake", "cmake"}, ninja = {has_ninja, "cmake and ninja", "cmake ninja-build"},
-        meson = {has_meson, "meson", "meson ninja-build pkgconf"};
+        meson = {has_meson, "meson", "meson ninja-build pkgconf"},
+        debian = {has_debian, "debhelper and lintian", "dpkg-dev debhelper lintian"};
     add_suite("projects", start, end, tests);
     add_need("projects", "CMake", &cmake);
     add_need("projects", "a library by CMake", &cmake);
     add_need("projects", "CMake with Ninja", &ninja);
     add_need("projects", "Meson", &meson);
+    add_need("projects", "make deb", &debian);
 }
