@@ -242,7 +242,7 @@ MANUALS := $(sort $(wildcard compiler/*.[1-9] grammar/*.[1-9] runtime/*.[1-9] ru
 INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h $(LIBDIR):644:$(BUILD)/libnn.a $(LIBDIR)/pkgconfig:644:$(BUILD)/nnc.pc \
 	include:644:runtime/nnc.mk $(LIBDIR)/cmake/nnc:644:runtime/nnc-config.cmake $(LIBDIR)/cmake/nnc:644:$(BUILD)/nnc-config-version.cmake \
 	$(if $(HAS_KIT),include:644:runtime/kit/nnkit.h $(LIBDIR):644:$(BUILD)/libnnkit.a) \
-	$(if $(HAS_MPI),include:644:runtime/kit/nnmpi.h lib:644:$(BUILD)/libnnmpi.a) \
+	$(if $(HAS_MPI),include:644:runtime/kit/nnmpi.h $(LIBDIR):644:$(BUILD)/libnnmpi.a) \
 	$(foreach page,$(MANUALS),share/man/man$(subst .,,$(suffix $(page))):644:$(page)) \
 	$(DOCUMENTS:%=share/doc/nnc:644:%)
 

@@ -281,11 +281,11 @@ static void put_functions(const char *from, const char *end)
 }
 
 /* SYNOPSIS: the functions of each section of a header, with their parameters. */
-static void synopsis(const char *path, const char *header)
+static void synopsis(const char *path, const char *header, const char *first)
 {
     char *text = file_read(header, NULL), title[100];
     const char *section = text;
-    snprintf(title, sizeof title, "functions");
+    snprintf(title, sizeof title, "%s", first);
     while (section) {
         const char *next = strstr(section + 1, "/* ---- ");
         begin_part();
@@ -346,15 +346,17 @@ static void spoken_of(const char *path, const char *header)
     free(text);
 }
 
-static void header_of(const char *path, const char *header)
+/* first: how the page calls the functions before the first section. */
+static void header_of(const char *path, const char *header, const char *first)
 {
-    synopsis(path, header);
+    synopsis(path, header, first);
     structures(path, header);
     spoken_of(path, header);
 }
 
-static void nn_h(void)    { header_of(nn3, "runtime/nn.h"); }
-static void nnkit_h(void) { header_of(nnkit3, "runtime/kit/nnkit.h"); }
+static void nn_h(void)    { header_of(nn3, "runtime/nn.h", "functions"); }
+static void nnkit_h(void) { header_of(nnkit3, "runtime/kit/nnkit.h", "functions"); }
+static void nnmpi_h(void) { header_of(nnkit3, "runtime/kit/nnmpi.h", "functions of nnmpi.h"); }
 
 /* What net.h may declare: all that its frame in the compiler has. */
 static void net_h(void)
@@ -590,7 +592,8 @@ void add_manual_suite(void)
 {
     static CU_TestInfo complete[] = {
         {"warnings and codes", codes}, {"kinds", table_of_kinds}, {"options of nnc", options_of_nnc},
-        {"nn.h", nn_h}, {"net.h", net_h}, {"nnkit.h", nnkit_h}, {"options of the program", options_of_program},
+        {"nn.h", nn_h}, {"net.h", net_h}, {"nnkit.h", nnkit_h}, {"nnmpi.h", nnmpi_h},
+        {"options of the program", options_of_program},
         {"literal text", literal_text}, {"mandoc -T lint", lint}, {"man --warnings", man_warnings}, CU_TEST_INFO_NULL,
     };
     static CU_TestInfo commands[] = {
