@@ -446,6 +446,25 @@ static void run_block(page *p, const block *b)
 #undef IS
 }
 
+/* Commands of nnc in the text of Markdown, `nnc --layers conv`: each must succeed. */
+static void run_spans(const page *p)
+{
+    static const char *const first[] = {"`nnc ", "`build/nnc "};
+    bool fenced = false;
+    int number = 1;
+    for (const char *line = p->text; *line; line += strcspn(line, "\n") + 1, number++) {
+        fenced ^= begins(line, "```");
+        for (int i = 0; i < 2 && !fenced; i++) {
+            const char *span = strstr(line, first[i]), *end = line + strcspn(line, "\n");
+            for (; span && span < end; span = strstr(span + 1, first[i])) {
+                char *command = strndup(span + 1, strcspn(span + 1, "`\n"));
+                session_type(p->path, number, command, NULL, false);
+                free(command);
+            }
+        }
+    }
+}
+
 void page_run(page *p, const char *folder)
 {
     char path[PATH_MAX + 100], command[PATH_MAX + 200];
@@ -455,4 +474,6 @@ void page_run(page *p, const char *folder)
     stand_in(path);
     for (int i = 0; i < p->nblocks; i++)
         run_block(p, &p->blocks[i]);
+    if (!is_manual(p))
+        run_spans(p);
 }

@@ -15,6 +15,8 @@
  *     python           a program, written to page.py: where there is torch it runs after all the others
  *     text             no more than that
  *
+ * Commands of nnc in the text of Markdown, such as `nnc --layers conv`, are run behind the blocks.
+ *
  * A session runs in a folder of its own: there, nnc/ is a copy of this repository with its build in place, and
  * usr/ takes the place of /usr/local. The commands of one block continue in the folder in which those before ended.
  *
