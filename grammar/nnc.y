@@ -72,6 +72,7 @@ typedef union ParseValue {
 void scan_place(Parse *, Loc *, int length);
 void scan_newline(Parse *);
 int  scan_token(Parse *, ParseValue *, const Loc *, const char *text, int length, int type);
+int  scan_quoted(Parse *, ParseValue *, const Loc *, const char *text, int length);
 bool scan_expects_file(const Parse *);                   /* is this behind `include`? */
 int  scan_stray(Parse *, const Loc *, const char *text, int length); /* its length in bytes */
 
@@ -81,7 +82,7 @@ AstArg *arrow_arg(Token from, Token to);
 AstArg *named_arg(Token name, TokenList values);
 ArgList add_arg(ArgList, AstArg *);
 TokenList add_token(TokenList, Token);
-AstStatement *new_ast_statement(Token kind, ArgList, ValueList, StatementList);
+AstStatement *new_ast_statement(Parse *, Token kind, ArgList, ValueList, StatementList);
 AstStatement *with_label(Token label, AstStatement *); /* NULL: the label stands alone */
 AstStatement *broken_statement(Parse *);           /* what there is of one with a syntax error */
 AstStatement *include_statement(Parse *, Token kind, Token file);
@@ -97,7 +98,7 @@ static void yyerror(Loc *, void *scanner, Parse *, const char *message);
 #define YYLLOC_DEFAULT(place, parts, count) ((place) = YYRHSLOC(parts, (count) > 0))
 }
 
-%token <token> WORD NUMBER STRING
+%token <token> WORD NUMBER QUOTED STRING
 %token END ARROW
 
 %type <statements> statements body
@@ -105,7 +106,7 @@ static void yyerror(Loc *, void *scanner, Parse *, const char *message);
 %type <list> list
 %type <args> args
 %type <arg> arg
-%type <token> value
+%type <token> value label
 %type <tokens> values
 
 %%
@@ -123,12 +124,17 @@ statements:
 
 labelled:
     statement
-  | WORD ':' statement              { $$ = with_label($WORD, $3); }
-  | WORD ':'                        { $$ = with_label($WORD, NULL); }
+  | label ':' statement             { $$ = with_label($label, $3); }
+  | label ':'                       { $$ = with_label($label, NULL); }
+  ;
+
+label:
+    WORD
+  | QUOTED
   ;
 
 statement:
-    WORD args list body             { $$ = new_ast_statement($WORD, $args, $list, $body); }
+    WORD args list body             { $$ = new_ast_statement(parse, $WORD, $args, $list, $body); }
   | WORD STRING                     { $$ = include_statement(parse, $WORD, $STRING); }
   ;
 
@@ -164,6 +170,7 @@ values:
 value:
     WORD
   | NUMBER
+  | QUOTED
   ;
 
 %%

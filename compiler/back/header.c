@@ -238,13 +238,15 @@ static void put_part_sizes(FILE *f, const char *P, const char *what, const Part 
 {
     int width = 0;
     for (const Part *part = parts; part; part = part->next)
-        width = (int)strlen(part->label) > width ? (int)strlen(part->label) : width;
+        width = (int)strlen(c_name(part->label)) > width ? (int)strlen(c_name(part->label)) : width;
     for (const Part *part = parts; part; part = part->next) {
-        fprintf(f, "#define %s_%s_%-*s %-10lld /* its %s in each sample, %s, */\n", P, what, width,
-                part->label, (long long)shape_count(part->value->shape),
-                part->value->shape.of ? "tokens" : "floats", shape_text(part->value->shape));
+        const char *label = c_name(part->label);
+        fprintf(f, "#define %s_%s_%-*s %-10lld /* its %s in each sample, %s, */
+", P, what, width, label,
+                (long long)shape_count(part->value->shape), part->value->shape.of ? "tokens" : "floats",
+                shape_text(part->value->shape));
         fprintf(f, "#define %s_AT_%-*s %-10lld /* which begin here */\n", P, width + (int)strlen(what) - 2,
-                part->label, (long long)part->at);
+                label, (long long)part->at);
     }
 }
 

@@ -31,7 +31,8 @@ const Explanation explanations[] = {
     {"label",
      "A label is missing, misspelt or taken, or cannot be seen from here. A label names the output of "
      "the layer that it stands before, or, alone, the current tensor; it must stand before what reads "
-     "it. Those in a block or a repeat are seen only inside.",
+     "it. Those in a block or a repeat are seen only inside. A label that is no identifier stands in "
+     "quotes: \"layer1.0.conv1\".",
      "input 8; fc 8; add x", "input 8; x:; fc 8; add x"},
     {"block",
      "A block is defined as `block NAME(a, b) { statements }`, outside of all braces, and used as "

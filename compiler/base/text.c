@@ -9,9 +9,9 @@
 
 const char *c_name(const char *name)
 {
-    char *copy = format("%s", name);
+    char *copy = format("%s%s", isdigit((unsigned char)*name) ? "n" : "", name);
     for (char *c = copy; *c; c++)
-        if (*c == '.')
+        if (!isalnum((unsigned char)*c))
             *c = '_';
     return copy;
 }

@@ -540,7 +540,8 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
             unknown_argument(r, given->name, given->loc, given->value, given->nvalues);
         return elsewhere ? NULL : p;
     }
-    bool word = given->form == ARG_PLAIN && (isalpha((unsigned char)text[0]) || text[0] == '_');
+    bool word = given->form == ARG_PLAIN
+                && (isalpha((unsigned char)text[0]) || text[0] == '_' || given->value[0].quoted);
     for (const Param *p = kind->params; word && p->name; p++)
         if (p->type == PARAM_OF && !strcmp(p->name, text) && number_behind(given)) {
             *at = given->next;
@@ -551,7 +552,7 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
     if (word && text[1] && !isalpha((unsigned char)text[1]) && text[1] != '_') {
         const char small = (char)tolower((unsigned char)*text);
         const Param *p = named(kind, text, 1), *other = p ? NULL : named(kind, &small, 1);
-        Token value = {text + 1, given->loc};
+        Token value = {.text = text + 1, .loc = given->loc};
         *begin = 1;
         if (other && our_value(other, text + 1)) {
             const char *written = written_as(other, &value, 1);
@@ -576,9 +577,10 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
 /* An argument as it was written; NULL: it is too long to be worth it. */
 static const char *text_of(const AstArg *given)
 {
-    const char *text = given->form == ARG_NAMED ? format("%s=%s", given->name.text, given->value[0].text)
-                     : given->form == ARG_ARROW ? format("%s->%s", given->value[0].text, given->value[1].text)
-                                                : given->value[0].text;
+    const char *first = written_token(&given->value[0]);
+    const char *text = given->form == ARG_NAMED ? format("%s=%s", given->name.text, first)
+                     : given->form == ARG_ARROW ? format("%s->%s", first, given->value[1].text)
+                                                : first;
     if (given->nvalues > LONGEST_LIST)
         return NULL;
     for (int i = 1; given->form == ARG_NAMED && i < given->nvalues; i++)
@@ -596,7 +598,7 @@ static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *
         r->corrected = NULL;
         return;
     }
-    if (given->form != (param->positional ? ARG_PLAIN : ARG_NAMED) || !is_identifier(given->value[0].text)) {
+    if (given->form != (param->positional ? ARG_PLAIN : ARG_NAMED) || !may_be_label(&given->value[0])) {
         error_at(given->loc, "%s takes %s, not %s [label]",
                  param->positional ? kind->name : describe(kind, param),
                  param->positional ? "labels" : "a label",
@@ -632,6 +634,13 @@ static void read_given(Reading *r)
     for (; given; given = given->next) {
         int begin = 0;
         const Param *common = given->form == ARG_NAMED ? common_param(r->kind, given->name.text) : NULL;
+        const Token *quoted =
+            common && common->type == PARAM_LABELS ? NULL : wrongly_quoted(r->kind, given);
+        if (quoted) {
+            error_at(quoted->loc, "%s is quoted: only labels may be [syntax]", written_token(quoted));
+            lost(r, given->loc);
+            continue;
+        }
         const Param *param = common ? common : choose(r, &given, &begin);
         if (!param && given->form == ARG_PLAIN && !find_word(WORD_ARGUMENT, given->value[0].text, NULL)
             && begins_statement(given->value[0].text))
@@ -675,7 +684,7 @@ static void read_defaults(Reading *r)
             error_at(statement->loc, "%s is missing [argument]", describe(r->kind, param));
             lost(r, statement->loc);
         } else if (*param->fallback) {
-            Token token = {param->fallback, statement->loc};
+            Token token = {.text = param->fallback, .loc = statement->loc};
             AstArg fallback = {.form = ARG_PLAIN, .loc = statement->loc, .value = &token, .nvalues = 1};
             if (!read_value(r->kind, param, &fallback, rest_of(token, 0), arg))
                 bug("the default of %s's %s is wrong", r->kind->name, param->name);

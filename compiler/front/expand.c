@@ -37,6 +37,7 @@ typedef struct Place {
 /* What `$name` stands for outside of blocks. */
 typedef struct Parameter {
     const char *name, *value;
+    bool quoted;         /* the value is a label in quotes */
     Loc loc;             /* of its `param`; line 0: only -D says it */
     bool defined;        /* by -D, whatever the text says */
     bool used;           /* or said to be there */
@@ -154,7 +155,8 @@ static void read_parameter(Expansion *e, const AstStatement *s, const Place *pla
         p->used = true;
     } else {
         p = NEW(Parameter);
-        *p = (Parameter){.name = given->name.text, .value = given->value[0].text, .loc = s->loc};
+        *p = (Parameter){.name = given->name.text, .value = given->value[0].text,
+                          .quoted = given->value[0].quoted, .loc = s->loc};
         add_parameter(place->parameters, p);
     }
 }
@@ -213,8 +215,9 @@ static bool unknown_argument(const Place *place, const char *name, Loc loc)
     return false;
 }
 
-/* The text with each `$name` replaced by what the call says. False after an error, whose place is loc. */
-static bool fill(const Place *place, const char *text, Loc loc, const char **filled)
+/* The text with each `$name` replaced by what the call says. *quoted: a label in quotes is the whole text;
+ * quoted NULL: it gets its quotes. False after an error, whose place is loc. */
+static bool fill(const Place *place, const char *text, Loc loc, const char **filled, bool *quoted)
 {
     const char *dollar;
     *filled = text;
@@ -225,14 +228,26 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
     while ((dollar = strchr(text, '$'))) {
         size_t length = word_length(dollar + 1);
         const char *name = copy_text(dollar + 1, length), *value = NULL;
+        bool is_quoted = false;
         for (int i = 0; place->block && i < place->block->definition->nlist; i++)
-            if (!strcmp(place->block->definition->list[i].text, name))
+            if (!strcmp(place->block->definition->list[i].text, name)) {
                 value = place->call->list[i].text;
+                is_quoted = place->call->list[i].quoted;
+            }
         Parameter *parameter = place->block ? NULL : map_find(place->parameters, name);
         if (parameter) {
             parameter->used = true;
             value = parameter->value;
+            is_quoted = parameter->quoted;
         }
+        if (value && is_quoted && quoted && (used || dollar != text || dollar[1 + length])) {
+            error_at(loc, "'$%s' is a label in quotes, which is no part of a word [label]", name);
+            return false;
+        }
+        if (quoted)
+            *quoted |= is_quoted;
+        else if (value && is_quoted)
+            value = format("\"%s\"", value);
         if (!value)
             return place->block ? unknown_argument(place, name, loc) : unknown_parameter(place, name, loc);
         if (strlen(value) > LONGEST) { /* each block may double it */
@@ -259,7 +274,7 @@ static bool fill(const Place *place, const char *text, Loc loc, const char **fil
 
 static bool fill_token(const Place *place, Token *token)
 {
-    return !token->text || fill(place, token->text, token->loc, &token->text);
+    return !token->text || fill(place, token->text, token->loc, &token->text, &token->quoted);
 }
 
 static bool fill_tokens(const Place *place, Token **tokens, int n)
@@ -302,7 +317,8 @@ static void define(Expansion *e, const AstStatement *s)
     const AstArg *name = s->args;
     if (s->label.text)
         error_at(s->label.loc, "a block definition cannot have a label [block]");
-    if (!name || name->form != ARG_PLAIN || name->next || !is_identifier(name->value[0].text) || !s->braced) {
+    if (!name || name->form != ARG_PLAIN || name->next || !is_identifier(name->value[0].text)
+        || name->value[0].quoted || !s->braced) {
         error_at(s->loc, "expected block NAME(a, b) { statements } [block]");
         return;
     }
@@ -321,7 +337,7 @@ static void define(Expansion *e, const AstStatement *s)
     if (s->nlist > MOST_ARGUMENTS)
         error_at(s->loc, "a block takes at most %d arguments, not %d [limit]", MOST_ARGUMENTS, s->nlist);
     for (int i = 0; i < s->nlist && i < MOST_ARGUMENTS; i++) {
-        if (!is_identifier(s->list[i].text))
+        if (!is_identifier(s->list[i].text) || s->list[i].quoted)
             error_at(s->list[i].loc, "the name of an argument must consist of letters, digits and '_'"
                                      " [block]");
         for (int k = 0; k < i; k++)
@@ -454,7 +470,8 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
         error_at(s->label.loc, "repeat cannot have a label [repeat]");
         s->mistake->made = true;
     }
-    if (!times || times->form != ARG_PLAIN || times->next || s->listed || !s->braced) {
+    if (!times || times->form != ARG_PLAIN || times->next || times->value[0].quoted || s->listed
+        || !s->braced) {
         error_at(s->loc, "expected repeat N { statements } [repeat]");
         add_broken(e, s, place);
         return;
@@ -490,7 +507,7 @@ static void write_statement(Expansion *e, const AstStatement *s, const AstStatem
         return;
     }
     const char *text = text_at(e, s->loc);
-    if (!fill(place, text, s->loc, &text)) {
+    if (!fill(place, text, s->loc, &text, NULL)) {
         add_broken(e, filled, place);
         return;
     }

@@ -13,6 +13,7 @@
 typedef struct Token {
     const char *text;    /* "16", "3x32x32", "1e-5", "reflect": what it means is the kind's affair */
     Loc loc;
+    bool quoted;         /* a label in quotes, which text leaves out and loc takes in */
 } Token;
 
 typedef enum ArgForm {
@@ -258,6 +259,8 @@ struct Net {
 
 /* What can be used of a text, after errors, too; NULL: nothing. */
 Ast *parse(const Source *, const Options *);
+const char *written_token(const Token *);                  /* with its quotes */
+bool may_be_label(const Token *);
 void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
 
@@ -296,6 +299,7 @@ Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated)
  * taken. */
 const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
 void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
+const Token *wrongly_quoted(const Kind *, const AstArg *); /* a value that is no label; NULL: none */
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
 Layer *find_labelled(const Scope *, const Token *label);   /* the layer that it stands before; likewise */
 void warn_of_labels(const Names *);                        /* that are never used */

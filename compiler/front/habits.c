@@ -81,8 +81,8 @@ void warn_of_shortcuts(const Net *net)
             diag_inside(first->use);
             warning_at(WARN_SHORTCUT, label->loc, "'add %s' adds the output of %s, not its input",
                        label->text, first->name);
-            help_at(label->loc, "write `%s:; %s` for its input, or `%s; %s:` for its output", label->text,
-                    first->text, first->text, label->text);
+            help_at(label->loc, "write `%s:; %s` for its input, or `%s; %s:` for its output",
+                    written_token(label), first->text, first->text, written_token(label));
         }
     diag_inside(NULL);
 }

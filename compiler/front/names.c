@@ -147,6 +147,18 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
     return NULL;
 }
 
+const Token *wrongly_quoted(const Kind *kind, const AstArg *given)
+{
+    bool takes_labels = false;
+    for (const Param *p = kind->params; p->name; p++)
+        takes_labels |= p->type == PARAM_LABELS && given->form == (p->positional ? ARG_PLAIN : ARG_NAMED)
+                        && (p->positional || !strcmp(p->name, given->name.text));
+    for (int i = 0; i < given->nvalues && !takes_labels; i++)
+        if (given->value[i].quoted)
+            return &given->value[i];
+    return NULL;
+}
+
 /* ---- Labels ---------------------------------------------------------------------------------- */
 
 void set_label(const Scope *scope, const Token *label, const char *what, Value *value, Loc loc)
@@ -188,7 +200,7 @@ static bool is_visible(const Scope *from, const Scope *scope)
 static void unknown_label(const Scope *scope, const Token *label)
 {
     const Names *names = scope->names;
-    if (find_kind(label->text)) {
+    if (find_kind(label->text) && !label->quoted) {
         error_at(label->loc, "'%s' begins a statement: write a ';' or a new line before it"
                              " [syntax]", label->text);
         return;

@@ -58,7 +58,7 @@ int scan_token(Parse *parse, ParseValue *value, const Loc *loc, const char *text
         error_at(first, "this word has %d characters: the most is %d [limit]", length, LONGEST_TOKEN);
         return YYEOF;
     }
-    Token token = {copy_text(text, (size_t)length), *loc};
+    Token token = {.text = copy_text(text, (size_t)length), .loc = *loc};
     bool start = starts_statement(parse->found);
     parse->before = parse->found;
     parse->before_token = parse->found_token;
@@ -102,6 +102,53 @@ bool scan_expects_file(const Parse *parse)
     return parse->found == WORD && begins && strcmp(parse->found_token.text, "include") == 0;
 }
 
+/* The place of a character that cannot stand in a label, or of all of it where that is none; length 0: it is
+ * one. */
+static Loc wrong_in_label(Loc loc, const char *text, int length)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+    static const char inside[] = ".-/:";
+    for (int i = 0; i < length; i++)
+        if (!strchr(letters, text[i]) && !strchr(inside, text[i])) {
+            unsigned char lead = (unsigned char)text[i];
+            loc.column += i + 1;
+            loc.length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+            return loc;
+        }
+    if (length && strchr(letters, text[0]) && strchr(letters, text[length - 1]))
+        loc.length = 0;
+    return loc;
+}
+
+/* A label in quotes, for names that others have given. */
+int scan_quoted(Parse *parse, ParseValue *value, const Loc *loc, const char *text, int length)
+{
+    bool start = starts_statement(parse->found), was_reported = !start && parse->reported;
+    Loc wrong = wrong_in_label(*loc, text + 1, length - 2);
+    int type = scan_token(parse, value, loc, text + 1, length - 2, QUOTED);
+    value->token.quoted = parse->found_token.quoted = true;
+    if (start || (parse->before == ':' && parse->first.loc.column == loc->column))
+        parse->first.quoted = true;
+    if (!wrong.length || type != QUOTED)
+        return type;
+    if (!was_reported && wrong.length == loc->length)
+        error_at(wrong, "a label in quotes begins and ends with a letter, a digit or '_' [label]");
+    else if (!was_reported)
+        error_at(wrong, "a label in quotes consists of letters, digits and any of _ . - / : [label]");
+    parse->reported = true;
+    return YYerror;
+}
+
+const char *written_token(const Token *token)
+{
+    return token->quoted ? format("\"%s\"", token->text) : token->text;
+}
+
+bool may_be_label(const Token *token)
+{
+    return token->quoted || is_identifier(token->text);
+}
+
 /* What to write instead of a character that is no token; "": nothing to suggest. */
 static const struct {
     const char *stray, *instead;
@@ -110,8 +157,8 @@ static const struct {
     {"$", "it stands before the name of a block's argument, as in '$c'"},
     {"[", "brackets in the documentation only mark what can be left out"},
     {"]", "brackets in the documentation only mark what can be left out"},
-    {"\"", "words need no quotes"},
-    {"'", "words need no quotes"},
+    {"\"", "a label in quotes ends on the same line, and nothing else is quoted"},
+    {"'", "words need no quotes, and a label has double ones"},
     {"/", "a comment begins with '#'"},
     {"|", "statements end at a newline or ';'"},
     {">", "input and output channels are written 3->16"},
@@ -123,6 +170,15 @@ static const struct {
     {"\u00a0", "this is a no-break space; write a plain one"},
     {"\r", "a line ends with a newline, or a carriage return and a newline"},
 };
+
+/* The rest of a label from the dot at that place on, where a ':' follows it; NULL: it is none. */
+static const char *dotted_label(Loc dot)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+    const char *text = text_from(dot);
+    size_t length = text && *text == '.' ? strspn(text, letters) : 0;
+    return length && text[length] == ':' ? copy_text(text, length) : NULL;
+}
 
 /* Reports a character that is no token, unless its statement had its error. Returns its length in bytes. */
 int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
@@ -137,7 +193,7 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
     bool start = starts_statement(parse->found);
     if (start) {
         parse->label = (Token){0};
-        parse->first = (Token){"", place};
+        parse->first = (Token){.text = "", .loc = place};
     }
     parse->found = STRAY;
     parse->ended = false;
@@ -149,7 +205,9 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++)
         if (strcmp(character, slips[i].stray) == 0)
             instead = slips[i].instead;
-    const char *dotless = *character == '.' ? instead_of_dots(place) : NULL;
+    const char *dotless = *character != '.'   ? NULL
+                        : dotted_label(place) ? "a label with dots is written in quotes: \"a.b\": conv 16 k3"
+                                              : instead_of_dots(place);
     instead = dotless ? dotless : instead;
     error_at(place, "unexpected '%s'%s%s [syntax]", character, instead ? ": " : "", instead ? instead : "");
     return place.length;
@@ -164,7 +222,7 @@ static const char *token_text(int type, const Token *token)
         return strcmp(token->text, "\n") == 0 ? "the end of the line"
              : strcmp(token->text, ";") == 0  ? "';'"
                                               : "the end of the text";
-    return format("'%s'", token->text);
+    return token->quoted ? written_token(token) : format("'%s'", token->text);
 }
 
 /* Explains why the last token cannot stand behind the one before it. */
@@ -212,14 +270,17 @@ void syntax_error(Parse *parse, Loc loc)
         error_at(loc, "expected ';' or a new line after ')', found %s [syntax]", found_text);
     else if (starts_statement(before) || before == ':')
         error_at(loc, "expected the name of a layer, such as conv, found %s [syntax]", found_text);
+    else if (before == QUOTED && parse->first.quoted && !parse->labelled
+             && parse->first.loc.column == parse->before_token.loc.column)
+        error_at(loc, "a label is followed by ':', found %s [syntax]", found_text);
     else if (before == ARROW || before == '=' || before == ',')
         error_at(loc, "expected a value after %s, found %s [syntax]", before_text, found_text);
     else if (found == ':' && parse->labelled)
         error_at(parse->before_token.loc, "a statement can have only one label [syntax]");
-    else if (found == ':' && before == WORD)
+    else if (found == ':' && (before == WORD || before == QUOTED))
         error_at(parse->before_token.loc,
-                 "a label stands before the name of the layer; is a ';' missing before '%s'? [syntax]",
-                 parse->before_token.text);
+                 "a label stands before the name of the layer; is a ';' missing before %s? [syntax]",
+                 before_text);
     else if (found == ':')
         error_at(loc, "a label is a word, not %s [syntax]", before_text);
     else if (found == ',')
@@ -300,22 +361,27 @@ TokenList add_token(TokenList list, Token token)
     return list;
 }
 
-/* Tokens that touch are a slip: `conv 3-16` is not 3 and -16. */
-static void check_spaces(AstStatement *statement)
+/* Tokens that touch are a slip: `conv 3-16` is not 3 and -16. Nor is `features.0` a label. */
+static void check_spaces(Parse *parse, AstStatement *statement)
 {
     Loc before = statement->kind.loc;
     for (const AstArg *arg = statement->args; arg; arg = arg->next) {
         if (arg->loc.column == before.column + before.length) {
-            error_at(arg->loc,
-                     "missing space before this argument (input and output channels are written 3->16)"
-                     " [syntax]");
+            const char *label = dotted_label(arg->loc);
+            if (label)
+                error_at(arg->loc, "a label with dots is written in quotes: \"%s%s\" [label]",
+                         statement->kind.text, label);
+            else
+                error_at(arg->loc, "missing space before this argument (input and output channels are "
+                                   "written 3->16) [syntax]");
+            parse->reported |= label != NULL; /* the ':' behind it is part of the same slip */
             statement->broken = true;
         }
         before = arg->loc;
     }
 }
 
-AstStatement *new_ast_statement(Token kind, ArgList args, ValueList list, StatementList body)
+AstStatement *new_ast_statement(Parse *parse, Token kind, ArgList args, ValueList list, StatementList body)
 {
     AstStatement *statement = NEW(AstStatement);
     statement->mistake = NEW(Mistake);
@@ -329,13 +395,13 @@ AstStatement *new_ast_statement(Token kind, ArgList args, ValueList list, Statem
     statement->loc = list.given ? span(kind.loc, list.close)
                    : args.last  ? span(kind.loc, args.last->loc)
                                 : kind.loc;
-    check_spaces(statement);
+    check_spaces(parse, statement);
     return statement;
 }
 
 AstStatement *with_label(Token label, AstStatement *statement)
 {
-    if (!is_identifier(label.text))
+    if (!may_be_label(&label))
         error_at(label.loc, "a label must consist of letters, digits and '_' [label]");
     if (!statement) {
         statement = NEW(AstStatement);
@@ -484,26 +550,26 @@ static void dump_statements(FILE *file, const AstStatement *s, int in)
     for (; s; s = s->next) {
         fprintf(file, "%*s%d:%d ", in, "", s->loc.line, s->loc.column);
         if (s->label.text)
-            fprintf(file, "%s:%s", s->label.text, s->kind.text ? " " : "");
+            fprintf(file, "%s:%s", written_token(&s->label), s->kind.text ? " " : "");
         fprintf(file, "%s%s%s\n", s->kind.text ? s->kind.text : "", s->file.text ? " " : "",
                 s->file.text ? s->file.text : "");
         for (const AstArg *arg = s->args; arg; arg = arg->next) {
             fprintf(file, "%*s    %d:%d ", in, "", arg->loc.line, arg->loc.column);
             if (arg->form == ARG_PLAIN)
-                fprintf(file, "%s", arg->value[0].text);
+                fprintf(file, "%s", written_token(&arg->value[0]));
             else if (arg->form == ARG_ARROW)
                 fprintf(file, "%s -> %s", arg->value[0].text, arg->value[1].text);
             else
                 fprintf(file, "%s =", arg->name.text);
             for (int i = 0; arg->form == ARG_NAMED && i < arg->nvalues; i++)
-                fprintf(file, "%s %s", i > 0 ? "," : "", arg->value[i].text);
+                fprintf(file, "%s %s", i > 0 ? "," : "", written_token(&arg->value[i]));
             fputc('\n', file);
         }
         if (s->listed)
             fprintf(file, "%*s    (", in, "");
         for (int i = 0; i < s->nlist; i++)
             fprintf(file, "%s%d:%d %s", i > 0 ? ", " : "", s->list[i].loc.line, s->list[i].loc.column,
-                    s->list[i].text);
+                    written_token(&s->list[i]));
         if (s->listed)
             fprintf(file, ")\n");
         if (s->braced || s->included) {
@@ -535,7 +601,8 @@ static void verify_token(Cursor *cursor, const Token *token)
     if (!token->text)
         bug("verify_ast: a token without text");
     const Source *source = cursor->source;
-    size_t length = strlen(token->text);
+    const char *text = written_token(token);
+    size_t length = strlen(text);
     if (token->loc.line < cursor->line || token->loc.column < 1 || (size_t)token->loc.length != length)
         bug("verify_ast: '%.40s' has an impossible place", token->text);
     while (cursor->line < token->loc.line) {
@@ -547,7 +614,7 @@ static void verify_token(Cursor *cursor, const Token *token)
     }
     size_t at = cursor->offset + (size_t)token->loc.column - 1;
     if (at > source->length || source->length - at < length
-        || memcmp(source->text + at, token->text, length) != 0)
+        || memcmp(source->text + at, text, length) != 0)
         bug("verify_ast: '%.40s' is not what stands at its place", token->text);
 }
 

@@ -60,7 +60,7 @@ static const Kind *kind_of(const AstStatement *statement, const Kind **near)
     if (!kind || kind->role != ROLE_LOSS_STATEMENT)
         return kind;
     const AstArg *first = statement->args;
-    if (!first || first->form != ARG_PLAIN) {
+    if (!first || first->form != ARG_PLAIN || first->value[0].quoted) {
         error_at(statement->loc, "loss needs a name: %s [loss]", kind->syntax);
         return NULL;
     }
@@ -282,6 +282,29 @@ static void follow(Net *net, Written *written)
               : written->end_of_call ? "block"
                                      : "label",
               net->out, is_layer ? layer->loc : label->loc);
+}
+
+/* No two tensors may have one name, nor may their names become one in C: "a.b" with a weight, and "a" with
+ * b.weight. */
+static void check_tensors(const Net *net)
+{
+    Map *tensors = new_map();
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        for (int i = 0; i < layer->nweights; i++) {
+            const Weight *w = layer->weight[i], *other = map_find(tensors, c_name(w->name));
+            if (!other)
+                map_set(tensors, c_name(w->name), layer->weight[i]);
+            if (!other || other == w)
+                continue;
+            if (strcmp(w->name, other->name))
+                error_at(layer->loc,
+                         "its tensor '%s' and '%s' have the same name in C: give the layer another label"
+                         " [label]", w->name, other->name);
+            else
+                error_at(layer->loc, "another layer has a tensor '%s': give this one another label [label]",
+                         w->name);
+            return;
+        }
 }
 
 /* Is there a loss that takes the input of such a layer directly? Then what it gives is no logits. */
@@ -588,6 +611,8 @@ Net *resolve(const Ast *ast, const Options *options)
         error_at(end, "the network has no layers [network]");
     else if (error_count() == 0 && net->out == net->in)
         error_at(end, "the network's output is its input: no layer follows [network]");
+    if (error_count() == 0)
+        check_tensors(net);
     if (error_count() == 0)
         warn_of_unused(net);
     if (error_count() == 0) {
