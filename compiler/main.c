@@ -152,7 +152,9 @@ static int compile(const Command *command, const Source *source)
         dump_net(stdout, net);
     if (command->graph)
         draw_graph(net, command->graph);
-    bool only_drawn = command->graph && !command->writes && !command->summary && !command->ram;
+    if (command->pytorch)
+        print_pytorch(stdout, net, options->prefix);
+    bool only_drawn = (command->graph || command->pytorch) && !command->writes && !command->summary && !command->ram;
     if (command->check || only_drawn || ends_with(command, DUMP_NET))
         return 0;
 

@@ -128,6 +128,7 @@ typedef struct Command {
     Options options;
     bool check, summary;
     Graph graph;                   /* --graph */
+    bool pytorch;                  /* --pytorch */
     bool json;                     /* --summary=json */
     int64_t ram, flash;            /* --fits: bytes; 0: not asked */
     Dump dump;
@@ -144,6 +145,8 @@ typedef struct Command {
     struct Command *next;          /* for the next of several networks */
 } Command;
 
+struct Net;
+void print_pytorch(FILE *, const struct Net *, const char *prefix); /* pytorch.c */
 void print_layers(const char *kind);                       /* about.c; NULL: all; exits 2: unknown */
 struct Param;
 const char *param_form(const struct Param *);              /* about.c: how it is written: "kN or kHxW" */

@@ -46,6 +46,7 @@ typedef enum OptionId {
     OPT_LAYERS,
     OPT_EXAMPLE,
     OPT_GRAPH,
+    OPT_PYTORCH,
     OPT_HELP,
     OPT_VERSION
 } OptionId;
@@ -106,6 +107,7 @@ static const struct Option {
     {"-fmax-errors", "N", OPT_MAX_ERRORS, "show at most N errors (default: 20; 0: all)"},
     {"--graph", "dot|svg", OPT_GRAPH,
      "print the network as a picture: graphviz's text, or what its dot draws of it"},
+    {"--pytorch", NULL, OPT_PYTORCH, "print the network as a PyTorch module, whose weight files are ours"},
     {"--layers", "[KIND]", OPT_LAYERS, "print what each kind of layer does, or that one with its arguments"},
     {"--example", "[NAME]", OPT_EXAMPLE, "print a ready network, such as lenet, or the names of all"},
     {"--explain", "CODE", OPT_EXPLAIN, "explain the code in brackets at a message's end"},
@@ -394,6 +396,9 @@ static void take_around(Command *command, const struct Option *option, const cha
     case OPT_GRAPH:
         command->graph = choice(option->name, value, option->value) ? GRAPH_SVG : GRAPH_DOT;
         break;
+    case OPT_PYTORCH:
+        command->pytorch = true;
+        break;
     case OPT_FORMAT:
         command->format = (DiagnosticsFormat)choice(option->name, value, option->value);
         break;
@@ -506,9 +511,10 @@ static void check_together(const Command *command, int ninputs)
     if (!command->dependencies && command->phony)
         fail("-MP needs -MD");
     bool to_stdout = o->output_file && !strcmp(o->output_file, "-");
-    if (to_stdout && (command->summary || command->dump || command->ram || command->graph))
-        fail("-o -: standard output is for the C, and --summary, --dump, --fits and --graph print "
-             "there, too");
+    if (to_stdout && (command->summary || command->dump || command->ram || command->graph
+                      || command->pytorch))
+        fail("-o -: standard output is for the C, and --summary, --dump, --fits, --graph and --pytorch "
+             "print there, too");
     if (to_stdout && command->dependencies && !(command->dependency_file && command->dependency_target))
         fail("-MD with -o - needs -MF FILE and -MT TARGET: nothing else says where the C goes");
 }
@@ -542,7 +548,7 @@ Command parse_options(int argc, char **argv)
     }
 
     check_together(&command, ninputs);
-    bool looks = command.summary || command.dump || command.ram || command.graph;
+    bool looks = command.summary || command.dump || command.ram || command.graph || command.pytorch;
     command.writes = !command.check && (command.options.output_file || !looks);
     return name_outputs(&command, inputs, ninputs);
 }

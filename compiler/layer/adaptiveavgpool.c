@@ -85,6 +85,7 @@ const Kind kind_adaptiveavgpool = {
     .params = params,
     .shape = shape,
     .lower = lower_adaptiveavgpool,
+    .torch = "F.adaptive_avg_pool2d(x, {SIZE})",
     .examples =
         "input 2x6x4; adaptiveavgpool 3x2|input 2x7x5; adaptiveavgpool 3|input 1x4x9; adaptiveavgpool 4x6|"
         "input 2x3x2; adaptiveavgpool 5x3|input 3x4x5; adaptiveavgpool 1|input 1x3x4; adaptiveavgpool 3x4",

@@ -44,6 +44,7 @@ const Kind kind_add = {
     .params = params,
     .shape = shape,
     .lower = lower_add,
+    .torch = "{sum}",
     .examples = "input 2x3x4; x: tanh; conv 2 k1; add x|input 5; x:; sigmoid; y: tanh; fc 5; add y x|input "
                 "3; x: tanh; add x|"
                 "input 2x2x3; x: relu; y: conv 2 k1; from x; conv 2 k3 p1; add y; relu; add x y y|input "

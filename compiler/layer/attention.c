@@ -452,6 +452,13 @@ const Kind kind_attention = {
     .next = next_attention,
     .looks_ahead = looks_ahead,
     .gradient = gradient,
+    .torch = "causal=true ? nn.MultiheadAttention({in}, {H}, dropout={dropout}, bias={bias}, batch_first=True) => "
+             "@(x, x, x, attn_mask=torch.ones({positions}, {positions}, dtype=torch.bool, "
+             "device=x.device).triu(1), need_weights=False)[0]|"
+             "from ? nn.MultiheadAttention({in}, {H}, dropout={dropout}, bias={bias}, batch_first=True) => "
+             "@(x, {0}, {0}, need_weights=False)[0]|"
+             "nn.MultiheadAttention({in}, {H}, dropout={dropout}, bias={bias}, batch_first=True) => "
+             "@(x, x, x, need_weights=False)[0]",
     .examples = "input 3x4; attention 2|input 5x6; attention 3 causal=true|input 4x8; attention 1 bias=false|"
                 "input 3x4; x: tanh; attention 2; add x|input 6x4; x: tanh; conv1d 4 k3; attention 2 from=x|"
                 "input 4x4; tanh; attention 4 dropout=0.3|input 1x2; attention 2|"

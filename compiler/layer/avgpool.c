@@ -81,6 +81,7 @@ const Kind kind_avgpool = {
     .params = params,
     .shape = pool_shape,
     .lower = lower_avgpool,
+    .torch = "nn.AvgPool2d({k}, stride={s}, padding={p}, ceil_mode={ceil}, count_include_pad={countpad})",
     .examples =
         "input 2x6x5; avgpool 2|input 2x5x7; avgpool k3x2 s2 p1|input 2x5x7; avgpool k3x2 s2 p1 "
         "countpad=false|"

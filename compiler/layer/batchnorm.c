@@ -392,6 +392,9 @@ const Kind kind_batchnorm = {
     .shape = shape,
     .lower = lower_batchnorm,
     .gradient = gradient,
+    .torch = "flat ? nn.BatchNorm1d({in}, eps={eps}, momentum={momentum})|"
+             "sequence ? nn.BatchNorm1d({in}, eps={eps}, momentum={momentum}) => "
+             "@(x.transpose(1, 2)).transpose(1, 2)|nn.BatchNorm2d({in}, eps={eps}, momentum={momentum})",
     .examples = "input 3x4x5; batchnorm|input 7; batchnorm|input 8x2x3; batchnorm eps=0.01 "
                 "momentum=0.3|input 5x1x1; batchnorm|"
                 "input 1x3x3; batchnorm momentum=1|input 5x3; batchnorm|"

@@ -80,6 +80,9 @@ const Kind kind_bce = {
     .lower = lower_bce,
     .gradient = gradient,
     .absorbs = "sigmoid",
+    .torch = "image ? F.binary_cross_entropy_with_logits(y, t, "
+             "pos_weight=torch.tensor({posweight}).to(y).reshape(-1, 1, 1))|"
+             "F.binary_cross_entropy_with_logits(y, t, pos_weight=torch.tensor({posweight}).to(y))",
     .examples =
         "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce|"
         "input 5; loss bce posweight=2|input 3x2; sigmoid; loss bce posweight=2,0.5|input 3x2x3; sigmoid; "

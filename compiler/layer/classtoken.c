@@ -39,6 +39,7 @@ const Kind kind_classtoken = {
     .params = params,
     .shape = shape,
     .lower = lower_classtoken,
+    .torch = "Weight({in}, deviation=0) => torch.cat((@.weight.expand(len(x), 1, -1), x), 1)",
     .examples = "input 3x4; classtoken|input 2x9; classtoken; fc 3|input 1x1; classtoken; first|"
                 "input 2x3; a: classtoken; tanh; classtoken weights=a",
 };

@@ -56,6 +56,7 @@ const Kind kind_concat = {
     .params = params,
     .shape = shape,
     .lower = lower_concat,
+    .torch = "sequence ? torch.cat(({all}), 2)|torch.cat(({all}), 1)",
     .examples = "input 2x3x4; x: tanh; conv 3 k1; concat x|input 5; x:; sigmoid; y: tanh; fc 3; concat y "
                 "x|input 3; x: tanh; concat x x|"
                 "input 1x2x3; x: conv 8 k3 p1; y: conv 8 k1; from x; relu; concat y x; conv 2 k1|input "

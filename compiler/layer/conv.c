@@ -172,6 +172,9 @@ const Kind kind_conv = {
     .params = params,
     .shape = shape,
     .lower = lower_conv,
+    .torch = "pad=same ? nn.Conv2d({in}, {O}, {k}, padding='same', dilation={d}, groups={g}, bias={bias})|"
+             "nn.Conv2d({in}, {O}, {k}, stride={s}, padding={p}, dilation={d}, groups={g}, bias={bias}, "
+             "padding_mode='{pad}')",
     .examples = "input 3x5x4; conv 4 k3|input 2x7x5; conv 2->3 k3x2 s2x3 p1x2 d1x2|input 4x5x5; conv 6 k3 g2 "
                 "p1 bias=false|"
                 "input 3x4x5; conv 3 k3 g3 s2 p1|input 1x5x5; conv 1->1 k2 s2 p1|input 2x4x5; conv 2 k3 p3x4 "

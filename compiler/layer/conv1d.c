@@ -175,6 +175,10 @@ const Kind kind_conv1d = {
     .lower = lower_conv1d,
     .next = next_conv1d,
     .looks_ahead = looks_ahead,
+    .torch = "pad=causal ? nn.Conv1d({in}, {O}, {k}, stride={s}, dilation={d}, groups={g}, bias={bias}) => "
+             "@(F.pad(x.transpose(1, 2), ({d} * ({k} - 1), 0))).transpose(1, 2)|"
+             "nn.Conv1d({in}, {O}, {k}, stride={s}, padding={p}, dilation={d}, groups={g}, bias={bias}, "
+             "padding_mode='{pad}') => @(x.transpose(1, 2)).transpose(1, 2)",
     .examples = "input 6x3; conv1d 4 k3|input 7x2; conv1d 2->3 k3 s2 p1 d2|input 5x4; conv1d 6 k3 g2 p1 "
                 "bias=false|input 6x3; conv1d 3 k2 g3 pad=causal|input 7x2; conv1d 5 k3 d2 pad=causal|"
                 "input 5x2; conv1d 3 k4 s2 pad=causal|input 4x2; conv1d 2 k3 p3 pad=reflect|"

@@ -104,6 +104,8 @@ const Kind kind_convtranspose = {
     .params = params,
     .shape = shape,
     .lower = lower_convtranspose,
+    .torch = "nn.ConvTranspose2d({in}, {O}, {k}, stride={s}, padding={p}, output_padding={o}, groups={g}, "
+             "bias={bias}, dilation={d})",
     .examples = "input 3x3x4; convtranspose 2 k3|input 2x3x2; convtranspose 2->3 k2 s2|input 2x3x4; "
                 "convtranspose 3 k3x2 s2x3 p1 o1x2|"
                 "input 4x3x3; convtranspose 6 k3 s2 p1 o1 g2 bias=false|input 3x2x3; convtranspose 3 k2x3 s3 "

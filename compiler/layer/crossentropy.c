@@ -215,6 +215,10 @@ const Kind kind_crossentropy = {
     .lower = lower_crossentropy,
     .gradient = gradient,
     .absorbs = "softmax",
+    .torch = "sequence weights ? F.cross_entropy(y.transpose(1, 2), t, torch.tensor({weights}).to(y), "
+             "label_smoothing={smooth})|sequence ? F.cross_entropy(y.transpose(1, 2), t, "
+             "label_smoothing={smooth})|weights ? F.cross_entropy(y, t, torch.tensor({weights}).to(y), "
+             "label_smoothing={smooth})|F.cross_entropy(y, t, label_smoothing={smooth})",
     .examples = "input 5; loss crossentropy|input 5; softmax|input 3x2x4; loss crossentropy|input 3x2x4; "
                 "softmax|input 1; softmax|"
                 "input 4x3; softmax|input 3x4; fc 2; loss crossentropy smooth=0.2 weights=2,1|"

@@ -68,6 +68,11 @@ const Kind kind_dice = {
     .shape = shape,
     .lower = lower_dice,
     .gradient = gradient,
+    .torch = "image ? dice(y, t, (2, 3), {smooth})|dice(y, t, (1,), {smooth})",
+    .torch_helper =
+        "def dice(y, t, over, smooth):\n"
+        "    shares = (2 * (y * t).sum(over) + smooth) / (y.sum(over) + t.sum(over) + smooth)\n"
+        "    return (1 - shares).mean()\n",
     .examples = "input 5; sigmoid; loss dice|input 3x2x4; sigmoid; loss dice|input 2x3x3; softmax; loss dice "
                 "smooth=0.1|input 4x3; sigmoid; loss dice",
 };

@@ -33,6 +33,7 @@ const Kind kind_dropout = {
     .params = params,
     .shape = same_shape,
     .lower = lower_dropout,
+    .torch = "nn.Dropout({P})",
     .examples = "input 2x3x4; tanh; dropout|input 9; tanh; dropout 0.1|input 5; tanh; dropout 0|input 5; "
                 "tanh; dropout 1|input 4x3; tanh; dropout 0.3",
 };

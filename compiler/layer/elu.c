@@ -58,6 +58,7 @@ const Kind kind_elu = {
     .shape = same_shape,
     .lower = lower_elu,
     .gradient = gradient,
+    .torch = "F.elu(x, {ALPHA})",
     .examples = "input 2x3x4; elu|input 9; elu 0.3|input 5; elu -0.5|input 5; elu 0",
 };
 
@@ -71,5 +72,6 @@ const Kind kind_selu = {
     .shape = same_shape,
     .lower = lower_elu,
     .gradient = gradient,
+    .torch = "F.selu(x)",
     .examples = "input 2x3x4; selu|input 9; selu",
 };

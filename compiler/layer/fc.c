@@ -114,6 +114,8 @@ const Kind kind_fc = {
     .params = params,
     .shape = shape,
     .lower = lower_fc,
+    .torch = "sequence ? nn.Linear({in}, {O}, bias={bias})|flat ? nn.Linear({in}, {O}, bias={bias})|"
+             "nn.Linear({count}, {O}, bias={bias}) => @(x.flatten(1))",
     .examples = "input 7; fc 5|input 5; fc 5->1|input 2x3x4; fc 24->3 bias=false|input 1; fc 1|"
                 "input 6x4; fc 5|input 3x5; tanh; fc 2 bias=false|input 1x3; fc 4|input 4x1; fc 1|"
                 "input 4; a: fc 4; tanh; fc 4 weights=a|input 3x4; a: fc 4 bias=false; fc 4 weights=a|"

@@ -25,5 +25,6 @@ const Kind kind_flatten = {
     .params = params,
     .shape = shape,
     .lower = lower_flatten,
+    .torch = "x.flatten(1)",
     .examples = "input 2x3x4; flatten|input 9; flatten; tanh|input 3x4; tanh; flatten; fc 2",
 };

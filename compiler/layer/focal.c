@@ -82,6 +82,13 @@ const Kind kind_focal = {
     .lower = lower_focal,
     .gradient = gradient,
     .absorbs = "sigmoid",
+    .torch = "focal(y, t, {alpha}, {gamma})",
+    .torch_helper =
+        "def focal(y, t, alpha, gamma):\n"
+        "    p = torch.sigmoid(y)\n"
+        "    share = alpha * t + (1 - alpha) * (1 - t) if alpha >= 0 else 1\n"
+        "    loss = F.binary_cross_entropy_with_logits(y, t, reduction='none')\n"
+        "    return (share * loss * (1 - p * t - (1 - p) * (1 - t)) ** gamma).mean()\n",
     .examples = "input 5; loss focal|input 3x2x4; sigmoid; loss focal alpha=0.5 gamma=1|input 4x3; sigmoid; "
                 "loss focal gamma=1.5|input 4; loss focal alpha=-1 gamma=0|input 3; loss focal gamma=3",
 };

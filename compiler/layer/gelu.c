@@ -65,6 +65,7 @@ const Kind kind_gelu = {
     .shape = same_shape,
     .lower = lower_gelu,
     .gradient = gradient,
+    .torch = "tanh=true ? F.gelu(x, approximate='tanh')|F.gelu(x)",
     .examples =
         "input 2x3x4; gelu|input 9; gelu tanh=true|input 3x5x3; gelu tanh=true|input 5; gelu tanh=false",
 };

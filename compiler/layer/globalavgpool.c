@@ -31,6 +31,7 @@ const Kind kind_globalavgpool = {
     .params = params,
     .shape = shape,
     .lower = lower_globalavgpool,
+    .torch = "sequence ? x.mean(1)|x.mean((2, 3))",
     .examples = "input 3x4x5; globalavgpool|input 2x1x1; globalavgpool|input 1x3x1; globalavgpool|input "
             "5x3; globalavgpool",
 };

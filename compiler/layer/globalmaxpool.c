@@ -28,6 +28,7 @@ const Kind kind_globalmaxpool = {
     .params = params,
     .shape = shape,
     .lower = lower_globalmaxpool,
+    .torch = "sequence ? x.amax(1)|x.amax((2, 3))",
     .examples = "input 3x4x5; globalmaxpool|input 2x1x1; globalmaxpool|input 1x3x1; globalmaxpool|"
                 "input 2x4x4; conv 3 k3; relu; globalmaxpool|input 5x3; globalmaxpool|"
                 "input 7x2; fc 9; relu; globalmaxpool",

@@ -24,6 +24,7 @@ const Kind kind_hardsigmoid = {
     .params = params,
     .shape = same_shape,
     .lower = lower_hardsigmoid,
+    .torch = "F.hardsigmoid(x)",
     .examples =
         "input 2x3x4; hardsigmoid|input 9; hardsigmoid|input 7; normalize mean=0 std=0.2; hardsigmoid",
 };

@@ -24,5 +24,6 @@ const Kind kind_hardswish = {
     .params = params,
     .shape = same_shape,
     .lower = lower_hardswish,
+    .torch = "F.hardswish(x)",
     .examples = "input 2x3x4; hardswish|input 9; hardswish|input 7; normalize mean=0 std=0.2; hardswish",
 };

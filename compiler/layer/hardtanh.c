@@ -51,6 +51,7 @@ const Kind kind_hardtanh = {
     .rises = true,
     .lower = lower_hardtanh,
     .gradient = gradient,
+    .torch = "F.hardtanh(x, {MIN}, {MAX})",
     .examples = "input 2x3x4; hardtanh|input 9; hardtanh -0.3 0.5|input 5; hardtanh -2|"
                 "input 2x5x4; hardtanh; maxpool 2",
 };

@@ -87,6 +87,8 @@ const Kind kind_hinge = {
     .shape = shape,
     .lower = lower_hinge,
     .gradient = gradient,
+    .torch = "image ? F.multi_margin_loss(y.flatten(2).transpose(1, 2).reshape(-1, {in}), t.flatten(), "
+             "margin={MARGIN})|F.multi_margin_loss(y.reshape(-1, {in}), t.flatten(), margin={MARGIN})",
     .examples = "input 5; loss hinge|input 3x2x4; loss hinge 0.5|input 4x3; tanh; loss hinge|input 9; fc 3; "
                 "loss hinge 2",
 };

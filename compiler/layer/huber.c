@@ -52,5 +52,6 @@ const Kind kind_huber = {
     .shape = shape,
     .lower = lower_huber,
     .gradient = gradient,
+    .torch = "F.huber_loss(y, t, delta={DELTA})",
     .examples = "input 5; loss huber|input 3x2x5; tanh; loss huber 0.3|input 7; loss huber 1.75",
 };

@@ -35,5 +35,6 @@ const Kind kind_l1 = {
     .shape = shape,
     .lower = lower_l1,
     .gradient = gradient,
+    .torch = "F.l1_loss(y, t)",
     .examples = "input 5; loss l1|input 3x2x5; tanh; loss l1|input 4; softmax; loss l1",
 };

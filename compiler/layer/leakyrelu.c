@@ -25,5 +25,6 @@ const Kind kind_leakyrelu = {
     .params = params,
     .shape = same_shape,
     .lower = lower_leakyrelu,
+    .torch = "F.leaky_relu(x, {SLOPE})",
     .examples = "input 2x3x4; leakyrelu|input 9; leakyrelu 0.2|input 5; leakyrelu -0.5|input 5; leakyrelu 0",
 };

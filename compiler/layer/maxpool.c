@@ -60,6 +60,7 @@ const Kind kind_maxpool = {
     .shape = shape,
     .greatest = true,
     .lower = lower_maxpool,
+    .torch = "nn.MaxPool2d({k}, stride={s}, padding={p}, dilation={d}, ceil_mode={ceil})",
     .examples = "input 2x6x5; maxpool 2|input 2x5x7; maxpool k3x2 s2 p1|input 1x7x7; maxpool 3 s1 d2 p1|"
                 "input 3x5x5; maxpool 2 s3|input 1x3x4; maxpool k3x4|input 2x5x4; maxpool 2x3 ceil=true|"
                 "input 1x6x7; maxpool 3 s2 p1 ceil=true|input 1x2x3; maxpool 3 s2 ceil=true|input 1x5x5; "

@@ -48,5 +48,6 @@ const Kind kind_mish = {
     .shape = same_shape,
     .lower = lower_mish,
     .gradient = gradient,
+    .torch = "F.mish(x)",
     .examples = "input 2x3x4; mish|input 9; mish|input 5; normalize mean=0 std=0.04; mish",
 };

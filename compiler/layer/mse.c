@@ -35,6 +35,7 @@ const Kind kind_mse = {
     .shape = shape,
     .lower = lower_mse,
     .gradient = gradient,
+    .torch = "F.mse_loss(y, t)",
     .examples =
         "input 5; tanh|input 3x4; tanh; loss mse|input 3x2x4; tanh; loss mse|input 4; softmax; loss mse|"
         "input 4; sigmoid; loss mse",

@@ -67,6 +67,8 @@ const Kind kind_mul = {
     .params = params,
     .shape = shape,
     .lower = lower_mul,
+    .torch = "flat 0=image ? x[:, :, None, None] * {0}|flat 0=sequence ? x[:, None] * {0}|"
+             "image 0=flat ? x * {0}[:, :, None, None]|sequence 0=flat ? x * {0}[:, None]|x * {0}",
     .examples = "input 2x3x4; x: tanh; conv 2 k1; mul x|input 5; x: tanh; fc 5; sigmoid; mul x|input 3; x: "
                 "tanh; mul x|"
                 "input 3x4x2; x: conv 3 k1; globalavgpool; fc 3; sigmoid; mul x; relu|input 8x2x2; x: conv 8 "

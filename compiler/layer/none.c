@@ -32,6 +32,7 @@ const Kind kind_none = {
     .shape = shape,
     .lower = lower_none,
     .gradient = gradient,
+    .torch = "None",
     .examples = "input 5; tanh; loss none|input 3x2x4; sigmoid; loss none|input 4; softmax; loss none|"
                 "input 3x4x5; maxpool 2; relu; loss none|input 6; batchnorm; loss none|input 4x3; fc 2; "
                 "loss none",

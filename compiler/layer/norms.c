@@ -234,6 +234,7 @@ const Kind kind_layernorm = {
     .shape = layernorm_shape,
     .lower = lower_norm,
     .gradient = gradient,
+    .torch = "sequence ? nn.LayerNorm({in}, eps={eps})|nn.LayerNorm(({shape},), eps={eps})",
     .examples = "input 7; layernorm|input 3x4x5; layernorm|input 2x3x1; layernorm eps=0.01|input 3x5; "
             "layernorm|input 1x6; layernorm|"
                 "input 2x4; a: layernorm; fc 4; tanh; layernorm weights=a",
@@ -249,6 +250,8 @@ const Kind kind_groupnorm = {
     .shape = groupnorm_shape,
     .lower = lower_norm,
     .gradient = gradient,
+    .torch = "sequence ? nn.GroupNorm({G}, {in}, eps={eps}) => @(x.transpose(1, 2)).transpose(1, 2)|"
+             "nn.GroupNorm({G}, {in}, eps={eps})",
     .examples = "input 4x3x5; groupnorm 2|input 3x4x3; groupnorm 3 eps=1e-3|input 6x2x2; groupnorm 1|input "
                 "9; groupnorm 3|input 8x1x1; groupnorm 2|input 3x4; groupnorm 2|"
                 "input 4x2x3; a: groupnorm 2; conv 4 k1; groupnorm 4 weights=a",
@@ -263,6 +266,7 @@ const Kind kind_instancenorm = {
     .shape = instancenorm_shape,
     .lower = lower_norm,
     .gradient = gradient,
+    .torch = "nn.InstanceNorm2d({in}, eps={eps})",
     .examples = "input 3x3x4; instancenorm|input 2x4x1; instancenorm eps=0.01|input 1x3x5; conv 8 k2; "
                 "instancenorm; relu",
 };

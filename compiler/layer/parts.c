@@ -75,6 +75,7 @@ const Kind kind_input_part = {
     .params = input_params,
     .shape = input_shape,
     .lower = lower_input,
+    .torch = "x[:, {at}:{end}].reshape(len(x), {out_shape})",
 };
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -134,6 +135,7 @@ static const Kind kind_answers = {
     .params = output_params,
     .shape = answers_shape,
     .lower = lower_answers,
+    .torch = "torch.cat([y.flatten(1) for y in ({others},)], 1)",
 };
 
 const Kind kind_output = {

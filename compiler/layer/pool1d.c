@@ -53,6 +53,7 @@ const Kind kind_maxpool1d = {
     .shape = shape,
     .greatest = true,
     .lower = lower_maxpool1d,
+    .torch = "nn.MaxPool1d({k}, stride={s}, padding={p}) => @(x.transpose(1, 2)).transpose(1, 2)",
     .examples = "input 6x3; maxpool1d 2|input 7x2; maxpool1d 3 s1 p1|input 7x9; maxpool1d 2 s3|"
                 "input 5x1; maxpool1d 5|input 4x3; maxpool1d 1",
 };
@@ -65,6 +66,7 @@ const Kind kind_avgpool1d = {
     .params = params,
     .shape = shape,
     .lower = lower_avgpool1d,
+    .torch = "nn.AvgPool1d({k}, stride={s}, padding={p}) => @(x.transpose(1, 2)).transpose(1, 2)",
     .examples = "input 6x3; avgpool1d 2|input 7x2; avgpool1d 3 s1 p1|input 7x9; avgpool1d 2 s3|"
                 "input 5x1; avgpool1d 5",
 };

@@ -39,6 +39,7 @@ const Kind kind_last = {
     .params = params,
     .shape = shape,
     .lower = lower_last,
+    .torch = "x[:, -1]",
     .examples = "input 4x3; last|input 5x9; tanh; last; fc 2|input 1x2; last",
 };
 
@@ -50,5 +51,6 @@ const Kind kind_first = {
     .params = params,
     .shape = shape,
     .lower = lower_first,
+    .torch = "x[:, 0]",
     .examples = "input 4x3; first|input 5x9; tanh; first; fc 2|input 1x2; first",
 };

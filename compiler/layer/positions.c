@@ -73,6 +73,13 @@ const Kind kind_positions = {
     .shape = shape,
     .lower = lower_positions,
     .next = lower_positions,
+    .torch = "HOW=learnt ? Weight({positions}, {in}, deviation=0.02) => x + @.weight|"
+             "x + sinusoids({positions}, {in}).to(x)",
+    .torch_helper =
+        "def sinusoids(positions, features):\n"
+        "    place = torch.arange(positions, dtype=torch.float64)[:, None]\n"
+        "    angle = place / 10000 ** (torch.arange(0, features, 2, dtype=torch.float64) / features)\n"
+        "    return torch.stack((angle.sin(), angle.cos()), 2).flatten(1)\n",
     .examples = "input 4x3; positions|input 5x6; positions sincos|input 3x9; positions; fc 2|"
                 "input 1x2; positions sincos|"
                 "input 3x2; a: positions; tanh; positions weights=a",

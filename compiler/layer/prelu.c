@@ -36,6 +36,8 @@ const Kind kind_prelu = {
     .params = params,
     .shape = shape,
     .lower = lower_prelu,
+    .torch = "channels=true sequence ? nn.PReLU({in}, {SLOPE}) => @(x.transpose(1, 2)).transpose(1, 2)|"
+             "channels=true ? nn.PReLU({in}, {SLOPE})|nn.PReLU(1, {SLOPE})",
     .examples = "input 2x3x4; prelu|input 9; prelu 0.1|input 3x2x5; prelu channels=true|input 5; prelu "
                 "channels=true|input 2x4x4; conv 9 k3; prelu 0.2 channels=true; conv 2 k1; prelu|input "
                 "4x3; prelu channels=true|"

@@ -203,6 +203,8 @@ const Kind kind_rnn = {
     .lower = lower_rnn,
     .next = lower_rnn,
     .looks_ahead = looks_ahead,
+    .torch = "reverse=true ? nn.RNN({in}, {O}, bias={bias}, batch_first=True) => @(x.flip(1))[0].flip(1)|"
+             "nn.RNN({in}, {O}, bias={bias}, batch_first=True) => @(x)[0]",
     .examples = "input 5x3; rnn 4|input 4x2; tanh; rnn 3 reverse=true|input 6x1; rnn 1 bias=false|"
                 "input 1x3; rnn 2|input 3x2; rnn 2->3; rnn 2|"
                 "input 3x2; a: rnn 2; rnn 2 reverse=true weights=a",
@@ -256,6 +258,8 @@ const Kind kind_gru = {
     .lower = lower_gru,
     .next = lower_gru,
     .looks_ahead = looks_ahead,
+    .torch = "reverse=true ? nn.GRU({in}, {O}, bias={bias}, batch_first=True) => @(x.flip(1))[0].flip(1)|"
+             "nn.GRU({in}, {O}, bias={bias}, batch_first=True) => @(x)[0]",
     .examples = "input 5x3; gru 4|input 4x2; tanh; gru 3 reverse=true|input 6x1; gru 1 bias=false|"
                 "input 1x3; gru 2|input 3x2; gru 2->3; gru 2|"
                 "input 3x2; a: gru 2; gru 2 weights=a",
@@ -309,6 +313,8 @@ const Kind kind_lstm = {
     .lower = lower_lstm,
     .next = lower_lstm,
     .looks_ahead = looks_ahead,
+    .torch = "reverse=true ? nn.LSTM({in}, {O}, bias={bias}, batch_first=True) => @(x.flip(1))[0].flip(1)|"
+             "nn.LSTM({in}, {O}, bias={bias}, batch_first=True) => @(x)[0]",
     .examples = "input 5x3; lstm 4|input 4x2; tanh; lstm 3 reverse=true|input 6x1; lstm 1 bias=false|"
                 "input 1x3; lstm 2|input 3x2; lstm 2->3; lstm 2|"
                 "input 4x3; a:; lstm 2; f:; from a; lstm 2 reverse=true; concat f|"

@@ -34,5 +34,6 @@ const Kind kind_relu = {
     .rises = true,
     .lower = lower_relu,
     .gradient = gradient,
+    .torch = "F.relu(x)",
     .examples = "input 2x3x4; relu|input 9; relu|input 4x5; relu",
 };

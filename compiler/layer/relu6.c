@@ -36,5 +36,6 @@ const Kind kind_relu6 = {
     .rises = true,
     .lower = lower_relu6,
     .gradient = gradient,
+    .torch = "F.relu6(x)",
     .examples = "input 2x3x4; relu6|input 9; relu6|input 7; normalize mean=-1 std=0.1; relu6",
 };

@@ -49,6 +49,7 @@ const Kind kind_reshape = {
     .params = params,
     .shape = shape,
     .lower = lower_reshape,
+    .torch = "x.reshape(len(x), {out_shape})",
     .examples = "input 12; reshape 3x2x2|input 2x3x4; reshape 4x3x2|input 2x3x4; reshape 24|input 6; reshape "
                 "6; tanh|input 5; fc 18; relu; reshape 2x3x3; convtranspose 2 k2 s2|"
                 "input 12; reshape 4x3; fc 2|input 4x3; reshape 2x6|input 4x3; reshape 3x2x2",

@@ -82,6 +82,7 @@ const Kind kind_sequence = {
     .params = none,
     .shape = sequence_of_image,
     .lower = lower_sequence,
+    .torch = "x.flatten(2).transpose(1, 2)",
     .examples = "input 3x2x4; sequence|input 2x3x3; conv 9 k2; sequence; fc 2|input 1x1x1; sequence",
 };
 
@@ -93,6 +94,7 @@ const Kind kind_image = {
     .params = image_params,
     .shape = image_of_sequence,
     .lower = lower_image,
+    .torch = "x.transpose(1, 2).reshape(len(x), {out_shape})",
     .examples = "input 6x4; image 2x3|input 9x2; tanh; image 3; conv 2 k2|input 3x9; image 1x3",
 };
 
@@ -104,5 +106,6 @@ const Kind kind_transpose = {
     .params = none,
     .shape = transposed,
     .lower = lower_transpose,
+    .torch = "x.transpose(1, 2)",
     .examples = "input 3x5; transpose|input 4x9; tanh; transpose; fc 3; transpose|input 1x4; transpose",
 };

@@ -70,6 +70,7 @@ const Kind kind_pixelshuffle = {
     .params = pixelshuffle_params,
     .shape = pixelshuffle_shape,
     .lower = lower_pixelshuffle,
+    .torch = "F.pixel_shuffle(x, {N})",
     .examples = "input 8x3x2; pixelshuffle 2|input 9x1x4; pixelshuffle 3|input 2x3x3; pixelshuffle 1|"
                 "input 3x4x3; conv 12 k3 p1; relu; pixelshuffle 2; conv 2 k3",
 };
@@ -82,6 +83,7 @@ const Kind kind_channelshuffle = {
     .params = channelshuffle_params,
     .shape = channelshuffle_shape,
     .lower = lower_channelshuffle,
+    .torch = "x.reshape(len(x), {G}, -1, *x.shape[2:]).transpose(1, 2).reshape(x.shape)",
     .examples = "input 6x2x3; channelshuffle 2|input 6x2x3; channelshuffle 3|input 5x1x2; channelshuffle 5|"
                 "input 4x3x3; conv 8 k1 g2; relu; channelshuffle 2; conv 4 k3 g2",
 };

@@ -23,5 +23,6 @@ const Kind kind_sigmoid = {
     .params = params,
     .shape = same_shape,
     .lower = lower_sigmoid,
+    .torch = "torch.sigmoid(x)",
     .examples = "input 2x3x4; sigmoid; loss mse|input 9; sigmoid; loss mse",
 };

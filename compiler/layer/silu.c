@@ -33,5 +33,6 @@ const Kind kind_silu = {
     .shape = same_shape,
     .lower = lower_silu,
     .gradient = gradient,
+    .torch = "F.silu(x)",
     .examples = "input 2x3x4; silu|input 9; silu",
 };

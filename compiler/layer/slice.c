@@ -47,6 +47,7 @@ const Kind kind_slice = {
     .params = params,
     .shape = shape,
     .lower = lower_slice,
+    .torch = "sequence ? x[:, :, {A}:{B}]|x[:, {A}:{B}]",
     .examples = "input 5x3x2; slice 1 4|input 9; slice 0 1|input 3x2x2; slice 0 3|input 4x5; slice 1 3|"
                 "input 7; x: tanh; slice 3 7; y: sigmoid; from x; slice 0 4; mul y",
 };

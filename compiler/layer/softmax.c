@@ -64,6 +64,7 @@ const Kind kind_softmax = {
     .shape = same_shape,
     .lower = lower_softmax,
     .gradient = gradient,
+    .torch = "sequence ? F.softmax(x, 2)|F.softmax(x, 1)",
     .examples = "input 5; softmax; loss mse|input 3x2x4; softmax; loss mse|input 1; softmax; fc 2|"
                 "input 1x2x2; softmax; loss mse|input 3x5; softmax; loss mse",
 };

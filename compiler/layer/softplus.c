@@ -34,5 +34,6 @@ const Kind kind_softplus = {
     .shape = same_shape,
     .lower = lower_softplus,
     .gradient = gradient,
+    .torch = "F.softplus(x)",
     .examples = "input 2x3x4; softplus|input 9; softplus|input 5; normalize mean=0 std=0.02; softplus",
 };

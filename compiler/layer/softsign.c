@@ -38,5 +38,6 @@ const Kind kind_softsign = {
     .rises = true,
     .lower = lower_softsign,
     .gradient = gradient,
+    .torch = "F.softsign(x)",
     .examples = "input 2x3x4; softsign|input 9; softsign|input 2x5x4; softsign; maxpool 2",
 };

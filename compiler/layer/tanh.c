@@ -23,5 +23,6 @@ const Kind kind_tanh = {
     .params = params,
     .shape = same_shape,
     .lower = lower_tanh,
+    .torch = "torch.tanh(x)",
     .examples = "input 2x3x4; tanh|input 9; tanh",
 };

@@ -112,6 +112,8 @@ const Kind kind_upsample = {
     .params = params,
     .shape = shape,
     .lower = lower_upsample,
+    .torch = "mode=nearest ? nn.Upsample(scale_factor={N}, mode='nearest')|"
+             "nn.Upsample(scale_factor={N}, mode='bilinear', align_corners=False)",
     .examples = "input 2x3x4; upsample 2|input 1x2x3; upsample 3x2|input 2x3x3; upsample 2 mode=bilinear|"
                 "input 1x3x2; upsample 3 mode=bilinear|input 2x1x4; upsample 4x1 mode=bilinear|"
                 "input 1x2x5; upsample 1x5 mode=bilinear|input 3x1x1; upsample 2 mode=bilinear|input 2x3x2; "

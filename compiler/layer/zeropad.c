@@ -53,6 +53,7 @@ const Kind kind_zeropad = {
     .params = params,
     .shape = shape,
     .lower = lower_zeropad,
+    .torch = "F.pad(x, ({SIDES.2}, {SIDES.3}, {SIDES.0}, {SIDES.1}))",
     .examples = "input 2x3x4; zeropad 1; tanh|input 3x2x3; zeropad 0x1x2x3; conv 2 k2|input 1x4x4; zeropad "
                 "0x1x0x1; conv 2 k3 s2|input 2x2x2; zeropad 0|input 1x1x1; zeropad 2x0x0x1",
 };
