@@ -154,7 +154,8 @@ static int compile(const Command *command, const Source *source)
         draw_graph(net, command->graph);
     if (command->pytorch)
         print_pytorch(stdout, net, options->prefix);
-    bool only_drawn = (command->graph || command->pytorch) && !command->writes && !command->summary && !command->ram;
+    bool only_drawn = (command->graph || command->pytorch) && !command->writes && !command->summary
+                      && !command->ram;
     if (command->check || only_drawn || ends_with(command, DUMP_NET))
         return 0;
 

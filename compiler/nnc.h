@@ -146,6 +146,7 @@ typedef struct Command {
 } Command;
 
 struct Net;
+extern const char words_of_pytorch[];                      /* that a label may be and an attribute may not */
 void print_pytorch(FILE *, const struct Net *, const char *prefix); /* pytorch.c */
 void print_layers(const char *kind);                       /* about.c; NULL: all; exits 2: unknown */
 struct Param;

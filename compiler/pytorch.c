@@ -12,8 +12,9 @@
  *     conditions  flat, sequence, image: what comes in; 0=flat: the first of what else does;
  *                 NAME: an argument is given, NAME=WORD: it is that word
  *     in braces   NAME, NAME.1: an argument, its number 1; in, out: channels; count: elements that come in;
- *                 shape, out_shape: sizes; positions; 0: what else comes in, others: all of that, all: with
- *                 x, sum: added up; at, end: where one of several inputs lies */
+ *                 of: how many tokens there are; shape, out_shape: sizes; length: of a sequence; 0: what else
+ *                 comes in, others: all of that, all: with x, sum: added up; at, end: where one of several
+ *                 inputs lies */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ typedef struct Module {
     const Net *net;
     const Layer *layer;
     const char *current;     /* how the text of the layer calls its input: x, or y in a loss */
-    const bool *kept;        /* by id of a value: it has a name of its own, since something else comes between */
+    const bool *kept;        /* by id of a value: it has a name, since others come between */
     const Value *at_hand;    /* what x is */
 } Module;
 
@@ -38,30 +39,36 @@ static const char *value_name(const Module *m, const Value *value)
 }
 
 /* Words that an attribute of a module cannot be: Python's own, and what every module has. */
+const char words_of_pytorch[] =
+    " False None True and as assert async await break class continue def del elif else except finally for "
+    "from global if import in is lambda nonlocal not or pass raise return try while with yield "
+    "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double "
+    "dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half "
+    "ipu load_state_dict loss modules mtia named_buffers named_children named_modules named_parameters "
+    "parameters register_backward_hook register_buffer register_forward_hook register_forward_pre_hook "
+    "register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook "
+    "register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook "
+    "register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to "
+    "to_empty train training type xpu zero_grad ";
+
 static bool is_taken(const char *name)
 {
-    static const char words[] =
-        " False None True and as assert async await break class continue def del elif else except finally for "
-        "from global if import in is lambda nonlocal not or pass raise return try while with yield "
-        "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double "
-        "dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half "
-        "ipu load_state_dict loss modules mtia named_buffers named_children named_modules named_parameters "
-        "parameters register_backward_hook register_buffer register_forward_hook register_forward_pre_hook "
-        "register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook "
-        "register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook "
-        "register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to "
-        "to_empty train training type xpu zero_grad ";
-    return *name == '_' || strstr(words, format(" %s ", name));
+    return *name == '_' || strstr(words_of_pytorch, format(" %s ", name));
 }
 
-static bool is_attribute(const char *name)
+/* Modules within others are put there by name: "layer1.0", and layer1 where there is one of that name. */
+static bool is_attribute(const Net *net, const char *name)
 {
-    return is_identifier(name) && !is_taken(name);
+    size_t length = strlen(name);
+    bool holds_others = false;
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        holds_others |= !strncmp(layer->name, name, length) && layer->name[length] == '.';
+    return is_identifier(name) && !is_taken(name) && !holds_others;
 }
 
-static const char *accessor(const char *name)
+static const char *accessor(const Net *net, const char *name)
 {
-    return is_attribute(name) ? format("self.%s", name) : format("part(self, \"%s\")", name);
+    return is_attribute(net, name) ? format("self.%s", name) : format("part(self, \"%s\")", name);
 }
 
 /* ---- What stands in braces ------------------------------------------------------------------- */
@@ -142,9 +149,10 @@ static const char *filled_text(const Module *m, const char *word)
     const struct { const char *word, *text;
     } words[] = {
         {"in", format("%lld", (long long)in.c)},
+        {"of", format("%lld", (long long)in.of)},
         {"count", format("%lld", (long long)shape_count(in))},
         {"shape", sizes_text(in)},
-        {"positions", format("%lld", (long long)in.h)},
+        {"length", format("%lld", (long long)in.h)},
         {"out", layer->out ? format("%lld", (long long)layer->out->shape.c) : NULL},
         {"out_shape", layer->out ? sizes_text(layer->out->shape) : NULL},
         {"0", layer->nmore ? value_name(m, layer->more[0]) : NULL},
@@ -210,7 +218,7 @@ static const char *fill(const Module *m, const char *text)
         filled = format("%s%.*s", filled, (int)plain, text);
         text += plain;
         if (*text == '@') {
-            filled = format("%s%s", filled, accessor(m->layer->name));
+            filled = format("%s%s", filled, accessor(m->net, m->layer->name));
             text++;
         } else if (*text) {
             size_t length = strcspn(text, "}");
@@ -248,24 +256,45 @@ static const bool *kept_values(const Net *net)
     return kept;
 }
 
+/* The tensors that are another layer's. */
+static void put_ties(FILE *f, const Layer *layer)
+{
+    for (int i = 0; i < layer->nweights; i++) {
+        const Weight *w = layer->weight[i];
+        if (w->layer != layer)
+            fprintf(f, "        tie(self, \"%s%s\", \"%s\")\n", layer->name, w->name + strlen(w->layer->name),
+                    w->name);
+    }
+}
+
+/* The module of a layer that has another's weights is that of the other, where nothing else differs. */
+static const char *module_text(Module m, const Layer *layer)
+{
+    const Layer *other = layer->nweights ? layer->weight[0]->layer : layer;
+    const char *output;
+    m.layer = layer;
+    m.at_hand = layer->in;
+    const char *text = forms(&m, &output);
+    const char *theirs = other != layer ? module_text(m, other) : NULL;
+    return theirs && !strcmp(text, theirs) ? accessor(m.net, other->name) : text;
+}
+
 static void put_init(FILE *f, Module m)
 {
     bool any = false;
     fprintf(f, "    def __init__(self):\n        super().__init__()\n");
     for (const Layer *layer = m.net->layers; layer; layer = layer->next) {
-        const char *output;
-        m.layer = layer;
-        m.at_hand = layer->in;
-        const char *module = forms(&m, &output);
+        const char *module = module_text(m, layer);
         if (!module)
             continue;
         any = true;
-        if (is_attribute(layer->name))
+        if (is_attribute(m.net, layer->name))
             fprintf(f, "        self.%s = %s\n", layer->name, module);
         else
             fprintf(f, "        put(self, \"%s\", %s)\n", layer->name, module);
         if (layer->nweights && layer->weight[0]->frozen)
-            fprintf(f, "        %s.requires_grad_(False)\n", accessor(layer->name));
+            fprintf(f, "        %s.requires_grad_(False)\n", accessor(m.net, layer->name));
+        put_ties(f, layer);
     }
     fprintf(f, "%s\n", any ? "" : "        # nothing here has weights\n");
 }
@@ -325,6 +354,14 @@ static const char put_text[] =
     "        inner._modules.update(module._modules[last]._modules)\n"
     "    module._modules[last] = inner\n";
 
+static const char tie_text[] =
+    "def tie(net, name, other):\n"
+    "    \"\"\"Makes the one tensor the other, under whose name alone it stands in files.\"\"\"\n"
+    "    path, last = name.rsplit(\".\", 1)\n"
+    "    other_path, other_last = other.rsplit(\".\", 1)\n"
+    "    setattr(part(net, path), last, getattr(part(net, other_path), other_last))\n"
+    "    net.__dict__.setdefault(\"tied\", {})[name] = other\n";
+
 static const char weight_text[] =
     "class Weight(nn.Module):\n"
     "    def __init__(self, *shape, deviation):\n"
@@ -334,7 +371,8 @@ static const char weight_text[] =
 static const char files_text[] =
     "def load(net, path):\n"
     "    \"\"\"Reads the weights from a safetensors file, such as nn_save writes.\"\"\"\n"
-    "    types = {\"F32\": torch.float32, \"F64\": torch.float64, \"F16\": torch.float16, \"BF16\": torch.bfloat16}\n"
+    "    types = {\"F32\": torch.float32, \"F64\": torch.float64, \"F16\": torch.float16, "
+    "\"BF16\": torch.bfloat16}\n"
     "    with open(path, \"rb\") as file:\n"
     "        header = json.loads(file.read(int.from_bytes(file.read(8), \"little\")))\n"
     "        data = bytearray(file.read())\n"
@@ -344,16 +382,19 @@ static const char files_text[] =
     "        begin, end = tensor[\"data_offsets\"]\n"
     "        flat = torch.frombuffer(data[begin:end], dtype=types[tensor[\"dtype\"]])\n"
     "        tensors[name] = flat.reshape(tensor[\"shape\"])\n"
+    "    for name, other in getattr(net, \"tied\", {}).items():\n"
+    "        tensors[name] = tensors[other]\n"
     "    net.load_state_dict(tensors)\n"
     "\n\n"
     "def save(net, path):\n"
     "    \"\"\"Writes the weights as a safetensors file, for nn_load.\"\"\"\n"
     "    header, data = {}, bytearray()\n"
     "    for name, tensor in net.state_dict().items():\n"
-    "        if tensor.is_floating_point():\n"
+    "        if tensor.is_floating_point() and name not in getattr(net, \"tied\", {}):\n"
     "            begin = len(data)\n"
     "            data += array.array(\"f\", tensor.flatten().tolist()).tobytes()\n"
-    "            header[name] = {\"dtype\": \"F32\", \"shape\": list(tensor.shape), \"data_offsets\": [begin, len(data)]}\n"
+    "            header[name] = {\"dtype\": \"F32\", \"shape\": list(tensor.shape), "
+    "\"data_offsets\": [begin, len(data)]}\n"
     "    text = json.dumps(header).encode()\n"
     "    text += b\" \" * (-len(text) % 8)\n"
     "    with open(path, \"wb\") as file:\n"
@@ -386,13 +427,16 @@ void print_pytorch(FILE *f, const Net *net, const char *prefix)
                "    load(net, \"%s.safetensors\")      # the file that nn_save wrote\n"
                "    save(net, \"%s.safetensors\")      # for nn_load\n"
                "\"\"\"\n"
-               "import array\nimport json\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\n",
+               "import array\nimport json\n\n"
+               "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\n",
             file, NNC_VERSION, toupper((unsigned char)*prefix), prefix + 1, prefix, prefix);
     Map *done = new_map();
     if (strstr(memory.text, "Weight("))
         fprintf(f, "%s\n\n", weight_text);
-    if (strstr(memory.text, "part(self"))
+    if (strstr(memory.text, "part(self") || strstr(memory.text, "tie(self"))
         fprintf(f, "%s\n\n", part_text);
+    if (strstr(memory.text, "tie(self"))
+        fprintf(f, "%s\n\n", tie_text);
     if (strstr(memory.text, "put(self"))
         fprintf(f, "%s\n\n", put_text);
     for (const Layer *layer = net->layers; layer; layer = layer->next)

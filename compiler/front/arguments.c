@@ -634,8 +634,7 @@ static void read_given(Reading *r)
     for (; given; given = given->next) {
         int begin = 0;
         const Param *common = given->form == ARG_NAMED ? common_param(r->kind, given->name.text) : NULL;
-        const Token *quoted =
-            common && common->type == PARAM_LABELS ? NULL : wrongly_quoted(r->kind, given);
+        const Token *quoted = common ? NULL : wrongly_quoted(r->kind, given);
         if (quoted) {
             error_at(quoted->loc, "%s is quoted: only labels may be [syntax]", written_token(quoted));
             lost(r, given->loc);

@@ -155,7 +155,7 @@ struct Kind {
     void (*next)(Prog *, const Layer *);
     const char *(*looks_ahead)(const Layer *, const char **instead);
     Takes takes;         /* Layers: what they read */
-    /* Layers and losses: the same in PyTorch, as pytorch.c reads it; and a function of Python that it calls */
+    /* Layers and losses: the same in PyTorch, as pytorch.c reads it; a function of Python that it calls */
     const char *torch, *torch_helper;
     /* Random examples for the tests that walk the table: statements separated by '|'. */
     const char *examples;

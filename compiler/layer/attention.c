@@ -452,8 +452,8 @@ const Kind kind_attention = {
     .next = next_attention,
     .looks_ahead = looks_ahead,
     .gradient = gradient,
-    .torch = "causal=true ? nn.MultiheadAttention({in}, {H}, dropout={dropout}, bias={bias}, batch_first=True) => "
-             "@(x, x, x, attn_mask=torch.ones({positions}, {positions}, dtype=torch.bool, "
+    .torch = "causal=true ? nn.MultiheadAttention({in}, {H}, dropout={dropout}, bias={bias}, "
+             "batch_first=True) => @(x, x, x, attn_mask=torch.ones({length}, {length}, dtype=torch.bool, "
              "device=x.device).triu(1), need_weights=False)[0]|"
              "from ? nn.MultiheadAttention({in}, {H}, dropout={dropout}, bias={bias}, batch_first=True) => "
              "@(x, {0}, {0}, need_weights=False)[0]|"

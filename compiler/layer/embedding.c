@@ -84,6 +84,7 @@ const Kind kind_embedding = {
     .shape = shape,
     .lower = lower_embedding,
     .gradient = gradient,
+    .torch = "nn.Embedding({of}, {D})",
     .examples = "input 4 of 5; embedding 3|input 6 of 3; embedding 8; fc 2|input 1 of 4; embedding 1; tanh|"
                 "input 3 of 1; embedding 4|input 5 of 7; embedding 9; attention 3 causal=true; loss none",
 };

@@ -53,7 +53,8 @@ const Kind kind_normalize = {
     .shape = shape,
     .lower = lower_normalize,
     .torch = "image ? (x - torch.tensor({mean}).to(x).reshape(-1, 1, 1)) / "
-             "torch.tensor({std}).to(x).reshape(-1, 1, 1)|(x - torch.tensor({mean}).to(x)) / torch.tensor({std}).to(x)",
+             "torch.tensor({std}).to(x).reshape(-1, 1, 1)|"
+             "(x - torch.tensor({mean}).to(x)) / torch.tensor({std}).to(x)",
     .examples = "input 3x2x4; normalize mean=0.49,0.48,0.45 std=0.2,0.25,0.3|input 4; normalize mean=0.1307 "
                 "std=0.3081|"
                 "input 2x2x2; normalize mean=0 std=2,4|input 3x2; normalize mean=0.5,1 std=2,4|input 3; "

@@ -73,8 +73,8 @@ const Kind kind_positions = {
     .shape = shape,
     .lower = lower_positions,
     .next = lower_positions,
-    .torch = "HOW=learnt ? Weight({positions}, {in}, deviation=0.02) => x + @.weight|"
-             "x + sinusoids({positions}, {in}).to(x)",
+    .torch = "HOW=learnt ? Weight({length}, {in}, deviation=0.02) => x + @.weight|"
+             "x + sinusoids({length}, {in}).to(x)",
     .torch_helper =
         "def sinusoids(positions, features):\n"
         "    place = torch.arange(positions, dtype=torch.float64)[:, None]\n"
