@@ -241,8 +241,7 @@ static void put_part_sizes(FILE *f, const char *P, const char *what, const Part 
         width = (int)strlen(c_name(part->label)) > width ? (int)strlen(c_name(part->label)) : width;
     for (const Part *part = parts; part; part = part->next) {
         const char *label = c_name(part->label);
-        fprintf(f, "#define %s_%s_%-*s %-10lld /* its %s in each sample, %s, */
-", P, what, width, label,
+        fprintf(f, "#define %s_%s_%-*s %-10lld /* its %s in each sample, %s, */\n", P, what, width, label,
                 (long long)shape_count(part->value->shape), part->value->shape.of ? "tokens" : "floats",
                 shape_text(part->value->shape));
         fprintf(f, "#define %s_AT_%-*s %-10lld /* which begin here */\n", P, width + (int)strlen(what) - 2,

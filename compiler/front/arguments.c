@@ -574,20 +574,6 @@ static const Param *choose(Reading *r, const AstArg **at, int *begin)
     return NULL;
 }
 
-/* An argument as it was written; NULL: it is too long to be worth it. */
-static const char *text_of(const AstArg *given)
-{
-    const char *first = written_token(&given->value[0]);
-    const char *text = given->form == ARG_NAMED ? format("%s=%s", given->name.text, first)
-                     : given->form == ARG_ARROW ? format("%s->%s", first, given->value[1].text)
-                                                : first;
-    if (given->nvalues > LONGEST_LIST)
-        return NULL;
-    for (int i = 1; given->form == ARG_NAMED && i < given->nvalues; i++)
-        text = format("%s,%s", text, given->value[i].text);
-    return text;
-}
-
 /* One more of the names that the statement consists of. */
 static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *arg)
 {
@@ -623,7 +609,7 @@ static void add_label(Reading *r, const Param *param, const AstArg *given, Arg *
     arg->label = label;
     arg->given = true;
     arg->loc = given->loc;
-    append(r, text_of(given));
+    append(r, written_arg(given, LONGEST_LIST));
 }
 
 static void read_given(Reading *r)
@@ -634,9 +620,7 @@ static void read_given(Reading *r)
     for (; given; given = given->next) {
         int begin = 0;
         const Param *common = given->form == ARG_NAMED ? common_param(r->kind, given->name.text) : NULL;
-        const Token *quoted = common ? NULL : wrongly_quoted(r->kind, given);
-        if (quoted) {
-            error_at(quoted->loc, "%s is quoted: only labels may be [syntax]", written_token(quoted));
+        if (!common && is_misquoted(r->kind, given)) {
             lost(r, given->loc);
             continue;
         }
@@ -661,7 +645,7 @@ static void read_given(Reading *r)
             r->corrected = NULL; /* it would be given twice */
         const char *written =
             given->form == ARG_NAMED ? written_as(param, given->value, given->nvalues) : NULL;
-        const char *text = text_of(given);
+        const char *text = written_arg(given, LONGEST_LIST);
         if (param->type == PARAM_OF && given->form == ARG_PLAIN)
             text = format("%s %s", param->name, text);
         if (read_value(r->kind, param, given, rest_of(given->value[0], begin), arg))

@@ -262,6 +262,7 @@ struct Net {
 /* What can be used of a text, after errors, too; NULL: nothing. */
 Ast *parse(const Source *, const Options *);
 const char *written_token(const Token *);                  /* with its quotes */
+const char *written_arg(const AstArg *, int most);
 bool may_be_label(const Token *);
 void dump_ast(FILE *, const Ast *);
 void verify_ast(const Ast *);
@@ -301,7 +302,7 @@ Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated)
  * taken. */
 const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
 void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
-const Token *wrongly_quoted(const Kind *, const AstArg *); /* a value that is no label; NULL: none */
+bool is_misquoted(const Kind *, const AstArg *);           /* a value in quotes that is no label: says so */
 Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
 Layer *find_labelled(const Scope *, const Token *label);   /* the layer that it stands before; likewise */
 void warn_of_labels(const Names *);                        /* that are never used */

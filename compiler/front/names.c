@@ -147,16 +147,19 @@ const char *take_name(const Scope *scope, const Token *label, const char *word, 
     return NULL;
 }
 
-const Token *wrongly_quoted(const Kind *kind, const AstArg *given)
+bool is_misquoted(const Kind *kind, const AstArg *given)
 {
     bool takes_labels = false;
     for (const Param *p = kind->params; p->name; p++)
         takes_labels |= p->type == PARAM_LABELS && given->form == (p->positional ? ARG_PLAIN : ARG_NAMED)
                         && (p->positional || !strcmp(p->name, given->name.text));
     for (int i = 0; i < given->nvalues && !takes_labels; i++)
-        if (given->value[i].quoted)
-            return &given->value[i];
-    return NULL;
+        if (given->value[i].quoted) {
+            error_at(given->value[i].loc, "%s is quoted: only labels may be [syntax]",
+                     written_token(&given->value[i]));
+            return true;
+        }
+    return false;
 }
 
 /* ---- Labels ---------------------------------------------------------------------------------- */

@@ -144,6 +144,20 @@ const char *written_token(const Token *token)
     return token->quoted ? format("\"%s\"", token->text) : token->text;
 }
 
+/* An argument as it was written; NULL: it has more values than that. */
+const char *written_arg(const AstArg *given, int most)
+{
+    const char *first = written_token(&given->value[0]);
+    const char *text = given->form == ARG_NAMED ? format("%s=%s", given->name.text, first)
+                     : given->form == ARG_ARROW ? format("%s->%s", first, given->value[1].text)
+                                                : first;
+    if (given->nvalues > most)
+        return NULL;
+    for (int i = 1; given->form == ARG_NAMED && i < given->nvalues; i++)
+        text = format("%s,%s", text, given->value[i].text);
+    return text;
+}
+
 bool may_be_label(const Token *token)
 {
     return token->quoted || is_identifier(token->text);
