@@ -400,9 +400,14 @@ static void options_of_program(void)
     char *text = file_read(help, NULL);
     int found = 0;
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        char item[100];
+        if (strncmp(line, "./net ", 6) == 0) {
+            snprintf(item, sizeof item, ".Ic ./net %.*s\n", (int)strcspn(line + 6, " \n"), line + 6);
+            check(holds(nnkit3, item), "%s, SYNOPSIS, lacks a command of ./net --help: add `%s` there, and `.It Cm` with what "
+                  "it does in section THE PROGRAM", nnkit3, item);
+        }
         if (strncmp(line, "  --", 4) != 0)
             continue;
-        char item[100];
         snprintf(item, sizeof item, ".It Fl %.*s", (int)strcspn(line + 3, " \n"), line + 3);
         check(holds(nnkit3, item), "%s, section THE PROGRAM, lacks an option of ./net --help: add `%s` and what it does",
               nnkit3, item);
