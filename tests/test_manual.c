@@ -26,13 +26,17 @@
 static const char nnc1[] = "compiler/nnc.1", nnc5[] = "grammar/nnc.5", nn3[] = "runtime/nn.3",
     nnkit3[] = "runtime/kit/nnkit.3";
 
+/* As a whole word. */
 static bool holds(const char *path, const char *what)
 {
     char *text = file_read(path, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
-    bool found = strstr(text, what) != NULL;
+    const char *found = strstr(text, what);
+    while (found && (isalnum((unsigned char)found[strlen(what)]) || found[strlen(what)] == '-'))
+        found = strstr(found + 1, what);
+    bool there = found != NULL;
     free(text);
-    return found;
+    return there;
 }
 
 /* ---- Parts that follow from tables -------------------------------------------------------------------- */
@@ -402,7 +406,7 @@ static void options_of_program(void)
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
         char item[100];
         if (strncmp(line, "./net ", 6) == 0) {
-            snprintf(item, sizeof item, ".Ic ./net %.*s\n", (int)strcspn(line + 6, " \n"), line + 6);
+            snprintf(item, sizeof item, ".Ic ./net %.*s", (int)strcspn(line + 6, " \n"), line + 6);
             check(holds(nnkit3, item), "%s, SYNOPSIS, lacks a command of ./net --help: add `%s` there, and `.It Cm` with what "
                   "it does in section THE PROGRAM", nnkit3, item);
         }
