@@ -157,6 +157,32 @@ static void interpreted(void)
     CU_ASSERT_EQUAL(failures, 0);
 }
 
+/* Each example of each kind: it is refused, or right. */
+static void kinds_of_table(void)
+{
+    int refused = 0, right = 0;
+    for (int k = 0; k < nkinds; k++)
+        for (const char *example = kinds[k]->role == ROLE_LAYER ? kinds[k]->examples : NULL; example && *example;) {
+            const size_t length = strcspn(example, "|");
+            Case c = {.text = format("%.*s", (int)length, example), .options = {.inference = true}};
+            example += length + (example[length] != '\0');
+            const Net *net = network_of(c.text, &c.options);
+            c.options.stream = true;
+            const bool sequence = net && (net->input.rank == 2 || net->input.of);
+            if (sequence && understand(&c)) {
+                const char *wrong = step_by_step(&c);
+                check(!wrong, "%s: %s", case_text(&c), wrong);
+                right++;
+            } else if (net) {
+                check(!network_of(c.text, &c.options) && strstr(network_messages(), " [stream]\n"), "%s: %s", case_text(&c),
+                      network_messages());
+                refused++;
+            }
+        }
+    free_all();
+    check(right > 40 && refused > 40, "%d examples can be streamed, %d can't", right, refused);
+}
+
 /* ---- The C -------------------------------------------------------------------------------------------------- */
 
 typedef struct Stream {
@@ -414,8 +440,9 @@ static void without(void)
 void add_stream_suite(void)
 {
     static CU_TestInfo tests[] = {
-        {"interpreter and nodes", interpreted}, {"generated C", compiled}, {"sanitizers", sanitized}, {"a GPT", gpt}, {"for ever", for_ever},
+        {"interpreter and nodes", interpreted}, {"each kind", kinds_of_table}, {"generated C", compiled}, {"sanitizers", sanitized}, {"a GPT", gpt}, {"for ever", for_ever},
         {"several inputs and answers", several}, {"without --stream", without}, CU_TEST_INFO_NULL};
     add_suite("stream", networks_start, networks_end, tests);
     add_to_check("stream", "interpreter and nodes");
+    add_to_check("stream", "each kind");
 }
