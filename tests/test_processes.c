@@ -1,7 +1,7 @@
 /* test_processes.c: the program around a network as several processes (nnc --main=mpi, libnnmpi.a), on this machine.
  *
  * What runs give is compared as files of weights, to the byte. The network has all that makes a run depend on more than its
- * weights. mpirun is told that it may be root and start more processes than there are cores. */
+ * weights, and a test takes several waves of calls. mpirun is told that it may be root and start more processes than there are cores. */
 #include "nn.h"
 #include "process.h"
 #include "suites.h"
@@ -37,20 +37,20 @@ static void ends_at(int line, int status, const char *command)
 }
 #define succeeds(command) ends_at(__LINE__, 0, command)
 
-/* 60 lines of two numbers and a class. */
+/* 600 lines of two numbers and a class. */
 static void write_data(void)
 {
-    char text[60 * 40];
+    char text[600 * 40];
     size_t used = 0;
     uint64_t rng = 3;
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < 600; i++) {
         float a = nn_normal(&rng), b = nn_normal(&rng);
         used += (size_t)snprintf(text + used, sizeof text - used, "%.4f,%.4f,%d\n", (double)a, (double)b, (a > b) + (a > 0));
     }
     file_write(FOLDER "/data.csv", text, used);
 }
 
-#define NETWORK "printf 'input 2; fc 12; batchnorm; tanh; dropout 0.2; fc 3; softmax' | $NNC --unroll=none"
+#define NETWORK "printf 'input 2; batch 4; fc 12; batchnorm; tanh; dropout 0.2; fc 3; softmax' | $NNC --unroll=none"
 #define LIBRARIES "-L$ROOT/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread"
 
 static bool mpi_there(void)
@@ -88,7 +88,7 @@ static void test_bits_by(const char *mpirun, const char *net, const char *counts
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char command[800];
         snprintf(command, sizeof command,
-                 "set -- train data.csv --split 0.2 --epochs 2 --log log.csv %s; ./alone \"$@\" --quiet -o alone.safetensors && "
+                 "set -- train data.csv --split 0.5 --epochs 2 --log log.csv %s; ./alone \"$@\" --quiet -o alone.safetensors && "
                  "cut -d, -f1-5 log.csv >alone.csv && for n in %s; do rm -f net.safetensors; "
                  "%s -n $n %s \"$@\" --quiet --threads $((n %% 2 + 1)) -o net.safetensors && cmp alone.safetensors net.safetensors && "
                  "cut -d, -f1-5 log.csv | cmp alone.csv - || exit; done", options[i], counts, mpirun, net);
@@ -111,13 +111,13 @@ static void test_mpich(void)
 /* A killed process ends the others, and the checkpoint goes on with another number of them to the same bits. */
 static void test_death(void)
 {
-    succeeds("set -- train data.csv --batch 20 --shard 3 --epochs 4000 --quiet --every 5 --checkpoint c; rm -f c\n"
+    succeeds("set -- train data.csv --batch 20 --shard 3 --epochs 400 --quiet --every 5 --checkpoint c; rm -f c\n"
              "mpirun -n 2 sh -c 'echo $$ >>pids; exec ./net \"$@\"' net \"$@\" -o cut.safetensors 2>err & \n"
              "n=0; until [ -f c ] || [ $n = 400 ]; do sleep 0.05; n=$((n + 1)); done; kill -9 $(tail -1 pids); wait $! && exit 3\n"
              "[ $(wc -c <err) -gt 50 ] || exit 4\n" /* mpirun says which process ended, and how */
              "./alone \"$@\" --resume --epochs 1 -o cut.safetensors; cp c d\n"
-             "mpirun -n 3 ./net \"$@\" --checkpoint d --resume --epochs 40 -o three.safetensors && "
-             "./alone \"$@\" --resume --epochs 40 -o one.safetensors && cmp one.safetensors three.safetensors");
+             "mpirun -n 3 ./net \"$@\" --checkpoint d --resume --epochs 4 -o three.safetensors && "
+             "./alone \"$@\" --resume --epochs 4 -o one.safetensors && cmp one.safetensors three.safetensors");
 }
 
 /* What is wrong in one process, and what is wrong in all, is said once, and all end. */
@@ -136,8 +136,8 @@ static void test_messages(void)
 /* MPI's own sum learns, too. */
 static void test_allreduce(void)
 {
-    succeeds("mpirun -n 3 ./net train data.csv --shard 4 --epochs 60 --lr 0.02 --quiet --allreduce -o all.safetensors && "
-             "./alone train data.csv --shard 4 --epochs 60 --lr 0.02 --quiet -o one.safetensors && "
+    succeeds("mpirun -n 3 ./net train data.csv --shard 4 --epochs 6 --lr 0.02 --quiet --allreduce -o all.safetensors && "
+             "./alone train data.csv --shard 4 --epochs 6 --lr 0.02 --quiet -o one.safetensors && "
              "for w in all one; do ./alone eval data.csv --weights $w.safetensors | head -1 | cut -c1-22; done >losses && cat losses && "
              "[ $(uniq losses | wc -l) = 1 ]");
 }

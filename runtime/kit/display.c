@@ -111,7 +111,9 @@ void show_row(display *d, const epoch_row *row, bool best)
     printf("%5d %10.4f", row->epoch, row->loss);
     if (d->test)
         printf(" %10.4f", row->test_loss);
-    if (d->test && d->accuracy)
+    if (d->test && d->accuracy && isnan(row->accuracy))
+        printf("           -");
+    else if (d->test && d->accuracy)
         printf("    %6.2f %%", 100 * row->accuracy);
     printf("  %13.3g  %10s  %8s%s\n", row->lr, count(row->images, speed), duration(row->seconds, time),
            best && d->test ? "  best" : "");

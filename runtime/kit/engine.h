@@ -88,6 +88,13 @@ void kit_sum_groups(const nn_trainer *, int shards, node own, size_t at, size_t 
 /* Then the sum over all processes comes into sums[0]. */
 void kit_join_processes(nn_trainer *, int shards, node own);
 
+/* ---- diagnose.c ------------------------------------------------------------------------------ */
+
+/* Are all weights finite? If not, says where that came from. 0 or NNKIT_EDIVERGED. */
+int kit_check_weights(const nn_trainer *, int epoch);
+/* Says where a loss came from that is not finite, in a step with these samples. Gives NNKIT_EDIVERGED. */
+int kit_explain_loss(nn_trainer *, const nn_source *, const size_t *samples, int n, int epoch);
+
 /* ---- processes.c: all processes call these; p NULL: this one is alone ------------------------ */
 
 /* `each` bytes of every process, to be freed. */

@@ -23,12 +23,16 @@ typedef struct sums {
     double target, target_squares;
 } sums;
 
+/* What judges count: of class labels, and of yes-or-no answers (bce) by answers and by samples. HOT: samples
+ * of which one answer is yes, so that it is a class; STRANGE: targets that are neither 0 nor 1. */
+enum { LABELS, RIGHT, HOT, HOT_RIGHT, STRANGE, NCOUNTS };
+
 /* What a thread works with. */
 typedef struct judge {
     void  *work;
     float *x, *y;
     void  *t;
-    size_t right, labels;
+    size_t counts[NCOUNTS];
     size_t *confusion;
     char   apart[64];
 } judge;
@@ -42,7 +46,8 @@ typedef struct exam {
     double all;          /* what counts of the n samples */
     size_t classes, positions;
     size_t class_step, position_step; /* how far apart an answer's classes and its positions lie */
-    bool confuses;
+    bool yes_or_no;               /* the targets may be 0 and 1, each of them an answer */
+    size_t width;                 /* of the confusion matrix */
     judge *judges;
     int njudges;
     /* of the present wave: for each shard a loss and the sums of each answer */
@@ -82,10 +87,10 @@ static void judge_labels(const exam *e, judge *j, int n)
 
             if (label < 0 || (size_t)label >= e->classes)
                 continue;
-            j->labels++;
-            j->right += label == answer;
-            if (answer >= 0 && e->confuses)
-                j->confusion[(size_t)label * e->classes + (size_t)answer]++;
+            j->counts[LABELS]++;
+            j->counts[RIGHT] += label == answer;
+            if (answer >= 0 && e->width)
+                j->confusion[(size_t)label * e->width + (size_t)answer]++;
         }
 }
 
@@ -103,6 +108,35 @@ static void judge_numbers(const exam *e, const judge *j, int n, sums *errors)
         s->squares += error * error;
         s->target += target;
         s->target_squares += target * target;
+    }
+}
+
+/* Yes is 1, of which the answer is the probability, or the logit. */
+static void judge_yes_or_no(const exam *e, judge *j, int n)
+{
+    const size_t outputs = e->model->output;
+    const float half = e->model->logits ? 0 : 0.5f;
+
+    for (int i = 0; i < n; i++) {
+        const float *y = j->y + (size_t)i * outputs, *t = (const float *)j->t + (size_t)i * outputs;
+        const int answer = outputs == 1 ? y[0] > half : greatest(y, outputs, 1);
+        size_t yes = 0, label = 0;
+
+        for (size_t k = 0; k < outputs; k++) {
+            j->counts[STRANGE] += t[k] != 0 && t[k] != 1;
+            j->counts[LABELS]++;
+            j->counts[RIGHT] += (t[k] != 0) == (y[k] > half);
+            yes += t[k] != 0;
+            label = t[k] != 0 ? k : label;
+        }
+        if (outputs == 1)
+            label = yes;
+        else if (yes != 1)
+            continue;
+        j->counts[HOT]++;
+        j->counts[HOT_RIGHT] += (size_t)answer == label;
+        if (answer >= 0 && e->width)
+            j->confusion[label * e->width + (size_t)answer]++;
     }
 }
 
@@ -149,13 +183,15 @@ static void judge_shards(void *context, int thread, int threads)
             judge_labels(e, j, n);
         else
             judge_numbers(e, j, n, e->errors + k * model->output);
+        if (e->yes_or_no)
+            judge_yes_or_no(e, j, n);
     }
 }
 
 /* Of the confusion matrix. */
 static size_t cells_of(const exam *e)
 {
-    return e->confuses ? e->classes * e->classes : 0;
+    return e->width * e->width;
 }
 
 static bool make_exam(exam *e)
@@ -225,6 +261,7 @@ static int share_wave(exam *e, const nn_processes *p)
     if (error)
         return error;
     kit_gather_parts(p, e->loss, WAVE, sizeof *e->loss);
+    kit_gather_parts(p, e->counted, WAVE, sizeof *e->counted);
     if (!e->classes)
         kit_gather_parts(p, e->errors, WAVE, e->model->output * sizeof *e->errors);
     return 0;
@@ -233,7 +270,7 @@ static int share_wave(exam *e, const nn_processes *p)
 /* All counts of all processes, into the first judge's. */
 static int share_counts(exam *e, const nn_processes *p)
 {
-    const size_t each = 2 + cells_of(e);
+    const size_t each = NCOUNTS + cells_of(e);
     size_t *own = calloc(each, sizeof *own), *all;
     judge *first = &e->judges[0];
     const int error = kit_agree(p, own ? 0 : kit_no_memory());
@@ -243,25 +280,44 @@ static int share_counts(exam *e, const nn_processes *p)
         return error;
     }
     for (int i = 0; i < e->njudges; i++) {
-        own[0] += e->judges[i].labels;
-        own[1] += e->judges[i].right;
-        for (size_t k = 0; k < cells_of(e); k++)
-            own[2 + k] += e->judges[i].confusion[k];
+        judge *j = &e->judges[i];
+
+        for (size_t k = 0; k < each; k++)
+            own[k] += k < NCOUNTS ? j->counts[k] : j->confusion[k - NCOUNTS];
+        memset(j->counts, 0, sizeof j->counts);
+        memset(j->confusion, 0, cells_of(e) * sizeof *j->confusion);
     }
     all = kit_gather(p, own, each * sizeof *all);
-    for (int i = 0; i < e->njudges; i++) {
-        e->judges[i].labels = e->judges[i].right = 0;
-        memset(e->judges[i].confusion, 0, cells_of(e) * sizeof *first->confusion);
-    }
-    for (int i = 0; i < p->count; i++) {
-        first->labels += all[(size_t)i * each];
-        first->right += all[(size_t)i * each + 1];
-        for (size_t k = 0; k < cells_of(e); k++)
-            first->confusion[k] += all[(size_t)i * each + 2 + k];
-    }
+    for (size_t i = 0; i < (size_t)p->count * each; i++)
+        *(i % each < NCOUNTS ? &first->counts[i % each] : &first->confusion[i % each - NCOUNTS]) += all[i];
     free(own);
     free(all);
     return 0;
+}
+
+/* Were the answers classes, after all, or yes and no? Numbers otherwise. */
+static void conclude_counts(const exam *e, nn_evaluation *result)
+{
+    size_t counts[NCOUNTS] = {0};
+
+    for (int i = 0; i < e->njudges; i++) {
+        for (int k = 0; k < NCOUNTS; k++)
+            counts[k] += e->judges[i].counts[k];
+        for (size_t k = 0; k < cells_of(e); k++)
+            result->confusion[k] += e->judges[i].confusion[k];
+    }
+    result->labels = counts[STRANGE] ? 0 : counts[LABELS];
+    result->right = counts[STRANGE] ? 0 : counts[RIGHT];
+    if (e->classes)
+        return;
+    if (e->yes_or_no && counts[HOT] == e->n && !counts[STRANGE]) {
+        result->labels = counts[HOT];
+        result->right = counts[HOT_RIGHT];
+        result->classes = e->model->output == 1 ? 2 : e->model->output;
+    } else {
+        free(result->confusion);
+        result->confusion = NULL;
+    }
 }
 
 static void conclude(const exam *e, double loss, const sums *total, nn_evaluation *result)
@@ -270,12 +326,7 @@ static void conclude(const exam *e, double loss, const sums *total, nn_evaluatio
     double varying = 0;
 
     result->loss = loss / e->all;
-    for (int i = 0; e->classes && i < e->njudges; i++) {
-        result->labels += e->judges[i].labels;
-        result->right += e->judges[i].right;
-        for (size_t k = 0; k < cells_of(e); k++)
-            result->confusion[k] += e->judges[i].confusion[k];
-    }
+    conclude_counts(e, result);
     result->mse = result->mae = result->r2 = e->classes ? NAN : 0;
     for (size_t i = 0; !e->classes && i < outputs; i++) {
         const double variance = total[i].target_squares - total[i].target * total[i].target / (double)e->n;
@@ -319,7 +370,11 @@ static void look_at_answers(exam *e)
     e->classes = model->int_targets && model->targets ? model->output / model->targets : 0;
     e->class_step = sequence ? 1 : e->positions;
     e->position_step = sequence ? e->classes : 1;
-    e->confuses = e->classes <= MOST_CLASSES;
+    e->yes_or_no = !model->int_targets && model->targets == model->output && model->loss_name
+                && (strcmp(model->loss_name, "bce") == 0 || strcmp(model->loss_name, "focal") == 0);
+    const size_t kinds = model->output == 1 ? 2 : model->output;
+    const size_t classes = e->yes_or_no ? kinds : e->classes;
+    e->width = classes <= MOST_CLASSES ? classes : 0;
 }
 
 int nn_evaluate(const nn_model *model, const void *weights, nn_team *team, const nn_source *source,

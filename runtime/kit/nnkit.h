@@ -181,6 +181,7 @@ typedef struct nn_trainer_options {
     int threads; /* 0: as many as are fastest, which the first steps measure, one for each core at most */
     float clip;         /* greatest norm of the gradient, as nn_clip; 0: any */
     float average;      /* decay of a moving average of the weights, by nn_ema; 0: none */
+    int   decay_ndim;   /* weight decay is for tensors of so many dimensions or more; 0: for all */
     const nn_processes *processes; /* that train together; NULL: this one alone */
     int   allreduce;    /* 1: processes->sum adds their gradients: faster where these are large, but then the
                            bits depend on the number of processes */
@@ -229,8 +230,10 @@ void           nn_checkpoint_close(nn_checkpoint *);
 typedef struct nn_evaluation {
     size_t  samples;
     double  loss;             /* mean; NaN where the network has none (--inference, loss none) */
-    size_t  labels, right;    /* class labels, and those whose class has the greatest answer; 0: no classes */
-    size_t  classes;
+    /* class labels, and those whose class has the greatest answer; or, with bce, yes-or-no answers and those
+     * that are on the right side of one half; 0: numbers */
+    size_t  labels, right;
+    size_t  classes;          /* 0: none. With bce 2 of one answer, or all if one of them is yes each time */
     size_t *confusion;        /* classes x classes: [label][answer]; NULL: no classes, or over 1000 */
     double  mse, mae, r2;     /* of float targets; r2 is the mean over the answers that vary */
 } nn_evaluation;
@@ -252,6 +255,7 @@ typedef struct nn_settings {
     int         epochs, batch;
     const char *optimizer;
     float       lr, momentum, weight_decay;      /* NaN: what the optimizer has */
+    int         no_decay_on_vectors;
     int         nesterov;
     const char *schedule;
     int         warmup;

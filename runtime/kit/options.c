@@ -40,6 +40,8 @@ static const option options[] = {
     {"momentum", "X", REAL, AT(momentum), TRAIN | OF_RUN, 0, 0.999999,
      "of sgd and rmsprop (0; 0.9 for momentum)"},
     {"weight-decay", "X", REAL, AT(weight_decay), TRAIN | OF_RUN, 0, 1e3, "L2 penalty (0; 0.01 for adamw)"},
+    {"no-decay-on-vectors", NULL, FLAG, AT(no_decay_on_vectors), TRAIN | OF_RUN, 0, 0,
+     "weight decay for tensors of two dimensions and more only: not for biases and norms"},
     {"nesterov", NULL, FLAG, AT(nesterov), TRAIN | OF_RUN, 0, 0, "Nesterov's momentum"},
     {"schedule", "constant|step|cosine|onecycle", TEXT, AT(schedule), TRAIN | OF_RUN, 0, 0,
      "how the learning rate goes (constant); step: a tenth after each third of the epochs"},

@@ -89,7 +89,7 @@ static void print_text(const nn_evaluation *e, const nn_data *data)
         print_classes(e, data);
         print_confusion(e, data);
     }
-    if (!e->classes)
+    if (!e->labels)
         printf("mean squared error %.6g, mean absolute error %.6g, R2 %.4f\n", e->mse, e->mae, e->r2);
 }
 
@@ -143,9 +143,9 @@ static void print_json(const nn_evaluation *e, const nn_data *data)
 {
     printf("{\"samples\": %zu", e->samples);
     json_number("loss", e->loss);
-    if (e->classes) {
+    if (e->labels) {
         json_number("accuracy", share(e->right, e->labels));
-        if (e->confusion)
+        if (e->classes && e->confusion)
             json_classes(e, data);
     } else {
         json_number("mse", e->mse);

@@ -118,6 +118,8 @@ static int check_settings(const run *r)
     if (!isnan(s->momentum) && o.method != NN_SGD && o.method != NN_RMSPROP)
         return kit_fail(NNKIT_EUSAGE, "--momentum is for sgd, momentum and rmsprop; %s has none",
                         s->optimizer);
+    if (s->no_decay_on_vectors && o.weight_decay <= 0)
+        return kit_fail(NNKIT_EUSAGE, "--no-decay-on-vectors needs --weight-decay, or --optimizer adamw");
     if (s->allreduce && !r->processes)
         return kit_fail(NNKIT_EUSAGE, "--allreduce is for several processes: nnc --main=mpi, and mpirun");
     if (s->patience && !s->test && s->split <= 0)
@@ -278,7 +280,11 @@ static int save_checkpoint(run *r)
 /* Of several processes one writes; all get to know how that ended. */
 static int keep_checkpoint(run *r)
 {
-    return kit_agree(r->processes, r->leads ? save_checkpoint(r) : 0);
+    int error = kit_check_weights(r->trainer, r->at.epoch);
+
+    if (!error && r->leads)
+        error = save_checkpoint(r);
+    return kit_agree(r->processes, error);
 }
 
 /* Where the parts of extra are; false: it is not what save_checkpoint writes. */
@@ -360,36 +366,6 @@ static uint64_t steps_of_epoch(const run *r)
     return (r->nmembers + batch - 1) / batch;
 }
 
-/* Says what can be said of where a loss that is no number came from. */
-static void explain_loss(run *r)
-{
-    const float *weights = nn_trainer_weights(r->trainer);
-    const nn_tensor *greatest = NULL;
-    float most = 0;
-    char message[512];
-
-    kit_copy_message(message, sizeof message);
-    for (int i = 0; i < r->model->ntensors; i++) {
-        const nn_tensor *tensor = &r->model->tensors[i];
-
-        for (size_t k = 0; k < tensor->count; k++) {
-            const float w = fabsf(weights[nn_place(tensor, k)]);
-
-            if (!(w <= most)) {
-                greatest = tensor;
-                most = w;
-            }
-            if (isnan(w))
-                break;
-        }
-        if (isnan(most))
-            break;
-    }
-    kit_fail(NNKIT_EDIVERGED,
-             "%s, epoch %d: the greatest weight before it, %g, is in %s. A smaller --lr or --clip 1 may help",
-             message, r->at.epoch, (double)most, greatest ? greatest->name : "no tensor");
-}
-
 /* Steps to the end of the epoch; stops where it is interrupted. */
 static int run_steps(run *r)
 {
@@ -408,7 +384,7 @@ static int run_steps(run *r)
             r->batch[i] = (size_t)r->members[r->order[r->at.taken + (size_t)i]];
         error = nn_trainer_step(r->trainer, &r->source, r->batch, n, &loss);
         if (error == NNKIT_EDIVERGED)
-            explain_loss(r);
+            error = kit_explain_loss(r->trainer, &r->source, r->batch, n, r->at.epoch);
         if (error)
             break;
         r->at.taken += (size_t)n;
@@ -459,6 +435,8 @@ static int end_epoch(run *r)
                      .seconds = r->at.seconds, .images = (double)r->at.taken / r->at.seconds};
     bool best = r->nexamined == 0;
 
+    if (kit_check_weights(r->trainer, r->at.epoch))
+        return NNKIT_EDIVERGED;
     if (r->nexamined > 0) {
         nn_evaluation e;
 
@@ -544,6 +522,7 @@ static int open_run(run *r, const nn_checkpoint *c)
                                         .threads = s->threads,
                                         .clip = s->clip,
                                         .average = s->average,
+                                        .decay_ndim = s->no_decay_on_vectors ? 2 : 0,
                                         .processes = s->processes,
                                         .allreduce = s->allreduce};
 
@@ -654,7 +633,8 @@ static int train(const nn_model *model, command_line *line)
                      (*const old_term)(int) = signal(SIGTERM, interrupt);
 
         say_beginning(&r, s->resume);
-        start_display(&r.display, r.silent, s->epochs, r.nexamined > 0, model->int_targets);
+        start_display(&r.display, r.silent, s->epochs, r.nexamined > 0,
+                      model->int_targets || (model->loss_name && strcmp(model->loss_name, "bce") == 0));
         error = run_epochs(&r);
         signal(SIGINT, old_int);
         signal(SIGTERM, old_term);

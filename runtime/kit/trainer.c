@@ -176,9 +176,33 @@ static void average(nn_trainer *t, size_t at, size_t n)
     nn_ema(t->average + at, t->weights + at, n, t->options.average, t->steps);
 }
 
+/* A chunk's step where weight decay is for some of the tensors, whose floats go on to those of the next. */
+static void step_tensors(nn_trainer *t, const chunk *c)
+{
+    const nn_model *model = t->model;
+    nn_optimizer plain = t->options.optimizer;
+    size_t end = c->count;
+
+    plain.weight_decay = 0;
+    nn_count_step(c->state);
+    for (int i = model->ntensors; i-- > 0 && end > 0;) { /* in the order of their places, statistics last */
+        const nn_tensor *tensor = &model->tensors[i];
+        const size_t begin = tensor->offset > c->at ? tensor->offset - c->at : 0;
+
+        if (tensor->offset >= t->floats || begin >= end)
+            continue;
+        nn_step_part(tensor->ndim < t->options.decay_ndim ? &plain : &t->options.optimizer,
+                     t->weights + c->at, t->sums[0] + c->at, c->state, c->count, begin, end);
+        end = begin;
+    }
+}
+
 static void step_chunk(nn_trainer *t, const chunk *c)
 {
-    nn_step(&t->options.optimizer, t->weights + c->at, t->sums[0] + c->at, c->state, c->count);
+    if (t->options.decay_ndim > 0)
+        step_tensors(t, c);
+    else
+        nn_step(&t->options.optimizer, t->weights + c->at, t->sums[0] + c->at, c->state, c->count);
     if (t->average)
         average(t, c->at, c->count);
 }
