@@ -7,9 +7,11 @@
 #include "cases.h"
 #include "back/loops.h"
 #include "networks.h"
+#include "process.h"
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
+#include <glob.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -290,6 +292,85 @@ static void wrong_vectors(void)
                   sizeof spoil / sizeof *spoil);
 }
 
+/* ---- Predictions ------------------------------------------------------------------------------------
+ *
+ * What the schedule expects of a sum of products by its regions and tiles, against what lower makes of it. */
+
+typedef struct Expected {
+    double madds, loads; /* of vectors */
+} Expected;
+
+static Expected expected_of(const Kernel *k)
+{
+    Expected e = {0, 0};
+    const Statement *s = k->body;
+    for (const Region *r = k->regions; r; r = r->next) {
+        double madds = 1, tile = 1, operand[2] = {1, 1};
+        for (int i = 0; i < s->nindex; i++) {
+            bool lane = i == r->tile.lane;
+            double n = lane ? (double)((r->count[i] + r->tile.width - 1) / r->tile.width) : (double)r->count[i];
+            double factor = fmin((double)r->tile.factor[i], n);
+            madds *= n;
+            if (i >= output_indices(s))
+                continue;
+            tile *= factor;
+            for (int u = 0; u < 2; u++)
+                operand[u] *= depends_on(&s->rhs->arg[u]->access, i) ? factor : 1;
+        }
+        e.madds += r->empty ? 0 : madds;
+        e.loads += r->empty ? 0 : madds * (operand[0] + operand[1]) / tile;
+    }
+    return e;
+}
+
+/* Of sums that are worth a model. Products may come first in a sum, which counts as no multiply-add; what is left over of tiles
+ * loads more often than they do. No prediction is below what the ports of the machine take by half. */
+static void check_predictions(const Case *c, const Pass *pass, int *sums)
+{
+    enum { LEAST_MADDS = 1000, MOST_LOADS = 2 };
+    for (const Function *f = pass->prog ? pass->functions : NULL; f; f = f->next)
+        for (const Kernel *k = f->kernels; k; k = k->next) {
+            if (f->unroll != UNROLL_TILE || !k->body || !is_contraction(k->body) || k->recurrence || k->blocks)
+                continue;
+            const Expected e = expected_of(k);
+            if (e.madds < LEAST_MADDS)
+                continue;
+            const Machine *m = pass->target->machine;
+            Counts n = count_loops(lower_kernel(k, f->unroll, -1, &(Numbering){0, 0}));
+            double least = fmax(n.madds / m->products, n.loads / m->loads);
+            bool good = n.madds >= 0.49 * e.madds && n.madds <= 1.5 * e.madds && n.loads >= 0.95 * e.loads
+                     && n.loads <= MOST_LOADS * e.loads && k->cycles >= 0.5 * least;
+            if (!good)
+                fprintf(stderr, "\n`%s` (%s), %s: %.0f multiply-adds and %.0f loads, expected %.0f and %.0f; %.0f cycles, at least "
+                        "%.0f\n", c->text, options_text(&c->options), f->name, n.madds, n.loads, e.madds, e.loads, k->cycles, least);
+            CU_ASSERT(good);
+            ++*sums;
+        }
+}
+
+/* The networks of the benchmark, whose sums are large. */
+static void predictions_of_benchmarks(void)
+{
+    static const TargetName targets[] = {TARGET_GENERIC, TARGET_AVX512};
+    int sums = 0;
+    glob_t files;
+    CU_ASSERT_EQUAL_FATAL(glob("tests/bench/*.nn", 0, NULL, &files), 0);
+    for (size_t i = 0; i < 2 * files.gl_pathc; i++) {
+        size_t length;
+        char *text = file_read(files.gl_pathv[i / 2], &length);
+        Case c = {.text = format("%s", text), .options = {.unroll = UNROLL_TILE, .target = targets[i % 2]}};
+        free(text);
+        c.net = network_of(c.text, &c.options);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(c.net);
+        Plan *plan = plan_of(&c);
+        check_predictions(&c, &plan->forward, &sums);
+        check_predictions(&c, &plan->training, &sums);
+        free_all();
+    }
+    globfree(&files);
+    CU_ASSERT(sums > 100);
+}
+
 /* ---- Counts ----------------------------------------------------------------------------------------- */
 
 /* What the first function of a network's forward pass does. */
@@ -349,6 +430,7 @@ void add_loops_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"random networks: run_loops and interpret agree", random_networks},
+        {"benchmarks: predictions and counts", predictions_of_benchmarks},
         {"whole numbers: to the bit", whole_numbers},
         {"tokens outside the vocabulary", outside_the_vocabulary},
         {"nests without tiles in a loop over blocks", in_blocks},
