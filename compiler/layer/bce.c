@@ -3,12 +3,13 @@
  *     (1 - t) z + (1 + (p - 1) t) (max(-z, 0) + log(1 + exp(-|z|)))
  *     d_z = ((1 + (p - 1) t) sigmoid(z) - p t) / count
  *
- * with p the posweight, which without it is 1. After sigmoid it takes sigmoid's input and so is BCELoss
+ * with p the posweight, which without it is 1. With smooth, (1 - smooth) t + smooth / 2 stands for t. After sigmoid it takes sigmoid's input and so is BCELoss
  * without its overflow. */
 #include "layer/layer.h"
 
 static const Param params[] = {
     {"posweight", PARAM_NUMBERS, false, "1", 0, 1e30, NULL, "weight of the positive answers"},
+    {"smooth", PARAM_NUMBER, false, "0", 0, 1, NULL, "share of the target that both answers get alike"},
     {0},
 };
 
@@ -38,6 +39,12 @@ static Expr *posweight(Prog *prog, const Layer *layer, Affine channel)
     return load(access_at(table, channel));
 }
 
+static Expr *target(const Prog *prog, const Layer *layer, Access place)
+{
+    double smooth = arg_of(layer, "smooth")->list[0];
+    return add(mul(load(same_place(place, prog->t)), constant(1 - smooth)), constant(smooth / 2));
+}
+
 /* 1 + (p - 1) t */
 static Expr *weight_of(Expr *p, Expr *t)
 {
@@ -50,7 +57,7 @@ static void lower_bce(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
-    Expr *z = load(in), *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, channel_index(&in));
+    Expr *z = load(in), *t = target(prog, layer, in), *p = posweight(prog, layer, channel_index(&in));
     Expr *rest = unary(OP_LOG1P, unary(OP_EXP, sub(constant(0), unary(OP_ABS, z))));
     if (expr_is(p, 1)) {
         add_to_loss(prog, s, add(sub(if_le(z, constant(0), constant(0), z), mul(z, t)), rest));
@@ -64,7 +71,7 @@ static void gradient(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
     Access in = element(s, tensor_of(prog, layer->in));
-    Expr *t = load(same_place(in, prog->t)), *p = posweight(prog, layer, channel_index(&in));
+    Expr *t = target(prog, layer, in), *p = posweight(prog, layer, channel_index(&in));
     add_to_adjoint(
         prog, s, in,
         mul(sub(mul(weight_of(p, t), unary(OP_SIGMOID, load(in))), mul(p, t)), share_of_mean(prog)));
@@ -73,7 +80,7 @@ static void gradient(Prog *prog, const Layer *layer)
 const Kind kind_bce = {
     .name = "bce",
     .role = ROLE_LOSS,
-    .syntax = "loss bce [posweight=P[,P...]]",
+    .syntax = "loss bce [posweight=P[,P...]] [smooth=0]",
     .help = "BCELoss; the default after sigmoid; takes logits after any other layer (BCEWithLogitsLoss)",
     .params = params,
     .shape = shape,
@@ -87,5 +94,5 @@ const Kind kind_bce = {
         "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce|"
         "input 5; loss bce posweight=2|input 3x2; sigmoid; loss bce posweight=2,0.5|input 3x2x3; sigmoid; "
         "loss bce posweight=0.5,3,1|input 1; loss bce "
-        "posweight=0",
+        "posweight=0|input 5; sigmoid; loss bce smooth=0.2|input 3x2; fc 3; loss bce smooth=0.5 posweight=2,0.5,1",
 };

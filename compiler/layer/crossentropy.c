@@ -108,7 +108,7 @@ static Tensor *part_of_answer(const Prog *prog, const Layer *layer, const char *
 }
 
 /* The greatest logit and the sum of exp(in[c] - max), at each position. */
-static void lower_sum(Prog *prog, const Layer *layer, Tensor **greatest, Tensor **total)
+void lower_softmax_sum(Prog *prog, const Layer *layer, Tensor **greatest, Tensor **total)
 {
     *greatest = part_of_answer(prog, layer, "max");
     *total = part_of_answer(prog, layer, "sum");
@@ -139,7 +139,7 @@ static void lower_sum(Prog *prog, const Layer *layer, Tensor **greatest, Tensor 
 static void lower_crossentropy(Prog *prog, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in), *max, *sum;
-    lower_sum(prog, layer, &max, &sum);
+    lower_softmax_sum(prog, layer, &max, &sum);
     /* Of many positions the logarithm is a statement of its own, which labels don't keep out of vectors. */
     Tensor *whole = is_plain(layer) && in->rank == 1 ? NULL : part_without_channel(prog, "whole", in);
     Tensor *nll = part_without_channel(prog, "nll", in);

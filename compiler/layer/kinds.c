@@ -18,7 +18,7 @@
     row(flatten) row(reshape) row(slice) row(dropout) row(normalize) \
     row(from) row(add) row(concat) row(mul) row(repeat) row(block) \
     row(include) row(param) row(freeze) row(output) \
-    row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber) row(hinge) row(focal) row(dice) \
+    row(loss) row(crossentropy) row(bce) row(mse) row(l1) row(huber) row(hinge) row(focal) row(dice) row(kl) \
     row(none)
 
 #define DECLARE(name) extern const Kind kind_##name;

@@ -6,7 +6,7 @@ static const Param params[] = {{0}};
 const Kind kind_loss = {
     .name = "loss",
     .role = ROLE_LOSS_STATEMENT,
-    .syntax = "loss crossentropy | bce | mse | l1 | huber | hinge | focal | dice | none",
+    .syntax = "loss crossentropy | bce | mse | l1 | huber | hinge | focal | dice | kl | none",
     .help = "what net_backward minimises; the last statement",
     .params = params,
 };

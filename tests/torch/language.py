@@ -98,7 +98,7 @@ def one_of(**values):
 boolean = one_of(true=True, false=False)
 modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", same="same")
 modes_1d = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", causal="causal")
-losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber", "hinge", "focal", "dice")})
+losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber", "hinge", "focal", "dice", "kl")})
 
 # kind: (the argument without a name, how it reads, its default), (arguments with names). REQUIRED has no default.
 REQUIRED = object()
@@ -156,7 +156,7 @@ KINDS = {
 # What follows the name of a loss.
 LOSSES = {
     "crossentropy": (None, {"smooth": (number, 0.0), "weights": (numbers, None)}),
-    "bce": (None, {"posweight": (numbers, [1.0])}),
+    "bce": (None, {"posweight": (numbers, [1.0]), "smooth": (number, 0.0)}), "kl": (None, {}),
     "mse": (None, {}), "l1": (None, {}),
     "huber": (("delta", number, 1.0), {}), "hinge": (("margin", number, 1.0), {}),
     "focal": (None, {"alpha": (number, 0.25), "gamma": (number, 2.0)}), "dice": (None, {"smooth": (number, 1.0)}),
@@ -630,7 +630,7 @@ class Network:
         self.shape, self.output_shape = tuple(self.shape), tuple(values[current].shape[1:])
         last, _, reads = self.layers[current - 1]
         self.loss_name = self.loss_name or {"softmax": "crossentropy", "sigmoid": "bce"}.get(last, "mse")
-        from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("bce", "sigmoid"), ("focal", "sigmoid"))
+        from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("kl", "softmax"), ("bce", "sigmoid"), ("focal", "sigmoid"))
         self.loss_of = reads[0] if from_logits else current
         self.int_targets = self.loss_name in ("crossentropy", "hinge")
         a = self.loss_arguments
@@ -673,7 +673,10 @@ class Network:
             return F.cross_entropy(y.transpose(1, 2) if self.of_positions else y, t, weight=weights, label_smoothing=a.get("smooth", 0.0))
         if self.loss_name == "bce":
             weights = torch.tensor(a.get("posweight", [1.0]), dtype=y.dtype).reshape((-1,) + (1,) * (0 if self.of_positions else y.dim() - 2))
-            return F.binary_cross_entropy_with_logits(y, t, pos_weight=weights)
+            smooth = a.get("smooth", 0.0)
+            return F.binary_cross_entropy_with_logits(y, t * (1 - smooth) + smooth / 2, pos_weight=weights)
+        if self.loss_name == "kl":
+            return F.kl_div(F.log_softmax(y, 2 if self.of_positions else 1), t, reduction="batchmean")
         if self.loss_name == "huber":
             return F.huber_loss(y, t, delta=a["delta"])
         if self.loss_name == "hinge":      # PyTorch has it for flat scores
@@ -691,6 +694,9 @@ class Network:
         shape = (n, *self.target_shape)
         if self.int_targets:
             return torch.randint(self.classes, shape, generator=generator)
+        if self.loss_name == "kl":      # probabilities of classes, some of them 0
+            t = (torch.rand(shape, generator=generator) * 1.5 - 0.3).clamp(0, 1)
+            return t / t.sum(2 if self.of_positions else 1, keepdim=True).clamp(0.1)
         if self.loss_name in ("bce", "focal", "dice"):      # probabilities, often just 0 or 1
             return (torch.rand(shape, generator=generator) * 1.6 - 0.3).clamp(0, 1)
         return torch.randn(shape, generator=generator)

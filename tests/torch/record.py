@@ -419,6 +419,16 @@ TIED = [
     ("weights_of_kinds", "input 3x3x4; batch 2; a: prelu channels=true; n: groupnorm 3; conv 3 k1; prelu channels=true weights=a; groupnorm 1 weights=n; fc 2", 2, []),
 ]
 
+# Losses of soft targets.
+SOFT = [
+    ("kl", "input 4; batch 5; fc 6; softmax; loss kl", 5, ["sgd lr 0.1"]),
+    ("kl_logits", "input 4; batch 3; fc 3; tanh; loss kl", 3, []),
+    ("kl_positions", "input 4x5; batch 2; fc 3; softmax; loss kl", 2, []),
+    ("kl_pixels", "input 2x3x4; batch 2; conv 3 k2; softmax; loss kl", 2, []),
+    ("bce_smooth", "input 4; batch 3; fc 5; sigmoid; loss bce smooth=0.1", 3, ["sgd lr 0.1"]),
+    ("bce_smooth_posweight", "input 2x3x3; batch 2; conv 3 k2; loss bce smooth=0.3 posweight=2,1,0.25", 2, []),
+]
+
 # Labels of -100.
 IGNORED = [
     ("ignored", "input 4; batch 7; fc 3; softmax", 7, ["sgd lr 0.1"]),
@@ -661,6 +671,8 @@ def main():
     for case in KINDS:
         lines += record(*case)
     for name, text, n, runs in TIED + TOKENS:
+        lines += record(name, text, n, "", runs)
+    for name, text, n, runs in SOFT:
         lines += record(name, text, n, "", runs)
     for name, text, n, runs in IGNORED:
         lines += record(name, text, n, "ignored", runs)
