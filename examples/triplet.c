@@ -99,12 +99,13 @@ int main(int argc, char **argv)
     uint64_t rng = 1;
     float loss = 0;
 
+    const int every = steps < 5 ? 1 : steps / 5;
     triplet_init(&weights, 1);
     for (int step = 1; step <= steps; step++) {
         loss += learn(&rng, &adam);
-        if (step % (steps / 5) == 0) {
+        if (step % every == 0) {
             printf("step %4d   loss %.3f   nearest neighbour right: %3.0f %% of figures learned, %3.0f %% of unseen ones\n", step,
-                   loss / (steps / 5), 100 * ask(99, 0, LEARNED), 100 * ask(99, LEARNED, FIGURES));
+                   loss / every, 100 * ask(99, 0, LEARNED), 100 * ask(99, LEARNED, FIGURES));
             loss = 0;
         }
     }

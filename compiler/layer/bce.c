@@ -3,8 +3,8 @@
  *     (1 - t) z + (1 + (p - 1) t) (max(-z, 0) + log(1 + exp(-|z|)))
  *     d_z = ((1 + (p - 1) t) sigmoid(z) - p t) / count
  *
- * with p the posweight, which without it is 1. With smooth, (1 - smooth) t + smooth / 2 stands for t. After sigmoid it takes sigmoid's input and so is BCELoss
- * without its overflow. */
+ * with p the posweight, which without it is 1. With smooth, (1 - smooth) t + smooth / 2 stands for t. After
+ * sigmoid it takes sigmoid's input and so is BCELoss without its overflow. */
 #include "layer/layer.h"
 
 static const Param params[] = {
@@ -87,12 +87,17 @@ const Kind kind_bce = {
     .lower = lower_bce,
     .gradient = gradient,
     .absorbs = "sigmoid",
-    .torch = "image ? F.binary_cross_entropy_with_logits(y, t, "
+    .torch = "smooth image ? F.binary_cross_entropy_with_logits(y, t * (1 - {smooth}) + {smooth} / 2, "
+             "pos_weight=torch.tensor({posweight}).to(y).reshape(-1, 1, 1))|"
+             "smooth ? F.binary_cross_entropy_with_logits(y, t * (1 - {smooth}) + {smooth} / 2, "
+             "pos_weight=torch.tensor({posweight}).to(y))|"
+             "image ? F.binary_cross_entropy_with_logits(y, t, "
              "pos_weight=torch.tensor({posweight}).to(y).reshape(-1, 1, 1))|"
              "F.binary_cross_entropy_with_logits(y, t, pos_weight=torch.tensor({posweight}).to(y))",
     .examples =
         "input 5; sigmoid|input 5; loss bce|input 3x2x4; sigmoid; loss bce|input 2x2x2; tanh; loss bce|"
         "input 5; loss bce posweight=2|input 3x2; sigmoid; loss bce posweight=2,0.5|input 3x2x3; sigmoid; "
         "loss bce posweight=0.5,3,1|input 1; loss bce "
-        "posweight=0|input 5; sigmoid; loss bce smooth=0.2|input 3x2; fc 3; loss bce smooth=0.5 posweight=2,0.5,1",
+        "posweight=0|input 5; sigmoid; loss bce smooth=0.2|input 3x2; fc 3; loss bce smooth=0.5 "
+        "posweight=2,0.5,1",
 };

@@ -28,11 +28,13 @@ static void lower_kl(Prog *prog, const Layer *layer)
     s = new_statement(prog);
     Access each = element(s, in);
     Expr *t = load(same_place(each, prog->t));
-    Expr *below = sub(load(without_channel(each, max)), load(each)); /* max + log loses the digits of a small log */
+    /* max + log loses the digits of a small log */
+    Expr *below = sub(load(without_channel(each, max)), load(each));
     Expr *rest = add(load(without_channel(each, whole)), below);
     Expr *entropy = if_eq(t, constant(0), constant(0), mul(t, unary(OP_LOG, t)));
     store(prog, s, STORE_ADD, access_at(total), add(entropy, mul(t, rest)));
-    store(prog, new_statement(prog), STORE_ADD, access_at(prog->loss), mul(load(access_at(total)), mean_value()));
+    store(prog, new_statement(prog), STORE_ADD, access_at(prog->loss),
+          mul(load(access_at(total)), mean_value()));
 }
 
 static void gradient(Prog *prog, const Layer *layer)
@@ -63,6 +65,8 @@ const Kind kind_kl = {
     .lower = lower_kl,
     .gradient = gradient,
     .absorbs = "softmax",
+    .torch = "sequence ? F.kl_div(F.log_softmax(y, 2), t, reduction=\"batchmean\")|"
+             "F.kl_div(F.log_softmax(y, 1), t, reduction=\"batchmean\")",
     .examples = "input 5; loss kl|input 5; softmax; loss kl|input 3x2x4; softmax; loss kl|input 4x3; loss kl|"
                 "input 6; fc 3; tanh; loss kl|input 1; loss kl",
 };

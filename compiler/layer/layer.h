@@ -12,8 +12,8 @@ bool shape_of_input(const Layer *, Shape *);               /* settings.c; false 
 /* parts.c: the token at that position of the network's input, or of one of several. */
 Access token_at(Prog *, const Value *, Affine position);
 
-/* crossentropy.c: the greatest logit and the sum of exp(in[c] - max) at each position, for a loss: the answer's
- * where that is worked out of the same logits, else parts "max", "exp" and "sum" of the loss. */
+/* crossentropy.c: the greatest logit and the sum of exp(in[c] - max) at each position, for a loss: the
+ * answer's where that is worked out of the same logits, else parts "max", "exp" and "sum" of the loss. */
 void lower_softmax_sum(Prog *, const Layer *, Tensor **greatest, Tensor **total);
 
 #endif
