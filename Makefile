@@ -67,7 +67,7 @@ no-kit:
 
 # ---- The compiler ----------------------------------------------------------------------------------
 
-$(BUILD)/nnc: $(COMPILER) $(GRAMMAR)
+$(BUILD)/nnc: $(COMPILER) $(GRAMMAR) $(BUILD)/libnn.a
 	$(SAY) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(SANITIZERS) $(LDFLAGS) -o $@ $^ -lm
 

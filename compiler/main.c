@@ -54,6 +54,10 @@ static void print_dependencies(FILE *file, const Command *command, const Ast *as
         fputc(' ', file);
         print_make_name(file, ast->included[i]);
     }
+    if (command->options.weights_file) {
+        fputc(' ', file);
+        print_make_name(file, command->options.weights_file);
+    }
     fputc('\n', file);
     for (int i = 0; i < ast->nincluded && command->phony; i++) {
         fputc('\n', file);
@@ -206,6 +210,8 @@ static int compile(const Command *command, const Source *source)
     if (!command->writes)
         return 0;
 
+    if (options->weights_file)
+        plan->weights = constant_weights(plan, options->weights_file);
     write_outputs(command, plan, ast);
     return 0;
 }

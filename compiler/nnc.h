@@ -95,6 +95,7 @@ typedef struct Options {
     int tile_rows, tile_vectors; /* --tile; 0: not given */
     int blocks;              /* --blocks; 0: not given */
     bool inference;
+    const char *weights_file; /* --weights; NULL: not given */
     bool is_static;          /* --static: one file, no name of which other files see */
     bool stream;             /* --stream: one position of a sequence at a time, too */
     bool main;               /* --main: the program around the network */
@@ -146,6 +147,8 @@ typedef struct Command {
 } Command;
 
 struct Net;
+struct Plan;
+const float *constant_weights(const struct Plan *, const char *path); /* weights.c: net_params; exits 2 */
 extern const char words_of_pytorch[];                      /* that a label may be and an attribute may not */
 void print_pytorch(FILE *, const struct Net *, const char *prefix); /* pytorch.c */
 void print_layers(const char *kind);                       /* about.c; NULL: all; exits 2: unknown */

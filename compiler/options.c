@@ -16,6 +16,7 @@ typedef enum OptionId {
     OPT_OUTPUT,
     OPT_HEADER,
     OPT_STATIC,
+    OPT_WEIGHTS,
     OPT_PREFIX,
     OPT_INPUT,
     OPT_BATCH,
@@ -63,6 +64,8 @@ static const struct Option {
      "                         `-o -` prints the C, with the header in it, to standard output"},
     {"--header", "FILE.h", OPT_HEADER, "another name for the header, which may lie in another folder"},
     {"--static", NULL, OPT_STATIC, "one file, for #include: the header stands in it, all symbols are static"},
+    {"--weights", "FILE", OPT_WEIGHTS,
+     "add the weights of this safetensors file as the constant NAME_weights"},
     {"--prefix", "NAME", OPT_PREFIX, "another C prefix: NAME_forward, NAME_BATCH"},
     {"--input", "CxHxW", OPT_INPUT, "the size of one sample, as the statement `input`"},
     {"--batch", "N", OPT_BATCH, "the maximum number of samples in a call, as the statement `batch`"},
@@ -424,6 +427,9 @@ static void take_option(Command *command, const struct Option *option, const cha
     case OPT_STATIC:
         o->is_static = true;
         break;
+    case OPT_WEIGHTS:
+        o->weights_file = value;
+        break;
     case OPT_PREFIX:
         o->prefix = value;
         break;
@@ -499,7 +505,7 @@ static void check_together(const Command *command, int ninputs)
     const struct { const char *option; bool given;
     } of_one[] = {
         {"-o", o->output_file}, {"--header", command->header_file}, {"--prefix", o->prefix},
-        {"-MF", command->dependency_file},
+        {"-MF", command->dependency_file}, {"--weights", o->weights_file},
     };
     for (size_t i = 0; i < sizeof of_one / sizeof *of_one && ninputs > 1; i++)
         if (of_one[i].given)

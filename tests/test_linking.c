@@ -73,6 +73,23 @@ static const char cplusplus[] =
     "    return settings.epochs == 10 && nn_data_open(\"none\", &net_model, NULL) == NULL\n"
     "        && std::strstr(nnkit_error(), \"none\") ? 0 : 1;\n}\n";
 
+/* Is what nnc makes of a file of weights what nn_load makes of it? To the bit, unless a share of the answer may differ. */
+static const char constant[] =
+    "#include \"k.h\"\n#include <math.h>\n#include <stdio.h>\n#include <string.h>\n\n"
+    "int main(int argc, char **argv)\n{\n"
+    "    static net_params p;\n    static net_work w;\n    static float x[2 * NET_INPUT], y[2 * NET_OUTPUT], z[2 * NET_OUTPUT];\n"
+    "    if (nn_load(&net_model, &p, argv[1]))\n        return puts(nn_error(nn_load(&net_model, &p, argv[1]))), 9;\n"
+    "    for (int i = 0; i < 2 * NET_INPUT; i++)\n        x[i] = (float)(i % 13) / 6 - 1;\n"
+    "    net_forward(&p, &w, 2, x, y);\n    net_forward(&net_weights, &w, 2, x, z);\n"
+    "    for (int i = 0; i < 2 * NET_OUTPUT; i++)\n"
+    "        if (!(fabsf(y[i] - z[i]) <= (argc > 2 ? 1e-6f : 0)))\n            return printf(\"%g %g\\n\", y[i], z[i]), 1;\n"
+    "    return 0;\n}\n";
+
+/* Writes weights for --weights. */
+static const char saves[] =
+    "#include \"k.h\"\n\nint main(int argc, char **argv)\n{\n    static net_params p;\n    net_init(&p, (uint64_t)argc);\n"
+    "    return nn_save(&net_model, &p, argv[1]);\n}\n";
+
 static int start(void)
 {
     folder_make(SCRATCH);
@@ -82,6 +99,8 @@ static int start(void)
     file_write(SCRATCH "/threads.c", threads, sizeof threads - 1);
     file_write(SCRATCH "/main.cc", cplusplus, sizeof cplusplus - 1);
     file_write(SCRATCH "/includes.c", includes, sizeof includes - 1);
+    file_write(SCRATCH "/constant.c", constant, sizeof constant - 1);
+    file_write(SCRATCH "/saves.c", saves, sizeof saves - 1);
     process run = nnc_run(SCRATCH, "net.nn", NULL);
     int status = run.status;
     process_free(&run);
@@ -121,6 +140,19 @@ static void headers_in_cplusplus(void)
          " $R/build/libnn.a -lpng -ljpeg -lz -lm -lpthread && ./main || exit 1; done");
 }
 
+/* LeNet, the network of the Cortex-M4 example, and one whose weights net_prepare works out, which nnc then does. */
+static void weights_in_the_code(void)
+{
+    runs("B=\"gcc -O1 -march=native -Wall -Wextra -Werror -I$R/runtime\"; L=\"$R/build/libnn.a -lm\"; N=\"$R/build/nnc --prefix=net -o k.c\"; "
+         "echo 'input 3x6x6; \"a.b\": conv 9 k3; batchnorm; relu; fc 2' >fold.nn; cp $R/examples/lenet.nn $R/examples/card.nn .; "
+         "for n in 'lenet|' 'card|--input=3x32x32 --inference --target=scalar' 'fold|--inference'; do "
+         "o=${n#*|}; $N ${o%%--inference*} ${n%|*}.nn && $B saves.c k.c $L -o saves && ./saves w.st && "
+         "$N $o --weights=w.st -MD ${n%|*}.nn && grep -q 'nn w.st$' k.nn.d && $B constant.c k.c $L -o constant && "
+         "./constant w.st $(test ${n%|*} = fold && echo close) || exit 1; done; "
+         "$N --weights=w.st lenet.nn; test $? = 2 && $R/build/nnc --static --prefix=net --inference --weights=w.st -o s.h fold.nn && "
+         "echo '#include \"s.h\"\nint main(void) { return 0; }' >one.c && $B one.c $L -o one && ./one");
+}
+
 #define WITH_THREADS(cc, files) cc " -g -O1 -fsanitize=thread " files " -o threads-" cc " -lm -lpthread && ./threads-" cc
 
 static void threads_of_gcc(void)   { runs(WITH_THREADS("gcc", "-I$R/runtime threads.c net.c $R/runtime/*.c")); }
@@ -137,7 +169,7 @@ void add_linking_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"a shared library", shared_library}, {"the headers in C++", headers_in_cplusplus},
-        {"--static", one_file}, {"gcc's thread sanitizer", threads_of_gcc},
+        {"--static", one_file}, {"--weights", weights_in_the_code}, {"gcc's thread sanitizer", threads_of_gcc},
         {"clang's thread sanitizer", threads_of_clang}, CU_TEST_INFO_NULL,
     };
     static const test_need gcc = {has_gcc_threads, "gcc's thread sanitizer", "gcc"};

@@ -570,6 +570,47 @@ static void put_next(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: next ends", words);
 }
 
+/* ---- --weights ------------------------------------------------------------------------------- */
+
+/* The numbers of an array, in braces for each of its dimensions. Gives those behind them. */
+static const float *put_array(FILE *f, const Tensor *array, int dimension, const float *v)
+{
+    if (dimension == array->rank)
+        return fprintf(f, "%s", c_float((double)*v)), v + 1;
+    Mark mark = mark_memory();
+    fprintf(f, "{");
+    for (int64_t i = 0; i < array->room[dimension]; i++) {
+        fprintf(f, "%s", i ? ", " : "");
+        if (dimension + 1 < array->rank || (i % 8 == 0 && array->room[dimension] > 8))
+            fprintf(f, "\n        ");
+        v = put_array(f, array, dimension + 1, v);
+    }
+    release(mark);
+    fprintf(f, "}");
+    return v;
+}
+
+/* The weights of a file. What says that they are prepared is a NaN that C has no word for. */
+static void put_weights(FILE *f, const Plan *plan)
+{
+    const char *linkage = plan->options->is_static ? "NN_STATIC " : "";
+    const bool prepared = plan->forward.prepared;
+    if (prepared)
+        fprintf(f, "\n#ifndef __GNUC__\n#error \"nnc: it takes gcc or clang to write prepared weights as a "
+                   "constant\"\n#endif");
+    fprintf(f, "\n%sconst %s_params %s_weights = {", linkage, plan->prefix, plan->prefix);
+    for (int64_t i = 0; i < plan->floats && prepared; i++)
+        fprintf(f, "%s%s", i ? i % 8 ? ", " : ",\n    " : "\n    .weights = {\n    ",
+                i == plan->forward.mark ? "__builtin_nanf(\"0xa6e6e\")" : c_float((double)plan->weights[i]));
+    fprintf(f, prepared ? "}," : "");
+    for (const Weight *w = plan->net->weights; w && !prepared; w = w->next) {
+        fprintf(f, "\n    .%s = ", c_name(w->name));
+        put_array(f, w->array, 0, plan->weights + w->offset);
+        fprintf(f, ",");
+    }
+    fprintf(f, "\n};\n");
+}
+
 void emit_source(FILE *f, const Plan *plan, const char *header_name)
 {
     put_head(f, plan);
@@ -594,6 +635,8 @@ void emit_source(FILE *f, const Plan *plan, const char *header_name)
     if (plan->next.prog)
         put_next(functions, plan, words);
     put_model(functions, plan, words);
+    if (plan->weights)
+        put_weights(functions, plan);
     close_text(&memory);
     put_prelude(f, plan, header_name, uses, strstr(memory.text, "NOINLINE"));
     put_constants(f, plan, tables);

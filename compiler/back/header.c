@@ -67,10 +67,12 @@ const FixedWord *net_words(const Plan *plan)
 {
     const Net *net = plan->net;
     const Prog *training = plan->training.prog;
+    const char *file = plan->options->weights_file, *slash = file ? strrchr(file, '/') : NULL;
     const bool sequence = net->input.rank == 2;
     const int64_t positions = plan->next.prog ? positions_in(net) : 1;
     const char *const p = plan->prefix, *const P = plan->PREFIX;
     const FixedWord words[] = {
+        {"WEIGHTS_FILE", comment_text(slash ? slash + 1 : file ? file : "")},
         {"EXTERN", plan->options->is_static ? "NN_STATIC" : "extern"},
         {"EXTERN_", plan->options->is_static ? "NN_STATIC " : ""},
         {"net_", format("%s_", p)},
@@ -309,6 +311,8 @@ static void put_header(FILE *f, const Plan *plan)
     put_prototypes(f, plan, words);
     if (plan->next.prog)
         put_fixed(f, "net.h: next", words);
+    if (plan->weights)
+        put_fixed(f, "net.h: weights of a file", words);
     put_fixed(f, "net.h: end of header", words);
 }
 

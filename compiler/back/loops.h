@@ -164,6 +164,7 @@ void print_nodes(Printer *, const Node *, int depth);      /* those behind it, t
 /* ---- run.c: executes the nodes of a pass ----------------------------------------------------- */
 
 void run_loops(const Plan *, const Pass *, Binding *);
+void run_prepare(const Plan *, float *params);              /* of the plan's net_params */
 
 /* ---- count.c: what the nodes of a nest do ---------------------------------------------------- */
 

@@ -419,3 +419,23 @@ void run_loops(const Plan *plan, const Pass *pass, Binding *b)
         copy_weights(plan->net, b->gradients, run.gradients, true, false);
     }
 }
+
+/* net_prepare: what is loaded becomes what net_forward reads. */
+void run_prepare(const Plan *plan, float *params)
+{
+    const Pass *pass = &plan->forward;
+    Binding none = {.n = 1};
+    Run run = {.plan = plan, .pass = pass, .binding = &none};
+    run.memory = NEW_ARRAY(double *, pass->prog->ntensors);
+    run.params = array_of(plan->all_floats + ROOM_BEHIND, 0);
+    run.arena = array_of(plan->arena + ROOM_BEHIND, NAN);
+    for (int64_t i = 0; i < plan->all_floats; i++)
+        run.params[i] = params[i];
+    for (const Function *f = pass->functions; f; f = f->next)
+        if (f->per_call) {
+            Code code = code_of(f);
+            call(&run, f, &code);
+        }
+    for (int64_t i = 0; i < plan->all_floats; i++)
+        params[i] = (float)run.params[i];
+}

@@ -219,6 +219,7 @@ typedef struct Plan {
     int64_t all_floats;  /* with them */
     int64_t arena;       /* floats of net_work's arena */
     const int64_t *macs; /* by layer->id: multiply-adds for a sample, as the text has it */
+    const float *weights; /* --weights: net_params; NULL: not given */
 } Plan;
 
 /* ---- schedule.c: the steps, in order --------------------------------------------------------- */

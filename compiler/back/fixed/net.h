@@ -213,6 +213,11 @@ EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const ELEMEN
 
 // end
 #endif
+// section weights of a file
+
+/* The weights of WEIGHTS_FILE: net_forward(&net_weights, &w, n, x, y). */
+EXTERN const net_params net_weights;
+
 // section end of header
 #ifdef __cplusplus
 }
