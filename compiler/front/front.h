@@ -362,6 +362,7 @@ bool same_shapes(const Value *, const Value *);
 bool same_shape(Net *, Layer *);                           /* out is as in: a whole shape function */
 /* out has the channels of in and a window's h and w */
 bool pool_shape(Net *, Layer *);
+bool channels_shape(Net *, Layer *);                        /* out is a number for each channel of in */
 bool add_weight(Net *, Layer *, const char *name, int64_t fan_in, int rank, const int64_t *dim);
 void draw_normal(Weight *, double deviation);               /* in the place of uniform */
 int64_t parameters_of(const Layer *);                       /* that are learnt */

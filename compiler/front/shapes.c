@@ -309,6 +309,15 @@ bool pool_shape(Net *net, Layer *layer)
     return true;
 }
 
+bool channels_shape(Net *net, Layer *layer)
+{
+    (void)net;
+    if (layer->in->shape.rank != 2 && !want_image(layer))
+        return false;
+    layer->out->shape = flat_shape(layer->in->shape.c);
+    return true;
+}
+
 /* ---- What the notes behind a shape error say --------------------------------------------------
  *
  *     net.nn:2:1: note: the output of conv1 is 16x16x16; relu1 and maxpool1 keep its 16 channels

@@ -3,15 +3,6 @@
 
 static const Param params[] = {{0}};
 
-static bool shape(Net *net, Layer *layer)
-{
-    (void)net;
-    if (layer->in->shape.rank != 2 && !want_image(layer))
-        return false;
-    layer->out->shape = flat_shape(layer->in->shape.c);
-    return true;
-}
-
 static void lower_globalavgpool(Prog *prog, const Layer *layer)
 {
     Tensor *in = tensor_of(prog, layer->in), *out = tensor_of(prog, layer->out);
@@ -29,7 +20,7 @@ const Kind kind_globalavgpool = {
     .syntax = "globalavgpool",
     .help = "mean over height and width, of a sequence over the positions; gives C",
     .params = params,
-    .shape = shape,
+    .shape = channels_shape,
     .lower = lower_globalavgpool,
     .torch = "sequence ? x.mean(1)|x.mean((2, 3))",
     .examples = "input 3x4x5; globalavgpool|input 2x1x1; globalavgpool|input 1x3x1; globalavgpool|input "

@@ -4,15 +4,6 @@
 
 static const Param params[] = {{0}};
 
-static bool shape(Net *net, Layer *layer)
-{
-    (void)net;
-    if (layer->in->shape.rank != 2 && !want_image(layer))
-        return false;
-    layer->out->shape = flat_shape(layer->in->shape.c);
-    return true;
-}
-
 static void lower_globalmaxpool(Prog *prog, const Layer *layer)
 {
     Statement *s = new_statement(prog);
@@ -26,7 +17,7 @@ const Kind kind_globalmaxpool = {
     .syntax = "globalmaxpool",
     .help = "greatest over height and width, of a sequence over the positions; gives C",
     .params = params,
-    .shape = shape,
+    .shape = channels_shape,
     .lower = lower_globalmaxpool,
     .torch = "sequence ? x.amax(1)|x.amax((2, 3))",
     .examples = "input 3x4x5; globalmaxpool|input 2x1x1; globalmaxpool|input 1x3x1; globalmaxpool|"
