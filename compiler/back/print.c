@@ -124,19 +124,35 @@ static bool is_vector(const Term *v)
     return v->width > 1;
 }
 
-/* What is loaded is of the type of vectors in memory, of which C makes no choice with another. */
-static const char *cast_of(const Printer *p, const Term *v, const Term *other)
+static bool loads_vector(const Term *v)
 {
-    const bool loads = is_vector(v) && v->kind == TERM_LOAD && !v->first;
-    return loads && (other->kind != TERM_LOAD || other->first) ? format("(vec%s)", p->kind) : "";
+    return is_vector(v) && v->kind == TERM_LOAD && !v->first;
+}
+
+/* Is it of the type of vectors in memory, of which C makes no choice with another? That is what is loaded,
+ * and may be a sum or product of it. */
+static bool may_be_of_memory(const Term *v)
+{
+    bool may = loads_vector(v);
+    for (int i = 0; v->kind == TERM_OP && op_info[v->op].arity == 2 && i < 2; i++)
+        may |= may_be_of_memory(v->arg[i]);
+    return may;
+}
+
+static void put_chosen(Printer *p, const Term *v, const Term *other, int binds)
+{
+    bool casts = may_be_of_memory(v) && !(loads_vector(v) && loads_vector(other));
+    if (casts)
+        put(p->out, "(vec%s)", p->kind);
+    put_term(p, v, casts ? FACTOR : binds);
 }
 
 static void put_choice(Printer *p, const Term *a, const Term *b)
 {
-    put(p->out, " ? %s", cast_of(p, a, b));
-    put_term(p, a, COMPARISON);
-    put(p->out, " : %s", cast_of(p, b, a));
-    put_term(p, b, CONDITION);
+    put(p->out, " ? ");
+    put_chosen(p, a, b, COMPARISON);
+    put(p->out, " : ");
+    put_chosen(p, b, a, CONDITION);
 }
 
 /* What stands in parentheses behind a name, with commas between. */
