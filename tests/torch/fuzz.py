@@ -38,6 +38,7 @@ import language
 import record
 
 FOLDER = "build/tests/tmp/fuzz"
+SEQUENCES, SHARED = 0.4, 0.35     # how many networks have positions, how many share weights
 GROUP = 16               # networks to one shared object
 SECONDS = 60             # more for checking one network means that its code hangs
 STEPS = 20
@@ -48,6 +49,12 @@ LABELS = ["a", "b", "x", "y", "t", "p", "w", "n", "g", "c1", "l2", "k3", "int", 
           "fc1_weight", "conv1_out", "d_conv1", "net", "NAN", "exp", "y0", "s00", "Head", "OUT", "_", "a_b_c", "i", "float", "if", "layer_12"]
 COMMENTS = ["", " and so on", " conv 3 k3; fc 5", " */ not the end", " // \\", " \"quoted\" 100% %s %n", " µ ×", " ??/", " a: b: c", " ) } ]"]
 
+
+SEQUENCE_KINDS = ["rnn", "gru", "lstm"] * 2 + ["attention"] * 4 + ["conv1d"] * 4 + ["fc"] * 5 + [
+    "relu", "tanh", "gelu", "sigmoid", "silu", "softmax", "layernorm", "layernorm", "batchnorm", "groupnorm", "positions", "positions",
+    "classtoken", "last", "first", "transpose", "maxpool1d", "avgpool1d", "flatten", "image", "globalavgpool", "prelu", "dropout"]
+SHARERS = ("conv", "convtranspose", "fc", "embedding", "rnn", "gru", "lstm", "attention", "conv1d", "layernorm", "groupnorm", "batchnorm",
+           "positions", "classtoken", "prelu")
 
 EXTRA = ["k3", "s2", "s0", "p1", "p9", "d2", "d9", "g2", "g3", "bias=false", "pad=reflect", "pad=circular", "pad=reflet", "countpad=true",
          "3", "2->3", "0.5", "k=", "=3", "3x", "x3", "-1", "p-1", "1e9", "k3x3x3", "k3x3", "9" * 30, "p" + "9" * 30, "1e", "->", "3->",
@@ -74,13 +81,17 @@ P = ctypes.c_void_p
 
 class Model(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("input_shape", ctypes.c_int * 3), ("input", ctypes.c_size_t), ("output", ctypes.c_size_t),
-                ("targets", ctypes.c_size_t), ("int_targets", ctypes.c_int), ("batch", ctypes.c_int), ("params", ctypes.c_size_t),
+                ("vocabulary", ctypes.c_size_t), ("targets", ctypes.c_size_t), ("int_targets", ctypes.c_int), ("loss_name", ctypes.c_char_p),
+                ("logits", ctypes.c_int), ("batch", ctypes.c_int), ("params", ctypes.c_size_t),
                 ("floats", ctypes.c_size_t), ("params_bytes", ctypes.c_size_t), ("work_bytes", ctypes.c_size_t),
                 ("ntensors", ctypes.c_int), ("tensors", ctypes.POINTER(Tensor)),
                 ("forward", ctypes.CFUNCTYPE(None, P, P, ctypes.c_int, P, P)),
                 ("backward", ctypes.CFUNCTYPE(ctypes.c_float, P, P, ctypes.c_int, P, P, P)),
+                ("loss", ctypes.CFUNCTYPE(ctypes.c_float, P, P, ctypes.c_int, P, P, P)),
                 ("set_rng", ctypes.CFUNCTYPE(None, P, ctypes.c_uint64)),
-                ("set_add", ctypes.CFUNCTYPE(None, P, ctypes.c_int))]
+                ("counted", ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, P)),
+                ("set_add", ctypes.CFUNCTYPE(None, P, ctypes.c_int)),
+                ("prepare", ctypes.CFUNCTYPE(None, P))]
 
 
 class Optimizer(ctypes.Structure):
@@ -123,7 +134,30 @@ def draw_statement(r, shape, sizes):
     if len(shape) == 3:
         kinds += ["convtranspose"] * 5 + ["upsample"] * 2 + ["adaptiveavgpool"] * 2
     kinds += ["conv"] * 16 + ["maxpool"] * 5 + ["avgpool"] * 5 + ["globalavgpool", "fc"] if len(shape) == 3 else ["fc"] * 7
+    if len(shape) == 2:
+        kinds = SEQUENCE_KINDS
     kind = r.choice(kinds)
+    if kind in ("rnn", "gru", "lstm"):
+        return [kind, f"{r.choice(sizes)}"] + maybe(r, 0.3, "reverse=true") + maybe(r, 0.2, "bias=false")
+    if kind == "attention":
+        heads = r.choice([h for h in range(1, shape[1] + 1) if shape[1] % h == 0])
+        return [kind, f"{heads}"] + maybe(r, 0.5, "causal=true") + maybe(r, 0.2, "bias=false")
+    if kind == "conv1d":
+        words = [letter(r, "k", r.choice([1, 2, 3, 3, 5]))] + maybe(r, 0.3, letter(r, "s", r.choice([1, 2, 3])))
+        if r.random() < 0.3:
+            words = words[:1] + ["pad=causal"]
+        elif r.random() < 0.6:
+            words += [letter(r, "p", r.choice([0, 1, 2]))] + maybe(r, 0.2, "pad=replicate")
+        return [kind, f"{r.choice(sizes)}"] + words + maybe(r, 0.2, letter(r, "d", 2)) + maybe(r, 0.2, "bias=false")
+    if kind in ("maxpool1d", "avgpool1d"):
+        return [kind, f"{r.choice([1, 2, 2, 3])}"] + maybe(r, 0.5, letter(r, "s", r.choice([1, 2, 3])))
+    if kind == "positions":
+        return [kind] + maybe(r, 0.3, "sincos")
+    if kind == "image":
+        height = r.choice([h for h in range(1, shape[0] + 1) if shape[0] % h == 0])
+        return [kind, f"{height}x{shape[0] // height}"]
+    if kind == "prelu":
+        return [kind] + maybe(r, 0.5, "channels=true")
     if kind == "conv":
         channels, height, width = shape
         outputs, words = r.choice(sizes), []
@@ -156,13 +190,14 @@ def draw_statement(r, shape, sizes):
     if kind == "adaptiveavgpool":
         return [kind, draw_pair(r, [1, 2, 3, 4, 5, 7])]
     if kind == "groupnorm":
-        return [kind, f"{r.choice([g for g in range(1, shape[0] + 1) if shape[0] % g == 0])}"] + maybe(r, 0.3, "eps=0.01")
+        channels = shape[1] if len(shape) == 2 else shape[0]
+        return [kind, f"{r.choice([g for g in range(1, channels + 1) if channels % g == 0])}"] + maybe(r, 0.3, "eps=0.01")
     if kind == "batchnorm":
         return [kind] + maybe(r, 0.3, r.choice(["eps=0.01", "eps=1e-3"])) + maybe(r, 0.3, r.choice(["momentum=0.5", "momentum=1", "momentum=0"]))
     if kind == "layernorm":
         return [kind] + maybe(r, 0.3, r.choice(["eps=0.01", "eps=1e-3"]))
     if kind == "fc":
-        inputs = math.prod(shape)
+        inputs = shape[1] if len(shape) == 2 else math.prod(shape)
         outputs = r.choice(sizes)
         return ["fc", f"{inputs}->{outputs}" if r.random() < 0.3 else f"{outputs}"] + maybe(r, 0.3, "bias=" + r.choice(["true", "false"]))
     if kind in ("maxpool", "avgpool"):
@@ -214,7 +249,7 @@ def draw_branch(r, shape, sizes, labels, fresh):
         return [(None, ["mul", r.choice(alike)])]
     if what == "residual":         # something in between that leaves the shape as it is
         name = fresh.pop()
-        middle = [["conv", f"{shape[0]}", "k3", "p1"], ["tanh"]] if len(shape) == 3 else [["fc", f"{shape[0]}"], ["silu"]]
+        middle = [["conv", f"{shape[0]}", "k3", "p1"], ["tanh"]] if len(shape) == 3 else [["fc", f"{shape[-1]}"], ["silu"]]
         return [(name, [])] + [(None, words) for words in middle + r.choice([[], [["batchnorm"]]])] + [(None, ["add", name])]
     if what == "gate" and len(shape) == 3:
         name, pool = fresh.pop(), r.choice([[["globalavgpool"], ["fc", f"{shape[0]}"]], [["adaptiveavgpool", "1"], ["conv", f"{shape[0]}", "k1"]]])
@@ -228,12 +263,12 @@ def draw_branch(r, shape, sizes, labels, fresh):
 
 def work(net):
     """Multiply-adds of one sample, roughly (pooling counted by what comes out)."""
-    values, total = [torch.zeros(1, *net.shape)], 0
+    values, total = [torch.zeros(1, *net.shape, dtype=torch.long if net.vocabulary else None)], 0
     for kind, layer, reads in net.layers:
         x = layer(*(values[i] for i in reads))
         values.append(x)
         weights = [p for p in layer.parameters() if p.dim() > 1] if isinstance(layer, torch.nn.Module) else []
-        total += sum(p.numel() for p in weights) * x[0, 0].numel() + x.numel() * (9 if "pool" in kind else 1)
+        total += sum(p.numel() for p in weights) * max(x[0, 0].numel(), x.numel() // 8) + x.numel() * (9 if "pool" in kind else 1)
     return total
 
 
@@ -247,6 +282,12 @@ class Case:
             sizes = SIZES + [19, 24, 29, 32, 33] * (largest > 100000)
             shape = (r.choice(sizes),) if r.random() < 0.25 else (r.choice(sizes[:14]), r.choice(sizes), r.choice(sizes))
             self.input, self.statements, self.labels = "x".join(map(str, shape)), [], []
+            if r.random() < SEQUENCES:
+                shape = (r.choice(sizes[:14]), r.choice(sizes))
+                self.input = "x".join(map(str, shape))
+                if r.random() < 0.6:
+                    self.input, self.statements = f"{shape[0]} of {r.choice([1, 2, 3, 5, 8, 17, 40])}", [["embedding", f"{shape[1]}"]]
+                    self.labels = [None]
             self.loss, self.batch = None, r.choice([None, 1, 2, 3, 4, 7, 8, 9, 16, 33])
             fresh, branches, known = r.sample(LABELS, len(LABELS)), r.random() < 0.5, {}
             for _ in range(r.randint(1, 8)):
@@ -274,6 +315,10 @@ class Case:
                 whole = language.read(self.plain())
             except language.LanguageError:
                 continue
+            if r.random() < SHARED:
+                for _ in range(r.randint(1, 3)):
+                    self.share(r)
+                whole = language.read(self.plain())
             if whole.least_samples > whole.batch or self.ambiguous(whole):
                 continue
             self.loss = r.choice([None, None, "mse", "bce", "crossentropy", "l1", "huber", "huber 0.5", "crossentropy smooth=0.1", "bce posweight=2"])
@@ -286,6 +331,7 @@ class Case:
         self.cc = r.choice(["gcc", "clang"])
         self.flags = r.choice(["-O1", "-O2", "-O0", "-O2 -march=native", "-O1 -fsanitize=undefined "
                                + ("-fsanitize-undefined-trap-on-error" if self.cc == "gcc" else "-fsanitize-trap=undefined")])
+        self.ignored = r.random() < 0.5
         self.whole = r.random() < 0.4 and all(s[0] in ("conv", "fc", "maxpool", "relu", "flatten") for s in self.statements if s)
         self.rule = draw_rule(r)
         self.options = ["--inference"] if self.inference and r.random() < 0.5 else []
@@ -293,6 +339,40 @@ class Case:
         self.options += r.choice([[], ["--lanes=samples"]])
         self.options += r.choice([[], ["--blocks=2"], ["--blocks=99"]])
         self.text = self.format(r)
+
+    def share(self, r):
+        """Tries to give a layer the weights of an earlier one, or to put such a layer somewhere behind it."""
+        before = self.statements, self.labels
+        names = [name for name in LABELS if name not in self.labels]
+        for _ in range(12):
+            self.statements, self.labels = [list(s) for s in before[0]], list(before[1])
+            places = [i for i, s in enumerate(self.statements) if s and s[0] in SHARERS]
+            if not places:
+                break
+            i = r.choice(places)
+            if not self.labels[i]:
+                self.labels[i] = r.choice(names)
+            tied = f"weights={self.labels[i]}"
+            later = [j for j in places if j > i and self.statements[j][0] == self.statements[i][0] and not any("weights=" in w for w in self.statements[j])]
+            if later and r.random() < 0.5:
+                self.statements[r.choice(later)].append(tied)
+            else:
+                copy = [w for w in self.statements[i] if "weights=" not in w]
+                if self.statements[i][0] == "embedding":
+                    copy = ["fc", self.input.split()[-1]]
+                if "freeze=true" not in copy and r.random() < 0.1 and copy[0] in ("conv", "fc", "lstm", "attention"):
+                    copy.append("freeze=true")
+                piece = [copy + [tied]] + r.choice([[], [["tanh"]], [["silu"]]])
+                at = r.randint(i + 1, len(self.statements))
+                self.statements[at:at] = piece
+                self.labels[at:at] = [None] * len(piece)
+            try:
+                net = language.read(self.plain())
+                if work(net) <= 100000:
+                    return
+            except language.LanguageError:
+                pass
+        self.statements, self.labels = before
 
     @staticmethod
     def ambiguous(net):
@@ -353,7 +433,7 @@ class Case:
             else:
                 lines.insert(r.randint(1, len(lines) - bool(self.loss)), line)
         if lines[0].startswith("input") and r.random() < 0.15:
-            self.options.append("--" + lines.pop(0).replace(" ", "="))
+            self.options.append("'--" + lines.pop(0).replace(" ", "=", 1) + "'")
         text = "".join(r.choice(["", "", "\n", f"#{c}\n", " \t\n"]) for c in r.sample(COMMENTS, 1))
         for i, line in enumerate(lines):
             line = re.sub(r"(\w+): ", lambda m: m[1] + r.choice([": ", ": ", ":", ":  ", " : "]), line)
@@ -418,7 +498,7 @@ def build(cases, folder):
     for c in cases:
         if not os.path.exists(f"{folder}/net{c.number}.o"):
             log = open(f"{folder}/net{c.number}.log", errors="replace").read()
-            failed[c.number] = "does not build: " + "\n    ".join(log.splitlines()[:8])
+            failed[c.number] = "does not build: " + "\n    ".join([l for l in log.splitlines() if "rror" in l][:8])
     linked = subprocess.run(["gcc", "-shared", "-o", f"{folder}/all.so", *glob.glob(f"{folder}/*.o"), "-lm"], capture_output=True, text=True)
     if linked.returncode:
         failed = {c.number: failed.get(c.number, "does not link: " + linked.stderr[:500]) for c in cases}
@@ -454,14 +534,14 @@ def hold(what, values, reference, tolerance, others, scale=None):
 def compare(c, library):
     """Raises Difference where the compiled network c and PyTorch part."""
     torch.manual_seed(0)
-    option = dict(o[2:].split("=") for o in c.options if "=" in o)
-    net = language.read(c.text, tuple(map(int, option["input"].split("x"))) if "input" in option else None,
+    option = dict(o.strip("'")[2:].split("=") for o in c.options if "=" in o)
+    net = language.read((f"input {option['input']}\n" if "input" in option else "") + c.text, None,
                         int(option["batch"]) if "batch" in option else None)
     model = Model.in_dll(library, f"net{c.number}_model")
-    shape = tuple(net.shape) + (1,) * (3 - len(net.shape))
+    shape = (*net.shape, 0) if len(net.shape) == 2 else tuple(net.shape) + (1,) * (3 - len(net.shape))
     facts = {"input_shape": (tuple(model.input_shape), shape), "input": (model.input, math.prod(net.shape)), "batch": (model.batch, net.batch),
              "output": (model.output, math.prod(net.output_shape)), "targets": (model.targets, math.prod(net.target_shape)),
-             "int_targets": (model.int_targets, int(net.int_targets)), "params": (model.params, sum(v.numel() for _, v in net.parameters)),
+             "vocabulary": (model.vocabulary, net.vocabulary or 0), "int_targets": (model.int_targets, int(net.int_targets)), "params": (model.params, sum(v.numel() for _, v in net.parameters)),
              "tensors": ([(t.name.decode(), tuple(t.shape[:t.ndim])) for t in model.tensors[:model.ntensors]],
                          [(k, tuple(v.shape)) for k, v in net.tensors])}
     for name, (ours, theirs) in facts.items():
@@ -469,6 +549,8 @@ def compare(c, library):
             raise Difference(f"{name} is {ours}, PyTorch has {theirs}")
 
     weights, x, t = record.draw(net, c.n, c.draw_seed, c.whole)
+    if c.ignored and net.loss_name == "crossentropy" and t.numel() > 1:
+        t.flatten()[1:][torch.rand(t.numel() - 1, generator=torch.Generator().manual_seed(c.draw_seed)) < 0.4] = -100
     params, gradients, scratch = Memory(model.params_bytes), Memory(model.params_bytes), Memory(model.work_bytes)
     batch_x, batch_y, batch_t = (Memory(4 * k * net.batch) for k in (model.input, model.output, model.targets))
     places = [(k, t.place()) for (k, _), t in zip(net.tensors, model.tensors[:model.ntensors])]
@@ -483,9 +565,14 @@ def compare(c, library):
         params.floats[:model.params_bytes // 4] = 0
         for (_, place), w in zip(places, weights):
             params.floats[place] = w.flatten()
+        if model.prepare:
+            model.prepare(params.address)
 
     load()
-    batch_x.floats[:x.numel()] = x.flatten()
+    if net.vocabulary:
+        batch_x.ints[:x.numel()] = x.flatten().int()
+    else:
+        batch_x.floats[:x.numel()] = x.flatten()
     if net.int_targets:
         batch_t.ints[:t.numel()] = t.flatten().int()
     else:
@@ -738,7 +825,7 @@ def main():
         for c in cases:
             if c.number in failed:
                 wrong += 1
-                print(f"\n---- network {c.number}: {failed[c.number]}\n{c.text}")
+                print(f"\n---- network {c.number}: {failed[c.number]}\n{c.text}", flush=True)
                 small, said = (c, None) if a.no_shrink else shrink(c, failed[c.number])
                 options = " ".join(small.options + [f"--unroll={c.unroll} --target={c.target}, {c.cc} {c.flags}"])
                 print(f"---- smallest found: {said}\n{small.text}---- n {small.n}{', whole numbers' if c.whole else ''}, {options}\n"
