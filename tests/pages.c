@@ -241,17 +241,14 @@ void page_links(const page *p)
 
 /* ---- Parts that follow from tables -------------------------------------------------------------------- */
 
-void page_part(const char *path, const char *name, const char *text)
+void file_part(const char *path, const char *begin, const char *end, const char *text)
 {
-    char begin[120], end[120];
-    char *whole_page = file_read(path, NULL);
-    snprintf(begin, sizeof begin, ".\\\" begin %s\n", name);
-    snprintf(end, sizeof end, ".\\\" end %s\n", name);
-    char *from = whole_page ? strstr(whole_page, begin) : NULL, *to = from ? strstr(from, end) : NULL;
-    check(to, __LINE__, "%s lacks a part that follows from the sources: add the lines `.\\\" begin %s` and `.\\\" end %s` "
-          "where it belongs, and run `make golden`", path, name, name);
+    char *whole_file = file_read(path, NULL);
+    char *from = whole_file ? strstr(whole_file, begin) : NULL, *to = from ? strstr(from + strlen(begin), end) : NULL;
+    check(to, __LINE__, "%s lacks a part that follows from the sources: add the lines `%.*s` and `%.*s` "
+          "where it belongs, and run `make golden`", path, (int)strcspn(begin, "\n"), begin, (int)strcspn(end, "\n"), end);
     if (!to) {
-        free(whole_page);
+        free(whole_file);
         return;
     }
     from += strlen(begin);
@@ -260,20 +257,28 @@ void page_part(const char *path, const char *name, const char *text)
         same++;
     if (same < length || text[same]) {
         if (golden_update()) {
-            char *whole = malloc(strlen(whole_page) + strlen(text) + 1);
-            sprintf(whole, "%.*s%s%s", (int)(from - whole_page), whole_page, text, to);
+            char *whole = malloc(strlen(whole_file) + strlen(text) + 1);
+            sprintf(whole, "%.*s%s%s", (int)(from - whole_file), whole_file, text, to);
             file_write(path, whole, strlen(whole));
             printf("\n    rewritten: %s", path);
             free(whole);
         } else {
             while (same > 0 && text[same - 1] != '\n')
                 same--;
-            check(false, __LINE__, "%s: the part `begin %s` is not what the sources say: run `make golden`, look at the "
-                  "difference and commit it. First line that is missing or too much: %.*s", path, name,
-                  (int)strcspn(text + same, "\n"), text + same);
+            check(false, __LINE__, "%s: the part behind `%.*s` is not what the sources say: run `make golden`, look at the "
+                  "difference and commit it. First line that is missing or too much: %.*s", path,
+                  (int)strcspn(begin, "\n"), begin, (int)strcspn(text + same, "\n"), text + same);
         }
     }
-    free(whole_page);
+    free(whole_file);
+}
+
+void page_part(const char *path, const char *name, const char *text)
+{
+    char begin[120], end[120];
+    snprintf(begin, sizeof begin, ".\\\" begin %s\n", name);
+    snprintf(end, sizeof end, ".\\\" end %s\n", name);
+    file_part(path, begin, end, text);
 }
 
 /* ---- Commands ----------------------------------------------------------------------------------------- */

@@ -74,8 +74,11 @@ void page_links(const page *);
 /* The text of a manual page as its reader sees it in a literal display. Free it. */
 char *page_plain(const char *from, size_t length);
 
-/* Where a page has a part between the comments `begin NAME` and `end NAME`, which follows from a table of the
- * sources: compares it, or with UPDATE=1 rewrites it (`make golden`). */
+/* Where a file has a part between the lines begin and end, which follows from a table of the sources: compares it, or
+ * with UPDATE=1 rewrites it (`make golden`). */
+void file_part(const char *path, const char *begin, const char *end, const char *text);
+
+/* The part of a manual page between the comments `begin NAME` and `end NAME`. */
 void page_part(const char *path, const char *name, const char *text);
 
 #endif
