@@ -7,7 +7,8 @@
 # make bare      (as root, with debootstrap) runs make demo and make test in a Debian that has nothing else (SUITE=math)
 # make measure   prints what the compiler assumes of a core (compiler/schedule/machine.c), measured on this one
 # make golden    rewrites the expectation files under tests/golden and tests/bugs (look at the diff!)
-# make install   PREFIX=/usr/local, LIBDIR=lib (below it), DESTDIR=; make uninstall removes the same
+# make install   PREFIX=/usr/local, LIBDIR=lib and ZSHDIR=share/zsh/site-functions (below it), DESTDIR=; make uninstall
+#                removes the same
 # make deb       builds Debian's source package and packages, and has lintian look at them (build/deb)
 # make clean
 #
@@ -15,6 +16,7 @@
 
 PREFIX ?= /usr/local
 LIBDIR ?= lib
+ZSHDIR ?= share/zsh/site-functions
 CFLAGS ?= -O2 -g
 Q := $(if $(V),,@)
 SAY = @$(if $(V),:,printf '  %-4s %s\n')
@@ -199,6 +201,7 @@ golden: $(BUILD)/nnc $(BUILD)/tests/run
 	UPDATE=1 $(BUILD)/tests/run golden
 	UPDATE=1 $(BUILD)/tests/run bugs
 	UPDATE=1 $(BUILD)/tests/run manual
+	UPDATE=1 $(BUILD)/tests/run editors
 
 need-demo need-check need-test need-bench: need-%:
 	$(Q)sh .ci/need $*
@@ -244,6 +247,7 @@ INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h $(LIBDIR):644:$(BUILD)
 	$(if $(HAS_KIT),include:644:runtime/kit/nnkit.h $(LIBDIR):644:$(BUILD)/libnnkit.a) \
 	$(if $(HAS_MPI),include:644:runtime/kit/nnmpi.h $(LIBDIR):644:$(BUILD)/libnnmpi.a) \
 	$(foreach page,$(MANUALS),share/man/man$(subst .,,$(suffix $(page))):644:$(page)) \
+	share/bash-completion/completions:644:compiler/nnc.bash $(ZSHDIR):644:compiler/_nnc \
 	$(DOCUMENTS:%=share/doc/nnc:644:%)
 
 install: all $(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake
