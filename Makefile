@@ -240,6 +240,7 @@ VERSION := $(shell sed -n 's/^\#define NNC_VERSION "\(.*\)"/\1/p' compiler/nnc.h
 DOCUMENTS := $(wildcard README.md LICENSE* COPYING* CHANGELOG.md)
 
 MANUALS := $(sort $(wildcard compiler/*.[1-9] grammar/*.[1-9] runtime/*.[1-9] runtime/kit/*.[1-9]))
+EDITORS := $(sort $(wildcard grammar/vim/*/*.vim grammar/vscode/*.json))
 
 # What is installed, a word each: the folder below PREFIX, the mode, the file. uninstall removes the same.
 INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h $(LIBDIR):644:$(BUILD)/libnn.a $(LIBDIR)/pkgconfig:644:$(BUILD)/nnc.pc \
@@ -248,6 +249,7 @@ INSTALLED = bin:755:$(BUILD)/nnc include:644:runtime/nn.h $(LIBDIR):644:$(BUILD)
 	$(if $(HAS_MPI),include:644:runtime/kit/nnmpi.h $(LIBDIR):644:$(BUILD)/libnnmpi.a) \
 	$(foreach page,$(MANUALS),share/man/man$(subst .,,$(suffix $(page))):644:$(page)) \
 	share/bash-completion/completions:644:compiler/nnc.bash $(ZSHDIR):644:compiler/_nnc \
+	$(foreach file,$(EDITORS),share/nnc/$(patsubst grammar/%/,%,$(dir $(file))):644:$(file)) \
 	$(DOCUMENTS:%=share/doc/nnc:644:%)
 
 install: all $(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake
@@ -260,7 +262,8 @@ install: all $(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake
 uninstall:
 	$(Q)for word in $(INSTALLED); do \
 		file=$${word##*:}; rm -f "$(DESTDIR)$(PREFIX)/$${word%%:*}/$${file##*/}"; done
-	$(Q)rmdir $(addprefix "$(DESTDIR)$(PREFIX)"/,share/doc/nnc $(LIBDIR)/cmake/nnc) 2>/dev/null || :
+	$(Q)rmdir $(addprefix "$(DESTDIR)$(PREFIX)"/,share/doc/nnc $(LIBDIR)/cmake/nnc \
+		share/nnc/vim/syntax share/nnc/vim/ftdetect share/nnc/vim share/nnc/vscode share/nnc) 2>/dev/null || :
 
 $(BUILD)/nnc.pc $(BUILD)/nnc-config-version.cmake: $(BUILD)/%: runtime/%.in FORCE
 	$(Q)rm -f $@

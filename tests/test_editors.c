@@ -1,6 +1,8 @@
-/* test_editors.c: what shells know of nnc: completion for bash and zsh (compiler/nnc.bash, compiler/_nnc).
+/* test_editors.c: what shells and editors know of nnc: completion for bash and zsh (compiler/nnc.bash, compiler/_nnc),
+ * highlighting for Vim and VS Code (grammar/vim, grammar/vscode).
  *
- * Their lists of options follow from `nnc --help`: `make golden` rewrites them. The shells are asked what they make of a line. */
+ * Their lists of options and of kinds follow from `nnc --help` and from the table of kinds: `make golden` rewrites them.
+ * The shells are asked what they make of a line, Vim what it shows. */
 #include "back/back.h"
 #include "pages.h"
 #include "process.h"
@@ -236,14 +238,160 @@ static void zsh_completes(void)
     process_free(&run);
 }
 
+/* ---- Kinds -------------------------------------------------------------------------------------------- */
+
+/* The first words of what `nnc --layers` shows, or with losses the words behind `loss`: each once, with sign between them. */
+static const char *names_of_kinds(bool losses, const char *sign)
+{
+    const char *names = sign;
+    for (int i = 0; i < nkinds; i++) {
+        const char *name = kinds[i]->syntax;
+        bool loss = name && strncmp(name, "loss ", 5) == 0;
+        if (!name || (losses && (!loss || strchr(name, '|'))))
+            continue;
+        name += losses ? 5 : 0;
+        const char *word = format("%.*s%s", (int)strcspn(name, " "), name, sign);
+        if (!strstr(names, format("%s%s", sign, word)))
+            names = format("%s%s", names, word);
+    }
+    return format("%.*s", (int)strlen(names) - 2, names + 1);
+}
+
+static const char *vim_keywords(const char *group, const char *names)
+{
+    enum { COLUMNS = 118 };
+    const char *text = "";
+    size_t column = COLUMNS;
+    while (*names) {
+        size_t word = strcspn(names, " ");
+        if (column + 1 + word > COLUMNS) {
+            const char *start = format("syntax keyword %s contained", group);
+            text = format("%s%s%s", text, *text ? "\n" : "", start);
+            column = strlen(start);
+        }
+        text = format("%s %.*s", text, (int)word, names);
+        column += 1 + word;
+        names += word + (names[word] != '\0');
+    }
+    return format("%s\n", text);
+}
+
+static void vim_lists(void)
+{
+    file_part("grammar/vim/syntax/nnc.vim", "\" begin kinds\n", "\" end kinds\n",
+              format("%s%s", vim_keywords("nncKind", names_of_kinds(false, " ")), vim_keywords("nncLossName", names_of_kinds(true, " "))));
+}
+
+static void vscode_rule(const char *rule, const char *name, const char *before, const char *words)
+{
+    file_part("grammar/vscode/nnc.tmLanguage.json", format("        \"%s\": {\n", rule), "        },\n",
+              format("            \"patterns\": [\n                {\n                    \"match\": \"%s(%s)\\\\b\",\n"
+                     "                    \"captures\": {\"1\": {\"name\": \"%s\"}}\n                }\n            ]\n",
+                     before, words, name));
+}
+
+static void vscode_lists(void)
+{
+    vscode_rule("kinds", "keyword.control.nnc", "(?:^|(?<=[;{:]))\\\\s*", names_of_kinds(false, "|"));
+    vscode_rule("losses", "support.type.nnc", "(?<=\\\\bloss\\\\s)\\\\s*", names_of_kinds(true, "|"));
+}
+
+static bool has_vim(void)
+{
+    return command_succeeds("vim --version | grep -q '+syntax'");
+}
+
+/* A network, and how each word of it that has a group of its own shows; in Vim's names. */
+static const char network[] = "input 3x8x8  # conv\n\"a.b\": conv 4 k3 p1 bias=false; tanh\nx:\nadd \"a.b\"; gelu tanh=true; from x\n"
+    "repeat 2 { slice $a 3->4; Down(2, 3) }\nconv 4 pad=reflect\nfirst: fc 10; loss huber 0.5\n";
+static const char shows[] = "input Kind|3x8x8 Number|# conv Comment|\"a.b\" Label|conv Kind|4 Number|k3 Short|p1 Short|bias Argument|"
+    "false Boolean|tanh Kind|x Label|add Kind|\"a.b\" String|gelu Kind|tanh Argument|true Boolean|from Kind|repeat Kind|2 Number|"
+    "slice Kind|$a Parameter|3 Number|-> Arrow|4 Number|Down Call|2 Number|3 Number|conv Kind|4 Number|pad Argument|reflect Value|"
+    "first Label|fc Kind|10 Number|loss Kind|huber LossName|0.5 Number|";
+
+/* Prints each piece of the text that has a group. */
+static const char vim_script[] =
+    "set nocompatible\nset runtimepath^=../../../../grammar/vim\nfiletype on\nsyntax on\nedit net.nn\nlet found = ''\n"
+    "for line in range(1, line('$'))\n  let last = ''\n  for column in range(1, strlen(getline(line)) + 1)\n"
+    "    let group = synIDattr(synID(line, column, 1), 'name')\n"
+    "    if group !=# last && last !=# ''\n      let found .= ' ' . strpart(last, 3) . '|'\n    endif\n"
+    "    let found .= group ==# '' ? '' : getline(line)[column - 1]\n    let last = group\n  endfor\nendfor\n"
+    "call writefile([found], 'shows')\nqall!\n";
+
+static void vim_shows(void)
+{
+    folder_make(SCRATCH);
+    file_write(SCRATCH "/net.nn", network, sizeof network - 1);
+    file_write(SCRATCH "/script.vim", vim_script, sizeof vim_script - 1);
+    process run = process_run(SCRATCH, (const char *const[]){"vim", "-u", "NONE", "-i", "NONE", "-n", "-es", "-S", "script.vim", NULL},
+                              NULL, 0, NULL);
+    char *text = file_read(SCRATCH "/shows", NULL);
+    check(text && strcmp(text, format("%s\n", shows)) == 0, "vim shows\n%s, not\n%s\n%s", text ? text : "nothing", shows, run.out);
+    free(text);
+    process_free(&run);
+}
+
+static bool has_python(void)
+{
+    return command_succeeds("python3 -c 'import json, re'");
+}
+
+/* The grammar is JSON with patterns that compile, and its rules, taken in their order as VS Code takes them, show what Vim
+ * shows. */
+static const char vscode_script[] =
+    "import json, re, sys\n"
+    "for name in 'package.json', 'language-configuration.json':\n    json.load(open(sys.argv[1] + '/' + name))\n"
+    "grammar = json.load(open(sys.argv[1] + '/nnc.tmLanguage.json'))\n"
+    "rules = [rule for part in grammar['patterns'] for rule in grammar['repository'][part['include'][1:]]['patterns']]\n"
+    "for line in open('net.nn'):\n"
+    "    line, at = line.rstrip('\\n'), 0\n"
+    "    while at < len(line):\n"
+    "        found = [(m.start(), i, m) for i, r in enumerate(rules) for m in [re.compile(r['match']).search(line, at)] if m]\n"
+    "        if not found:\n            break\n"
+    "        _, i, m = min(found, key=lambda f: f[:2])\n"
+    "        group = 1 if 'captures' in rules[i] else 0\n"
+    "        name = rules[i]['captures']['1']['name'] if group else rules[i]['name']\n"
+    "        print(m.group(group), name[:-4], sep=' ', end='|')\n"
+    "        at = max(m.end(), at + 1)\n";
+
+static void vscode_shows(void)
+{
+    static const struct {
+        const char *vim, *vscode;
+    } names[] = {
+        {"Kind", "keyword.control"}, {"Number", "constant.numeric"}, {"Comment", "comment.line.number-sign"},
+        {"Label", "entity.name.label"}, {"Short", "constant.other"}, {"Argument", "variable.parameter"},
+        {"Boolean", "constant.language"}, {"String", "string.quoted.double"}, {"Parameter", "variable.other"},
+        {"Arrow", "keyword.operator"}, {"Call", "entity.name.function"}, {"Value", "support.constant"}, {"LossName", "support.type"},
+    };
+    folder_make(SCRATCH);
+    file_write(SCRATCH "/net.nn", network, sizeof network - 1);
+    process run = process_run(SCRATCH, (const char *const[]){"python3", "-c", vscode_script, "../../../../grammar/vscode", NULL},
+                              NULL, 0, NULL);
+    const char *expected = "";
+    for (const char *c = shows; *c; c += strcspn(c, "|") + 1) {
+        const char *piece = format("%.*s", (int)strcspn(c, "|"), c), *group = strrchr(piece, ' ');
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strcmp(group + 1, names[i].vim) == 0)
+                expected = format("%s%.*s %s|%s", expected, (int)(group - piece), piece, names[i].vscode,
+                                  strcmp(names[i].vim, "Argument") == 0 ? "= keyword.operator|" : "");
+    }
+    check(run.status == 0 && strcmp(run.out, expected) == 0, "VS Code shows\n%s, not\n%s\n%s", run.out, expected, run.err);
+    process_free(&run);
+}
+
 void add_editors_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"bash's lists", bash_lists}, {"bash completes", bash_completes}, {"zsh's lists", zsh_lists}, {"zsh completes", zsh_completes},
+        {"Vim's lists", vim_lists}, {"Vim shows", vim_shows}, {"VS Code's lists", vscode_lists}, {"VS Code shows", vscode_shows},
         CU_TEST_INFO_NULL,
     };
-    static const test_need zsh = {has_zsh, "zsh", "zsh"};
+    static const test_need zsh = {has_zsh, "zsh", "zsh"}, vim = {has_vim, "vim with highlighting", "vim"},
+        python = {has_python, "python3", "python3"};
     add_suite("editors", NULL, NULL, tests);
     add_to_check("editors", NULL);
     add_need("editors", "zsh completes", &zsh);
+    add_need("editors", "Vim shows", &vim);
+    add_need("editors", "VS Code shows", &python);
 }

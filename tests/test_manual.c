@@ -513,7 +513,8 @@ static void installed(void)
 #define BELOW " -o build/nnc -o build/libnn.a -o build/libnnkit.a DESTDIR=$root/stage PREFIX=/opt/nnc"
     process run = session("cd $root/nnc && make install" BELOW " && cd $root/stage/opt/nnc && ls bin/nnc include/nn.h "
                           "include/nnkit.h lib/libnn.a lib/libnnkit.a share/man/man1/nnc.1 share/man/man5/nnc.5 "
-                          "share/bash-completion/completions/nnc.bash share/zsh/site-functions/_nnc && "
+                          "share/bash-completion/completions/nnc.bash share/zsh/site-functions/_nnc share/nnc/vim/syntax/nnc.vim "
+                          "share/nnc/vim/ftdetect/nnc.vim share/nnc/vscode/package.json share/nnc/vscode/nnc.tmLanguage.json && "
                           "grep -q '^prefix=/opt/nnc$' lib/pkgconfig/nnc.pc && grep -q '^Version: [0-9]' lib/pkgconfig/nnc.pc",
                           true);
     check(run.status == 0, "make install: exit status %d: %s", run.status, run.out);
