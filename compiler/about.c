@@ -54,7 +54,7 @@ void print_layers(const char *name)
     const Kind *meant = found ? NULL : kind_meant(name, false);
     const char *near = found ? NULL : meant ? meant->name : closest(name, names, nkinds);
     if (!found)
-        fail("--layers: there is no kind '%s'; %s", name,
+        fail("--layers: there is no kind '%s'; %s [option-value]", name,
              near ? format("did you mean %s?", near) : "nnc --layers lists them all");
 }
 
@@ -72,6 +72,6 @@ void print_example(const char *name)
     }
     const char *near = name ? closest(name, names, NEXAMPLES) : NULL;
     if (name)
-        fail("--example: there is no network '%s'; %s", name,
+        fail("--example: there is no network '%s'; %s [option-value]", name,
              near ? format("did you mean %s?", near) : "nnc --example lists them all");
 }

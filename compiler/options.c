@@ -188,7 +188,7 @@ static int choice(const char *option, const char *value, const char *choices)
         }
         word += length + 1;
     }
-    fail("%s=%s: must be one of %s%s", option, value, choices, did_you_mean(value, words, n));
+    fail("%s=%s: must be one of %s%s [option-value]", option, value, choices, did_you_mean(value, words, n));
 }
 
 /* --dump: a stage, or a step of the schedule. */
@@ -208,7 +208,7 @@ static void tile_value(const char *value, Options *o)
 {
     int rows, vectors, end = 0;
     if (sscanf(value, "%2dx%2d%n", &rows, &vectors, &end) != 2 || value[end] || rows < 1 || vectors < 1)
-        fail("--tile=%s: must be RxV, rows by vectors, such as 6x2", value);
+        fail("--tile=%s: must be RxV, rows by vectors, such as 6x2 [option-value]", value);
     o->tile_rows = rows;
     o->tile_vectors = vectors;
 }
@@ -217,7 +217,7 @@ static void blocks_value(const char *value, Options *o)
 {
     int blocks, end = 0;
     if (sscanf(value, "%4d%n", &blocks, &end) != 1 || value[end] || blocks < 1)
-        fail("--blocks=%s: must be a number of blocks, 1 or more", value);
+        fail("--blocks=%s: must be a number of blocks, 1 or more [option-value]", value);
     o->blocks = blocks;
 }
 
@@ -226,7 +226,7 @@ static int count_value(const char *option, const char *value, int least)
 {
     int number, end = 0;
     if (sscanf(value, "%6d%n", &number, &end) != 1 || value[end] || number < least)
-        fail("%s=%s: must be a whole number, %d or more", option, value, least);
+        fail("%s=%s: must be a whole number, %d or more [option-value]", option, value, least);
     return number;
 }
 
@@ -247,7 +247,7 @@ static void fits_value(const char *value, Command *command)
     command->ram = read_bytes(value, &end);
     command->flash = *end == ',' ? read_bytes(end + 1, &end) : 0;
     if (*end || !command->ram || !command->flash)
-        fail("--fits=%s: must be RAM,FLASH in bytes, such as 65536,1M", value);
+        fail("--fits=%s: must be RAM,FLASH in bytes, such as 65536,1M [option-value]", value);
 }
 
 /* NAME=VALUE, with a value that is one word of the language. */
@@ -257,7 +257,8 @@ static void define_value(const char *value)
     const char *name = copy_text(value, equals ? (size_t)(equals - value) : 0);
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-";
     if (!equals || !is_identifier(name) || !equals[1] || strspn(equals + 1, letters) < strlen(equals + 1))
-        fail("-D %s: must be NAME=VALUE, with a value such as 16, 3x32x32, 0.1 or false", value);
+        fail("-D %s: must be NAME=VALUE, with a value such as 16, 3x32x32, 0.1 or false [option-value]",
+             value);
 }
 
 /* A list with one more; the n words before stay. */
@@ -280,7 +281,8 @@ static TargetName target_value(const char *value)
         names[i] = machines[i].name;
         list = format("%s%s%s", list, i > 0 ? "|" : "", names[i]);
     }
-    fail("--target=%s: must be one of %s%s", value, list, did_you_mean(value, names, NTARGETS));
+    fail("--target=%s: must be one of %s%s [option-value]", value, list,
+         did_you_mean(value, names, NTARGETS));
 }
 
 static void math_value(const char *value, Options *o)
@@ -295,7 +297,7 @@ static void math_value(const char *value, Options *o)
             o->filter = i > MATH_WINOGRAD ? names[i] : NULL;
             return;
         }
-    fail("--math=%s: must be one of %s%s", value, list, did_you_mean(value, names, n));
+    fail("--math=%s: must be one of %s%s [option-value]", value, list, did_you_mean(value, names, n));
 }
 
 static void warning_value(const char *name)
@@ -303,7 +305,7 @@ static void warning_value(const char *name)
     if (warning_option(name))
         return;
     const char *near = closest_warning(name);
-    fail("unknown warning -W%s; %s", name,
+    fail("unknown warning -W%s; %s [option]", name,
          near ? format("did you mean -W%s?", near) : "nnc --help lists them");
 }
 
@@ -332,7 +334,7 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
         for (int k = 0; near && k < NOPTIONS; k++)
             if (near == names[k])
                 near = options[k].name;
-        fail("unknown option %s%s", word, near ? format("; did you mean %s?", near) : "");
+        fail("unknown option %s%s [option]", word, near ? format("; did you mean %s?", near) : "");
     }
 
     size_t name = strlen(found->name);
@@ -344,16 +346,17 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
     }
     if (!found->value) {
         if (word[name])
-            fail("%s takes no value", found->name);
+            fail("%s takes no value [option]", found->name);
     } else if (with_equals && word[name]) {
         if (!word[name + 1])
-            fail("%s needs a value: %s=%s", found->name, found->name, found->value);
+            fail("%s needs a value: %s=%s [option]", found->name, found->name, found->value);
         *value = word + name + 1;
     } else if (word[name]) {
         *value = word + name;
     } else {
         if (*i + 1 >= argc || !argv[*i + 1][0])
-            fail("%s needs a value: %s%s%s", found->name, found->name, with_equals ? "=" : " ", found->value);
+            fail("%s needs a value: %s%s%s [option]", found->name, found->name, with_equals ? "=" : " ",
+                 found->value);
         *value = argv[++*i];
     }
     return found;
@@ -501,7 +504,7 @@ static void check_together(const Command *command, int ninputs)
 {
     const Options *o = &command->options;
     if (!ninputs)
-        fail("no network given; the usage is: nnc [options] FILE.nn (see nnc --help)");
+        fail("no network given; the usage is: nnc [options] FILE.nn (see nnc --help) [option]");
     const struct { const char *option; bool given;
     } of_one[] = {
         {"-o", o->output_file}, {"--header", command->header_file}, {"--prefix", o->prefix},
@@ -509,20 +512,20 @@ static void check_together(const Command *command, int ninputs)
     };
     for (size_t i = 0; i < sizeof of_one / sizeof *of_one && ninputs > 1; i++)
         if (of_one[i].given)
-            fail("%s is for one network, and %d are given", of_one[i].option, ninputs);
+            fail("%s is for one network, and %d are given [option]", of_one[i].option, ninputs);
     if (o->is_static && command->header_file)
-        fail("--header with --static: there is no header, what it declares stands in the C file");
+        fail("--header with --static: there is no header, what it declares stands in the C file [option]");
     if (!command->dependencies && (command->dependency_file || command->dependency_target))
-        fail("%s needs -MD", command->dependency_file ? "-MF" : "-MT");
+        fail("%s needs -MD [option]", command->dependency_file ? "-MF" : "-MT");
     if (!command->dependencies && command->phony)
-        fail("-MP needs -MD");
+        fail("-MP needs -MD [option]");
     bool to_stdout = o->output_file && !strcmp(o->output_file, "-");
     if (to_stdout && (command->summary || command->dump || command->ram || command->graph
                       || command->pytorch))
         fail("-o -: standard output is for the C, and --summary, --dump, --fits, --graph and --pytorch "
-             "print there, too");
+             "print there, too [option]");
     if (to_stdout && command->dependencies && !(command->dependency_file && command->dependency_target))
-        fail("-MD with -o - needs -MF FILE and -MT TARGET: nothing else says where the C goes");
+        fail("-MD with -o - needs -MF FILE and -MT TARGET: nothing else says where the C goes [option]");
 }
 
 /* Reads the command line. Exits 2 on misuse, 0 after --help and --version. */

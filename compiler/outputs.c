@@ -42,21 +42,22 @@ static void check_output(const Options *o)
     size_t length = strlen(o->output_file);
     const char *end = length > 2 && o->output_file[length - 3] != '/' ? o->output_file + length - 2 : "";
     if (o->is_static && strcmp(end, ".c") && strcmp(end, ".h"))
-        fail("-o %s: the name of the output must end in .c or .h", o->output_file);
+        fail("-o %s: the name of the output must end in .c or .h [output]", o->output_file);
     if (!o->is_static && strcmp(end, ".c"))
-        fail("-o %s: the name of the output must end in .c (FILE.h is written beside it)", o->output_file);
+        fail("-o %s: the name of the output must end in .c (FILE.h is written beside it) [output]",
+             o->output_file);
 }
 
 /* The C prefix, and what cannot be one. */
 static void complete_prefix(Options *o)
 {
     if (o->prefix && !is_identifier(o->prefix))
-        fail("--prefix=%s: a prefix must consist of letters, digits and '_', and not begin with a digit",
-             o->prefix);
+        fail("--prefix=%s: a prefix must consist of letters, digits and '_', and not begin with a digit "
+             "[output]", o->prefix);
     if (!o->prefix)
         o->prefix = prefix_of(stem_of(o->output_file));
     if (strcasecmp(o->prefix, "nn") == 0)
-        fail("the prefix %s is used by the runtime; choose another with --prefix=NAME", o->prefix);
+        fail("the prefix %s is used by the runtime; choose another with --prefix=NAME [output]", o->prefix);
 }
 
 /* Works out output_file, header_file, dependency_file and prefix of one network. */
@@ -71,7 +72,7 @@ static void complete_names(Command *command)
     else if (o->output_file)
         check_output(o);
     else if (from_stdin && command->writes)
-        fail("a network from standard input needs -o FILE.c");
+        fail("a network from standard input needs -o FILE.c [output]");
     else
         o->output_file = of_input;
     if (command->dependencies && !command->dependency_file)
@@ -82,7 +83,7 @@ static void complete_names(Command *command)
     const char *header = command->header_file ? strrchr(command->header_file, '/') : NULL;
     for (const char *p = header ? header : command->header_file; p && *p && command->writes; p++)
         if (iscntrl((unsigned char)*p) || *p == '"' || *p == '\\')
-            fail("%s: this name cannot be used in the output's #include; choose another with -o",
+            fail("%s: this name cannot be used in the output's #include; choose another with -o [output]",
                  command->header_file);
     complete_prefix(o);
 }
@@ -112,15 +113,15 @@ static void check_files(const Command *first)
             for (const Command *other = first; other; other = other->next) {
                 const char *input = other->options.input_file;
                 if (same_file(files[i], strcmp(input, "-") == 0 ? "/dev/stdin" : input))
-                    fail("%s would overwrite the input", files[i]);
+                    fail("%s would overwrite the input [output]", files[i]);
             }
             for (int j = 0; j < i; j++)
                 if (same_file(files[i], files[j]))
-                    fail("%s would be written twice", files[i]);
+                    fail("%s would be written twice [output]", files[i]);
             for (const Command *other = first; other != command; other = other->next)
                 for (int j = files_of(other, others); j--;)
                     if (same_file(files[i], others[j]))
-                        fail("%s would be written twice: for %s and for %s", files[i],
+                        fail("%s would be written twice: for %s and for %s [output]", files[i],
                              other->options.input_file, command->options.input_file);
         }
     }

@@ -55,6 +55,7 @@ static void codes_of_sources(void)
     int n = 0;
     glob("compiler/front/*.c", 0, NULL, &found);
     glob("compiler/layer/*.c", GLOB_APPEND, NULL, &found);
+    glob("compiler/*.c", GLOB_APPEND, NULL, &found);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         char *text = file_read(found.gl_pathv[i], NULL), code[50];
         for (const char *c = text; (c = strstr(c, " [")); c++) {
@@ -186,6 +187,12 @@ static void json(void)
         }
     process run = nnc_run(SCRATCH, formats[0], "none.nn", NULL); /* the environment's fault */
     check(run.status == 2 && is_json(run.err) && strstr(run.err, "cannot read none.nn"), "%s", run.err);
+    process_free(&run);
+    run = check_text("input 3; fc 2", "--batch=k3");
+    check(run.status == 2 && strstr(run.err, "16777216 [option-value]\n"), "%s", run.err);
+    process_free(&run);
+    run = nnc_run(SCRATCH, formats[0], "--batch=k3", "net.nn", NULL); /* a code is a field there */
+    check(run.status == 2 && is_json(run.err) && strstr(run.err, "16777216\", \"code\": \"option-value\""), "%s", run.err);
     process_free(&run);
 }
 

@@ -6,8 +6,21 @@
 
 #include "base/base.h"
 
-/* The errors in the order in which a text is read, then the warnings. */
+/* The errors of the command line, those of a text in the order in which it is read, then the warnings. */
 const Explanation explanations[] = {
+    {"option",
+     "The command line has an option that nnc does not know, one that lacks its value or has one too many, "
+     "or options that do not go together. `nnc --help` lists them.",
+     NULL, NULL},
+    {"option-value",
+     "The value of an option has the wrong form, is out of its range or none of the words that it may be. "
+     "`nnc --help` shows what each option takes.",
+     NULL, NULL},
+    {"output",
+     "What nnc would write cannot be called so: a file has a name that is no C file's, is the input itself "
+     "or would be written twice, or the prefix cannot begin a name in C. -o, --header and --prefix give "
+     "other names.",
+     NULL, NULL},
     {"text",
      "The file is no text: it holds a NUL byte, as programs and pictures do.",
      NULL, NULL},
@@ -218,7 +231,7 @@ void explain(const char *code)
             list = format("%s%s%s", list, i ? ", " : "", codes[i]);
         }
         const char *near = closest(code, codes, nexplanations);
-        fail("--explain=%s: unknown; %s", code,
+        fail("--explain=%s: unknown; %s [option-value]", code,
              near ? format("did you mean %s?", near) : format("the codes are %s", list));
     }
     printf("%s\n\n", e->code);

@@ -41,6 +41,18 @@ void paint(const char *code)
 
 /* ---- The two voices -------------------------------------------------------------------------- */
 
+/* Takes the code off a message that ends with it, since its format does; NULL: it has none. */
+static const char *take_code(const char *fmt, char *message)
+{
+    size_t length = strlen(message);
+    const char *in_format = strrchr(fmt, '[');
+    char *open = strrchr(message, '[');
+    if (!in_format || fmt[strlen(fmt) - 1] != ']' || !open || open == message || strcmp(open, in_format) != 0)
+        return NULL;
+    open[-1] = message[length - 1] = '\0';
+    return open + 1;
+}
+
 /* These may run when the arena is out of memory, so they take none. */
 static void PRINTF_LIKE(3, 0) say(const char *voice, const char *color, const char *fmt, va_list list,
                                   const char *suffix)
@@ -52,7 +64,8 @@ static void PRINTF_LIKE(3, 0) say(const char *voice, const char *color, const ch
         memcpy(message + end, "...", 4);
     }
     if (records_wanted()) {
-        record(message_file(), &(Record){.kind = "error", .message = message});
+        const char *code = take_code(fmt, message);
+        record(message_file(), &(Record){.kind = "error", .message = message, .code = code});
         return;
     }
     paint("1");

@@ -133,8 +133,8 @@ static Layer *read_option(Net *net, const char *kind_name, const char *text)
     arg.next = of ? more : NULL;
     if (!are_sizes(value[0].text, sizes && !of ? 3 : 1, most) || (of && !are_sizes(value[2].text, 1, most)))
         sizes ? fail("--input=%s: must be CxHxW, TxC, N or 'T of V', each at least 1, with a product of at "
-                     "most %lld", text, most)
-              : fail("--batch=%s: must be a whole number from 1 to %lld", text, most);
+                     "most %lld [option-value]", text, most)
+              : fail("--batch=%s: must be a whole number from 1 to %lld [option-value]", text, most);
     AstStatement statement = {.kind = {.text = kind_name}, .args = &arg};
     Layer *layer = NEW(Layer);
     layer->kind = kind;
@@ -503,7 +503,7 @@ static bool read_input(Net *net, Settings *settings, const Options *options)
     const Written *first = settings->inputs;
     bool parts = settings->ninputs && first->statement->label.text;
     if (parts && options->input_size)
-        fail("--input=%s: the inputs of this network have labels, and their sizes in the text",
+        fail("--input=%s: the inputs of this network have labels, and their sizes in the text [option-value]",
              options->input_size);
     if (options->input_size)
         settings->input = read_option(net, "input", options->input_size);
