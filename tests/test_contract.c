@@ -292,10 +292,10 @@ static void taps_that_never_meet(void)
     generated nets[8];
     size_t n = 0;
     for (int filter = 0; filter_option(filter); filter++)
-        for (int target = 0; target < 2 - filter; target++)
-            nets[n++] = (generated){format("taps%zu", n), "input 8x18x18; batch 7; conv 12 k3 p1; relu; globalavgpool; fc 3; softmax",
-                                    format("--math=%s --target=%s", filter_option(filter), targets[target]),
-                                    target ? GENERATED_C99 " -O0" : GENERATED_GNU " -O0", NULL};
+        for (int target = 0; target < 2 - filter; target++, n++)
+            nets[n] = (generated){format("taps%zu", n), "input 8x18x18; batch 7; conv 12 k3 p1; relu; globalavgpool; fc 3; softmax",
+                                  format("--math=%s --target=%s", filter_option(filter), targets[target]),
+                                  target ? GENERATED_C99 " -O0" : GENERATED_GNU " -O0", NULL};
     void *library = generated_build(SCRATCH "/taps", nets, n, NULL);
     for (size_t i = 0; i < n; i++) {
         CU_ASSERT_PTR_NOT_NULL_FATAL(nets[i].model);

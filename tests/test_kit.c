@@ -153,12 +153,21 @@ static void test_resume(void)
     }
 }
 
-/* A step is that of the whole batch, with what net_backward and nn_step give when they are called by hand. */
+/* A step is that of the whole batch, with what net_backward and nn_step give when they are called by hand, and the same bits for
+ * each number of threads; also where labels are not counted, in all of a shard or in a part, and where classes have weights. */
 static void test_steps(void)
 {
-    succeeds("printf 'input 6; fc 16; tanh; fc 4; softmax' | $NNC -o by_hand/net.c - && cd by_hand && "
-             "${CC:-cc} -O1 -DNN_ANY_PROCESSOR -I. -I$ROOT/runtime -I$ROOT/runtime/kit -o steps $ROOT/tests/helpers/steps.c net.c "
-             "-L$ROOT/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread && ./steps");
+    static const char *const losses[] = {"", "; loss crossentropy weights=1,0.5,2,3 smooth=0.1"};
+    for (int i = 0; i < 2; i++) {
+        char command[1000];
+        snprintf(command, sizeof command,
+                 "printf 'input 6; fc 16; tanh; fc 4; softmax%s' | $NNC -o by_hand/net.c - && cd by_hand && "
+                 "${CC:-cc} -O1 -DNN_ANY_PROCESSOR -I. -I$ROOT/runtime -I$ROOT/runtime/kit -o steps $ROOT/tests/helpers/steps.c net.c "
+                 "-L$ROOT/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread && for ignored in 0 20 70; do "
+                 "./steps 1 $ignored >one && ./steps 2 $ignored >two && ./steps 3 $ignored >three && cmp one two && cmp one three "
+                 "|| { cat one; exit 1; }; done", losses[i]);
+        succeeds(command);
+    }
 }
 
 /* Ctrl-C saves, says how to go on, and the run that goes on gives the same. */

@@ -240,8 +240,10 @@ static void put_function(const char *from, const char *end)
     while (from < end && isspace((unsigned char)*from))
         from++;
     static const char inlined[] = "static inline ";
-    const char *open = memchr(from, '(', (size_t)(end - from));
-    if (!open || strncmp(from, "typedef", 7) == 0)
+    const char *open = from;
+    while (open < end && *open != '(')
+        open++;
+    if (open >= end || strncmp(from, "typedef", 7) == 0)
         return;
     from += strncmp(from, inlined, strlen(inlined)) == 0 ? strlen(inlined) : 0;
     const char *name = open, *close = end - 1;

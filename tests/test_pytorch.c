@@ -22,8 +22,8 @@ enum { SAMPLES = 3 };
 
 /* Networks beside the examples: names that are no attributes, branches, tied weights, several inputs and answers. */
 static const char *const networks[] = {
-    "input 3x6x6; \"layer1.0.conv1\": conv 4 k3 p1; relu; \"0\":; \"layer1.0.conv-2\": conv 4 k3 p1; add \"0\"; \"layer1\": conv 4 k1; "
-    "\"layer1.0\": batchnorm; globalavgpool; half: fc 6; lambda: fc 5; forward: fc 4; \"type.to\": fc 3; softmax",
+    ("input 3x6x6; \"layer1.0.conv1\": conv 4 k3 p1; relu; \"0\":; \"layer1.0.conv-2\": conv 4 k3 p1; add \"0\"; \"layer1\": conv 4 k1; "
+     "\"layer1.0\": batchnorm; globalavgpool; half: fc 6; lambda: fc 5; forward: fc 4; \"type.to\": fc 3; softmax"),
     "left: input 3x4x4; right: input 5; from left; conv 2 k3; a: flatten; from right; fc 8; add a; b: fc 3; output a b; loss none",
     "input 6; a: fc 4; tanh; freeze; fc 6; sigmoid; fc 4 weights=a",
     "input 4x5; x: rnn 5; tanh; rnn 5 weights=x; globalavgpool; fc 3; softmax",

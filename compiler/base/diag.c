@@ -263,18 +263,18 @@ void diag_inside(const Use *use)
     inside = use;
 }
 
-/* The code with which a format ends, "... [channels]", which is taken off it. Without one: "shape", since
- * most that is wrong with a network is what a layer takes. */
-static const char *take_code(const char *fmt, char code[MAX_CODE], const char **rest)
+/* The code with which a format ends, "... [channels]", and the length of that end. Without one: "shape",
+ * since most that is wrong with a network is what a layer takes. */
+static const char *code_of(const char *fmt, char code[MAX_CODE], size_t *end)
 {
     size_t length = strlen(fmt);
     const char *open = strrchr(fmt, '[');
-    *rest = fmt;
+    *end = 0;
     if (!open || open == fmt || open[-1] != ' ' || fmt[length - 1] != ']' || strlen(open) >= MAX_CODE)
         return "shape";
     memcpy(code, open + 1, strlen(open) - 2);
     code[strlen(open) - 2] = '\0';
-    *rest = copy_text(fmt, (size_t)(open - fmt) - 1);
+    *end = strlen(open) + 1;
     return code;
 }
 
@@ -292,11 +292,14 @@ void error_at(Loc loc, const char *fmt, ...)
     }
     say_where_used();
     char room[MAX_CODE];
-    const char *text_of_it, *code = take_code(fmt, room, &text_of_it);
+    size_t end;
+    const char *code = code_of(fmt, room, &end);
     va_list list;
     va_start(list, fmt);
-    report_error(loc, vformat(text_of_it, list), code);
+    char *message = vformat(fmt, list);
     va_end(list);
+    message[strlen(message) - end] = '\0'; /* which holds no conversion, and so ends the message, too */
+    report_error(loc, message, code);
     wait_for_notes(loc);
 }
 

@@ -338,7 +338,7 @@ static void follow_loss(Net *net, Layer *loss, const char *option)
         loss->kind = option ? find_kind(option) : loss_behind(last);
         loss->loc = last->loc;
         loss->text = format("loss %s", loss->kind->name);
-        AstStatement none = {.kind = {"loss", last->loc}, .loc = last->loc};
+        AstStatement none = {.kind = {.text = "loss", .loc = last->loc}, .loc = last->loc};
         const char *corrected;
         if (!read_arguments(&none, loss->kind, loss, &corrected))
             return;

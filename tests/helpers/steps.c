@@ -1,12 +1,15 @@
 /* steps.c: a trainer's steps beside the same steps written out: net_backward of the whole batch, clipping, nn_step, average.
  *
+ *     steps THREADS IGNORED    IGNORED of 100 labels are -100, in whole shards, too
+ *
  * Shards change the order of sums and nothing else, so weights agree to rounding. Prints the largest difference of a weight, and
- * that of the average, as shares of the largest weight. */
+ * that of the average, as shares of the largest weight, that of the loss, and the sum of the weights' bits. */
 #include "net.h"
 #include "nnkit.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SAMPLES = 100, BATCH = 27, STEPS = 12 };
@@ -61,9 +64,22 @@ static double difference(const void *a, const void *b)
     return most / size;
 }
 
-int main(void)
+static uint64_t bits_of(const void *params)
 {
-    const nn_trainer_options options = {.optimizer = nn_adam(0.01f), .seed = 3, .batch = BATCH, .shard = 4, .threads = 2,
+    const unsigned char *p = params;
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < sizeof weights; i++)
+        sum = sum * 31 + p[i];
+    return sum;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        return 2;
+    const uint64_t ignored = strtoull(argv[2], NULL, 10);
+    const nn_trainer_options options = {.optimizer = nn_adam(0.01f), .seed = 3, .batch = BATCH, .shard = 4, .threads = atoi(argv[1]),
                                         .clip = 0.1f, .average = 0.75f};
     const nn_source source = {read_sample, NULL};
     nn_trainer *trainer = nn_trainer_open(&net_model, &options);
@@ -74,6 +90,8 @@ int main(void)
         t[i] = (int)(nn_bits(&rng) % NET_OUTPUT);
         for (int k = 0; k < NET_INPUT; k++)
             x[i][k] = nn_normal(&rng) + (float)(t[i] == k);
+        if (nn_bits(&rng) % 100 < ignored)
+            t[i] = -100;
     }
     net_init(&weights, 3);
     if (!trainer || memcmp(&weights, nn_trainer_weights(trainer), sizeof weights) != 0)
@@ -91,8 +109,8 @@ int main(void)
     }
     const int good = difference(&weights, nn_trainer_weights(trainer)) < 1e-4
                   && difference(&average, nn_trainer_average(trainer)) < 1e-4 && losses < 1e-5;
-    printf("%g %g %g\n", difference(&weights, nn_trainer_weights(trainer)),
-           difference(&average, nn_trainer_average(trainer)), losses);
+    printf("%g %g %g %llu\n", difference(&weights, nn_trainer_weights(trainer)),
+           difference(&average, nn_trainer_average(trainer)), losses, (unsigned long long)bits_of(nn_trainer_weights(trainer)));
     nn_trainer_close(trainer);
     return !good;
 }
