@@ -6,15 +6,16 @@
  *
  * with a, p and n the places that the network gives the three. All go through the same weights, in one call. Only seven
  * figures are learned. Then each of the other three, which the network has never seen, is told from the others by its
- * nearest neighbour among a few pictures.
+ * nearest neighbour among a few pictures. At the end the nearest neighbours of a picture of each figure are shown.
  */
 #include "triplet_net.h" /* made from triplet.nn */
 #include "figures.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SIDE = 16, TRIPLETS = TRIPLET_BATCH / 3, LEARNED = 7, KNOWN = 30, ASKED = TRIPLET_BATCH, PLACE = TRIPLET_OUTPUT };
+enum { SIDE = 16, TRIPLETS = TRIPLET_BATCH / 3, LEARNED = 7, KNOWN = 30, NEAREST = 3, ASKED = TRIPLET_BATCH, PLACE = TRIPLET_OUTPUT };
 
 static triplet_params weights, gradients;
 static triplet_work   work;
@@ -24,6 +25,8 @@ static float place[TRIPLET_BATCH][PLACE], known_place[KNOWN][PLACE], d_place[TRI
 
 /* The order in which figures are numbered here: the last three are the unseen ones. */
 static const int figures[FIGURES] = {0, 2, 4, 5, 6, 7, 9, 1, 3, 8};
+static const char *const names[FIGURES] = {"disc", "square", "triangle", "across", "upright", "rising", "checks",
+                                           "ring", "cross", "falling"}; /* across to falling: stripes */
 
 static void paint(uint64_t *rng, int figure, float picture[SIDE * SIDE])
 {
@@ -92,6 +95,32 @@ static float ask(uint64_t rng, int from, int to)
     return (float)right / ASKED;
 }
 
+/* For a picture of each figure, what its nearest neighbours show among three pictures of each. */
+static void show_neighbours(uint64_t rng)
+{
+    for (int i = 0; i < KNOWN; i++)
+        paint(&rng, i % FIGURES, known[i]);
+    for (int i = 0; i < FIGURES; i++)
+        paint(&rng, i, pictures[i]);
+    triplet_forward(&weights, &work, KNOWN, known[0], known_place[0]);
+    triplet_forward(&weights, &work, FIGURES, pictures[0], place[0]);
+    puts("\na picture of   lies nearest to pictures of");
+    for (int i = 0; i < FIGURES; i++) {
+        float apart[KNOWN];
+        for (int k = 0; k < KNOWN; k++)
+            apart[k] = distance(place[i], known_place[k]);
+        printf("%-12s", names[i]);
+        for (int n = 0; n < NEAREST; n++) {
+            int nearest = 0;
+            for (int k = 1; k < KNOWN; k++)
+                nearest = apart[k] < apart[nearest] ? k : nearest;
+            printf("   %-8s", names[nearest % FIGURES]);
+            apart[nearest] = INFINITY;
+        }
+        puts(i < LEARNED ? "" : "   unseen");
+    }
+}
+
 int main(int argc, char **argv)
 {
     const int steps = argc > 1 ? atoi(argv[1]) : 2000;
@@ -109,5 +138,6 @@ int main(int argc, char **argv)
             loss = 0;
         }
     }
+    show_neighbours(99);
     return 0;
 }

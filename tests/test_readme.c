@@ -131,6 +131,16 @@ static void own_losses(void)
     CU_ASSERT_EQUAL_FATAL(sscanf(run.out, "step 40 loss %lf", &first), 1);
     CU_ASSERT_EQUAL_FATAL(sscanf(end, "loss %lf", &last), 1);
     check(last > 0 && last < 0.75 * first, __LINE__, "triplet: the loss went from %.3f to %.3f", first, last);
+    int alike = 0; /* of 30 neighbours, 3 by chance */
+    const char *line = strstr(run.out, "nearest to pictures of");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+    for (line = strchr(line, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
+        char own[10], other[3][10];
+        CU_ASSERT_EQUAL_FATAL(sscanf(line, "%9s %9s %9s %9s", own, other[0], other[1], other[2]), 4);
+        for (int n = 0; n < 3; n++)
+            alike += strcmp(own, other[n]) == 0;
+    }
+    check(alike > 6, __LINE__, "triplet: %d neighbours are alike: %s", alike, run.out);
     process_free(&run);
 }
 
