@@ -172,6 +172,17 @@ static void dream(void)
     process_free(&run);
 }
 
+/* After a few steps LeNet, which has learned from real digits, reads the generated ones; one in ten at first. */
+static void gan(void)
+{
+    process run = run_example("gan GAN_STEPS=300 CFLAGS='-O1 -march=native'");
+    const char *line = strstr(run.out, "1200 generated digits: ");
+    double right = 0, sure = 0;
+    check(line && sscanf(line, "1200 generated digits: LeNet reads %lf %% right, %lf", &right, &sure) == 2 && right > 50 &&
+          sure > 20, __LINE__, "gan: %s", run.out);
+    process_free(&run);
+}
+
 /* After a few steps each of the three losses tells; at first no figure is found, and the boxes are empty. */
 static void detector(void)
 {
@@ -289,7 +300,7 @@ void add_readme_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
-        {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-detector", detector}, {"make run-forecast, run-keywords", sequences},
+        {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-gan", gan}, {"make run-detector", detector}, {"make run-forecast, run-keywords", sequences},
         {"a GPT learns a text", gpt},
         {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks},
