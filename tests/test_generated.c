@@ -878,10 +878,10 @@ static void straight_line(void)
             if (begin && (end = strstr(begin, "\n}\n")))
                 passes[pass] = count_word(begin, (size_t)(end - begin), "for");
         }
-        int weights = c.net->class_weights != NULL; /* a loop over those of the targets */
-        int expected = sample_loops(training) + weights;
-        int third = c.net->from_caller ? sample_loops(training->forward_train) : 1 + weights;
-        if (all[0] != 1 + third + expected || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
+        int counting = !c.net->ignores ? 0 : c.net->class_weights ? 1 : 3; /* loops over the labels of a call */
+        int expected = sample_loops(training);
+        int third = c.net->from_caller ? sample_loops(training->forward_train) : 1;
+        if (all[0] != 1 + third + expected + counting || all[1] || all[2] || all[3] || passes[0] != 1 || passes[1] != expected)
             report(&c, NULL, "holds for %d, while %d, do %d, goto %d times; the passes for %d and %d times", all[0],
                    all[1], all[2], all[3], passes[0], passes[1]);
         free(code);
