@@ -153,8 +153,8 @@ $(BUILD)/libnnmpi.a: runtime/kit/nnmpi.c runtime/kit/nnmpi.h runtime/kit/nnkit.h
 # As many jobs as processors, unless the user has said how many.
 JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 
-# What random tests draw: the same for the same sources, so that what passes here passes elsewhere. SEED=N draws others.
-SEED ?= $(shell cat $(sort $(wildcard compiler/*.[ch] compiler/*/*.[ch] runtime/*.[ch] tests/*.[ch])) | cksum | cut -d' ' -f1)
+# What random tests draw: a number that stays, so that what passes here passes elsewhere. SEED=N draws others.
+SEED ?= 3156521794
 
 demo: need-demo
 	$(Q)$(MAKE) --no-print-directory $(JOBS) core

@@ -11,7 +11,7 @@
 
 #define CANCELLATION 1e-6     /* of the largest gradient of the whole network */
 #define DELICATE 10           /* times all this where 1 - y y is taken from a y that was rounded near 1 */
-#define SCALED_BACK 1e-3      /* of the largest gradient where batchnorm scales back what weights before it scale: what cancelling
+#define SCALED_BACK 1e-3      /* of the largest gradient where a channel's norm scales back what weights before it scale: what cancelling
                                * leaves of their gradient is 0, times one over a deviation that may be small */
 #define EXACT 4194304.0       /* 2^22: float holds whole numbers to 2^24, and the bound below is no proof */
 
@@ -385,7 +385,8 @@ static double tolerance(const Case *c, const double *reference, int64_t count, d
     double share = strstr(c->text, "tanh") || strstr(c->text, "sigmoid") || strstr(c->text, "batchnorm") ? DELICATE : 1;
     if (c->options.math == MATH_WINOGRAD)
         share *= FEWER;
-    double cancels = strstr(c->text, "batchnorm") ? SCALED_BACK : share * CANCELLATION;
+    bool scales = strstr(c->text, "batchnorm") || strstr(c->text, "instancenorm");
+    double cancels = scales ? SCALED_BACK : share * CANCELLATION;
     return c->whole ? 0 : share * (TOLERANCE * largest(reference, count) + NOTHING) + cancels * all;
 }
 
