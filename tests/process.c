@@ -114,6 +114,15 @@ void be_myself(void)
         give_up("setresuid");
 }
 
+process shell_run(const char *folder, const char *setup, const char *line)
+{
+    static char root[PATH_MAX], text[PATH_MAX * 4];
+    if (!realpath(".", root))
+        perror(".");
+    snprintf(text, sizeof text, "unset MAKEFLAGS; ROOT=%s NNC=%s; %s %s", root, nnc_path(), setup, line);
+    return process_run(folder, (const char *const[]){"sh", "-c", text, NULL}, NULL, 0, NULL);
+}
+
 void process_free(process *p)
 {
     free(p->out);

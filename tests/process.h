@@ -22,6 +22,10 @@ process process_run(const char *folder, const char *const *argv, const char *inp
 /* The same for nnc with up to 15 arguments, the last one NULL. */
 process nnc_run(const char *folder, ...);
 
+/* A line of shell in folder, where $ROOT is the repository, $NNC the compiler under test, and MAKEFLAGS isn't set. setup: what
+ * stands before the line, such as `A=1;`. */
+process shell_run(const char *folder, const char *setup, const char *line);
+
 void process_free(process *);
 
 /* For tests of what root may do and others may not: be_plain_user makes root, in this process and what it runs, a user who owns

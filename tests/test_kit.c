@@ -8,7 +8,6 @@
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,13 +48,7 @@ static void write_pictures(const char *name, int n, uint64_t seed)
 /* Runs a line of shell in FOLDER, where $TRAIN and $TEST are data. */
 static process shell(const char *command)
 {
-    static char root[PATH_MAX], text[PATH_MAX * 4];
-    if (!realpath(".", root))
-        perror(".");
-    snprintf(text, sizeof text, "unset MAKEFLAGS; ROOT=%s NNC=%s TRAIN=train-images-idx3-ubyte TEST=t10k-images-idx3-ubyte; %s",
-             root, nnc_path(), command);
-    const char *argv[] = {"sh", "-c", text, NULL};
-    return process_run(FOLDER, argv, NULL, 0, NULL);
+    return shell_run(FOLDER, "TRAIN=train-images-idx3-ubyte TEST=t10k-images-idx3-ubyte;", command);
 }
 
 /* The line succeeds, or ends with the status given. */

@@ -7,7 +7,6 @@
 #include "suites.h"
 
 #include <CUnit/CUnit.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +16,11 @@
 
 static process shell(const char *command)
 {
-    static char root[PATH_MAX], text[PATH_MAX * 4];
-    if (!realpath(".", root))
-        perror(".");
-    snprintf(text, sizeof text,
-             "unset MAKEFLAGS; export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PRTE_ALLOW_RUN_AS_ROOT=1 "
-             "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe "
-             "OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_hwloc_base_binding_policy=none; ROOT=%s NNC=%s; %s",
-             root, nnc_path(), command);
-    const char *argv[] = {"sh", "-c", text, NULL};
-    return process_run(FOLDER, argv, NULL, 0, NULL);
+    return shell_run(FOLDER,
+                     "export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PRTE_ALLOW_RUN_AS_ROOT=1 "
+                     "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 "
+                     "PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe "
+                     "OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_hwloc_base_binding_policy=none;", command);
 }
 
 static void ends_at(int line, int status, const char *command)
