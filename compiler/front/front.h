@@ -303,7 +303,8 @@ Scope *new_scope(Names *, const Scope *outer, const char *prefix, bool repeated)
 const char *take_name(const Scope *, const Token *label, const char *word, const char *what, Loc);
 void set_label(const Scope *, const Token *label, const char *what, Value *, Loc);
 bool is_misquoted(const Kind *, const AstArg *);           /* a value in quotes that is no label: says so */
-Value *find_label(const Scope *, const Token *label);      /* NULL after an error */
+/* NULL after an error. first: of its statement, where no other statement can have been meant to begin */
+Value *find_label(const Scope *, const Token *label, bool first);
 Layer *find_labelled(const Scope *, const Token *label);   /* the layer that it stands before; likewise */
 void warn_of_labels(const Names *);                        /* that are never used */
 

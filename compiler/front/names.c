@@ -200,10 +200,12 @@ static bool is_visible(const Scope *from, const Scope *scope)
     return false;
 }
 
-static void unknown_label(const Scope *scope, const Token *label)
+/* first: a label must stand here, whatever it is called. */
+static void unknown_label(const Scope *scope, const Token *label, bool first)
 {
     const Names *names = scope->names;
-    if (find_kind(label->text) && !label->quoted) {
+    const bool is_kind = find_kind(label->text) && !label->quoted;
+    if (is_kind && !first) {
         error_at(label->loc, "'%s' begins a statement: write a ';' or a new line before it"
                              " [syntax]", label->text);
         return;
@@ -236,27 +238,30 @@ static void unknown_label(const Scope *scope, const Token *label)
                              " [label]", label->text, near);
     else
         error_at(label->loc, "there is no label '%s' before this [label]", label->text);
+    if (is_kind)
+        note_at(label->loc, "'%s' is a kind of layer; a label is a name written before the layer meant, as "
+                            "in 'x: conv 16 k3'", label->text);
 }
 
-static const Name *read_label(const Scope *scope, const Token *label)
+static const Name *read_label(const Scope *scope, const Token *label, bool first)
 {
     const Name *name = seen_from(scope, label->text);
     if (!name)
-        unknown_label(scope, label);
+        unknown_label(scope, label, first);
     else
         name->place->count++;
     return name;
 }
 
-Value *find_label(const Scope *scope, const Token *label)
+Value *find_label(const Scope *scope, const Token *label, bool first)
 {
-    const Name *name = read_label(scope, label);
+    const Name *name = read_label(scope, label, first);
     return name ? name->value : NULL;
 }
 
 Layer *find_labelled(const Scope *scope, const Token *label)
 {
-    const Name *name = read_label(scope, label);
+    const Name *name = read_label(scope, label, true);
     if (!name)
         return NULL;
     if (!strcmp(name->what, "layer"))

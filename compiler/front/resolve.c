@@ -174,7 +174,7 @@ static bool find_inputs(Net *net, const Scope *scope, Layer *layer)
         return true;
     layer->more = NEW_ARRAY(Value *, arg->n);
     for (int i = 0; i < arg->n; i++) {
-        Value *value = find_label(scope, &arg->label[i]);
+        Value *value = find_label(scope, &arg->label[i], i == 0);
         layer->more[layer->nmore++] = value ? value : new_value(net, NULL);
         known &= value && !is_unknown(value);
     }
@@ -380,7 +380,7 @@ typedef struct Settings {
 } Settings;
 
 /* One input needs no label; several have one each. */
-static void check_input(const Settings *settings, int number)
+static void check_input(Settings *settings, int number)
 {
     const AstStatement *s = settings->inputs[number].statement, *first = settings->inputs[0].statement;
     if (!number || (s->label.text && first->label.text))
@@ -391,6 +391,7 @@ static void check_input(const Settings *settings, int number)
         error_at((s->label.text ? first : s)->loc, "of several inputs each needs a label: `left: input 8`"
                                                    " [order]");
     note_at(first->loc, "the first %s here", s->label.text || first->label.text ? "input is" : "time");
+    settings->misplaced = true;
 }
 
 /* False where the loss, or the answers, have been said: then nothing but the loss may follow. */
@@ -443,7 +444,8 @@ static void read_setting(Settings *settings, const Written *w, const Scope *scop
         note_at((*slot)->loc, "the first time here");
     }
     if (is_input && (n || settings->batch)) {
-        error_at(s->loc, "input must be the first statement [order]");
+        error_at(s->loc, settings->ninputs > 1 ? "all inputs must stand before the other statements [order]"
+                                               : "input must be the first statement [order]");
         settings->misplaced = true;
     }
     *slot = w->layer;
@@ -530,14 +532,22 @@ static bool read_input(Net *net, Settings *settings, const Options *options)
     return parts || settings->input->kind->shape(net, settings->input);
 }
 
-/* The inputs that have labels are layers that take their part of x. */
+/* The inputs that have labels are layers that take their part of x. Where the first has none, which was
+ * said, the labels of the others name what nobody knows. */
 static void follow_inputs(Net *net, const Settings *settings)
 {
-    for (int i = 0; i < settings->ninputs && settings->inputs[i].statement->label.text; i++) {
+    for (int i = 0; i < settings->ninputs; i++) {
         Written *w = &settings->inputs[i];
+        const Token *label = &w->statement->label;
+        if (!label->text)
+            continue;
+        if (!settings->inputs[0].statement->label.text) {
+            set_label(w->scope, label, "label", new_value(net, NULL), label->loc);
+            continue;
+        }
         net->out = net->in;
         follow(net, w);
-        find_label(w->scope, &w->statement->label); /* the first layer may read it without its name */
+        find_label(w->scope, label, true); /* the first layer may read it without its name */
     }
 }
 
