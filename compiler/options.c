@@ -188,7 +188,8 @@ static int choice(const char *option, const char *value, const char *choices)
         }
         word += length + 1;
     }
-    fail("%s=%s: must be one of %s%s [option-value]", option, value, choices, did_you_mean(value, words, n));
+    fail("%s=%s: must be %s%s%s [option-value]", option, value, n > 1 ? "one of " : "", choices,
+         n > 1 ? did_you_mean(value, words, n) : "");
 }
 
 /* --dump: a stage, or a step of the schedule. */
