@@ -156,7 +156,8 @@ const Explanation explanations[] = {
     {"-Wlinear",
      "A linear layer of a linear layer is a linear layer: the two can do no more than one, and take "
      "longer. Usually an activation is missing between them. No warning where what lies between them is "
-     "narrower than both sides, or where there are groups: that is done to save weights.",
+     "narrower than both sides, where there are groups, or where one of them shares its weights with another "
+     "layer: that is done to save weights.",
      "input 8; fc 16; fc 4", "input 8; fc 16; relu; fc 4"},
     {"-Wdropout-last",
      "dropout as the last layer, or before the last softmax, drops answers: in training the loss sees 0 "

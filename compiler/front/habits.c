@@ -119,8 +119,26 @@ static bool has_groups(const Layer *layer)
     return false;
 }
 
+static bool has_weight(const Layer *layer, const Weight *weight)
+{
+    bool found = false;
+    for (int i = 0; i < layer->nweights; i++)
+        found |= layer->weight[i] == weight;
+    return found;
+}
+
+/* Does another layer use its weights, too? */
+static bool shares_weights(const Net *net, const Layer *layer)
+{
+    bool found = false;
+    for (const Layer *other = net->layers; other; other = other->next)
+        for (int i = 0; i < layer->nweights; i++)
+            found |= other != layer && has_weight(other, layer->weight[i]);
+    return found;
+}
+
 /* Two linear layers with nothing between them are one. A narrow place between them saves weights, and so do
- * groups: both are meant. */
+ * groups and weights that are shared: these are meant. */
 static void warn_of_linear(const Net *net, const Layer *layer)
 {
     const Layer *first = layer->in->producer;
@@ -129,6 +147,8 @@ static void warn_of_linear(const Net *net, const Layer *layer)
         return;
     int64_t between = shape_count(first->out->shape);
     if (between < shape_count(first->in->shape) && between < shape_count(layer->out->shape))
+        return;
+    if (shares_weights(net, layer) || shares_weights(net, first))
         return;
     warning_at(WARN_LINEAR, layer->loc, "%s and %s are both linear, with nothing between them: together "
                                         "they are one "
