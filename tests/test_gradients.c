@@ -498,6 +498,8 @@ static const struct {
     {"input 2x7x7; batch 2; conv 3 k3 p1; @; maxpool k3 s2 p1; conv 2 k1; loss mse", true},
     {"input 3x6x5; batch 2; conv 2 k1; @; maxpool k2x3 s1; @; maxpool 2; loss mse", true},
     {"input 2x4x4; batch 2; conv 2 k1; @; maxpool 2 d2; loss mse", true},
+    {"input 2x4x5; batch 3; conv 3 k2; @; globalmaxpool; fc 2; loss mse", true},
+    {"input 5x2; batch 2; fc 3; @; globalmaxpool; @; loss mse", true},
     {"input 2x5x5; batch 2; conv 2 k1; @; maxpool 3 s2 d3 p1; fc 1; loss mse", false},          /* windows of nothing but padding */
     {"input 2x4x4; batch 2; x: conv 2 k1; y: @; maxpool k2 s1 p1; globalavgpool; mul y; loss mse", false}, /* others read it */
 };

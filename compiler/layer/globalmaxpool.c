@@ -18,6 +18,7 @@ const Kind kind_globalmaxpool = {
     .help = "greatest over height and width, of a sequence over the positions; gives C",
     .params = params,
     .shape = channels_shape,
+    .greatest = true,
     .lower = lower_globalmaxpool,
     .torch = "sequence ? x.amax(1)|x.amax((2, 3))",
     .examples = "input 3x4x5; globalmaxpool|input 2x1x1; globalmaxpool|input 1x3x1; globalmaxpool|"

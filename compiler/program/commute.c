@@ -47,9 +47,11 @@ static bool has_other_readers(const Net *net, const Value *value, const Layer *f
 }
 
 /* A window that lies in the padding with all its taps gives -inf, and relu would make 0 of that: dilated
- * ones may. */
+ * ones may. The greatest of all has no windows. */
 static bool has_empty_windows(const Layer *maximum)
 {
+    if (!maximum->kind->params->name)
+        return false;
     Window w = window_of(maximum);
     return (w.padding[0] && w.dilation[0] > 1) || (w.padding[1] && w.dilation[1] > 1);
 }
