@@ -212,6 +212,39 @@ static void in_blocks(void)
     free_all();
 }
 
+/* ---- Beyond the near caches ------------------------------------------------------------------------------ */
+
+static int tiles_in_order(const Pass *pass)
+{
+    int n = 0;
+    for (const Function *f = pass->functions; f; f = f->next)
+        for (const Kernel *k = f->kernels; k; k = k->next)
+            for (const Region *r = k->regions; r; r = r->next)
+                n += r->tile.ordered + r->rest.ordered;
+    return n;
+}
+
+/* Weights that no near cache holds: once every two samples read all of them again. */
+static void wide_layers(void)
+{
+    static const TargetName targets[] = {TARGET_AVX2, TARGET_AVX512};
+    for (int i = 0; i < 2; i++) {
+        Case c = {.text = "input 3; batch 5; fc 1024; relu; fc 280; relu; fc 3", .options = {.target = targets[i]}};
+        draw_from(3);
+        understand(&c); /* it has more points than networks that are drawn */
+        CU_ASSERT_FATAL(c.forward != NULL);
+        Binding b = draw_numbers(&c, 5 - i);
+        const Plan *plan = plan_of(&c);
+        Binding right = expected(&c, &b), result = run(&c, plan, &b);
+        const char *what = difference(&c, &right, &result, ROUNDED);
+        if (what)
+            fprintf(stderr, "\n%s: %s\n", machines[targets[i]].name, what);
+        CU_ASSERT(!what);
+        CU_ASSERT(tiles_in_order(&plan->training) > 0);
+        free_all();
+    }
+}
+
 /* ---- verify_loops ----------------------------------------------------------------------------------- */
 
 /* The first node of a kind, from n on and inside. */
@@ -434,6 +467,7 @@ void add_loops_suite(void)
         {"whole numbers: to the bit", whole_numbers},
         {"tokens outside the vocabulary", outside_the_vocabulary},
         {"nests without tiles in a loop over blocks", in_blocks},
+        {"layers beyond the near caches", wide_layers},
         {"wrong loops are found", wrong_loops},
         {"wrong vectors are found", wrong_vectors},
         {"counts of a fully connected layer", counts_of_fc},

@@ -137,24 +137,16 @@ void open_index(Lowering *l, const Nest *nest, int i)
     append_around(l, loop);
 }
 
-/* Along the lane first where that keeps a slice of weights near. */
 static void open_outputs(Lowering *l, const Nest *nest)
 {
-    const Kernel *k = nest->kernel;
-    int outputs = output_indices(l->s), lane = nest->tile.lane, i = nest->tile.blocked;
-    bool lane_first = k->body && is_contraction(k->body) && lane >= 0 && lane < outputs;
+    const int i = nest->tile.blocked;
+    int order[MAX_INDEX], n = loops_in_order(nest->kernel, &nest->tile, order);
     if (i >= 0)
         append_around(l, (Node){.kind = NODE_LOOP, .range = RANGE_BLOCKS, .index = i,
                                 .name = format("%s0", l->s->index_name[i]), .from = nest->begin[i],
                                 .to = nest->begin[i] + nest->count[i], .step = nest->tile.block});
-    for (i = 0; i < outputs && lane_first; i++)
-        if (i != lane && is_batch(k->body, i))
-            open_index(l, nest, i);
-    if (lane_first)
-        open_index(l, nest, lane);
-    for (i = 0; i < outputs; i++)
-        if (!lane_first || (i != lane && !is_batch(k->body, i)))
-            open_index(l, nest, i);
+    for (int at = 0; at < n; at++)
+        open_index(l, nest, order[at]);
 }
 
 void open_tile(Lowering *l, Nest *nest, Output *o, bool block)

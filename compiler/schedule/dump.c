@@ -25,6 +25,8 @@ static void dump_tile(FILE *f, const Statement *s, const Tile *tile)
         if (i == tile->blocked)
             fprintf(f, " blocks of %lld %s", (long long)tile->block, s->index_name[i]);
     }
+    for (int i = 0; tile->ordered && i < output_indices(s); i++)
+        fprintf(f, "%s%s", i ? ", " : ", loops over ", s->index_name[tile->order[i]]);
 }
 
 static void dump_kernel(FILE *f, const Kernel *k)

@@ -488,6 +488,8 @@ void finish_functions(Pass *pass)
 {
     for (Function *f = pass->functions; f; f = f->next) {
         f->kernels = finish_kernels(f->kernels, f->unroll, pass->target);
+        for (Kernel *k = f->kernels; k; k = k->next)
+            choose_order(k, pass->target);
         f->cycles = f->unroll == UNROLL_FULL ? straight_cycles(f->kernels, f->terms, pass->target)
                     : cycles_of_kernels(f->kernels) / (f->per_call ? 1 : samples_at_once(pass, f));
         collect_params(f);

@@ -12,7 +12,7 @@
     .products = 2, .loads = 2, .issue = 4.5, .load_share = 0.08, .latency = 5.5, .looks_ahead = 200, \
     .loop_cycles = 1.5, .lanes_cycles = 10, .compare_cycles = 35, .sum_cycles = 20, .store_cycles = 8, \
     .scalar_cycles = 0.55, .first_cache = 32 << 10, .operand_bytes = 48 << 10, .second_cache = 512 << 10, \
-    .second_pace = 64, .far_pace = 32, .line = 64, .code_bytes = 16 << 10
+    .ways = 8, .second_pace = 64, .far_pace = 32, .line = 64, .code_bytes = 16 << 10
 
 const Machine machines[NTARGETS] = {
     [TARGET_GENERIC] = {"generic", "-O2 -march=native", .lanes = 8, .registers = 16, .width_cost = 1, CORE},

@@ -33,6 +33,7 @@ typedef struct Machine {
     double scalar_cycles;/* of a multiply-add without vectors in straight-line code: measured */
     /* bytes: data sheets; the second is what half of it may hold of one kind */
     int64_t first_cache, second_cache;
+    int ways;            /* lines that a set of either cache holds: data sheets say 8, some 12 or 16 */
     /* that a block of a sum may touch: the first cache and a little of the second; measured */
     int64_t operand_bytes;
     double second_pace, far_pace; /* bytes a cycle from the second cache, and from beyond it: measured */
@@ -73,6 +74,9 @@ typedef struct Tile {
     /* the reduction index that is cut into blocks, so that a block's operands stay near */
     int blocked;
     int64_t block;
+    /* the outputs' indices, the outermost loop first, where order.c has chosen it */
+    bool ordered;
+    int order[MAX_INDEX];
     double cycles;       /* predicted, for the whole region */
 } Tile;
 
@@ -380,6 +384,12 @@ double text_of_tiles(const Kernel *);                      /* bytes of C, roughl
 void choose_tiles(Kernel *, const Target *);
 bool follower_in_vectors(const Kernel *follower, int lane); /* may the maker's index lie in lanes? */
 bool in_vectors(const Statement *, int lane);              /* can that index lie in lanes? */
+
+/* ---- order.c: in which order the loops around a tile run ------------------------------------- */
+
+/* the indices of the outputs, the outermost loop first; how many */
+int loops_in_order(const Kernel *, const Tile *, int order[MAX_INDEX]);
+void choose_order(Kernel *, const Target *);
 
 /* ---- kernels.c: statements to loop nests ----------------------------------------------------- */
 

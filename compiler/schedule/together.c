@@ -17,17 +17,33 @@
  * each time, 32 were, by 4 to 10 %. */
 enum { NEAR_SAMPLES = 8, FAR_SAMPLES = 32 };
 
+/* Rows at such a step lie in the same set of the first cache, where 32 samples' would put each other out. */
+static const int64_t bad_step = 4096;
+
 typedef struct Samples {
+    const Pass *pass;
     Tensor **view;       /* by tensor id */
     int64_t count;
     int shift, index;    /* of the other indices; of the sample */
 } Samples;
+
+/* A sample's value gets a line more where that keeps the samples' from lying at a bad step. */
+static void keep_apart(const Pass *pass, Tensor *t)
+{
+    const int64_t line = pass->target->machine->line / (int64_t)sizeof(float);
+    if (t->role != TENSOR_VALUE || t->rank != 1 || pass->shared[t->id] || t->floats < t->dim[0]
+        || t->floats * (int64_t)sizeof(float) % bad_step)
+        return;
+    t->room[0] += line;
+    t->floats += line;
+}
 
 static Tensor *view_of(const Samples *samples, Tensor *t)
 {
     Tensor **view = &samples->view[t->id];
     if (*view || !t->per_sample)
         return t->per_sample ? *view : t;
+    keep_apart(samples->pass, t);
     *view = NEW(Tensor);
     **view = *t;
     (*view)->of = t;
@@ -122,7 +138,7 @@ static bool can_batch(const Function *f)
 
 void take_samples_together(Pass *pass)
 {
-    Samples samples = {.view = NEW_ARRAY(Tensor *, pass->prog->ntensors)};
+    Samples samples = {.pass = pass, .view = NEW_ARRAY(Tensor *, pass->prog->ntensors)};
     /* half of it is other data */
     const int64_t far = pass->target->machine->second_cache / 2 / (int64_t)sizeof(float);
     samples.count = NEAR_SAMPLES;
