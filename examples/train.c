@@ -127,6 +127,15 @@ static void judge_picture(const float *y, const void *t, double sum[2])
     }
 }
 
+/* ---- Which digit is it? -------------------------------------------------------------------------------- */
+
+static void draw_labelled(uint64_t *rng, float *x, void *t)
+{
+    int digit = (int)(nn_bits(rng) % 10);
+    digits_draw(rng, digit, x);
+    *(int *)t = digit;
+}
+
 /* ---- Training ------------------------------------------------------------------------------------------ */
 
 static const struct task {
@@ -143,6 +152,7 @@ static const struct task {
     {"tags", draw_several, judge_tags, "right", 3, 0, 0, FIGURES_BOUNDED},
     {"numbers", draw_numbers, judge_numbers, "explained", 10, 1, 0, 1},
     {"digits", draw_digit, judge_picture, "in place", 1, DIGITS_SIDE, 0, 0},
+    {"reading", draw_labelled, judge_labels, "right", 1, DIGITS_SIDE, 1, 1},
 };
 
 /* Is the network one for this task? */
@@ -173,7 +183,7 @@ int main(int argc, char **argv)
         if (!strcmp(argv[1], tasks[i].name))
             task = &tasks[i];
     if (!task) {
-        fprintf(stderr, "usage: train figures|scenes|tags|numbers|digits STEPS WEIGHTS.safetensors\n");
+        fprintf(stderr, "usage: train figures|scenes|tags|numbers|digits|reading STEPS WEIGHTS.safetensors\n");
         return 2;
     }
     if (!fits(task)) {

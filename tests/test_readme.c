@@ -214,7 +214,7 @@ static void trials(void)
 }
 
 /* After a few steps the network forecasts the next hour better than what knows nothing; and words are heard, of which
- * one in six is right by chance. */
+ * one in six is right by chance, or written backwards without an error. */
 static void sequences(void)
 {
     process run = run_example("forecast FORECAST_STEPS=200 CFLAGS='-O1 -march=native'");
@@ -232,12 +232,16 @@ static void sequences(void)
     line = line ? strstr(line, "accuracy") : NULL;
     check(line && sscanf(line, "accuracy %lf", &accuracy) == 1 && accuracy > 30, __LINE__, "%s", run.out);
     process_free(&run);
+    run = run_example("reverse REVERSE_STEPS=600 CFLAGS='-O1 -march=native'");
+    line = strstr(run.out, "step   600");
+    check(line && sscanf(line, "step 600 loss %lf %lf", &error, &accuracy) == 2 && accuracy > 30, __LINE__, "%s", run.out);
+    process_free(&run);
 }
 
 /* A few steps of each network to start from; the loss must fall. */
 static void networks(void)
 {
-    static const char *const names[] = {"resnet20", "mobilenet", "unet", "tags", "autoencoder"};
+    static const char *const names[] = {"resnet20", "mobilenet", "unet", "tags", "autoencoder", "vit"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char arguments[64];
         snprintf(arguments, sizeof arguments, "%s STEPS=20 CFLAGS='-O1 -march=native'", names[i]);
@@ -300,7 +304,7 @@ void add_readme_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"commands and programs", run_blocks}, {"a private PREFIX", private_prefix},
-        {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-gan", gan}, {"make run-detector", detector}, {"make run-forecast, run-keywords", sequences},
+        {"the other pages", other_pages}, {"links", links}, {"make run-xor", xor}, {"make run-card", card}, {"losses of one's own", own_losses}, {"make run-ppo, run-td3", trials}, {"make run-dream", dream}, {"make run-gan", gan}, {"make run-detector", detector}, {"make run-forecast, run-keywords, run-reverse", sequences},
         {"a GPT learns a text", gpt},
         {"the optimizers' table", optimizers},
         {"make run-optimizers", optimizers_picture}, {"networks to start from", networks},

@@ -33,6 +33,8 @@ EXAMPLES = [
     ("autoencoder", (1, 28, 28), 4, "sgd lr 0.1"),
     ("forecast", (96, 1), 3, "adam lr 0.001 eps 0.001"),
     ("keywords", (400, 1), 3, "adam lr 0.001 eps 0.001"),
+    ("vit", (1, 14, 14), 3, "adam lr 0.001 eps 0.001"),
+    ("reverse", None, 3, "adam lr 0.001 eps 0.001"),
     ("gpt", None, 2, "adam lr 0.001 beta1 0.9 beta2 0.99 eps 0.001 decoupled 1 weight_decay 0.1 matrices 1 clip 1"),
 ]
 HEAD = """\

@@ -521,6 +521,10 @@ def focal(y, t, alpha, gamma):
     return (share * F.binary_cross_entropy_with_logits(y, t, reduction="none") * (1 - p * t - (1 - p) * (1 - t)) ** gamma).mean()
 
 
+def part_of_input(at, shape):
+    return lambda x: x[:, at:at + math.prod(shape)].reshape(len(x), *shape)
+
+
 def join(kind, shapes):
     """The function of several tensors."""
     if kind == "add":
@@ -547,17 +551,18 @@ class Network:
         self.least_samples = 1
         # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch, self.vocabulary = input, batch, None
-        seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
+        seen, names, labels, per_kind, values, current, inputs = {}, set(), {}, {}, [], 0, []
         modules = {}    # label -> kind and module of the layer that it stands before
         for label, kind, a in statements(text):
             if kind in ("input", "batch", "loss"):
-                need(kind not in seen, f"second {kind}")
-                need(label is None, f"{kind} takes no label")
+                need(kind not in seen or kind == "input", f"second {kind}")
+                need(label is None or kind == "input", f"{kind} takes no label")
                 seen[kind] = a
             if kind == "input":
-                need(len(seen) == 1 and not self.layers, "input comes first")
+                need(set(seen) == {"input"} and not self.layers, "input comes first")
                 self.shape, self.vocabulary = input or a["size"], a["of"]
                 need(a["of"] is None or a["of"] > 0 and len(self.shape) == 1, "one number of tokens")
+                inputs.append((label, self.shape))
             elif kind == "batch":
                 need(a["n"] > 0, "batch must be at least 1")
                 self.batch = batch or a["n"]
@@ -567,7 +572,14 @@ class Network:
                 need(self.shape, "input is missing")
                 need("loss" not in seen, "loss comes last")
                 if not values:
+                    if inputs and inputs[0][0]:    # several, each with a label, one behind the other
+                        self.shape = (sum(math.prod(shape) for _, shape in inputs),)
                     values = [torch.zeros(1, *self.shape, dtype=torch.long if self.vocabulary else None)]
+                    at = 0
+                    for name, shape in inputs if inputs and inputs[0][0] else []:
+                        self.layers.append(("input", part_of_input(at, shape), [0]))
+                        values.append(self.layers[-1][1](values[0]))
+                        labels[name], at = len(self.layers), at + math.prod(shape)
                 name, more = label, []
                 for other in a.get("labels", []):
                     need(other in labels, f"no label {other}")
