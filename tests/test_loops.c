@@ -277,6 +277,8 @@ static void behind_end(Node *n)  { ((Access *)find_node(n, NODE_STORE)->place)->
 static void half_stored(Node *n) { find_node(n, NODE_STORE)->first = 4; }
 static void one_lane(Node *n)    { find_node(n, NODE_STORE)->width = 1; }
 static void too_narrow(Node *n)  { ((Register *)find_node(n, NODE_LET)->reg)->width = 1; }
+static void less_room(Node *n)   { ((Register *)find_node(n, NODE_LET)->reg)->columns--; }
+static void one_column(Node *n)  { ((Affine *)find_node(n, NODE_SET)->at)[1] = affine(6); }
 
 /* Runs the verifier in a process of its own, which it ends: did it? */
 static bool refuses(const Function *f, const Node *nodes)
@@ -323,6 +325,16 @@ static void wrong_vectors(void)
     static void (*const spoil[])(Node *) = {behind_end, half_stored, one_lane, too_narrow};
     check_spoiled(case_of("input 4; batch 1; fc 16", UNROLL_TILE, TARGET_GENERIC), spoil,
                   sizeof spoil / sizeof *spoil);
+}
+
+/* And these out of the array of Winograd's columns. */
+static void wrong_columns(void)
+{
+    static void (*const spoil[])(Node *) = {less_room, one_column};
+    Case c = {.text = "input 1x4x4; batch 1; conv 8 k3 p1",
+              .options = {.unroll = UNROLL_TILE, .target = TARGET_GENERIC, .math = MATH_WINOGRAD}};
+    CU_ASSERT_FATAL(understand(&c));
+    check_spoiled(c, spoil, sizeof spoil / sizeof *spoil);
 }
 
 /* ---- Predictions ------------------------------------------------------------------------------------
@@ -470,6 +482,7 @@ void add_loops_suite(void)
         {"layers beyond the near caches", wide_layers},
         {"wrong loops are found", wrong_loops},
         {"wrong vectors are found", wrong_vectors},
+        {"wrong columns are found", wrong_columns},
         {"counts of a fully connected layer", counts_of_fc},
         {"counts of a convolution with padding", counts_of_conv},
         {"counts of vectors", counts_of_tile},

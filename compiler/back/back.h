@@ -34,7 +34,8 @@ void put_head(FILE *f, const Plan *plan);
 /* ---- function.c: functions ------------------------------------------------------------------- */
 
 typedef struct Uses {    /* what the printed functions call by name */
-    bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes, each, sum, greatest;
+    bool vectors, all, load_first, store_first, first, select, greater, absolute, lanes, each, sum, greatest,
+        unrolled;
     unsigned scalar_math, vector_math;
 } Uses;
 

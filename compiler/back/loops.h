@@ -35,6 +35,7 @@ typedef struct Register {
     int width;           /* floats in it: 1, or those of a vector */
     bool is_int;         /* a class label */
     bool changes;        /* behind LET there is an ADD or a SET */
+    int rows, columns;   /* of an array of them, which takes so many numbers; 0: it is one */
 } Register;
 
 typedef enum TermKind {
@@ -42,7 +43,7 @@ typedef enum TermKind {
     TERM_INDEX,          /* affine; in lane i of a vector affine + i * step */
     TERM_LOAD,           /* what is in memory at place, and for a vector behind it */
     TERM_EACH,           /* place in each of the samples that lanes take: in lane i sample i */
-    TERM_REGISTER,       /* what is in reg */
+    TERM_REGISTER,       /* what is in reg; in that of an array whose row and column affine[] says */
     TERM_OP,             /* op of arg[], lane by lane; OP_RANDOM: draw number `affine` */
     TERM_GREATER,        /* arg[0] > arg[1] or arg[0] is NaN ? arg[2] : arg[3] */
     TERM_EQUAL,          /* arg[0] == arg[1], two ints: a test */
@@ -82,7 +83,7 @@ typedef enum NodeKind {
     NODE_BLOCK,          /* body, whose registers nobody else sees */
     NODE_WINDOWS,        /* body, in which index i is what it is around, divided by per[i] */
     NODE_LET,            /* a new register and its first value; value NULL: a SET comes before it is read */
-    NODE_SET,            /* reg = value */
+    NODE_SET,            /* reg = value; of an array: the one whose row and column at[] says */
     NODE_ADD,            /* reg += value */
     NODE_STORE,          /* place = value, or where it adds place += value; a vector at place and behind */
     NODE_FILL            /* zeros into all the room of place.tensor */
@@ -103,10 +104,12 @@ typedef struct Node {
     int index;
     const char *name;    /* of the index */
     int64_t from, to, step, many;
+    bool unrolled;       /* LOOP: the C compiler is asked to write its few rounds out */
     int64_t positions;   /* LOOP over so many of --stream, of which those behind the step don't count; or 0 */
     const Test *tests;
     const int64_t *per;
     const Register *reg;
+    const Affine *at;
     const Term *value;
     const Access *place;
     int width;           /* STORE: floats of the value */

@@ -72,6 +72,8 @@ void put_prelude(FILE *f, const Plan *plan, const char *header_name, const Uses 
         put_advice(f, plan->target);
     if (calls)
         put_fixed(f, "prelude.h: functions of their own", NULL);
+    if (uses[0].unrolled || uses[1].unrolled)
+        put_fixed(f, "prelude.h: unrolled", NULL);
     if (uses[0].greater || uses[1].greater)
         put_fixed(f, "prelude.h: greater", NULL);
     if (uses[0].vectors)

@@ -286,6 +286,17 @@ static void put_each(Printer *p, const Access *place)
     put(p->out, ")");
 }
 
+/* at: its row and column, where it is one of an array. */
+static void put_register(Printer *p, const Register *reg, const Affine *at)
+{
+    put(p->out, "%s", reg->name);
+    for (int d = 0; reg->rows && d < 2; d++) {
+        put(p->out, "[");
+        put_affine(p, &at[d]);
+        put(p->out, "]");
+    }
+}
+
 static void put_greater(Printer *p, const Term *v)
 {
     p->uses->greater = true;
@@ -361,7 +372,7 @@ static void put_term(Printer *p, const Term *v, int binds)
     case TERM_INDEX: put_index(p, v); break;
     case TERM_LOAD: put_load(p, v); break;
     case TERM_EACH: put_each(p, v->place); break;
-    case TERM_REGISTER: put(p->out, "%s", v->reg->name); break;
+    case TERM_REGISTER: put_register(p, v->reg, v->affine); break;
     case TERM_OP: put_op(p, v); break;
     case TERM_GREATER: put_greater(p, v); break;
     case TERM_EQUAL:
@@ -469,7 +480,8 @@ static void put_loop(Printer *p, const Node *n, int depth)
         p->named->step = true;
     }
     const char *step = n->step == 1 ? "++" : format(" += %lld", (long long)n->step);
-    put(p->out, "for (int %s = %s; %s; %s%s)", i, from, test, i, step);
+    p->uses->unrolled |= n->unrolled;
+    put(p->out, "%sfor (int %s = %s; %s; %s%s)", n->unrolled ? "UNROLLED " : "", i, from, test, i, step);
     const char *around = p->index[n->index];
     p->index[n->index] = i;
     put_inside(p, n->body, depth);
@@ -520,6 +532,11 @@ static const Node *put_let(Printer *p, const Node *n, size_t line)
 {
     const char *type = n->reg->width > 1 ? format("vec%s", p->kind) : n->reg->is_int ? "int" : "float";
     put(p->out, "%s%s ", n->reg->changes ? "" : "const ", type);
+    if (n->reg->rows) {
+        p->uses->vectors |= n->reg->width > 1;
+        put(p->out, "%s[%d][%d];\n", n->reg->name, n->reg->rows, n->reg->columns);
+        return n;
+    }
     if (!n->value && n->next->kind == NODE_LET && n->next->value && n->next->reg->width == n->reg->width
         && n->next->reg->changes) {
         put(p->out, "%s, ", n->reg->name);
@@ -559,6 +576,13 @@ static void put_fill(Printer *p, const Tensor *tensor)
     put(p->out, ", 0, %lld * sizeof(float));\n", (long long)tensor->floats);
 }
 
+static void put_set(Printer *p, const Node *n, size_t line)
+{
+    put_register(p, n->reg, n->at);
+    put(p->out, n->kind == NODE_SET ? " = " : " += ");
+    put_right_side(p, n, line);
+}
+
 /* Gives the last node that it printed. */
 static const Node *put_node(Printer *p, const Node *n, int depth)
 {
@@ -574,10 +598,7 @@ static const Node *put_node(Printer *p, const Node *n, int depth)
     case NODE_BLOCK: put_block(p, n, depth); break;
     case NODE_LET: return put_let(p, n, line);
     case NODE_SET:
-    case NODE_ADD:
-        put(p->out, n->kind == NODE_SET ? "%s = " : "%s += ", n->reg->name);
-        put_right_side(p, n, line);
-        break;
+    case NODE_ADD: put_set(p, n, line); break;
     case NODE_STORE: put_store(p, n, line); break;
     case NODE_FILL: put_fill(p, n->place->tensor); break;
     case NODE_WINDOWS: break;

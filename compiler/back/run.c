@@ -74,6 +74,15 @@ static double loaded_of_each(const Run *run, const Term *v, int lane)
     return *element_at(run, &place, false);
 }
 
+/* at: its row and column, where it is one of an array. */
+static double *register_at(const Run *run, const Register *reg, const Affine *at)
+{
+    int64_t number = reg->number;
+    if (reg->rows)
+        number += affine_value(run, &at[0]) * reg->columns + affine_value(run, &at[1]);
+    return &run->reg[number * MOST_LANES];
+}
+
 static double evaluate(const Run *run, const Term *v, int lane);
 
 static double across(const Run *run, const Term *v)
@@ -104,7 +113,7 @@ static double evaluate(const Run *run, const Term *v, int lane)
     case TERM_INDEX: return (double)(affine_value(run, v->affine) + (v->width > 1 ? lane * v->step : 0));
     case TERM_LOAD: return loaded(run, v, lane);
     case TERM_EACH: return loaded_of_each(run, v, lane);
-    case TERM_REGISTER: return run->reg[v->reg->number * MOST_LANES + (v->width > 1 ? lane : 0)];
+    case TERM_REGISTER: return register_at(run, v->reg, v->affine)[v->width > 1 ? lane : 0];
     case TERM_GREATER: return a[0] > a[1] || isnan(a[0]) ? a[2] : a[3];
     case TERM_EQUAL: return a[0] == a[1];
     case TERM_SPLAT:
@@ -169,7 +178,9 @@ static void run_windows(Run *run, const Node *n)
 static void run_value(Run *run, const Node *n)
 {
     const int width = n->reg ? n->reg->width : n->first && !n->whole ? n->first : n->width;
-    double *to = n->reg ? &run->reg[n->reg->number * MOST_LANES] : element_at(run, n->place, false);
+    if (n->reg && n->reg->rows && n->kind == NODE_LET)
+        return;
+    double *to = n->reg ? register_at(run, n->reg, n->at) : element_at(run, n->place, false);
     const bool adds = n->kind == NODE_ADD || n->adds;
     for (int lane = 0; lane < width; lane++) {
         double value = n->value ? evaluate(run, n->value, lane) : NAN;

@@ -1,12 +1,13 @@
-/* transform.c: Winograd's transforms, all of it in registers.
+/* transform.c: Winograd's transforms.
  *
  *     out[i, j] = first + the sum over k, l of P[i, k] Q[j, l] in[k, l]
  *
- * What is read, then columns by P, then rows by Q. The matrices become sums of vectors in which nothing is
+ * What is read, column by column, times P: into an array. Then row by row of that times Q. Both are loops of
+ * a few rounds, which the C compiler writes out (UNROLLED); windows and followers ask for several rows at
+ * once, which are written out here. The matrices become sums of vectors in which nothing is
  * multiplied by one or added that is zero, and two rows, or columns, of the same numbers with other signs
  * share what they have in common. */
 #include <math.h>
-#include <string.h>
 
 #include "back/lowering.h"
 
@@ -153,47 +154,109 @@ static void lower_sums(Lowering *l, Sums *s, const char *suffix)
     }
 }
 
-/* What is read, column by column, times P. */
-static void lower_columns(Lowering *l, const Nest *nest, const Sums *matrix, int from[2],
-                          const Term *between[MOST_ENTRIES][MOST_ENTRIES])
+/* Row and column in an array: numbers, but that the loop over an index gives one of them (`which`) where
+ * there is a loop. It begins with `from`. index -1: there is none. */
+static const Affine *place_in_array(int64_t row, int64_t column, int which, int index, int64_t from)
 {
-    const Statement *s = nest->kernel->body;
-    for (int column = 0; column < nest->count[from[1]]; column++) {
-        Sums columns = *matrix;
-        for (int c = 0; c < columns.columns; c++) {
-            l->offset[from[0]] = nest->begin[from[0]] + c;
-            l->offset[from[1]] = nest->begin[from[1]] + column;
-            const Term *value = lower_expr(l, s->rhs->arg[1], false);
-            value = l->lane >= 0 ? as_vector(l, value) : value;
-            columns.in[c] = let_sum(l, format("in%d%d", c, column), value);
-        }
-        lower_sums(l, &columns, format("%d", column));
-        for (int i = 0; i < columns.rows; i++)
-            between[i][column] = let_sum(l, format("column%d%d", i, column), columns.out[i]);
+    Affine *at = NEW_ARRAY(Affine, 2);
+    at[0] = affine(row);
+    at[1] = affine(column);
+    if (index >= 0) {
+        at[which] = affine(-from);
+        at[which].coefficient[index] = 1;
     }
+    return at;
 }
 
-static void lower_output(Lowering *l, const Nest *nest, const Output *o, const Term *value)
+/* What is read, column by column, times P: into an array, in a loop over the columns. */
+static const Register *lower_columns(Lowering *l, const Nest *nest, const Sums *matrix, const int from[2])
+{
+    const Statement *s = nest->kernel->body;
+    const int64_t begin = nest->begin[from[1]], count = nest->count[from[1]];
+    const bool loop = count > 1;
+    Register *between = new_register(l, "column", true);
+    between->rows = matrix->rows;
+    between->columns = (int)count;
+    between->width = l->lane >= 0 ? l->width : 1;
+    l->numbering->registers += between->rows * between->columns;
+    append(l, (Node){.kind = NODE_LET, .reg = between});
+    Node **behind = l->end;
+    if (loop)
+        append_around(l, (Node){.kind = NODE_LOOP, .index = from[1], .name = s->index_name[from[1]],
+                                .from = begin, .to = begin + count, .step = 1, .unrolled = true});
+    l->fixed[from[1]] = !loop;
+    l->offset[from[1]] = loop ? 0 : begin;
+    Sums columns = *matrix;
+    for (int c = 0; c < columns.columns; c++) {
+        l->offset[from[0]] = nest->begin[from[0]] + c;
+        const Term *value = lower_expr(l, s->rhs->arg[1], false);
+        value = l->lane >= 0 ? as_vector(l, value) : value;
+        columns.in[c] = let_sum(l, format("in%d", c), value);
+    }
+    lower_sums(l, &columns, "");
+    for (int i = 0; i < columns.rows; i++) {
+        const Term *value = columns.out[i] ? columns.out[i] : number_term(0, false);
+        value = l->lane >= 0 ? as_vector(l, value) : value;
+        append(l, (Node){.kind = NODE_SET, .reg = between, .value = value,
+                         .at = place_in_array(i, 0, 1, loop ? from[1] : -1, begin)});
+    }
+    append_behind(l, behind);
+    l->fixed[from[1]] = true;
+    return between;
+}
+
+static void lower_output(Lowering *l, const Nest *nest, const Output *o, const char *name, const Term *value)
 {
     const Kernel *k = nest->kernel;
-    const char *name = output_name(nest, o);
     if (!k->first || !expr_is(k->first->rhs, 0)) {
         const Term *first = k->first ? lower_expr(l, k->first->rhs, false) : lower_load(l, &k->body->out);
         first = l->lane >= 0 ? as_vector(l, first) : first;
         value = value ? begin_with(first, value) : first;
     }
-    lower_results(l, nest, o, name, let_sum(l, name, value));
+    const bool more = k->nthen || k->window || k->followers;
+    lower_results(l, nest, o, name, value && !more ? value : let_sum(l, name, value));
+}
+
+/* Rows times Q, row by row: in a loop where nothing follows that asks for several rows. */
+static void lower_rows(Lowering *l, const Nest *nest, const Sums *matrix, const int to[2],
+                       const Register *between, Output *o)
+{
+    const Kernel *k = nest->kernel;
+    const int64_t begin = nest->begin[to[0]], count = nest->count[to[0]];
+    const bool loop = count > 1 && !k->window && !k->followers;
+    Node **behind = l->end;
+    if (loop) {
+        append_around(l, (Node){.kind = NODE_LOOP, .index = to[0], .name = l->s->index_name[to[0]],
+                                .from = begin, .to = begin + count, .step = 1, .unrolled = true});
+        l->fixed[to[0]] = false;
+        o->base[to[0]] = 0;
+    }
+    for (int i = 0; i < (loop ? 1 : count); i++) {
+        Sums rows = *matrix;
+        for (int c = 0; c < rows.columns; c++)
+            rows.in[c] = new_term((Term){.kind = TERM_REGISTER, .reg = between, .width = between->width,
+                                         .affine = place_in_array(i, c, 0, loop ? to[0] : -1, begin)});
+        lower_sums(l, &rows, loop ? "" : format("r%d", i));
+        for (int j = 0; j < rows.rows; j++) {
+            o->at[to[0]] = i;
+            o->at[to[1]] = j;
+            move_to(l, nest, o);
+            lower_output(l, nest, o, loop ? format("s%d", j) : output_name(nest, o), rows.out[j]);
+        }
+        if (k->window)
+            lower_windows(l, nest, o, to[0]);
+    }
+    if (loop)
+        append_behind(l, behind);
 }
 
 void lower_transform(Lowering *l, Nest *nest)
 {
-    const Kernel *k = nest->kernel;
-    const Statement *s = k->body;
+    const Statement *s = nest->kernel->body;
     int to[2], from[2];
     Node **begin = l->end;
     Output o;
     Sums matrix[2];
-    const Term *between[MOST_ENTRIES][MOST_ENTRIES];
     open_tile(l, nest, &o, true);
     for (int m = 0; m < 2; m++) {
         to[m] = matrix_index(s, m, true);
@@ -201,21 +264,9 @@ void lower_transform(Lowering *l, Nest *nest)
         matrix[m] = sums_of(nest, m);
         l->fixed[from[m]] = true;
     }
-    lower_columns(l, nest, &matrix[0], from, between);
-    for (int i = 0; i < nest->count[to[0]]; i++) {
-        Sums rows = matrix[1];
-        memcpy(rows.in, between[i], sizeof rows.in);
-        lower_sums(l, &rows, format("r%d", i));
-        for (int j = 0; j < rows.rows; j++) {
-            o.at[to[0]] = i;
-            o.at[to[1]] = j;
-            move_to(l, nest, &o);
-            lower_output(l, nest, &o, rows.out[j]);
-        }
-        if (k->window)
-            lower_windows(l, nest, &o, to[0]);
-    }
-    if (k->followers)
+    const Register *between = lower_columns(l, nest, &matrix[0], from);
+    lower_rows(l, nest, &matrix[1], to, between, &o);
+    if (nest->kernel->followers)
         lower_followers(l, nest, &o);
     append_behind(l, begin);
 }

@@ -168,6 +168,17 @@ static void change(Check *c, const Register *reg, bool reads)
     *state = HAS_VALUE;
 }
 
+static void check_place_in_array(const Check *c, const Register *reg, const Affine *at)
+{
+    for (int d = 0; reg->rows && d < 2; d++) {
+        int64_t least, most;
+        range_of(c, &at[d], &least, &most);
+        if (least < 0 || most >= (d ? reg->columns : reg->rows))
+            bug("%s: %lld to %lld of register %s", c->function->name, (long long)least, (long long)most,
+                reg->name);
+    }
+}
+
 static void check_term(Check *c, const Term *v)
 {
     int64_t least, most;
@@ -177,6 +188,8 @@ static void check_term(Check *c, const Term *v)
         range_of(c, v->affine, &least, &most);
     if (v->kind == TERM_REGISTER && (*state_of(c, v->reg) != HAS_VALUE || v->width != v->reg->width))
         bug("%s: register %s has no value where it is read", c->function->name, v->reg->name);
+    if (v->kind == TERM_REGISTER)
+        check_place_in_array(c, v->reg, v->affine);
     for (int k = 0; k < 4 && v->arg[k]; k++) {
         const bool vector = v->arg[k]->width > 1, wanted = v->width > 1;
         if (vector && !wanted && v->kind != TERM_SUM && v->kind != TERM_GREATEST)
@@ -273,8 +286,10 @@ static void check_nodes(Check *c, const Node *nodes)
             bug("%s: register %s is too narrow", c->function->name, n->reg->name);
         if (n->kind == NODE_LET)
             define(c, n->reg, n->value != NULL);
-        if (n->kind == NODE_SET || n->kind == NODE_ADD)
+        if (n->kind == NODE_SET || n->kind == NODE_ADD) {
             change(c, n->reg, n->kind == NODE_ADD);
+            check_place_in_array(c, n->reg, n->at);
+        }
         if (n->kind == NODE_STORE)
             check_store(c, n);
         if (n->kind == NODE_FILL)

@@ -53,6 +53,14 @@
 #define NOINLINE
 #endif
 
+// section unrolled
+/* The few rounds of such a loop are to be written out: what it keeps in an array is in registers then. */
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
+
 // section greater
 /* A maximum of numbers one of which is NaN is NaN. */
 #define GREATER(v, best) (((v) > (best)) | ((v) != (v)))
