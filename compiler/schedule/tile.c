@@ -114,6 +114,7 @@ typedef struct Model {
     const Target *target;
     int outputs;
     bool contraction;
+    double one_sample;   /* cycles of a sample alone, as those are taken that a tile of several leaves over */
 } Model;
 
 /* How many different vectors or numbers an operand of one reduction step is, over the outputs of a tile. */
@@ -203,19 +204,20 @@ static double region_cycles(const Model *m, const Tile *tile)
 {
     int64_t held[MAX_INDEX], whole[MAX_INDEX], rest[MAX_INDEX];
     int index[MAX_INDEX], n = 0;
-    double others = 1;
+    double others = 1, sum = 0;
     for (int i = 0; i < m->outputs; i++) {
         int64_t count =
             i == tile->lane ? (m->box->count[i] + tile->width - 1) / tile->width : m->box->count[i];
         held[i] = tile->factor[i];
         whole[i] = count / tile->factor[i];
         rest[i] = count % tile->factor[i];
-        if (rest[i])
+        if (rest[i] && i != m->kernel->samples)
             index[n++] = i;
         else
             others *= (double)whole[i];
+        if (i == m->kernel->samples)
+            sum += (double)rest[i] * m->one_sample;
     }
-    double sum = 0;
     for (int set = 0; set < 1 << n; set++) {
         double tiles = others;
         for (int k = 0; k < n; k++) {
@@ -607,7 +609,7 @@ void choose_tiles(Kernel *k, const Target *target)
         r->tile = r->rest = no_tile();
         if (r->empty)
             continue;
-        Model m = {k, s, r, target, output_indices(s), k->body && is_contraction(k->body)};
+        Model m = {k, s, r, target, output_indices(s), k->body && is_contraction(k->body), 0};
         bool main = 4 * region_volume(r, s) >= largest && !k->compact;
         int lane = target->lanes > 1 ? choose_lane(k, r) : -1;
         if (k->body && is_transform(s)) {
@@ -629,14 +631,20 @@ void choose_tiles(Kernel *k, const Target *target)
             k->cycles += r->tile.cycles;
             continue;
         }
-        r->tile = best_tile(&m, lane, main);
-        k->cycles += r->tile.cycles;
-        if (k->samples >= 0 && k->samples < m.outputs && r->tile.factor[k->samples] > 1) {
+        Tile alone = no_tile();
+        if (k->samples >= 0 && k->samples < m.outputs && r->count[k->samples] > 1) {
             Region one = *r;
             one.count[k->samples] = 1;
             m.box = &one;
-            r->rest = best_tile(&m, lane, main);
-        } else
+            alone = best_tile(&m, lane, main);
+            m.one_sample = alone.cycles;
+            m.box = r;
+        }
+        r->tile = best_tile(&m, lane, main);
+        k->cycles += r->tile.cycles;
+        if (m.one_sample > 0 && r->tile.factor[k->samples] > 1)
+            r->rest = alone;
+        else
             choose_block(&m, &r->tile);
     }
 }
