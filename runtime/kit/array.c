@@ -1,4 +1,5 @@
 /* array.c: numbers of any type in memory, as floats or as whole numbers. */
+#include "arithmetic.h"
 #include "data.h"
 
 #include <math.h>
@@ -99,18 +100,25 @@ int kit_is_big_endian(void)
     return first == 0;
 }
 
+/* Divided by 255 is not the same as times 1/255; scale 0 asks for the division. */
+WIDTHS static void floats_of_bytes(const unsigned char *restrict from, size_t n, float scale,
+                                   float *restrict to)
+{
+    if (scale == 0)
+        for (size_t i = 0; i < n; i++)
+            to[i] = (float)from[i] / 255.0f;
+    else
+        for (size_t i = 0; i < n; i++)
+            to[i] = (float)from[i] * scale;
+}
+
 size_t kit_array_floats(const array *a, size_t sample, float scale, float *to)
 {
     const unsigned char *at = a->at + sample * a->stride;
     const size_t size = sizes[a->type];
 
     if (a->type == U8) {
-        if (scale == 0)
-            for (size_t i = 0; i < a->each; i++)
-                to[i] = (float)at[i] / 255.0f;
-        else
-            for (size_t i = 0; i < a->each; i++)
-                to[i] = (float)at[i] * scale;
+        floats_of_bytes(at, a->each, scale, to);
         return a->each;
     }
     if (a->type == F32 && a->big_endian == kit_is_big_endian())

@@ -6,6 +6,7 @@
  * processes, those with shards on its left exchange sums with those with shards on its right, and each adds
  * the two; a + b and b + a are the same number. With 2^k processes of equally many shards, a power of two,
  * that is recursive doubling; with any other number it still gives the same bits. */
+#include "arithmetic.h"
 #include "engine.h"
 #include "messages.h"
 
@@ -79,7 +80,7 @@ int kit_cut_groups(int shards, node own, int group, node *groups)
     return n;
 }
 
-void kit_add_to(float *restrict sum, const float *restrict more, size_t n)
+WIDTHS void kit_add_to(float *restrict sum, const float *restrict more, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         sum[i] += more[i];
