@@ -103,8 +103,6 @@ static int reduced_lane(const Kernel *k, const Region *box, int lanes)
     return best;
 }
 
-/* ---- What an expression costs ---------------------------------------------------------------- */
-
 /* ---- What a tile costs ----------------------------------------------------------------------- */
 
 typedef struct Model {
@@ -637,8 +635,7 @@ void choose_tiles(Kernel *k, const Target *target)
             one.count[k->samples] = 1;
             m.box = &one;
             alone = best_tile(&m, lane, main);
-            m.one_sample = alone.cycles;
-            m.box = r;
+            m = (Model){k, s, r, target, m.outputs, m.contraction, alone.cycles};
         }
         r->tile = best_tile(&m, lane, main);
         k->cycles += r->tile.cycles;
