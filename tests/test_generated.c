@@ -416,13 +416,29 @@ static const char *const edges[] = {
     "input 1x3x3; batch 3; conv 8 k3 p1; x: relu; globalavgpool; fc 3; relu; fc 8; sigmoid; mul x; flatten; fc 5",
     "input 1; batch 8; fc 17; a:; tanh; b:; from a; gelu; concat b", /* vectors read behind the end of a row */
     "input 1x3x3; batch 2; a:; conv 8 k3 p1; relu; concat a; b:; conv 4 k1; relu; concat b a; conv 3 k1; fc 3; loss mse",
-    "left: input 3; right: input 2x2x2; batch 5; conv 3 k1; tanh; fc 4; a:; from left; fc 4; relu; add a; b: fc 2; from a; c: fc 1; "
-    "output b c; loss none",
     "left: input 1x4x4; right: input 1x4x4; batch 3; a: conv 3 k3 p1; b: batchnorm; relu; maxpool 2; c: fc 4; tanh; y:; from left; "
     "conv 3 k3 p1 weights=a; batchnorm weights=b; relu; maxpool 2; fc 4 weights=c; tanh; mul y; fc 2; softmax",
-    "left: input 2x3x3; right: input 2; batch 3; fc 4; tanh; a:; from left; b: conv 2 k3 p1; relu; fc 4; mul a; c: softmax; "
-    "output c b; loss none",
 };
+
+/* Two inputs and two answers: which is read first, and whether another layer reads an answer, too. */
+static const char *const orders[] = {
+    "from left; fc 5; tanh; a:; from right; conv 3 k2 p1; relu; fc 5; add a; b: fc 2",
+    "from right; conv 3 k1; globalavgpool; b: softmax; from left; fc 3; mul b; a: sigmoid",
+    "fc 9; tanh; t:; from right; fc 4; b:; from left; fc 9; add t; a: fc 1", /* the last input, without its name */
+};
+
+enum { ORDERS = 4 * 5 };    /* of declarations and answers, in each mode of unrolling and with samples in lanes */
+
+static Case order_case(int i)
+{
+    const int order = i % 4, mode = i / 4;
+    const char *left = "left: input 3", *right = "right: input 2x2x3";
+    const char *text = format("%s; %s; batch 9; %s; output %s; loss none", order % 2 ? right : left, order % 2 ? left : right,
+                              orders[(order + mode) % 3], order / 2 ? "b a" : "a b");
+    return (Case){.prefix = format("order%02d", i), .text = text,
+                  .options = {.unroll = (Unroll)(mode < 4 ? mode : UNROLL_TILE), .target = (TargetName)((i + mode) % NTARGETS),
+                              .lanes = mode < 4 ? LANES_CHANNELS : LANES_SAMPLES}};
+}
 
 enum { EDGES = sizeof edges / sizeof *edges, MAX_EXAMPLES = 600 };
 
@@ -432,7 +448,8 @@ static const char *const careless_flags[] = {
     "-fassociative-math -fno-signed-zeros -fno-trapping-math -freciprocal-math"
 };
 
-/* Every example of every kind, behind a layer with weights, in one combination; another run takes others. */
+/* Every example of every kind, in one combination; another run takes others. Every other one is the first layer, whose gradient
+ * of x the caller's dy leads to; the others stand behind a layer with weights. */
 static void examples_of_kinds(void)
 {
     Case cases[MAX_EXAMPLES];
@@ -447,14 +464,16 @@ static void examples_of_kinds(void)
                 bug("`%s` does not begin with its input", rest);
             if (sizes == 2)
                 c = h; /* of a sequence: positions x features */
+            bool first_layer = kinds[i]->role == ROLE_LAYER && (n + n / 2) % 2; /* by both compilers */
             const char *text = format("%.*s; batch 3; %s %d%s%.*s", input, rest, image ? "conv" : "fc", c, image ? " k1" : "",
                                       length - input, rest + input);
-            if (strstr(format("%.*s", input, rest), " of ")) /* nothing can stand before what reads tokens */
+            if (first_layer || strstr(format("%.*s", input, rest), " of ")) /* nothing can stand before what reads tokens */
                 text = format("%.*s; batch 3%.*s", input, rest, length - input, rest + input);
             if (n < MAX_EXAMPLES) {
                 cases[n] = (Case){.text = text, .prefix = format("net%03d", n), .cc = compilers[(n + first) % 2],
                                   .flags = n / 2 % 2 ? careless_flags[n / 4 % 3] : NULL,
-                                  .options = {.unroll = (Unroll)between(0, 3), .target = (TargetName)between(0, NTARGETS - 1)}};
+                                  .options = {.unroll = (Unroll)between(0, 3), .target = (TargetName)between(0, NTARGETS - 1),
+                                              .loss = first_layer ? "none" : NULL}};
                 bool fits = understand(&cases[n]);
                 if (!fits && cases[n].options.unroll == UNROLL_FULL) {
                     cases[n].options.unroll = UNROLL_TILE;
@@ -473,16 +492,18 @@ static void examples_of_kinds(void)
 
 static void check_examples(bool worked)
 {
-    int per = worked ? 1 : EDGES, count = 8 * per;
+    int per = worked ? 1 : EDGES, count = 8 * per + (worked ? 0 : ORDERS);
     Case *cases = NEW_ARRAY(Case, count);
     failures = 0;
     for (int i = 0; i < count; i++) {
         Case *c = &cases[i];
-        *c = new_case(i / per, false);
-        c->prefix = format("net%02d", i);
+        *c = i < 8 * per ? new_case(i / per, false) : order_case(i - 8 * per);
         c->cc = compilers[(i + i / per) % 2];
-        c->text = worked ? "input 1x5x5; batch 1; conv 1->1 k2 s2 p1" : edges[i % per];
-        c->options.loss = NULL; /* two of them have none of their own */
+        if (i < 8 * per) {
+            c->prefix = format("net%02d", i);
+            c->text = worked ? "input 1x5x5; batch 1; conv 1->1 k2 s2 p1" : edges[i % per];
+            c->options.loss = NULL; /* the siamese one can't have the loss of others */
+        }
         CU_ASSERT_FATAL(understand(c));
     }
     build_and_check_all(worked ? "worked" : "edges", cases, count, worked ? check_worked : check_both_counts);

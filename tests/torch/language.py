@@ -15,6 +15,9 @@ errors) by running each layer on one sample of zeros.
 Whatever the language forbids raises LanguageError, be it a misspelt word or a kernel larger than its input.
 Its subclass Unclear marks what PyTorch accepts although it has no meaning: nobody should depend on either answer.
 
+Several inputs, which have labels, lie one behind the other in x; several answers likewise. With `loss none` the targets are dy,
+the gradient of the answers, and the "loss" is the sum of y dy, whose gradients are those that dy leads to.
+
 Two things are computed from what comes before the last layer, because only that is stable: crossentropy after
 softmax from the logits (as torch.nn.CrossEntropyLoss), bce after sigmoid likewise (as BCEWithLogitsLoss).
 """
@@ -98,7 +101,7 @@ def one_of(**values):
 boolean = one_of(true=True, false=False)
 modes = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", same="same")
 modes_1d = one_of(zeros="zeros", reflect="reflect", replicate="replicate", circular="circular", causal="causal")
-losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber", "hinge", "focal", "dice", "kl")})
+losses = one_of(**{name: name for name in ("crossentropy", "bce", "mse", "l1", "huber", "hinge", "focal", "dice", "kl", "none")})
 
 # kind: (the argument without a name, how it reads, its default), (arguments with names). REQUIRED has no default.
 REQUIRED = object()
@@ -150,7 +153,7 @@ KINDS = {
     "zeropad": (("sides", sides, REQUIRED), {}),
     "pixelshuffle": (("n", count, REQUIRED), {}), "channelshuffle": (("groups", count, REQUIRED), {}),
     "from": (("labels", str, REQUIRED), {}), "add": (("labels", str, REQUIRED), {}),
-    "concat": (("labels", str, REQUIRED), {}), "mul": (("labels", str, REQUIRED), {}),
+    "concat": (("labels", str, REQUIRED), {}), "mul": (("labels", str, REQUIRED), {}), "output": (("labels", str, REQUIRED), {}),
     "normalize": (None, {"mean": (numbers, REQUIRED), "std": (numbers, REQUIRED)}),
 }
 # What follows the name of a loss.
@@ -160,6 +163,7 @@ LOSSES = {
     "mse": (None, {}), "l1": (None, {}),
     "huber": (("delta", number, 1.0), {}), "hinge": (("margin", number, 1.0), {}),
     "focal": (None, {"alpha": (number, 0.25), "gamma": (number, 2.0)}), "dice": (None, {"smooth": (number, 1.0)}),
+    "none": (None, {}),
 }
 
 
@@ -213,7 +217,7 @@ def expand(text):
                     lines.append(f"{name}:")
                     scopes[-1][label] = name
             else:
-                if word in ("from", "add", "concat", "mul"):
+                if word in ("from", "add", "concat", "mul", "output"):
                     see = {k: v for scope in scopes for k, v in scope.items()}
                     need(all(w in see for w in rest.split()[1:]), "no such label")
                     rest = " ".join([word] + [see[w] for w in rest.split()[1:]])
@@ -223,7 +227,7 @@ def expand(text):
                 if word != "loss" and (tied := re.search(r" weights=(\w+)", rest)):
                     need(tied[1] in scopes_seen(scopes), "no such label")
                     rest = rest.replace(tied[0], f" weights={scopes_seen(scopes)[tied[1]]}")
-                layer = word not in (None, "from", "freeze", "input", "batch", "loss")
+                layer = word not in (None, "from", "freeze", "output", "input", "batch", "loss")
                 name = name_of(label, word if layer else None, prefix, repeated) if layer or label else None
                 lines.append(f"{name}: {rest}" if name else rest)
                 if label:
@@ -261,7 +265,7 @@ def statements(text):
             positional, named = KINDS[kind]
         if positional and positional[0] == "labels":
             need(words and all(re.fullmatch(r"[A-Za-z_][\w.]*", word) for word in words), f"{kind} takes labels")
-            need(len(words) == 1 or kind in ("add", "concat"), f"{kind} takes one label")
+            need(len(words) == 1 or kind in ("add", "concat", "output"), f"{kind} takes one label")
             values["labels"], words = words, []
         for word in words:
             if match := re.fullmatch(r"([A-Za-z_]\w*)=(.*)", word) or re.fullmatch(r"([a-z])(\d.*)", word):
@@ -521,10 +525,6 @@ def focal(y, t, alpha, gamma):
     return (share * F.binary_cross_entropy_with_logits(y, t, reduction="none") * (1 - p * t - (1 - p) * (1 - t)) ** gamma).mean()
 
 
-def part_of_input(at, shape):
-    return lambda x: x[:, at:at + math.prod(shape)].reshape(len(x), *shape)
-
-
 def join(kind, shapes):
     """The function of several tensors."""
     if kind == "add":
@@ -545,52 +545,77 @@ def join(kind, shapes):
     return lambda *x: torch.mul(*(v.reshape(*v.shape, *[1] * (deep + 1 - v.dim())) for v in x))
 
 
+class Part:
+    """One of several inputs, that lie one behind the other."""
+    def __init__(self, begin, size):
+        self.begin, self.size = begin, size
+
+    def __call__(self, x):
+        return x[:, self.begin:self.begin + math.prod(self.size)].reshape(len(x), *self.size)
+
+
 class Network:
     def __init__(self, text, input=None, batch=None):
         self.layers, self.parameters, self.tensors, self.loss_name, self.loss_arguments = [], [], [], None, {}
         self.least_samples = 1
         # layers: (kind, function, numbers of the values it reads)
         self.shape, self.batch, self.vocabulary = input, batch, None
-        seen, names, labels, per_kind, values, current, inputs = {}, set(), {}, {}, [], 0, []
+        seen, names, labels, per_kind, values, current = {}, set(), {}, {}, [], 0
         modules = {}    # label -> kind and module of the layer that it stands before
+        parts = []      # of several inputs: label, shape, vocabulary
         for label, kind, a in statements(text):
-            if kind in ("input", "batch", "loss"):
-                need(kind not in seen or kind == "input", f"second {kind}")
-                need(label is None or kind == "input", f"{kind} takes no label")
+            need("output" not in seen or kind == "loss", "output comes last")
+            if kind in ("input", "batch", "loss", "output") and not (kind == "input" and label):
+                need(kind not in seen, f"second {kind}")
+                need(label is None, f"{kind} takes no label")
                 seen[kind] = a
-            if kind == "input":
-                need(set(seen) == {"input"} and not self.layers, "input comes first")
+            if kind == "input" and label:
+                need("batch" not in seen and "input" not in seen and not values and not input, "inputs come first")
+                need(a["of"] is None or a["of"] > 0 and len(a["size"]) == 1, "one number of tokens")
+                need(not parts or (a["of"] is None) == (parts[0][2] is None), "tokens and numbers together")
+                need(label not in names, f"two things named {label}")
+                names.add(label)
+                parts.append((label, a["size"], a["of"]))
+            elif kind == "input":
+                need(len(seen) == 1 and not self.layers and not parts, "input comes first")
                 self.shape, self.vocabulary = input or a["size"], a["of"]
                 need(a["of"] is None or a["of"] > 0 and len(self.shape) == 1, "one number of tokens")
-                inputs.append((label, self.shape))
             elif kind == "batch":
                 need(a["n"] > 0, "batch must be at least 1")
                 self.batch = batch or a["n"]
             elif kind == "loss":
                 self.loss_name, self.loss_arguments = a["name"], a
             else:
+                if parts and not values:
+                    self.shape, self.vocabulary = (sum(math.prod(size) for _, size, _ in parts),), min((of for _, _, of in parts), default=None) \
+                        if parts[0][2] else None
                 need(self.shape, "input is missing")
                 need("loss" not in seen, "loss comes last")
                 if not values:
-                    if inputs and inputs[0][0]:    # several, each with a label, one behind the other
-                        self.shape = (sum(math.prod(shape) for _, shape in inputs),)
                     values = [torch.zeros(1, *self.shape, dtype=torch.long if self.vocabulary else None)]
-                    at = 0
-                    for name, shape in inputs if inputs and inputs[0][0] else []:
-                        self.layers.append(("input", part_of_input(at, shape), [0]))
+                    for part, size, of in parts:
+                        begin = sum(math.prod(self.layers[i][1].size) for i in range(len(self.layers)))
+                        self.layers.append(("input", Part(begin, size), [0]))
                         values.append(self.layers[-1][1](values[0]))
-                        labels[name], at = len(self.layers), at + math.prod(shape)
+                        labels[part] = current = len(self.layers)
                 name, more = label, []
                 for other in a.get("labels", []):
                     need(other in labels, f"no label {other}")
                     more.append(labels[other])
-                if kind not in (None, "from", "freeze"):
+                if kind not in (None, "from", "freeze", "output"):
                     per_kind[kind] = per_kind.get(kind, 0) + 1
                     name = label or f"{kind}{per_kind[kind]}"
                 need(name not in names, f"two things named {name}")
                 names |= {name} - {None}
                 if kind == "from":
                     current = more[0]
+                elif kind == "output":
+                    need(len(set(a["labels"])) == len(more), "an answer given twice")
+                    if len(more) > 1:
+                        join_flat = lambda *x: torch.cat([v.flatten(1) for v in x], 1)
+                        values.append(join_flat(*(values[i] for i in more)))
+                        self.layers.append((kind, join_flat, more))
+                    current = more[0] if len(more) == 1 else len(self.layers)
                 elif kind == "freeze":
                     need(self.parameters, "nothing to freeze")
                     for _, parameter in self.parameters:
@@ -601,7 +626,7 @@ class Network:
                     need(all((values[i].dtype == torch.long) == (kind == "embedding") for i in reads), "tokens are for embedding alone")
                     if kind == "embedding":
                         need(a["features"] > 0, "must be at least 1")
-                        a["vocabulary"] = self.vocabulary
+                        a["vocabulary"] = parts[current - 1][2] if parts else self.vocabulary
                     try:
                         if kind == "attention" and more:
                             need(len(shapes[1]) == 2 and shapes[1][1] == shapes[0][1] and not a["causal"], "another sequence")
@@ -636,11 +661,12 @@ class Network:
                     labels[label] = current
         need(self.shape, "input is missing")
         need(self.layers, "no layers")
-        need(current, "the answer is the input")
+        need(self.layers[current - 1][0] != "input" if current else False, "the answer is the input")
         self.answer, self.labels, self.shapes = current, labels, [tuple(v.shape[1:]) for v in values]
         self.batch = self.batch or DEFAULT_BATCH
         self.shape, self.output_shape = tuple(self.shape), tuple(values[current].shape[1:])
         last, _, reads = self.layers[current - 1]
+        need(last != "output" or self.loss_name == "none", "several answers, and a loss")
         self.loss_name = self.loss_name or {"softmax": "crossentropy", "sigmoid": "bce"}.get(last, "mse")
         from_logits = (self.loss_name, last) in (("crossentropy", "softmax"), ("kl", "softmax"), ("bce", "sigmoid"), ("focal", "sigmoid"))
         self.loss_of = reads[0] if from_logits else current
@@ -700,6 +726,8 @@ class Network:
             over = (2, 3) if y.dim() == 4 else (1,)
             shares = (2 * (y * t).sum(over) + a["smooth"]) / (y.sum(over) + t.sum(over) + a["smooth"])
             return (1 - shares).mean()
+        if self.loss_name == "none":
+            return (y * t).sum()
         return {"mse": F.mse_loss, "l1": F.l1_loss}[self.loss_name](y, t)
 
     def draw_targets(self, generator, n):

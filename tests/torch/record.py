@@ -1,4 +1,5 @@
-"""Writes kinds.ref: what PyTorch computes for every kind of layer and its odd arguments.
+"""Writes kinds.ref: what PyTorch computes for every kind of layer and its odd arguments; and outside.ref: the gradients that
+it computes from dy, the gradient of the answers.
 
     /usr/bin/python3 tests/torch/record.py          needs PyTorch; tests/test_torch.c, which reads the file, doesn't
 
@@ -32,6 +33,16 @@ HEAD = """\
 #   train METHOD FIELD VALUE .. end                         losses COUNT VALUES      f TENSOR COUNT VALUES
 #
 # A case without loss is for inference alone. Fields are those of nn_optimizer.
+"""
+
+OUTSIDE_HEAD = """\
+# Recorded by tests/torch/record.py from PyTorch %s; do not edit.
+#
+# As kinds.ref, of networks with `loss none`. t is dy, the gradient of the answers.
+#
+#   trained COUNT VALUES      the answers as in training, of which dy is the gradient
+#   dx COUNT VALUES           that of the samples; 0 of them with tokens
+#   y COUNT VALUES            the answers of inference, where they are others
 """
 
 CASES = [
@@ -440,6 +451,74 @@ IGNORED = [
     ("ignored_pixels_weights", "input 2x3x4; batch 2; conv 3 k2; softmax; loss crossentropy weights=2,1,0.25", 2, []),
 ]
 
+# `loss none`: each kind as the first layer, so that x's gradient is its own; several inputs and answers in every order.
+OUTSIDE = [
+    ("conv", "input 2x3x4; conv 3 k2; loss none", 2),
+    ("conv_first", "input 2x3x4; conv 2 k3x2 s2 p1x0 d1x2 g2 bias=false; loss none", 2),
+    ("conv_reflect", "input 1x3x3; conv 2 k3 p2 pad=reflect; loss none", 2),
+    ("conv_circular", "input 2x2x3; conv 2 k2x3 p1 pad=circular; loss none", 1),
+    ("conv_same", "input 2x3x3; conv 2 k2x3 pad=same; relu; loss none", 2),
+    ("convtranspose", "input 2x2x3; convtranspose 4 k2x3 s2x1 p1x0 o1x0 g2; loss none", 2),
+    ("fc", "input 2x2x2; fc 3; loss none", 3),
+    ("maxpool", "input 1x4x5; maxpool 3 s2 p1; loss none", 2),
+    ("maxpool_relu", "input 1x4x4; relu; maxpool 2; loss none", 2),
+    ("avgpool", "input 1x4x4; avgpool 3 s2 p1 countpad=false; loss none", 2),
+    ("adaptiveavgpool", "input 2x3x5; adaptiveavgpool 2x3; loss none", 2),
+    ("globalavgpool", "input 3x2x3; globalavgpool; loss none", 2),
+    ("globalmaxpool", "input 3x2x3; relu; globalmaxpool; loss none", 2),
+    ("globalmaxpool_first", "input 4x3; globalmaxpool; loss none", 2),
+    ("upsample", "input 2x2x3; upsample 2; loss none", 2),
+    ("upsample_bilinear", "input 2x2x3; upsample 2x3 mode=bilinear; loss none", 2),
+    ("zeropad", "input 2x2x3; zeropad 0x1x2x1; loss none", 2),
+    ("pixelshuffle", "input 8x1x2; pixelshuffle 2; loss none", 2),
+    ("channelshuffle", "input 6x1x2; channelshuffle 3; loss none", 2),
+    ("pointwise", "input 2; x:; relu; a:; from x; relu6; b:; from x; leakyrelu 0.2; c:; from x; elu 0.5; d:; from x; selu; e:; from x; gelu; f:; "
+                  "from x; silu; g:; from x; mish; h:; from x; softplus; i:; from x; softsign; j:; from x; hardtanh -0.5 1; k:; from x; sigmoid; l:; "
+                  "from x; hardsigmoid; m:; from x; hardswish; o:; from x; tanh; q:; from x; gelu tanh=true; r:; output a b c d e f g h i j k l m o q r; "
+                  "loss none", 4),
+    ("prelu", "input 2x1x2; prelu; loss none", 3),
+    ("prelu_first", "input 2x3; prelu channels=true; loss none", 3),
+    ("softmax", "input 3x1x2; softmax; loss none", 2),
+    ("batchnorm", "input 2x2x2; batchnorm; loss none", 3),
+    ("batchnorm_flat", "input 3; batchnorm momentum=0.5; tanh; freeze; fc 2; loss none", 4),
+    ("layernorm", "input 2x1x3; layernorm; loss none", 2),
+    ("groupnorm", "input 4x1x2; groupnorm 2; loss none", 2),
+    ("instancenorm", "input 2x2x2; instancenorm; loss none", 2),
+    ("conv1d", "input 4x2; conv1d 3 k3 p1 s2; loss none", 2),
+    ("conv1d_causal", "input 3x2; conv1d 2 k2 d2 pad=causal; loss none", 2),
+    ("maxpool1d", "input 5x2; maxpool1d 3 s2 p1; loss none", 2),
+    ("avgpool1d", "input 5x2; avgpool1d 2 s1; loss none", 2),
+    ("ends", "input 3x2; x:; last; a:; from x; first; b:; from x; transpose; c:; from x; image 1x3; d:; from x; flatten; e:; output e c a d b; "
+             "loss none", 2),
+    ("sequence", "input 2x2x2; sequence; loss none", 2),
+    ("embedding", "input 3 of 4; embedding 2; loss none", 3),
+    ("classtoken", "input 2x3; classtoken; loss none", 2),
+    ("positions", "input 2x3; positions; tanh; loss none", 2),
+    ("positions_sincos", "input 2x4; positions sincos; tanh; loss none", 2),
+    ("attention", "input 3x4; attention 2 causal=true; loss none", 2),
+    ("attention_cross", "x: input 2x4; y: input 3x4; from x; attention 1 from=y bias=false; loss none", 2),
+    ("rnn", "input 3x2; rnn 2 reverse=true; loss none", 2),
+    ("gru", "input 3x2; gru 2; loss none", 2),
+    ("lstm", "input 3x2; lstm 2; loss none", 2),
+    ("reshape", "input 2x2x3; reshape 3x1x4; softmax; loss none", 2),
+    ("slice", "input 4x1x2; slice 1 3; loss none", 2),
+    ("dropout", "input 3; dropout 0; loss none", 2),
+    ("normalize", "input 2x1x2; normalize mean=0.5,-1 std=2,0.25; loss none", 2),
+    ("add", "x: input 3; y: input 3; from x; add y x; loss none", 2),
+    ("concat", "x: input 2x1x2; y: input 1x1x2; from x; concat y x; loss none", 2),
+    ("mul", "x: input 2x2x1; y: input 2; from x; mul y; loss none", 2),
+    ("mul_mask", "x: input 1x2x2; y: input 2x2x2; from x; mul y; loss none", 2),
+    ("mul_itself", "x: input 3; fc 2; y:; mul y; loss none", 2),
+    ("frozen", "input 2x3x3; conv 2 k2; tanh; freeze; fc 2; loss none", 2),
+    ("shared", "x: input 3; y: input 3; from x; a: fc 3; tanh; fc 3 weights=a; b:; from y; fc 3 weights=a; sigmoid; add b; loss none", 3),
+]
+# Which input is declared first, which is read first (by the third without its name), which answer stands first.
+ORDERS = ["from x; fc 2; tanh; a:; from y; fc 2; add a; b:", "from y; conv 2 k1; globalavgpool; b:; from x; fc 2; add b; tanh; a:",
+          "fc 2; b:; from x; fc 2; t:; from y; fc 2; add t b; sigmoid; a:"]
+OUTSIDE += [(f"order_{inputs[0]}_{number}_{answers[0]}",
+             "; ".join({"x": "x: input 3", "y": "y: input 2x1x2"}[i] for i in inputs) + f"; {body}; output {answers[0]} {answers[1]}; loss none", 2)
+            for inputs in ("xy", "yx") for number, body in enumerate(ORDERS) for answers in ("ab", "ba")]
+
 DEFAULTS = ["sgd lr 0.1", "momentum lr 0.05 momentum 0.9", "adagrad lr 0.05", "rmsprop lr 0.01", "adam lr 0.01"]
 VARIANTS = ["sgd lr 0.1 weight_decay 0.05", "momentum lr 0.05 momentum 0.8 nesterov 1 weight_decay 0.02",
             "momentum lr 0.1 momentum 0.7 dampening 0.4", "sgd lr 0.01 maximize 1",
@@ -558,6 +637,45 @@ def answers(net, weights, x, t, dtype, noise=0.0):
             [v.clone() for k, v in net.tensors if is_statistic(k)])
 
 
+def outside(net, weights, x, dy, dtype, noise=0.0):
+    """(y in training, dx, gradients, statistics) that dy leads to, likewise."""
+    x = x.to(dtype).clone()
+    if not net.vocabulary:
+        x = (x * (1 + noise * torch.randn(x.shape, generator=torch.Generator().manual_seed(3), dtype=dtype))).requires_grad_()
+    g = torch.Generator().manual_seed(1)
+    net.to(dtype)
+    for (_, v), w in zip(net.tensors, weights):
+        v.data = w.to(dtype) * (1 + noise * torch.randn(w.shape, generator=g, dtype=dtype))
+    y = net.run(x, net.answer, True)
+    if y.requires_grad:
+        y.backward(dy.to(dtype))
+    return (y.detach(), x.grad if x.grad is not None else torch.zeros(0, dtype=dtype),
+            [torch.zeros_like(v) if v.grad is None else v.grad for _, v in net.parameters], [v.clone() for k, v in net.tensors if is_statistic(k)])
+
+
+def record_outside(name, text, n):
+    net = language.read(text)
+    for seed in range(1000):
+        weights, x, dy = draw(net, n, seed, False)
+        exact = outside(net, weights, x, dy, torch.float64)
+        rounded = [outside(net, weights, x, dy, torch.float32)] + [outside(net, weights, x, dy, torch.float64, e) for e in (1e-7, -1e-7)]
+        most = 1e-2 * max(d.abs().max().item() for d in [exact[0], exact[1], *exact[2]] if d.numel())
+        if all(apart(o[i], exact[i], most) < 3e-6 for o in rounded for i in (0, 1)) \
+                and all(apart(a, b, most) < 3e-6 for o in rounded for a, b in zip(o[2], exact[2])):
+            break
+    else:
+        raise SystemExit(f"{name}: no stable draw")
+    with torch.no_grad():
+        for (_, v), w in zip(net.tensors, weights):
+            v.data = w.double()
+        inference = net.forward(x.double())
+    lines = [f"case {name}", f"net {text}", f"n {n}"] + [array(f"w {k}", w, "%.6g") for (k, _), w in zip(net.tensors, weights)]
+    lines += [array("x", x, "%.6g"), array("t", dy, "%.6g"), array("trained", exact[0], "%.7g"), array("dx", exact[1], "%.7g")]
+    lines += [array("y", inference, "%.7g")] if exact[3] else []
+    lines += [array(f"d {k}", d, "%.7g") for (k, _), d in zip(net.parameters, exact[2])]
+    return lines + [array(f"s {k}", v, "%.7g") for k, v in zip([k for k, _ in net.tensors if is_statistic(k)], exact[3])]
+
+
 def evaluate(net, weights, x, t):
     """The loss in eval mode."""
     for (_, v), w in zip(net.tensors, weights):
@@ -658,6 +776,13 @@ def record(name, text, n, how="", runs=()):
     return lines
 
 
+def write(name, lines):
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    with open(path, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    print(f"{path}: {sum(line.startswith('case ') for line in lines)} cases, {os.path.getsize(path)} bytes")
+
+
 def main():
     lines = (HEAD % (torch.__version__, STEPS)).splitlines()
     for case in CASES:
@@ -676,10 +801,11 @@ def main():
         lines += record(name, text, n, "", runs)
     for name, text, n, runs in IGNORED:
         lines += record(name, text, n, "ignored", runs)
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.ref")
-    with open(path, "w") as f:
-        f.write("\n".join(lines) + "\n")
-    print(f"{path}: {sum(line.startswith('case ') for line in lines)} cases, {os.path.getsize(path)} bytes")
+    write("kinds.ref", lines)
+    lines = (OUTSIDE_HEAD % torch.__version__).splitlines()
+    for case in OUTSIDE:
+        lines += record_outside(*case)
+    write("outside.ref", lines)
 
 
 if __name__ == "__main__":
