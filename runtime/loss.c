@@ -70,6 +70,34 @@ static float greatest(const float *row, size_t n)
     return most;
 }
 
+/* log(sum of exp(row[c] - most)) */
+static double log_sum(const float *row, size_t n, float most)
+{
+    double sum = 0;
+    for (size_t c = 0; c < n; c++)
+        sum += expf(row[c] - most);
+    return log(sum);
+}
+
+/* d[c] = (softmax(logits)[c] total - t[c]) / n, where total is the sum of t. */
+float nn_kl(size_t n, size_t classes, const float *logits, const float *t, float *d)
+{
+    double loss = 0;
+    for (size_t i = 0; i < n; i++, logits += classes, t += classes) {
+        const float most = greatest(logits, classes);
+        const double whole = log_sum(logits, classes, most);
+        double total = 0;
+        for (size_t c = 0; c < classes; c++) {
+            total += t[c];
+            if (t[c] != 0)
+                loss += t[c] * (log(t[c]) + (whole + (most - logits[c])));
+        }
+        for (size_t c = 0; d && c < classes; c++)
+            d[i * classes + c] = (float)((exp(logits[c] - most - whole) * total - t[c]) / (double)n);
+    }
+    return (float)(loss / (double)n);
+}
+
 enum { NOT_COUNTED = -100 };
 
 float nn_crossentropy(size_t n, size_t classes, const float *logits, const int *t, float *d)

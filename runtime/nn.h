@@ -163,12 +163,15 @@ void nn_ema(float *average, const float *weights, size_t n, float decay, uint64_
  * For networks with `loss none`, on plain arrays: what is given back is the mean, and d, which may be NULL,
  * gets its gradient, as the PyTorch modules named here have them with reduction "mean". So losses can be
  * mixed and weighted: net_backward takes any sum of such gradients. d overlaps no other array, but may be
- * logits or y itself where the loss is one of elements. Sums are double; n = 0 gives NaN. */
+ * logits or y itself. Sums are double; n = 0 gives NaN. */
 
 /* CrossEntropyLoss: the mean over rows i of log(sum over c of exp(logits[i][c])) - logits[i][t[i]], for n
  * rows of `classes`. A row with t[i] = -100 is not counted (ignore_index) and has the gradient 0; where none
  * is counted the mean is NaN. Another label outside 0 .. classes-1 makes the mean and its row of d NaN. */
 float nn_crossentropy(size_t n, size_t classes, const float *logits, const int *t, float *d);
+/* KLDivLoss of log_softmax(logits), reduction "batchmean": the mean over n rows of the sum over c of
+ * t[i][c] (log t[i][c] - log_softmax(logits[i])[c]); 0 log 0 is 0 */
+float nn_kl(size_t n, size_t classes, const float *logits, const float *t, float *d);
 /* BCEWithLogitsLoss: the mean of log(1 + exp(x)) - x t over n elements, x a logit */
 float nn_bce(size_t n, const float *logits, const float *t, float *d);
 /* MSELoss: the mean of (y - t)^2 */

@@ -1311,12 +1311,14 @@ static void test_loss_edges(void)
 {
     static const float logits[] = {1000, 0, -1000, 200, 200, 200}, ends[] = {1000, -1000, 1000, -1000}, answers[] = {1, 0, 0, 1};
     static const int first[] = {0, 1}, last[] = {2, -100}, none[] = {-100, -100}, wrong[] = {3, 1};
+    static const float spread[] = {0.5f, 0.5f, 0};
     float d[6], ninety[4] = {0};
     CHECK(fabsf(nn_crossentropy(2, 3, logits, first, d) - 0.54930614f) < 1e-6f, "crossentropy of large logits");
     CHECK(d[0] == 0 && d[1] == 0 && fabsf(d[4] + 1 / 3.0f) < 1e-6f, "its gradient");
     CHECK(nn_crossentropy(2, 3, logits, last, d) == 2000 && d[0] == 1 && d[2] == -1 && d[3] == 0, "a row that isn't counted");
     CHECK(isnan(nn_crossentropy(2, 3, logits, none, d)) && d[0] == 0 && d[5] == 0, "no row is counted");
     CHECK(isnan(nn_crossentropy(2, 3, logits, wrong, d)) && isnan(d[1]) && !isnan(d[4]), "a label that is no class");
+    CHECK(fabsf(nn_kl(1, 3, logits, spread, d) - 499.30685f) < 1e-4f && d[0] == 0.5f && d[1] == -0.5f && d[2] == 0, "kl of large logits");
     CHECK(nn_bce(4, ends, answers, d) == 500 && d[0] == 0 && d[1] == 0 && d[2] == 0.25f && d[3] == -0.25f, "bce of large logits");
     CHECK(nn_l1(4, ninety, ninety, d) == 0 && d[0] == 0, "l1 where nothing differs");
     CHECK(isnan(nn_mse(0, logits, logits, NULL)), "the mean of nothing");

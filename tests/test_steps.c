@@ -1,5 +1,5 @@
-/* test_steps.c: what the runtime does around an optimizer's step, against PyTorch's numbers: tests/torch/around.ref, of which
- * tests/torch/around.py says what is in it. Steps in parts and in groups give the bits of whole ones. */
+/* test_steps.c: losses, and what the runtime does around an optimizer's step, against PyTorch's numbers: tests/torch/around.ref,
+ * of which tests/torch/around.py says what is in it. Steps in parts and in groups give the bits of whole ones. */
 #include "nn.h"
 #include "suites.h"
 
@@ -241,11 +241,51 @@ static void parts(void)
     }
 }
 
+/* ---- Losses ---- */
+
+static float loss_of(const char *name, const float *y, const float *t, const int *labels, float *d)
+{
+    return !strcmp(name, "crossentropy") ? nn_crossentropy(N / 3, 3, y, labels, d)
+           : !strcmp(name, "kl")         ? nn_kl(N / 3, 3, y, t, d)
+           : !strcmp(name, "bce")        ? nn_bce(N, y, t, d)
+           : !strcmp(name, "mse")        ? nn_mse(N, y, t, d)
+           : !strcmp(name, "l1")         ? nn_l1(N, y, t, d)
+           : !strcmp(name, "huber")      ? nn_huber(N, 0.7f, y, t, d)
+                                         : NAN;
+}
+
+/* And with d in the place of y. */
+static void check_loss(char *rest)
+{
+    float y[N], t[N], d[N];
+    int labels[N / 3];
+    const char *name = strtok_r(rest, " ", &rest);
+    const double expected = strtod(rest, &rest);
+    for (int i = 0; i < N; i++) {
+        y[i] = 6 * start_of(i);
+        t[i] = i % 5 ? nn_uniform_at(2, (uint64_t)i) : 0;
+        labels[i / 3] = i / 3 == 4 ? -100 : (int)(3 * nn_uniform_at(3, (uint64_t)(i / 3)));
+    }
+    const double is = (double)loss_of(name, y, t, labels, d);
+    CHECK(close_to(is, expected), "%s is %.9g, PyTorch has %.9g", name, is, expected);
+    CHECK((double)loss_of(name, y, t, labels, NULL) == is, "%s is another one without d", name);
+    CHECK((double)loss_of(name, y, t, labels, y) == is && !memcmp(d, y, sizeof d), "%s: another d in the place of y", name);
+    for (int i = 0; i < N; i++) {
+        const double right = strtod(rest, &rest);
+        CHECK(close_to((double)d[i], right), "%s: d[%d] is %.9g, PyTorch has %.9g", name, i, (double)d[i], right);
+    }
+}
+
+static void losses(void)
+{
+    CU_ASSERT_EQUAL(each_line("loss", check_loss), 6);
+}
+
 void add_steps_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"clipping", clip}, {"learning rates", rates}, {"averages of weights", averages}, {"groups", groups},
-        {"steps in parts", parts}, CU_TEST_INFO_NULL,
+        {"steps in parts", parts}, {"losses", losses}, CU_TEST_INFO_NULL,
     };
     add_suite("steps", NULL, NULL, tests);
     add_to_check("steps", NULL);

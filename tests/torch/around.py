@@ -11,8 +11,11 @@ s (from 1) is (uniform(2, 33 s + i) - 0.5) * 4^(i mod 5 - 2).
     average : W0 ... W7                    the mean of the weights of 5 steps of SGD (lr 0.1), and under ema of 5
     ema DECAY : W0 ... W7
     groups NAME : W0 ... W32               after 5 steps; the tensors are 3x4, 3, 2x3x2, 6
+    loss NAME MEAN D0 ... D32              of y = 6 (uniform(1, i) - 0.5) and t = uniform(2, i), where each fifth t is 0; or
+                                           of 11 rows of 3 and the labels 3 uniform(3, i), of which the fifth is -100
 """
 import torch
+import torch.nn.functional as F
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import lr_scheduler, swa_utils
 
@@ -81,6 +84,20 @@ def groups(name, make):
     print("groups", name, ":", text(torch.cat([v.detach().flatten() for v in tensors.values()]).tolist()))
 
 
+def losses():
+    y = (6 * start()).double()
+    t = torch.tensor([uniform(2, i) if i % 5 else 0 for i in range(N)]).double()
+    labels = torch.tensor([int(3 * uniform(3, i)) if i != 4 else -100 for i in range(N // 3)])
+    for name, loss in {"crossentropy": lambda y: F.cross_entropy(y.reshape(-1, 3), labels),
+                       "kl": lambda y: F.kl_div(F.log_softmax(y.reshape(-1, 3), 1), t.reshape(-1, 3), reduction="batchmean"),
+                       "bce": lambda y: F.binary_cross_entropy_with_logits(y, t), "mse": lambda y: F.mse_loss(y, t),
+                       "l1": lambda y: F.l1_loss(y, t), "huber": lambda y: F.huber_loss(y, t, delta=0.7)}.items():
+        x = y.clone().requires_grad_()
+        value = loss(x)
+        value.backward()
+        print("loss", name, "%.9g" % value.item(), text(x.grad.tolist()))
+
+
 def main():
     print("# written by tests/torch/around.py, PyTorch", torch.__version__)
     for most in (100, 10, 1, 0.001, 0):
@@ -102,6 +119,7 @@ def main():
     groups("head", lambda t: torch.optim.SGD([
         {"params": [v for k, v in t.items() if k.startswith("head.")], "lr": 0.2},
         {"params": [v for k, v in t.items() if k == "body.weight"], "lr": 0.01}], lr=1, momentum=0.9))
+    losses()
 
 
 if __name__ == "__main__":
