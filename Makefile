@@ -157,7 +157,7 @@ JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 SEED ?= 3156521794
 
 demo: need-demo
-	$(Q)$(MAKE) --no-print-directory $(JOBS) core
+	$(Q)$(MAKE) --no-print-directory $(JOBS) core $(BUILD)/libnnkit.a
 	$(Q)$(MAKE) --no-print-directory -C examples run-lenet
 
 test: need-test

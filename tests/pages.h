@@ -22,7 +22,7 @@
  *
  * Some commands are not run to the letter: `make demo` and `make test` with -n only, since they install packages, take
  * minutes, and are what runs this; `make install` into usr/ and without sudo; `make bench` and what a suite runs, not
- * at all; and `make ... run-lenet` learns 300 pictures of a small data set drawn here, compiled with -O1, so the
+ * at all; and `make ... run-lenet` learns 400 pictures of a small data set drawn here, compiled with -O1, so the
  * program of `make demo` does run. MNIST is that set, too. */
 #ifndef PAGES_H
 #define PAGES_H
