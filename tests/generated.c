@@ -50,12 +50,15 @@ static char *read_output(const char *folder, const generated *net, const char *e
     return file_read(path, NULL);
 }
 
-/* FNV-1a of a C text, without its comments. */
+/* FNV-1a of a C text, without its comments and what it would say to someone who compiles it with too few flags. */
 static uint64_t hash_code(uint64_t hash, const char *text)
 {
+    static const char message[] = "#pragma message";
     while (*text) {
         if (text[0] == '/' && text[1] == '*')
             text = strstr(text, "*/") + 2;
+        else if (!strncmp(text, message, sizeof message - 1))
+            text += strcspn(text, "\n");
         else
             hash = (hash ^ (unsigned char)*text++) * 1099511628211u;
     }
