@@ -183,11 +183,11 @@ enum { HEADS = sizeof heads / sizeof *heads };
 static const struct {
     const char *options, *cflags;
 } modes[] = {
-    {"--target=avx512 --unroll=tile --lanes=channels -Wno-all", GENERATED_GNU " -O0"},
-    {"--target=avx2 --lanes=channels -Wno-all", GENERATED_GNU " -O0"},
+    {"--target=avx512 --unroll=tile --lanes=channels -Wno-all", GENERATED_GNU " -O0 -march=native"},
+    {"--target=avx2 --lanes=channels -Wno-all", GENERATED_GNU " -O0 -march=native"},
     {"--target=scalar --unroll=tile -Wno-all", GENERATED_C99 " -O0"},
-    {"--target=generic --unroll=tile --lanes=samples -Wno-all", GENERATED_GNU " -O0"},
-    {"--target=avx2 --unroll=tile --lanes=channels --tile=3x2 -Wno-all", GENERATED_GNU " -O0"}, /* all that can follow does */
+    {"--target=generic --unroll=tile --lanes=samples -Wno-all", GENERATED_GNU " -O0 -march=native"},
+    {"--target=avx2 --unroll=tile --lanes=channels --tile=3x2 -Wno-all", GENERATED_GNU " -O0 -march=native"}, /* all that can follow does */
 };
 
 enum { MODES = sizeof modes / sizeof *modes };

@@ -366,7 +366,7 @@ static void errors(void)
             nets[FORMS * i + k] = (generated){format("net%d", FORMS * i + k), text_of(&trial[i]),
                                                format("--math=%s -Wno-all", forms[k]), GENERATED_GNU " -O0 -march=native", NULL}; /* the same sums */
     }
-    void *library = generated_build("build/tests/tmp/winograd", nets, (size_t)(FORMS * count), NULL);
+    void *library = generated_build("build/tests/tmp/winograd", nets, (size_t)(FORMS * count), "clang");
     for (int i = 0; i < count; i++) {
         const Options options = {.target = TARGET_GENERIC};
         const Net *net = network_of(text_of(&trial[i]), &options);
