@@ -17,7 +17,7 @@
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 ZSHDIR ?= share/zsh/site-functions
-CFLAGS ?= -O2 -g
+CFLAGS ?= $(if $(SANITIZE),-O1,-O2) -g
 Q := $(if $(V),,@)
 SAY = @$(if $(V),:,printf '  %-4s %s\n')
 
