@@ -7,6 +7,7 @@
  *
  * At the end the weights go through a file: a network with statistics is saved and loaded whole. */
 #include "generated.h"
+#include "networks.h"
 #include "process.h"
 #include "suites.h"
 
@@ -393,12 +394,36 @@ static void auto_avx512(void)  { check_combination("--unroll=auto --target=avx51
 static void tile_neon(void)    { check_combination("--unroll=tile --target=neon", VECTORS " -O0", "clang"); }
 static void inference(void)    { check_combination("--inference --target=generic", VECTORS " -O0", "clang"); }
 
+/* MLPerf Tiny's networks have as many weights as the Keras models, which count the statistics of batchnorm among them. */
+static void mlperf_tiny(void)
+{
+    static const struct { const char *name; int64_t weights; } models[] = {
+        {"dscnn", 24908}, {"vww", 221794}, {"resnet8", 78666}, {"anomaly", 269992},
+    };
+    static const Options options = {.input_file = "net.nn", .output_file = "net.c", .prefix = "net"};
+    CU_ASSERT_EQUAL_FATAL(networks_start(), 0);
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char path[100];
+        snprintf(path, sizeof path, "examples/%s.nn", models[i].name);
+        char *text = file_read(path, NULL);
+        const Net *net = text ? network_of(text, &options) : NULL;
+        int64_t weights = 0;
+        for (const Weight *w = net ? net->weights : NULL; w; w = w->next)
+            weights += w->count;
+        check_at(__FILE__, __LINE__, weights == models[i].weights, "%s: %d weights, the model has %d", path, (int)weights,
+                 (int)models[i].weights);
+        free(text);
+        free_all();
+    }
+    networks_end();
+}
+
 void add_examples_suite(void)
 {
     static CU_TestInfo tests[] = {
         {"unroll auto, generic", auto_generic}, {"unroll none, generic", none_generic}, {"unroll none, scalar", none_scalar},
         {"unroll tile, scalar", tile_scalar},   {"unroll tile, avx2", tile_avx2},       {"unroll auto, avx512", auto_avx512},
-        {"unroll tile, neon", tile_neon},       {"inference", inference},
+        {"unroll tile, neon", tile_neon},       {"inference", inference}, {"as in MLPerf Tiny", mlperf_tiny},
         CU_TEST_INFO_NULL,
     };
     add_suite("examples", start, NULL, tests);
