@@ -81,7 +81,7 @@ $(BUILD)/compiler/%.o: compiler/%.c $(BUILD)/flags
 $(BUILD)/compiler/front/parse.o: | $(BUILD)/grammar/nnc.tab.h
 
 # What nnc prints as it stands there: compiler/back/fixed.c has it as a table.
-FIXED := $(sort $(wildcard compiler/back/fixed/*.h compiler/back/fixed/*.c))
+FIXED := $(sort $(wildcard compiler/back/fixed/*.h compiler/back/fixed/*.c)) runtime/nn.h
 
 $(BUILD)/compiler/back/fixed.o: | $(BUILD)/fixed/fixed.inc
 

@@ -77,7 +77,7 @@ static const char *base_name(const char *path)
 /* True when this stage was to be printed and nothing beyond it is wanted. */
 static bool ends_with(const Command *command, Dump stage)
 {
-    return command->dump == stage && !command->writes && !command->summary && !command->ram;
+    return command->dump == stage && !command->writes && !command->summary && !command->ram && !command->modes;
 }
 
 /* Is this stage to be printed? --dump=all prints each under its name. */
@@ -159,8 +159,12 @@ static int compile(const Command *command, const Source *source)
     if (command->pytorch)
         print_pytorch(stdout, net, options->prefix);
     bool only_drawn = (command->graph || command->pytorch) && !command->writes && !command->summary
-                      && !command->ram;
+                      && !command->ram && !command->modes;
     if (command->check || only_drawn || ends_with(command, DUMP_NET))
+        return 0;
+    if (command->modes && !verify_network(command, net))
+        return 1;
+    if (command->modes && !command->writes && !command->summary && !command->ram && !command->dump)
         return 0;
 
     Prog *forward = lower(net, false);

@@ -132,6 +132,8 @@ typedef struct Command {
     bool pytorch;                  /* --pytorch */
     bool json;                     /* --summary=json */
     int64_t ram, flash;            /* --fits: bytes; 0: not asked */
+    unsigned modes;                /* --verify: a bit for each Unroll; 0: not asked */
+    uint64_t seed;                 /* and of its numbers */
     Dump dump;
     const char *step;              /* DUMP_STEP: its name */
     bool writes;                   /* FILE.c and FILE.h are wanted */
@@ -149,6 +151,9 @@ typedef struct Command {
 struct Net;
 struct Plan;
 const float *constant_weights(const struct Plan *, const char *path); /* weights.c: net_params; exits 2 */
+float *read_weights(const struct Plan *, const char *path); /* the same, not prepared */
+struct Command;
+bool verify_network(const struct Command *, const struct Net *); /* verify.c: prints it; false: it is wrong */
 extern const char words_of_pytorch[];                      /* that a label may be and an attribute may not */
 void print_pytorch(FILE *, const struct Net *, const char *prefix); /* pytorch.c */
 void print_layers(const char *kind);                       /* about.c; NULL: all; exits 2: unknown */

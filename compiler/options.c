@@ -35,6 +35,7 @@ typedef enum OptionId {
     OPT_CHECK,
     OPT_SUMMARY,
     OPT_FITS,
+    OPT_VERIFY,
     OPT_DUMP,
     OPT_MD,
     OPT_MF,
@@ -94,6 +95,10 @@ static const struct Option {
      "print a table of the layers, for programs as JSON; write files only with -o"},
     {"--fits", "RAM,FLASH", OPT_FITS,
      "say whether it fits into so many bytes, such as 64k,1M, and what is in the way (exit status 1)"},
+    {"--verify", "[MODE,...]", OPT_VERIFY,
+     "compile the network with $CC $CFLAGS, run it, and compare each layer's outputs and gradients\n"
+     "                         with exact ones (exit status 1 where they differ); MODE: an --unroll, `all`, or "
+     "seed=N"},
     {"--dump", "ast|net|prog|grad|plan|all", OPT_DUMP,
      "print a stage of the compiler, all of them, or what a step of the schedule gives: layout,\n"
      "                         samples, gather, sums, transpose, winograd, halo, phases, moves, functions, "
@@ -117,7 +122,7 @@ static const struct Option {
     {"--help", NULL, OPT_HELP, "print this"},
     {"--version", NULL, OPT_VERSION, "print the version"},
 };
-enum { NOPTIONS = sizeof options / sizeof *options };
+enum { NOPTIONS = sizeof options / sizeof *options, NMODES = UNROLL_NONE + 1 };
 
 /* ---- --help and --version -------------------------------------------------------------------- */
 
@@ -251,6 +256,25 @@ static void fits_value(const char *value, Command *command)
         fail("--fits=%s: must be RAM,FLASH in bytes, such as 65536,1M [option-value]", value);
 }
 
+/* Modes of --unroll, and seed=N, in any order; NULL: the mode of --unroll alone. */
+static void verify_value(const char *value, Command *command)
+{
+    static const char words[] = "auto|full|tile|none|all";
+    command->modes = 1u << NMODES;
+    for (const char *word = value; word; word = *word ? word + 1 : NULL) {
+        const char *one = copy_text(word, strcspn(word, ","));
+        int end = 0;
+        unsigned number;
+        word += strlen(one);
+        if (sscanf(one, "seed=%9u%n", &number, &end) == 1 && !one[end]) {
+            command->seed = number;
+            continue;
+        }
+        int mode = choice("--verify", one, words);
+        command->modes |= mode == NMODES ? (1u << NMODES) - 1 : 1u << mode;
+    }
+}
+
 /* NAME=VALUE, with a value that is one word of the language. */
 static void define_value(const char *value)
 {
@@ -341,7 +365,8 @@ static const struct Option *find_option(int argc, char **argv, int *i, const cha
     size_t name = strlen(found->name);
     *value = NULL;
     if (found->value && *found->value == '[' && !word[name]) { /* it may be left out */
-        if (found->id != OPT_SUMMARY && found->id != OPT_MAIN && *i + 1 < argc && argv[*i + 1][0] != '-')
+        bool answers = found->id == OPT_LAYERS || found->id == OPT_EXAMPLE;
+        if (answers && *i + 1 < argc && argv[*i + 1][0] != '-')
             *value = argv[++*i];
         return found;
     }
@@ -492,6 +517,9 @@ static void take_option(Command *command, const struct Option *option, const cha
     case OPT_FITS:
         fits_value(value, command);
         break;
+    case OPT_VERIFY:
+        verify_value(value, command);
+        break;
     case OPT_DUMP:
         dump_value(option->name, value, command);
         break;
@@ -522,9 +550,9 @@ static void check_together(const Command *command, int ninputs)
         fail("-MP needs -MD [option]");
     bool to_stdout = o->output_file && !strcmp(o->output_file, "-");
     if (to_stdout && (command->summary || command->dump || command->ram || command->graph
-                      || command->pytorch))
-        fail("-o -: standard output is for the C, and --summary, --dump, --fits, --graph and --pytorch "
-             "print there, too [option]");
+                      || command->pytorch || command->modes))
+        fail("-o -: standard output is for the C, and --summary, --dump, --fits, --graph, --pytorch and "
+             "--verify print there, too [option]");
     if (to_stdout && command->dependencies && !(command->dependency_file && command->dependency_target))
         fail("-MD with -o - needs -MF FILE and -MT TARGET: nothing else says where the C goes [option]");
 }
@@ -532,7 +560,7 @@ static void check_together(const Command *command, int ninputs)
 /* Reads the command line. Exits 2 on misuse, 0 after --help and --version. */
 Command parse_options(int argc, char **argv)
 {
-    Command command = {0};
+    Command command = {.seed = 1};
     const char **inputs = NULL;
     int ninputs = 0;
     bool operands_only = false;
@@ -558,7 +586,11 @@ Command parse_options(int argc, char **argv)
     }
 
     check_together(&command, ninputs);
-    bool looks = command.summary || command.dump || command.ram || command.graph || command.pytorch;
+    const unsigned named = command.modes & ((1u << NMODES) - 1);
+    if (command.modes)
+        command.modes = named ? named : 1u << command.options.unroll;
+    bool looks = command.summary || command.dump || command.ram || command.graph || command.pytorch
+                 || command.modes;
     command.writes = !command.check && (command.options.output_file || !looks);
     return name_outputs(&command, inputs, ninputs);
 }

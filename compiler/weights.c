@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../runtime/nn.h"
-#include "back/back.h"
 #include "back/loops.h"
+#include "verify.h"
 
-static nn_tensor tensor_of_weight(const Weight *w)
+nn_tensor tensor_of_weight(const Weight *w)
 {
     nn_tensor t = {.name = w->name, .ndim = w->rank, .offset = (size_t)w->offset, .count = (size_t)w->count};
     for (int i = 0; i < w->rank; i++)
@@ -22,7 +21,8 @@ static nn_tensor tensor_of_weight(const Weight *w)
     return t;
 }
 
-const float *constant_weights(const Plan *plan, const char *path)
+/* As net_params holds them before they are prepared. */
+float *read_weights(const Plan *plan, const char *path)
 {
     const Net *net = plan->net;
     nn_tensor *tensors = NEW_ARRAY(nn_tensor, net->nweights + 1);
@@ -40,7 +40,13 @@ const float *constant_weights(const Plan *plan, const char *path)
     float *params = (float *)(memory + 64 - (uintptr_t)memory % 64);
     int error = nn_load(&model, params, path);
     if (error)
-        fail("--weights: %s", nn_error(error));
+        fail("--weights: %s [weights]", nn_error(error));
+    return params;
+}
+
+const float *constant_weights(const Plan *plan, const char *path)
+{
+    float *params = read_weights(plan, path);
     if (plan->forward.prepared)
         run_prepare(plan, params);
     return params;

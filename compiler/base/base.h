@@ -124,6 +124,14 @@ void install_outputs(void);                                /* all of them, or no
 void finish_stdout(void);                                  /* exits 2 if what was printed did not arrive */
 bool same_file(const char *a, const char *b);
 
+/* ---- temporary.c: files that are gone when the run ends -------------------------------------- */
+
+const char *temporary_folder(void);                        /* made on the first call; exits 2 */
+const char *temporary_path(const char *name);              /* in it; whoever makes the file */
+FILE *open_temporary(const char *name);                    /* exits 2 when that can't be */
+void close_temporary(FILE *);                              /* exits 2 when something of it was lost */
+void remove_temporary(void);                               /* the folder and all that is in it */
+
 /* ---- map.c: what was noted under a text ------------------------------------------------------ */
 
 typedef struct Map Map;

@@ -52,7 +52,7 @@ static void release_signals(void)
 }
 
 /* Takes away whatever is unfinished. Only calls what a signal handler may call. */
-static void discard(void)
+static void discard_outputs(void)
 {
     for (int i = 0; i < noutputs; i++) {
         if (outputs[i].temporary)
@@ -60,6 +60,12 @@ static void discard(void)
         if (outputs[i].backup)
             unlink(outputs[i].backup);
     }
+}
+
+static void discard(void)
+{
+    discard_outputs();
+    remove_temporary();
 }
 
 static void interrupted(int number)
@@ -292,7 +298,7 @@ void install_outputs(void)
         }
         output->temporary = NULL;
     }
-    discard();
+    discard_outputs();
     noutputs = 0;
     release_signals();
 }

@@ -33,6 +33,7 @@ typedef struct Run {
     int64_t step;        /* of the recurrence */
     const Place *load;   /* the next that evaluate meets */
     bool outside;        /* has a load fallen outside its tensor? */
+    uint64_t roundings;  /* how many results were rounded: see Binding.rounding */
 } Run;
 
 /* A statement and its places: where it stores, where the position of its maximum, what its value meets. */
@@ -151,6 +152,15 @@ static double *element_at(const Place *place)
 
 /* ---- Values ------------------------------------------------------------------------------------------- */
 
+/* A result as arithmetic that rounds might give it. */
+static double rounded(double value, Run *run)
+{
+    const Binding *b = run->binding;
+    if (b->rounding == 0)
+        return value;
+    return value * (1 + b->rounding * (2 * (double)nn_uniform_at(b->rounding_seed, run->roundings++) - 1));
+}
+
 double operation(Op op, const double v[4])
 {
     switch (op) {
@@ -181,7 +191,8 @@ static double evaluate(const Expr *e, Run *run)
     case OP_MEAN: return run->mean;
     case OP_SAMPLES: return run->binding->n;
     case OP_AT_HAND: bug("no Prog before the schedule has lanes over samples");
-    default: return operation(e->op, v);
+    case OP_ABS: case OP_IF_LE: case OP_IF_EQ: return operation(e->op, v);
+    default: return rounded(operation(e->op, v), run);
     }
 }
 
@@ -199,7 +210,7 @@ static void execute_point(const Ready *r, int64_t competitor, Run *run)
     if (s->store == STORE_SET)
         *out = value;
     else if (s->store == STORE_ADD)
-        *out += value;
+        *out = rounded(*out + value, run);
     else if (value > *out || isnan(value)) {
         *out = value;
         if (s->position)

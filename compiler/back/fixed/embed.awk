@@ -1,7 +1,12 @@
 # embed.awk: the sections of the C files here, as rows of a C array for ../fixed.c: {"FILE: SECTION", text}.
 #
-# A section begins behind a line "// section NAME" and ends before the next such line, or before "// end".
+# A section begins behind a line "// section NAME" and ends before the next such line, or before "// end". The whole of
+# runtime/nn.h is one, which has no such lines: "nn.h: all".
 
+FILENAME ~ /nn\.h$/ && FNR == 1 {
+    print "    {\"nn.h: all\","
+    inside = 1
+}
 /^\/\/ section / {
     if (inside)
         print "    },"
@@ -20,4 +25,8 @@
 inside {
     gsub(/["\\]/, "\\\\&")
     print "        \"" $0 "\\n\""
+}
+END {
+    if (inside)
+        print "    },"
 }
