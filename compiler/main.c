@@ -74,10 +74,16 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* Is anything wanted but a dump, a picture and PyTorch's text? */
+static bool asks_of_plan(const Command *command)
+{
+    return command->writes || command->summary || command->ram || command->modes;
+}
+
 /* True when this stage was to be printed and nothing beyond it is wanted. */
 static bool ends_with(const Command *command, Dump stage)
 {
-    return command->dump == stage && !command->writes && !command->summary && !command->ram && !command->modes;
+    return command->dump == stage && !asks_of_plan(command);
 }
 
 /* Is this stage to be printed? --dump=all prints each under its name. */
@@ -100,6 +106,19 @@ static void dump_progs(const Prog *forward, const Prog *training)
         }
 }
 
+static void verify_progs(const Prog *forward, const Prog *training)
+{
+    verify_prog(forward);
+    if (training)
+        verify_prog(training);
+    if (training && training->forward_train)
+        verify_prog(training->forward_train);
+    if (training && training->evaluation)
+        verify_prog(training->evaluation);
+    if (forward->next)
+        verify_prog(forward->next);
+}
+
 static const char needs_graphviz[] =
     "--graph=svg needs graphviz, whose dot draws it (Debian: graphviz); --graph=dot does not";
 
@@ -115,7 +134,7 @@ static void draw_graph(const Net *net, Graph graph)
     if (dot)
         print_graph(dot, net);
     if (!dot || pclose(dot) != 0)
-        fail("%s", needs_graphviz);
+        fail("%s [graphviz]", needs_graphviz);
 }
 
 /* All files of a network, or none. */
@@ -158,28 +177,19 @@ static int compile(const Command *command, const Source *source)
         draw_graph(net, command->graph);
     if (command->pytorch)
         print_pytorch(stdout, net, options->prefix);
-    bool only_drawn = (command->graph || command->pytorch) && !command->writes && !command->summary
-                      && !command->ram && !command->modes;
+    bool only_drawn = (command->graph || command->pytorch) && !asks_of_plan(command);
     if (command->check || only_drawn || ends_with(command, DUMP_NET))
         return 0;
     if (command->modes && !verify_network(command, net))
         return 1;
-    if (command->modes && !command->writes && !command->summary && !command->ram && !command->dump)
+    if (!command->writes && !command->summary && !command->ram && !command->dump)
         return 0;
 
     Prog *forward = lower(net, false);
     Prog *training = options->inference ? NULL : lower(net, true);
     if (options->stream)
         forward->next = lower_next(net);
-    verify_prog(forward);
-    if (training)
-        verify_prog(training);
-    if (training && training->forward_train)
-        verify_prog(training->forward_train);
-    if (training && training->evaluation)
-        verify_prog(training->evaluation);
-    if (forward->next)
-        verify_prog(forward->next);
+    verify_progs(forward, training);
     if (!training && !forward->next) { /* net_next reads the weights as they are */
         fold(forward);
         verify_prog(forward);
@@ -243,7 +253,7 @@ int main(int argc, char **argv)
         diag_start(stderr, source, command->color);
         int one = source ? compile(command, source) : 2;
         if (!source)
-            complain("%s", why);
+            complain("%s [file]", why);
         status = one > status ? one : status;
         diag_start(stderr, NULL, command->color); /* it keeps nothing of this text */
         release(mark);

@@ -97,7 +97,7 @@ static const struct Option {
      "say whether it fits into so many bytes, such as 64k,1M, and what is in the way (exit status 1)"},
     {"--verify", "[MODE,...]", OPT_VERIFY,
      "compile the network with $CC $CFLAGS, run it, and compare each layer's outputs and gradients\n"
-     "                         with exact ones (exit status 1 where they differ); MODE: an --unroll, `all`, or "
+     "                         with exact ones (exit status 1 where they differ); MODE: an --unroll, `all`, "
      "seed=N"},
     {"--dump", "ast|net|prog|grad|plan|all", OPT_DUMP,
      "print a stage of the compiler, all of them, or what a step of the schedule gives: layout,\n"
@@ -442,6 +442,31 @@ static void take_around(Command *command, const struct Option *option, const cha
     }
 }
 
+/* Those that ask for a look at the network. */
+static void take_look(Command *command, const struct Option *option, const char *value)
+{
+    switch (option->id) {
+    case OPT_CHECK:
+        command->check = true;
+        break;
+    case OPT_SUMMARY:
+        command->summary = true;
+        command->json = value && choice(option->name, value, "json") == 0;
+        break;
+    case OPT_FITS:
+        fits_value(value, command);
+        break;
+    case OPT_VERIFY:
+        verify_value(value, command);
+        break;
+    case OPT_DUMP:
+        dump_value(option->name, value, command);
+        break;
+    default:
+        take_around(command, option, value);
+    }
+}
+
 /* Takes one option into the command. */
 static void take_option(Command *command, const struct Option *option, const char *value)
 {
@@ -507,24 +532,8 @@ static void take_option(Command *command, const struct Option *option, const cha
         o->main = true;
         o->mpi = value && choice(option->name, value, "mpi") == 0;
         break;
-    case OPT_CHECK:
-        command->check = true;
-        break;
-    case OPT_SUMMARY:
-        command->summary = true;
-        command->json = value && choice(option->name, value, "json") == 0;
-        break;
-    case OPT_FITS:
-        fits_value(value, command);
-        break;
-    case OPT_VERIFY:
-        verify_value(value, command);
-        break;
-    case OPT_DUMP:
-        dump_value(option->name, value, command);
-        break;
     default:
-        take_around(command, option, value);
+        take_look(command, option, value);
     }
 }
 
@@ -557,6 +566,22 @@ static void check_together(const Command *command, int ninputs)
         fail("-MD with -o - needs -MF FILE and -MT TARGET: nothing else says where the C goes [option]");
 }
 
+/* The form of messages, wherever it stands: what is wrong with the options before it is said in it, too. */
+static DiagnosticsFormat format_in(int argc, char **argv)
+{
+    static const char name[] = "--diagnostics-format";
+    DiagnosticsFormat format = DIAGNOSTICS_TEXT;
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+        const char *value = strncmp(argv[i], name, sizeof name - 1) ? NULL : argv[i] + sizeof name - 1;
+        value = !value ? "" : *value == '=' ? value + 1 : !*value && i + 1 < argc ? argv[i + 1] : "";
+        format = !strcmp(value, "json")    ? DIAGNOSTICS_JSON
+                 : !strcmp(value, "sarif") ? DIAGNOSTICS_SARIF
+                 : !strcmp(value, "text")  ? DIAGNOSTICS_TEXT
+                                           : format;
+    }
+    return format;
+}
+
 /* Reads the command line. Exits 2 on misuse, 0 after --help and --version. */
 Command parse_options(int argc, char **argv)
 {
@@ -565,6 +590,7 @@ Command parse_options(int argc, char **argv)
     int ninputs = 0;
     bool operands_only = false;
     warning_reset();
+    records_start(format_in(argc, argv));
 
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];

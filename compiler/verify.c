@@ -1,8 +1,8 @@
 /* verify.c: --verify: the user's own proof for the user's own network and compiler.
  *
- * In: a network. Out: a table of how far compiled C is from the interpreter: the network as it stands, and each
- * of its layers alone, as a network of its own, so that an error shows where it arises. The interpreter's
- * gradients are held against finite differences of its losses.
+ * In: a network. Out: a table of how far compiled C is from the interpreter: the network as it stands, and
+ * each of its layers alone, as a network of its own, so that an error shows where it arises. The
+ * interpreter's gradients are held against finite differences of its losses.
  *
  * Errors are in ulp: units in the last place that a float has which is as large as the largest number of the
  * array. verify_numbers.c says what is allowed and why. */
@@ -106,8 +106,9 @@ static bool has_winograd(const Plan *plan)
 
 static const char *what_is(const Trial *t, int array)
 {
-    static const char *const names[] = {"answer", "answer for one sample", "answer of net_next", "loss of net_loss",
-                                        "answer in training", "gradient of the input", "loss of net_backward"};
+    static const char *const names[] = {"answer", "answer for one sample", "answer of net_next",
+                                        "loss of net_loss", "answer in training", "gradient of the input",
+                                        "loss of net_backward"};
     if (array < GRADIENTS)
         return names[array];
     const Weight *w = t->net->weights;
@@ -136,8 +137,8 @@ static Error compare_array(Verification *v, const CompiledTrial *c, int array, d
     int64_t worst = -1, wrong = 0;
     for (int64_t i = 0; i < count; i++) {
         const double error = isnan(is[i]) || isnan(should[i]) || isinf(should[i])
-                           ? (is[i] == should[i] || (isnan(is[i]) && isnan(should[i])) ? 0 : INFINITY)
-                           : fabs(is[i] - should[i]);
+                                 ? (is[i] == should[i] || (isnan(is[i]) && isnan(should[i])) ? 0 : INFINITY)
+                                 : fabs(is[i] - should[i]);
         wrong += error > allowed;
         if (error > e.ulp * unit) {
             e.ulp = error / unit;
@@ -199,8 +200,8 @@ typedef struct Row {
 
 static Row compare_trial(Verification *v, const CompiledTrial *c)
 {
-    static const int outputs[] = {ANSWERS, FIRST_ANSWER, STREAMED, ANSWERS_IN_TRAINING, LOSS, LOSS_IN_TRAINING},
-                     input[] = {INPUT_GRADIENT};
+    static const int outputs[] = {ANSWERS, FIRST_ANSWER, STREAMED, ANSWERS_IN_TRAINING, LOSS,
+                                  LOSS_IN_TRAINING}, input[] = {INPUT_GRADIENT};
     const int before = v->nfaults;
     Row row = {.outputs = compare_arrays(v, c, outputs, sizeof outputs / sizeof *outputs),
                .input = compare_arrays(v, c, input, 1)};
@@ -238,7 +239,7 @@ static void put_table(Verification *v, const CompiledTrial *c)
     Row *rows = NEW_ARRAY(Row, v->count);
     for (int i = 0; i < v->count; i++)
         rows[i] = compare_trial(v, &c[i]);
-    printf("%-*s  %-16s  %-16s  %-16s  %-16s\n", width, "", "alone:", "", "", "in the network:");
+    printf("%-*s  %-52s  in the network:\n", width, "", "alone:");
     printf("%-*s  %-16s  %-16s  %-16s  %-16s  verdict\n", width, "layer", "outputs", "weight gradients",
            "input gradient", "weight gradients");
     Row last = rows[0];
@@ -266,9 +267,9 @@ static void put_differences(const Verification *v, uint64_t seed)
         most = fmax(most, t->difference);
     }
     if (all)
-        printf("finite differences: %lld of %lld gradients, drawn with seed %llu; the interpreter's are off by "
-               "%.1e of the largest at most\n", (long long)compared, (long long)all, (unsigned long long)seed,
-               most);
+        printf("finite differences: %lld of %lld gradients, drawn with seed %llu; the interpreter's are off "
+               "by %.1e of the largest at most\n", (long long)compared, (long long)all,
+               (unsigned long long)seed, most);
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------- */
@@ -287,8 +288,9 @@ static bool verify_mode(Verification *v, Unroll unroll)
     }
     v->nfaults = 0;
     const char *crash = run_compiled(c, v->count);
-    printf("%s with --unroll=%s --target=%s, compiled with %s: largest errors in ulp, of so many that are allowed\n",
-           v->trials->net->file, modes[unroll], machines[v->options.target].name, compiler_line(&v->options));
+    printf("%s with --unroll=%s --target=%s, compiled with %s: largest errors in ulp, of so many that are "
+           "allowed\n", v->trials->net->file, modes[unroll], machines[v->options.target].name,
+           compiler_line(&v->options));
     if (crash)
         add_fault(v, crash);
     else

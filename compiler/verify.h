@@ -10,7 +10,16 @@ nn_tensor tensor_of_weight(const Weight *);                /* weights.c: where t
 /* ---- verify_numbers.c: what is right, and how far C may be from it ------------------------------- */
 
 /* What a network answers, an array each; those of the gradients of weights follow, by the weight's number. */
-enum { ANSWERS, FIRST_ANSWER, STREAMED, LOSS, ANSWERS_IN_TRAINING, INPUT_GRADIENT, LOSS_IN_TRAINING, GRADIENTS };
+enum {
+    ANSWERS,
+    FIRST_ANSWER,            /* of the first sample, in a call of its own */
+    STREAMED,                /* the same from net_next */
+    LOSS,                    /* of net_loss */
+    ANSWERS_IN_TRAINING,     /* of net_forward_train */
+    INPUT_GRADIENT,
+    LOSS_IN_TRAINING,        /* of net_backward */
+    GRADIENTS                /* of a statistic: what training makes of it */
+};
 
 /* A network with numbers in it. */
 typedef struct Trial {
@@ -35,7 +44,7 @@ int array_count(const Trial *);
 int64_t array_floats(const Trial *, int array);            /* 0: there is none */
 Prog *oracle(const Net *, bool training);                  /* for interpret: with gradients, not folded */
 void fill_trial(Trial *, uint64_t seed);                   /* numbers, exact, rounded */
-void take_differences(Trial *, uint64_t seed);             /* the gradients that interpret gives, by its losses */
+void take_differences(Trial *, uint64_t seed);             /* interpret's gradients, by its losses */
 double largest_of(const double *, int64_t count);
 
 /* ---- verify_alone.c: each layer as a network --------------------------------------------------- */

@@ -1,8 +1,9 @@
-/* verify_alone.c: a layer of the user's network as a network of its own, so that errors show where they arise.
+/* verify_alone.c: a layer of the user's network as a network of its own, so that errors show where they
+ * arise.
  *
  * In: a layer. Out: the network that reads what the layer reads as its inputs, has that statement alone, and
- * takes the gradient of what comes out from the caller: `in: input 8x6x6; a: input 8x6x6; from in; add a; loss
- * none`. */
+ * takes the gradient of what comes out from the caller: `in: input 8x6x6; a: input 8x6x6; from in; add a;
+ * loss none`. */
 #include <ctype.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static bool is_before(const Layer *layer, const Token *label, const Arg *arg, in
     return false;
 }
 
-/* The inputs that the labels of the statement name, and a name for what it reads itself, which is none of these. */
+/* The inputs that the labels of the statement name, and a name for what it reads itself: none of these. */
 static const char *labelled_inputs(const Layer *layer, const char **own)
 {
     const char *text = "";
@@ -47,7 +48,8 @@ static const char *labelled_inputs(const Layer *layer, const char **own)
             if (strlen(label->text) >= strlen(*own))
                 *own = format("%s_", label->text);
             if (!is_before(layer, label, arg, i))
-                text = format("%s\"%s\": input %s; ", text, label->text, shape_text(layer->more[more]->shape));
+                text = format("%s\"%s\": input %s; ", text, label->text,
+                              shape_text(layer->more[more]->shape));
         }
     }
     for (const char *c = *own; *c; c++) /* made of a label that stands in quotes, say */

@@ -1,4 +1,5 @@
-/* verify_numbers.c: numbers for a network, what the interpreter answers to them, and how far C may be from it.
+/* verify_numbers.c: numbers for a network, what the interpreter answers to them, and how far C may be from
+ * it.
  *
  * The one idea: what rounding does to an answer depends on the network, on the length of its sums and on
  * what cancels in them, so it is not guessed. The interpreter answers once in double precision, and several
@@ -24,6 +25,8 @@ enum {
     MOST_SAMPLES = 40,
     MOST_RUNS = 6,
     LEAST_RUNS = 3,
+    FEWEST_RUNS = 2,                 /* where even one costs more than is given */
+    FEW = 100,
     MOST_DIFFERENCES = 400
 };
 
@@ -66,14 +69,14 @@ int64_t array_floats(const Trial *t, int array)
 {
     const Net *net = t->net;
     const int64_t answer = shape_count(net->out->shape), n = t->numbers.n;
-    const bool trains = t->training != NULL;
+    const bool trains = t->training != NULL, has_dx = trains && net->from_caller && !net->input.of;
     switch (array) {
     case ANSWERS: return n * answer;
     case FIRST_ANSWER: return answer;
     case STREAMED: return t->options->stream ? answer : 0;
     case LOSS: return trains && t->training->evaluation ? 1 : 0;
     case ANSWERS_IN_TRAINING: return trains && net->from_caller ? n * answer : 0;
-    case INPUT_GRADIENT: return trains && net->from_caller && !net->input.of ? n * shape_count(net->input) : 0;
+    case INPUT_GRADIENT: return has_dx ? n * shape_count(net->input) : 0;
     case LOSS_IN_TRAINING: return trains && !net->from_caller ? 1 : 0;
     default: return trains ? weight_of(t, array)->count : 0;
     }
@@ -164,10 +167,10 @@ static int samples_for(const Trial *t)
     static const int counts[] = {MOST_SAMPLES, 17, 9, 5, 3, 2, 1};
     const int least = t->training ? (int)least_samples(t->training) : 1, batch = (int)t->net->batch;
     const double points = points_of(t->forward) + points_of(t->training);
-    int n = batch;
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        if (n > counts[i] || (double)n * points * LEAST_RUNS > t->points)
-            n = counts[i] < n ? counts[i] : n;
+    size_t i = 0;
+    while (counts[i] > 1 && (counts[i] < batch ? counts[i] : batch) * points * LEAST_RUNS > t->points)
+        i++;
+    const int n = counts[i] < batch ? counts[i] : batch;
     return n > least ? n : least;
 }
 
@@ -213,7 +216,7 @@ void fill_trial(Trial *t, uint64_t seed)
     t->rounded = NEW_ARRAY(double, array_count(t));
     answer(t, t->numbers, t->exact);
     const double points = t->numbers.n * (points_of(t->forward) + points_of(t->training));
-    const int runs = points * MOST_RUNS > t->points ? LEAST_RUNS : MOST_RUNS;
+    const int runs = points > t->points ? FEWEST_RUNS : points * MOST_RUNS > t->points ? LEAST_RUNS : MOST_RUNS;
     for (int run = 0; run < runs; run++) {
         Mark mark = mark_memory();
         double **moved = new_answers(t);
@@ -303,10 +306,12 @@ static bool compare_one(Differences *d, int first, int n, int64_t i, double scal
     const double wide = quotient(d, first, n, i, 2 * WIDTH, seed);
     if (!(fabs(wide - is) <= error / 2))
         return false;
-    d->trial->wrong = i < 0 ? format("along a direction of all weights the loss falls by %.9g, not by %.9g", is,
-                                     should)
-                            : format("the gradient of %s[%lld] is %.9g, by differences %.9g", d->names[first],
-                                     (long long)i, should, is);
+    if (i < 0)
+        d->trial->wrong = format("along a direction of all weights the loss rises by %.9g, not by %.9g", is,
+                                 should);
+    else
+        d->trial->wrong = format("the gradient of %s[%lld] is %.9g, by differences %.9g", d->names[first],
+                                 (long long)i, should, is);
     return true;
 }
 
@@ -333,7 +338,7 @@ static Differences prepare_differences(Trial *t)
     Differences d = {.trial = t, .b = t->numbers, .arrays = NEW_ARRAY(Moved, net->nweights + 1),
                      .names = NEW_ARRAY(const char *, net->nweights + 1)};
     const int least = (int)least_samples(t->training);
-    d.b.n = d.b.n < 2 || least < 2 ? (d.b.n < 2 ? d.b.n : 2) : least;
+    d.b.n = least > 1 || d.b.n < 2 || t->points < FEW * points_of(t->training) ? least : 2;
     d.forward = net->from_caller ? t->training->forward_train : lower(net, true);
     d.b.y = NEW_ARRAY(double, d.b.n * shape_count(net->out->shape));
     d.b.gradients = NEW_ARRAY(double *, net->nweights + 1);
@@ -366,7 +371,8 @@ void take_differences(Trial *t, uint64_t seed)
         for (int tries = 0; tries < 3 && !compare_one(&d, 0, d.count, -1, length_of(&d), ALONG); tries++)
             ;
     /* Every one, where there are few; else some of each array, in turn. */
-    for (int64_t k = 0, all = t->gradients <= most; d.count && !t->wrong && k < (all ? t->gradients : most); k++) {
+    const bool all = t->gradients <= most;
+    for (int64_t k = 0; d.count && !t->wrong && k < (all ? t->gradients : most); k++) {
         int a = (int)(k % d.count);
         int64_t i = 0;
         if (all)

@@ -22,9 +22,10 @@ static const char *variable(const char *name, const char *otherwise)
 
 const char *compiler_line(const Options *options)
 {
-    const char *preprocess = variable("CPPFLAGS", "");
-    return format("%s %s%s%s", variable("CC", "cc"), preprocess, *preprocess ? " " : "",
-                  variable("CFLAGS", machines[options->target].cflags));
+    const char *preprocess = variable("CPPFLAGS", ""), *flags = getenv("CFLAGS");
+    flags = flags ? flags : machines[options->target].cflags;
+    return format("%s%s%s%s%s", variable("CC", "cc"), *preprocess ? " " : "", preprocess,
+                  *flags ? " " : "", flags);
 }
 
 /* A path as the shell takes it for a word. */
@@ -171,14 +172,15 @@ static void compile_sources(const CompiledTrial *c, int count)
              "--verify net.nn` [verify]", word);
     const char *command = format("%s %s -I%s -o %s %s%s %s -lm >%s 2>&1", compiler_line(options),
                                  variable("LDFLAGS", ""), quoted(folder), quoted(program),
-                                 quoted(format("%s/verify.c", folder)), files, variable("LDLIBS", ""), quoted(log));
+                                 quoted(format("%s/verify.c", folder)), files, variable("LDLIBS", ""),
+                                 quoted(log));
     const int status = run_command(command);
     if (status == 0)
         return;
     if (!records_wanted())
-        print_safely(stderr, said(log, MOST_LINES), strlen(said(log, MOST_LINES)));
-    fail("--verify: %s does not compile the network: exit status %d%s%s [verify]", compiler_line(options), status,
-         records_wanted() ? "; it says: " : "", records_wanted() ? said(log, 1) : "");
+        fputs(said(log, MOST_LINES), stderr);
+    fail("--verify: %s does not compile the network: exit status %d%s%s [verify]", compiler_line(options),
+         status, records_wanted() ? "; it says: " : "", records_wanted() ? said(log, 1) : "");
 }
 
 /* How it ended badly; NULL: it did not. A program for another machine is nothing of the network's. */

@@ -40,7 +40,7 @@ float *read_weights(const Plan *plan, const char *path)
     float *params = (float *)(memory + 64 - (uintptr_t)memory % 64);
     int error = nn_load(&model, params, path);
     if (error)
-        fail("--weights: %s [weights]", nn_error(error));
+        fail("--weights: %s [weights-file]", nn_error(error));
     return params;
 }
 

@@ -25,7 +25,7 @@ void put(Text *t, const char *fmt, ...)
         t->room = 2 * (t->length + (size_t)n) + 4096;
         t->data = realloc(t->data, t->room);
         if (!t->data)
-            fail("out of memory");
+            fail("out of memory [memory]");
     }
 }
 

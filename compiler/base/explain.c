@@ -21,6 +21,27 @@ const Explanation explanations[] = {
      "or would be written twice, or the prefix cannot begin a name in C. -o, --header and --prefix give "
      "other names.",
      NULL, NULL},
+    {"file",
+     "A file or a stream cannot be read or written; the message has the reason of the system. Nothing is "
+     "written then, and what was there before stays as it was.",
+     NULL, NULL},
+    {"memory",
+     "There is not enough memory to compile the network.",
+     NULL, NULL},
+    {"graphviz",
+     "--graph=svg has graphviz draw the picture, and its program dot is missing or failed. --graph=dot "
+     "prints the text that dot reads, and needs nothing.",
+     NULL, NULL},
+    {"weights-file",
+     "The file of --weights cannot be read, is no safetensors file, or does not hold the tensors of this "
+     "network: all of them, in their shapes, and no others. `nnc --summary` shows the layers, and nn_load "
+     "takes and refuses the same files.",
+     NULL, NULL},
+    {"verify",
+     "--verify compiles the network with $CC $CFLAGS (cc, and the flags in the head of the C, where they are "
+     "not set) and runs it on this machine, or under $EMULATOR. There is no such compiler, it refuses the "
+     "code, or what it made does not run here.",
+     NULL, NULL},
     {"text",
      "The file is no text: it holds a NUL byte, as programs and pictures do.",
      NULL, NULL},
@@ -114,7 +135,8 @@ const Explanation explanations[] = {
      "over 3000 layers, a word over 1000 characters, braces over 100 deep.",
      "input 100000; fc 100000", "input 1000; fc 1000"},
     {"-Wunroll",
-     "--unroll=full was asked for, and the C would be very large or take minutes to compile.",
+     "The C would be very large or take minutes to compile: --unroll=full was asked for, or the network has "
+     "many different layers. --unroll=tile is shorter than full, and --unroll=none the shortest.",
      NULL, NULL},
     {"-Wpadding",
      "A window of maxpool covers nothing but padding, so its maximum is minus infinity.",

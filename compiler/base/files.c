@@ -93,7 +93,7 @@ void start_files(void)
             sigaction(ends[i], &ours, NULL);
     }
     if (atexit(discard) != 0)
-        fail("out of memory");
+        fail("out of memory [memory]");
 }
 
 /* Exits 2 if what was printed to standard output did not arrive. */
@@ -102,7 +102,7 @@ void finish_stdout(void)
     if (fflush(stdout) != 0 || ferror(stdout)) {
         int reason = errno;
         fclose(stdout);
-        fail("cannot write standard output: %s", strerror(reason));
+        fail("cannot write standard output: %s [file]", strerror(reason));
     }
 }
 
@@ -161,7 +161,7 @@ Source *read_source(const char *path)
     const char *why;
     Source *source = try_source(path, &why);
     if (!source)
-        fail("%s", why);
+        fail("%s [file]", why);
     return source;
 }
 
@@ -234,13 +234,13 @@ FILE *open_output(const char *path)
     struct stat status;
     bool exists = output->existed = stat(output->place, &status) == 0;
     if (!exists && errno != ENOENT)
-        fail("cannot write %s: %s", path, strerror(errno));
+        fail("cannot write %s: %s [file]", path, strerror(errno));
     if (exists && S_ISDIR(status.st_mode))
-        fail("cannot write %s: it is a folder", path);
+        fail("cannot write %s: it is a folder [file]", path);
     if (exists && !S_ISREG(status.st_mode))
-        fail("cannot write %s: it is not a regular file", path);
+        fail("cannot write %s: it is not a regular file [file]", path);
     if (exists && access(output->place, W_OK) != 0)
-        fail("cannot write %s: %s", path, strerror(errno));
+        fail("cannot write %s: %s [file]", path, strerror(errno));
 
     char *temporary = beside(output->place, ".nnc-XXXXXX");
     hold_signals();
@@ -252,15 +252,15 @@ FILE *open_output(const char *path)
     int reason = errno;
     release_signals();
     if (fd < 0)
-        fail("cannot write %s: %s", path, strerror(reason));
+        fail("cannot write %s: %s [file]", path, strerror(reason));
 
     mode_t mask = umask(0);
     umask(mask);
     if (fchmod(fd, exists ? status.st_mode & 0777 : 0666 & ~mask) != 0)
-        fail("cannot write %s: %s", path, strerror(errno));
+        fail("cannot write %s: %s [file]", path, strerror(errno));
     output->file = fdopen(fd, "w");
     if (!output->file)
-        fail("cannot write %s: %s", path, strerror(errno));
+        fail("cannot write %s: %s [file]", path, strerror(errno));
     return output->file;
 }
 
@@ -282,7 +282,7 @@ void install_outputs(void)
         errno = 0;
         bool bad = ferror(outputs[i].file) != 0;
         if (fclose(outputs[i].file) != 0 || bad)
-            fail("cannot write %s: %s", outputs[i].path,
+            fail("cannot write %s: %s [file]", outputs[i].path,
                  errno ? strerror(errno) : "the file is not complete");
     }
     hold_signals();
@@ -294,7 +294,7 @@ void install_outputs(void)
         if (rename(output->temporary, output->place) != 0) {
             int reason = errno;
             put_back(i);
-            fail("cannot write %s: %s", output->path, strerror(reason));
+            fail("cannot write %s: %s [file]", output->path, strerror(reason));
         }
         output->temporary = NULL;
     }

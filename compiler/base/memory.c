@@ -43,10 +43,10 @@ static Block *others;    /* of what lasts, or while that is made, of all else */
 static Block *new_block(size_t size)
 {
     if (size > SIZE_MAX - sizeof(Block))
-        fail("out of memory: %zu bytes were asked for", size);
+        fail("out of memory: %zu bytes were asked for [memory]", size);
     Block *block = calloc(1, sizeof(Block) + size);
     if (!block)
-        fail("out of memory: %zu bytes were asked for", size);
+        fail("out of memory: %zu bytes were asked for [memory]", size);
     block->size = size;
 #ifdef MADV_HUGEPAGE
     enum { PAGE = 4096 }; /* a fault for each small page took a fifth of the time */
@@ -62,7 +62,7 @@ static Block *new_block(size_t size)
 void *allocate(size_t count, size_t size)
 {
     if (size && count > (SIZE_MAX - ALIGNMENT) / size)
-        fail("out of memory: %zu objects of %zu bytes were asked for", count, size);
+        fail("out of memory: %zu objects of %zu bytes were asked for [memory]", count, size);
     size_t bytes = count * size;
     bytes = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
 
@@ -92,7 +92,7 @@ char *vformat(const char *fmt, va_list list)
     va_copy(again, list);
     int length = vsnprintf(brief, sizeof brief, fmt, list);
     if (length < 0 && errno == ENOMEM)
-        fail("out of memory");
+        fail("out of memory [memory]");
     if (length < 0)
         bug("format: vsnprintf refuses \"%s\"", fmt);
     char *text = (size_t)length < sizeof brief ? copy_text(brief, (size_t)length)
@@ -155,7 +155,7 @@ FILE *open_text(TextStream *stream)
     stream->file = open_memstream(&stream->text, &stream->length);
 #endif
     if (!stream->file)
-        fail("out of memory");
+        fail("out of memory [memory]");
     return stream->file;
 }
 
@@ -163,7 +163,7 @@ void close_text(TextStream *stream)
 {
     bool bad = ferror(stream->file) != 0;
     if (fclose(stream->file) != 0 || bad)
-        fail("out of memory");
+        fail("out of memory [memory]");
 }
 
 static void free_until(Block **list, const Block *end)

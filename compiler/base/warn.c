@@ -9,7 +9,7 @@ static const struct {
     const char *name, *help;
     bool extra;                      /* off unless -Wextra or its own option turns it on */
 } warnings[NWARNINGS] = {
-    [WARN_UNROLL] = {"unroll", "code of --unroll=full that is very large or slow to compile", false},
+    [WARN_UNROLL] = {"unroll", "code that is very large or slow to compile", false},
     [WARN_PADDING] = {"padding", "a window that covers only padding", false},
     [WARN_LOSS] = {"loss", "a loss for logits behind softmax or sigmoid", false},
     [WARN_UNUSED] = {"unused", "a layer whose output is never used", false},

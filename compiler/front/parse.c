@@ -541,7 +541,7 @@ static Ast *parse_file(Ast *whole, const Source *source, const Options *options,
 
     void *scanner;
     if (yylex_init_extra(&state, &scanner) != 0)
-        fail("out of memory");
+        fail("out of memory [memory]");
     yy_scan_bytes(source->text, (int)source->length, scanner);
     yyparse(scanner, &state);
     yylex_destroy(scanner);

@@ -339,7 +339,8 @@ typedef struct Binding {  /* what a run reads and writes; all in double, samples
     double **weights, **gradients;  /* by number of the weight in net->weights */
     double loss, inference_loss;    /* the mean loss in training, and that of the answers of inference */
     uint64_t rng;
-    /* relative error of each result, at most, drawn from that seed: what rounding does to the answers; 0: none */
+    /* relative error of each result, at most, drawn from that seed: so it shows what rounding does to the
+     * answers; 0: none */
     double rounding;
     uint64_t rounding_seed;
 } Binding;
