@@ -119,8 +119,8 @@ static void verify_progs(const Prog *forward, const Prog *training)
         verify_prog(forward->next);
 }
 
-static const char needs_graphviz[] =
-    "--graph=svg needs graphviz, whose dot draws it (Debian: graphviz); --graph=dot does not";
+#define NEEDS_GRAPHVIZ \
+    "--graph=svg needs graphviz, whose dot draws it (Debian: graphviz); --graph=dot does not [graphviz]"
 
 /* The picture on standard output; graphviz draws it. */
 static void draw_graph(const Net *net, Graph graph)
@@ -134,21 +134,28 @@ static void draw_graph(const Net *net, Graph graph)
     if (dot)
         print_graph(dot, net);
     if (!dot || pclose(dot) != 0)
-        fail("%s [graphviz]", needs_graphviz);
+        fail(NEEDS_GRAPHVIZ);
 }
 
-/* All files of a network, or none. */
-static void write_outputs(const Command *command, const Plan *plan, const Ast *ast)
+/* All files of a network, or none: false after an error. */
+static bool write_outputs(const Command *command, const Plan *plan, const Ast *ast)
 {
     const char *header = command->header_file;
+    TextStream text;
+    emit_source(open_text(&text), plan, header ? base_name(header) : NULL);
+    close_text(&text);
+    warn_of_size(plan, (int64_t)text.length);
+    if (error_count() > 0)
+        return false;
     if (header)
         emit_header(open_output(header), plan);
-    FILE *source = command->to_stdout ? stdout : open_output(command->options.output_file);
-    emit_source(source, plan, header ? base_name(header) : NULL);
+    fputs(text.text, command->to_stdout ? stdout : open_output(command->options.output_file));
+    free(text.text);
     if (command->dependency_file)
         print_dependencies(open_output(command->dependency_file), command, ast);
     finish_stdout();
     install_outputs();
+    return true;
 }
 
 /* Runs the stages as far as the command asks; returns the exit status. */
@@ -226,8 +233,7 @@ static int compile(const Command *command, const Source *source)
 
     if (options->weights_file)
         plan->weights = constant_weights(plan, options->weights_file);
-    write_outputs(command, plan, ast);
-    return 0;
+    return write_outputs(command, plan, ast) ? 0 : 1;
 }
 
 /* With several networks, each one's name stands before what is printed of it. */

@@ -57,6 +57,7 @@ _nnc()
         '--check'
         '--summary[=json]'
         '--fits=RAM,FLASH'
+        '--verify[=MODE,...]'
         '--dump=ast|net|prog|grad|plan|all|layout|samples|gather|sums|transpose|winograd|halo|phases|moves|functions|full|fuse|windows|follow|together|blocks|tiles|names|place'
         '-MD'
         '-MF FILE'

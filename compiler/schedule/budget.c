@@ -18,9 +18,8 @@ enum { TERM_BYTES = 12, STATEMENT_BYTES = 9, MAXIMUM_BYTES = 36, POSITION_BYTES 
 enum { UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 2000000 };
 static const double seconds_a_byte = 25e-6;
 
-/* Of tiles, by the bytes of their C without names and blanks (text_of_tiles): measured with gcc 12 -O2
- * -march=native on gpt, lenet, mobilenet and unet; off by a factor of 1.5. */
-static const double code_of_text = 0.8, seconds_of_text = 30e-6;
+/* Of tiles, by the bytes of C: gpt, lenet, mobilenet and unet, each within a third of that. */
+static const double code_of_text = 0.22, seconds_of_text = 8e-6;
 
 /* Without vectors auto writes out more than a few points only for a clear gain. Where each weight of very
  * few serves a sample but once, samples are better taken together. */
@@ -220,52 +219,69 @@ void write_out_what_pays(const Pass *pass)
             candidates[i].function->why = reason_of(&candidates[i], all, room);
 }
 
-typedef struct Size {    /* of the functions of a Plan */
-    int64_t bytes, terms, most;
-    double seconds;
-    const Function *largest;
-} Size;
-
-static Size size_of(const Plan *plan)
+/* The function of the most bytes, of those that are written out or of all; NULL: there is none. */
+static const Function *largest_of(const Plan *plan, bool full, double (*bytes)(const Function *))
 {
     const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation,
                             &plan->next};
-    Size size = {0};
+    const Function *largest = NULL;
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
-        for (const Function *f = passes[i]->functions; f; f = f->next) {
-            const bool full = f->unroll == UNROLL_FULL;
-            const double text = full || f->twin ? 0 : c_bytes_of(f->kernels);
-            const int64_t bytes = f->twin ? 0 : full ? predicted_bytes(f) : (int64_t)(text * code_of_text);
-            size.terms += full && !f->twin ? f->terms : 0;
-            size.bytes += bytes;
-            size.seconds += full && !f->twin ? predicted_seconds(f) : text * seconds_of_text;
-            if (bytes > size.most || !size.largest) {
-                size.most = bytes;
-                size.largest = f;
-            }
-        }
-    return size;
+        for (const Function *f = passes[i]->functions; f; f = f->next)
+            if (!f->twin && (!full || f->unroll == UNROLL_FULL) && (!largest || bytes(f) > bytes(largest)))
+                largest = f;
+    return largest;
+}
+
+static double machine_bytes(const Function *f)
+{
+    return (double)predicted_bytes(f);
+}
+
+static double text_bytes(const Function *f)
+{
+    return c_bytes_of(f->kernels);
 }
 
 void warn_if_unreasonable(const Plan *plan)
 {
-    const Size size = size_of(plan);
-    const Function *largest = size.largest;
-    const bool asked = plan->options->unroll == UNROLL_FULL;
+    int64_t bytes = 0, terms = 0;
+    double seconds = 0;
+    const Function *largest = largest_of(plan, true, machine_bytes);
+    const Pass *passes[] = {&plan->forward, &plan->training, &plan->forward_train, &plan->evaluation,
+                            &plan->next};
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
+        for (const Function *f = passes[i]->functions; f; f = f->next)
+            if (f->unroll == UNROLL_FULL && !f->twin) {
+                bytes += predicted_bytes(f);
+                terms += f->terms;
+                seconds += predicted_seconds(f);
+            }
     diag_inside(largest ? largest->layer->use : NULL);
-    if (size.terms > MOST_POINTS) {
+    if (terms > MOST_POINTS) {
         error_at(largest->layer->loc,
                  "--unroll=full would write out %s operations, %s of them in %s: use --unroll=tile or auto",
-                 thousands(size.terms), thousands(largest->terms), largest->name);
-    } else if (size.bytes > UNREASONABLE_BYTES) {
+                 thousands(terms), thousands(largest->terms), largest->name);
+    } else if (bytes > UNREASONABLE_BYTES) {
         warning_at(WARN_UNROLL, largest->layer->loc,
-                   "%s gives about %.1f MB of machine code, and gcc -O2 will take about %.0f s; "
+                   "--unroll=full gives about %.1f MB of machine code, and gcc -O2 will take about %.0f s; "
                    "most of it is %s",
-                   asked ? "--unroll=full" : "this network", (double)size.bytes / (1 << 20), size.seconds,
-                   largest->name);
-        if (!asked)
-            help_at(largest->layer->loc, "--unroll=none gives plain loops, which are short and slow");
+                   (double)bytes / (1 << 20), seconds, largest->name);
     }
+    diag_inside(NULL);
+}
+
+void warn_of_size(const Plan *plan, int64_t text)
+{
+    const Function *largest = largest_of(plan, false, text_bytes);
+    const double bytes = (double)text * code_of_text;
+    if (plan->options->unroll == UNROLL_FULL || bytes < UNREASONABLE_BYTES || !largest)
+        return;
+    diag_inside(largest->layer->use);
+    warning_at(WARN_UNROLL, largest->layer->loc,
+               "this network gives %.1f MB of C and about %.1f MB of machine code, and gcc -O2 will take "
+               "about %.0f s; the largest function is %s",
+               (double)text / (1 << 20), bytes / (1 << 20), (double)text * seconds_of_text, largest->name);
+    help_at(largest->layer->loc, "--unroll=none gives plain loops, which are short and slow");
     diag_inside(NULL);
 }
 

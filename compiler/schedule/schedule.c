@@ -448,7 +448,7 @@ Plan *make_plan(const Net *net, Prog *forward, Prog *training, const Options *op
                             &plan->next};
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         plan->arena = passes[i]->arena > plan->arena ? passes[i]->arena : plan->arena;
-    if (options->unroll != UNROLL_NONE)
+    if (options->unroll == UNROLL_FULL)
         warn_if_unreasonable(plan);
     return plan;
 }

@@ -415,6 +415,7 @@ bool is_small(const Function *, const Target *);
 bool is_brief(const Function *, const Pass *);             /* may the C compiler inline it? */
 void write_out_what_pays(const Pass *pass);
 void warn_if_unreasonable(const Plan *plan);
+void warn_of_size(const Plan *, int64_t text);             /* once it is so many bytes of C */
 /* How many samples a function takes at once that isn't given a chunk of them. */
 int64_t samples_of(const Pass *pass);
 double samples_at_once(const Pass *pass, const Function *f);
