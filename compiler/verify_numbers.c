@@ -216,7 +216,9 @@ void fill_trial(Trial *t, uint64_t seed)
     t->rounded = NEW_ARRAY(double, array_count(t));
     answer(t, t->numbers, t->exact);
     const double points = t->numbers.n * (points_of(t->forward) + points_of(t->training));
-    const int runs = points > t->points ? FEWEST_RUNS : points * MOST_RUNS > t->points ? LEAST_RUNS : MOST_RUNS;
+    const int runs = points > t->points               ? FEWEST_RUNS
+                     : points * MOST_RUNS > t->points ? LEAST_RUNS
+                                                      : MOST_RUNS;
     for (int run = 0; run < runs; run++) {
         Mark mark = mark_memory();
         double **moved = new_answers(t);

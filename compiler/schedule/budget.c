@@ -19,7 +19,7 @@ enum { UNREASONABLE_BYTES = 1 << 20, MOST_POINTS = 2000000 };
 static const double seconds_a_byte = 25e-6;
 
 /* Of tiles, by the bytes of C: gpt, lenet, mobilenet and unet, each within a third of that. */
-static const double code_of_text = 0.22, seconds_of_text = 8e-6;
+static const double code_of_text = 0.22, seconds_of_text = 10e-6;
 
 /* Without vectors auto writes out more than a few points only for a clear gain. Where each weight of very
  * few serves a sample but once, samples are better taken together. */
@@ -278,9 +278,10 @@ void warn_of_size(const Plan *plan, int64_t text)
         return;
     diag_inside(largest->layer->use);
     warning_at(WARN_UNROLL, largest->layer->loc,
-               "this network gives %.1f MB of C and about %.1f MB of machine code, and gcc -O2 will take "
-               "about %.0f s; the largest function is %s",
-               (double)text / (1 << 20), bytes / (1 << 20), (double)text * seconds_of_text, largest->name);
+               "this network gives about %.0f MB of C and %.0f MB of machine code, and gcc -O2 will take some "
+               "%.0f0 s; the largest function is %s",
+               (double)text / (1 << 20), bytes / (1 << 20), (double)text * seconds_of_text / 10,
+               largest->name);
     help_at(largest->layer->loc, "--unroll=none gives plain loops, which are short and slow");
     diag_inside(NULL);
 }
