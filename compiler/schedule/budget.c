@@ -278,8 +278,8 @@ void warn_of_size(const Plan *plan, int64_t text)
         return;
     diag_inside(largest->layer->use);
     warning_at(WARN_UNROLL, largest->layer->loc,
-               "this network gives about %.0f MB of C and %.0f MB of machine code, and gcc -O2 will take some "
-               "%.0f0 s; the largest function is %s",
+               "this network gives about %.0f MB of C and %.0f MB of machine code, and gcc -O2 will take "
+               "some %.0f0 s; the largest function is %s",
                (double)text / (1 << 20), bytes / (1 << 20), (double)text * seconds_of_text / 10,
                largest->name);
     help_at(largest->layer->loc, "--unroll=none gives plain loops, which are short and slow");
