@@ -416,6 +416,37 @@ static void predictions_of_benchmarks(void)
     CU_ASSERT(sums > 100);
 }
 
+/* ---- Vectors ---------------------------------------------------------------------------------------- */
+
+/* Every sum that convolutions are made of lies in vectors, of which each counts once. What had channels of x or dx in lanes
+ * had none, as the weight gradient of a transposed convolution on x, nor had few outputs of many channels. */
+static void sums_are_in_vectors(void)
+{
+    static const char *const texts[] = {
+        "input 16x8x8; convtranspose 16 k5 s3 p1; relu; convtranspose 8 k2 s2; conv 3 k1; loss none",
+        "input 16x9x9; conv 16 k3 p1 g16; relu; conv 2 k3 s2; sigmoid; loss none",
+        "input 16x8x8; convtranspose 3 k3 s2 p1 o1; loss none",
+        "input 3x16x16; conv 16 k3 p1; relu; conv 16 k3 p4 d4 s2; relu; conv 16 k3x2 d2x3 p2; loss mse",
+        "input 8x12x12; conv 16 k5 d2 p4 g2; relu; conv 16 k3 d5 p5 g16; globalavgpool; fc 10",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        Case c = {.text = texts[i], .options = {.unroll = UNROLL_TILE, .target = TARGET_GENERIC, .lanes = LANES_CHANNELS}};
+        c.net = network_of(c.text, &c.options);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(c.net);
+        const Pass *training = &plan_of(&c)->training;
+        for (const Function *f = training->functions; f; f = f->next)
+            for (const Kernel *k = f->kernels; k; k = k->next) {
+                if (!k->body || !is_contraction(k->body) || k->terms < 4000)
+                    continue;
+                Counts n = count_loops(lower_kernel(k, f->unroll, -1, &(Numbering){0, 0}));
+                if (n.madds > (double)k->terms / 3)
+                    fprintf(stderr, "\n`%s`, %s: %lld points in %.0f\n", texts[i], f->name, (long long)k->terms, n.madds);
+                CU_ASSERT(n.madds <= (double)k->terms / 3);
+            }
+        free_all();
+    }
+}
+
 /* ---- Counts ----------------------------------------------------------------------------------------- */
 
 /* What the first function of a network's forward pass does. */
@@ -478,6 +509,7 @@ void add_loops_suite(void)
         {"benchmarks: predictions and counts", predictions_of_benchmarks},
         {"whole numbers: to the bit", whole_numbers},
         {"tokens outside the vocabulary", outside_the_vocabulary},
+        {"sums are in vectors", sums_are_in_vectors},
         {"nests without tiles in a loop over blocks", in_blocks},
         {"layers beyond the near caches", wide_layers},
         {"wrong loops are found", wrong_loops},

@@ -117,6 +117,18 @@ static bool keeps_lanes(const Kernel *producer, const Statement *then)
     return true;
 }
 
+/* Are they worked out one by one there, while the consumer by itself does many at once, and has so much to do
+ * that this outweighs a value stored and loaded? */
+static bool wastes_lanes(const Kernel *producer, const Kernel *consumer, const Target *target)
+{
+    enum { OUTWEIGHS = 6 };
+    for (const Region *r = producer->regions; r; r = r->next)
+        if (r->tile.width > 1 && r->tile.lane < output_indices(statement_of(producer)))
+            return false;
+    return has_vectors(consumer)
+           && expr_cycles(consumer->first->rhs) * (1 - 1.0 / target->lanes) > OUTWEIGHS;
+}
+
 /* The consumer's statement at the element that the producer has just made. */
 static Statement *follow(const Kernel *producer, const Statement *consumer, const Access *value)
 {
@@ -155,6 +167,8 @@ static bool can_follow(Fusion *fusion, const Access *value)
                 || (fusion->into && fusion->into != f))
                 return false;
             fusion->into = f;
+            if (wastes_lanes(k, fusion->consumer, fusion->pass->target))
+                return false;
             if (!keeps_lanes(k, follow(k, fusion->consumer->first, value)))
                 return false;
         }

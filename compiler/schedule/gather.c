@@ -214,6 +214,33 @@ static bool sets_each(const Statement *first)
     return !padded && covers_tensor(first, &first->out);
 }
 
+/* Where a sum reaches each output by other indices than its first value is set by, as where the windows of
+ * a transposed convolution stand side by side: the first value set by the sum's indices, so that each sum
+ * begins with its own in a register:
+ *
+ *     before:   out[z] = f(z)                   out[a y + k] += ...          for k < a
+ *     after:    out[a y + k] = f(a y + k)       out[a y + k] += ...
+ *
+ * NULL: it is so already, or can't be. */
+Statement *first_by_indices_of(const Statement *first, const Statement *sum)
+{
+    Statement outputs = *sum;
+    outputs.nindex = output_indices(sum);
+    if (!sets_each(first) || access_equal(&first->out, &sum->out)
+        || !covers_tensor(&outputs, &sum->out))
+        return NULL;
+    Statement *fill = NEW(Statement);
+    *fill = *first;
+    fill->nindex = outputs.nindex;
+    for (int i = 0; i < outputs.nindex; i++) {
+        fill->index_name[i] = sum->index_name[i];
+        fill->extent[i] = sum->extent[i];
+    }
+    fill->rhs = first_value(first, &sum->out);
+    fill->out = sum->out;
+    return fill;
+}
+
 /* each is a statement of its own: of more, plain loops that scatter are less to compile */
 enum { MOST_RESIDUES = 256 };
 

@@ -90,7 +90,7 @@ static void visit_accesses(Expr *e, void (*visit)(Access *, void *), void *conte
         visit_accesses(e->arg[i], visit, context);
 }
 
-static void visit_statement(Statement *s, void (*visit)(Access *, void *), void *context)
+void visit_statement(Statement *s, void (*visit)(Access *, void *), void *context)
 {
     visit(&s->out, context);
     visit_accesses(s->rhs, visit, context);
@@ -120,7 +120,7 @@ static void permute_tensor(Tensor *t, const int *axis)
     }
 }
 
-static bool is_weight(const Tensor *t)
+bool lies_as_weight(const Tensor *t)
 {
     return t->role == TENSOR_WEIGHT || t->role == TENSOR_GRADIENT || t->folded;
 }
@@ -131,29 +131,42 @@ static bool is_interface(const Tensor *t)
         || t->role == TENSOR_INPUT_GRADIENT;
 }
 
-/* Channels innermost? Very few of them, as in pictures, would leave most lanes empty. */
-static bool enough_channels(int64_t channels, int lanes)
+bool enough_channels(int64_t channels, int lanes)
 {
     return 2 * channels >= lanes || channels >= 4;
 }
 
-static bool wants_channels_last(const Tensor *t, int lanes)
+bool wants_channels_last(const Tensor *t, int lanes)
 {
     return t->role == TENSOR_VALUE && t->rank == 3 && enough_channels(t->dim[0], lanes);
 }
 
+/* Are the channels that would be innermost in a kernel too few for lanes, and those beside them not? Sums
+ * over the others lie in lanes then, as where a picture is made of many channels. */
+static bool first_is_few(const Tensor *t, int lanes)
+{
+    return t->rank == 4 && t->dim[0] > 1 && !enough_channels(t->dim[0], lanes) && t->dim[1] >= lanes;
+}
+
+int innermost_dimension(const Tensor *t, int lanes)
+{
+    if (lies_as_weight(t) && !t->channel)
+        return first_is_few(t, lanes);
+    return wants_channels_last(t, lanes) ? 0 : t->rank - 1;
+}
+
 static void lay_out_tensor(Tensor *t, int lanes)
 {
-    static const int value_axis[] = {1, 2, 0},
+    static const int value_axis[] = {1, 2, 0}, turned_axis[] = {2, 3, 0, 1},
                      weight_axis[][MAX_RANK] = {{0}, {1, 0}, {2, 1, 0}, {2, 3, 1, 0}};
     if (is_interface(t) || t->role == TENSOR_CONSTANT || t->role == TENSOR_LOSS || t->rank == 0)
         return;
     bool rows = t->rank == 3 || (t->rank == 2 && t->channel);
-    bool pads = is_weight(t) || t->rank == 1 || (rows && 2 * t->dim[t->rank - 1] >= lanes);
-    if (is_weight(t) && t->channel)
+    bool pads = lies_as_weight(t) || t->rank == 1 || (rows && 2 * t->dim[t->rank - 1] >= lanes);
+    if (lies_as_weight(t) && t->channel)
         ; /* its rows are read as a whole */
-    else if (is_weight(t))
-        permute_tensor(t, weight_axis[t->rank - 1]);
+    else if (lies_as_weight(t))
+        permute_tensor(t, first_is_few(t, lanes) ? turned_axis : weight_axis[t->rank - 1]);
     else if (wants_channels_last(t, lanes)) {
         permute_tensor(t, value_axis);
         pads = true;
@@ -177,36 +190,7 @@ static void reorder(Statement *s)
     complete(s, copy.store, copy.out, copy.rhs);
 }
 
-/* y is C,H,W for its reader; what computes it gets channels last, and a move at the end. */
-static void exchange(Access *access, void *pair)
-{
-    Tensor **tensors = pair;
-    if (access->tensor == tensors[0])
-        access->tensor = tensors[1];
-}
-
-static void move_answer(Prog *prog, int lanes)
-{
-    Tensor *y = prog->y;
-    if (!y || y->rank != 3 || !enough_channels(y->dim[0], lanes) || y->dim[0] == 1
-        || y->dim[1] * y->dim[2] == 1)
-        return;
-    Tensor *value = new_tensor(prog, TENSOR_VALUE, format("%s.hwc", y->name), true, 3, y->dim);
-    Tensor *pair[] = {y, value};
-    Statement *last = NULL; /* what is behind reads the answer: the loss */
-    for (Statement *s = prog->statements; s; s = s->next)
-        last = s->out.tensor == y ? s : last;
-    for (Statement *s = prog->statements; s != last->next; s = s->next)
-        visit_statement(s, exchange, pair);
-    prog->layer = last->layer;
-    prog->backward = last->backward;
-    Statement *s = new_statement(prog);
-    Access each = element(s, y);
-    complete(s, STORE_SET, each, load(same_place(each, value)));
-    insert_statement(&last->next, s);
-    if (prog->last_statement == last)
-        prog->last_statement = s;
-}
+/* ---- The order of sums ----------------------------------------------------------------------- */
 
 /* Where a sum's operands lie far apart its loop comes first; the order of a maximum is its meaning. */
 static void order_sum(Statement *s)
@@ -267,7 +251,9 @@ void gather_all(Prog *prog)
                  && next->out.tensor == s->out.tensor && next->layer == s->layer
                  && next->backward == s->backward && next->recurrence == s->recurrence;
         Kernel *k = NULL;
-        Statement *rest = next;
+        Statement *rest = next, *first = pair && gathers(next) ? first_by_indices_of(s, next) : NULL;
+        if (first)
+            *link = s = first;
         if (pair && !gathers(next) && (k = gather(s, next)))
             rest = next->next;
         else if (s->store == STORE_ADD && !gathers(s))
@@ -540,10 +526,8 @@ void transpose_weights(Prog *prog, const Target *target)
 /* Gives every tensor its order and its padding to vectors of so many lanes, or only the weights. */
 void lay_out(Prog *prog, int lanes, bool values)
 {
-    if (values)
-        move_answer(prog, lanes);
     for (Tensor *t = prog->tensors; t; t = t->next)
-        if (values || is_weight(t))
+        if (values || lies_as_weight(t))
             lay_out_tensor(t, lanes);
     for (Statement *s = prog->statements; s; s = s->next) {
         visit_statement(s, permute_access, NULL);

@@ -53,6 +53,8 @@ static bool fewer_products(const Draft *d)
 
 static void step_layout(Draft *d)
 {
+    if (!d->pass->samples)
+        move_interface(d->pass->prog, d->weights->lanes);
     lay_out(d->pass->prog, d->weights->lanes, !d->pass->samples);
 }
 

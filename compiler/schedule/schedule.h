@@ -290,6 +290,12 @@ Prog *copy_prog(const Prog *);
 /* Gives every tensor its order and its padding to vectors of so many lanes; values false: only the
  * weights. */
 void lay_out(Prog *, int lanes, bool values);
+bool lies_as_weight(const Tensor *);                       /* a weight, its gradient, or made of one */
+/* Channels innermost? Very few of them, as in pictures, would leave most lanes empty. */
+bool enough_channels(int64_t channels, int lanes);
+bool wants_channels_last(const Tensor *, int lanes);
+int innermost_dimension(const Tensor *, int lanes);        /* the one that lay_out puts last */
+void visit_statement(Statement *, void (*visit)(Access *, void *), void *context);
 void gather_all(Prog *);                                   /* gather.c, for each statement that scatters */
 /* what lies far apart is the outer loop of a sum */
 void order_sums(Prog *);
@@ -297,6 +303,10 @@ void order_sums(Prog *);
 void transpose_weights(Prog *, const Target *);
 /* zeros around values that are read beyond their edge */
 void add_halos(Prog *, const Target *);
+
+/* ---- interface.c: images of the caller with channels last ------------------------------------- */
+
+void move_interface(Prog *, int lanes);
 
 /* ---- halo.c: zeros around a value ------------------------------------------------------------ */
 
@@ -348,6 +358,8 @@ void order_phases(Prog *);                                 /* sets phase, sorts 
 /* ---- gather.c: scattering statements become gathering ones ----------------------------------- */
 
 Kernel *gather(const Statement *first, const Statement *scatter); /* gather.c; NULL: can't be */
+/* NULL: it is as it should be, or can't be */
+Statement *first_by_indices_of(const Statement *first, const Statement *sum);
 
 /* ---- split.c: regions in which nothing falls outside ----------------------------------------- */
 
@@ -390,6 +402,10 @@ bool in_vectors(const Statement *, int lane);              /* can that index lie
 /* the indices of the outputs, the outermost loop first; how many */
 int loops_in_order(const Kernel *, const Tile *, int order[MAX_INDEX]);
 void choose_order(Kernel *, const Target *);
+
+/* ---- move.c: moves that turn an array --------------------------------------------------------- */
+
+bool turn_in_lines(const Kernel *, const Region *, const Target *, Tile *); /* false: it is no such move */
 
 /* ---- kernels.c: statements to loop nests ----------------------------------------------------- */
 

@@ -429,6 +429,8 @@ static Tile best_tile_in(const Model *m, int lane, bool main)
     Tile best = tile;
     best.cycles = INFINITY;
     consider(m, &best, &tile, main);
+    if (turn_in_lines(m->kernel, m->box, m->target, &best))
+        best.cycles = region_cycles(m, &best);
     if (!m->contraction && !(m->s->store == STORE_ADD && m->outputs < m->s->nindex))
         return best;
     int64_t most = m->contraction ? MOST_FACTOR : 4;

@@ -1048,9 +1048,11 @@ static NOINLINE void fc1_transpose(const float fc1_weight[restrict 1][3][4][4],
                                    float fc1_weight_transposed[restrict 1][3][3][4])
 {
     for (int b = 0; b < 3; b++)
-        for (int c = 0; c < 3; c++)
-            for (int d = 0; d < 4; d++)
-                fc1_weight_transposed[0][b][c][d] = fc1_weight[0][b][d][c];
+        for (int d = 0; d < 4; d++) {
+            fc1_weight_transposed[0][b][0][d] = fc1_weight[0][b][d][0];
+            fc1_weight_transposed[0][b][1][d] = fc1_weight[0][b][d][1];
+            fc1_weight_transposed[0][b][2][d] = fc1_weight[0][b][d][2];
+        }
 }
 
 /* batchnorm eps=0.001, backward
