@@ -110,6 +110,18 @@ static bool holds(const Count *c, const Test *tests)
 
 static void count_nodes(Count *c, const Node *n);
 
+/* Of the rounds of a loop that ends or begins at a diagonal, on the average: the bound lies anywhere. */
+static double share_below(const Count *c, const Node *n)
+{
+    const Affine *bound = n->last ? n->last : n->since;
+    int64_t least, most;
+    double from = (double)n->from, length = (double)(n->to - n->from);
+    range_of(c, bound, &least, &most);
+    const double middle = (0.5 * (double)(least + most) + (n->last != NULL) - from) / length;
+    const double share = middle < 0 ? 0 : middle > 1 ? 1 : middle;
+    return n->last ? share : 1 - share;
+}
+
 /* Of the loop over a block, on the average. */
 static double trips(const Count *c, const Node *n)
 {
@@ -117,7 +129,8 @@ static double trips(const Count *c, const Node *n)
     for (int i = 0; i < c->naround; i++)
         if (c->around[i]->range == RANGE_BLOCKS && c->around[i]->index == n->index)
             blocks = (double)rounds(c->around[i]);
-    return n->range == RANGE_BLOCK ? (double)rounds(n) / blocks : (double)rounds(n);
+    const double all = n->range == RANGE_BLOCK ? (double)rounds(n) / blocks : (double)rounds(n);
+    return n->last || n->since ? all * share_below(c, n) : all;
 }
 
 static void count_loop(Count *c, const Node *n)

@@ -105,7 +105,9 @@ typedef struct Node {
     const char *name;    /* of the index */
     int64_t from, to, step, many;
     bool unrolled;       /* LOOP: the C compiler is asked to write its few rounds out */
-    int64_t positions;   /* LOOP over so many of --stream, of which those behind the step don't count; or 0 */
+    /* LOOP: not beyond `last`, and from the first round that reaches `since` on; NULL: no such bound */
+    const Affine *last, *since;
+    bool always;         /* they lie within from .. to */
     const Test *tests;
     const int64_t *per;
     const Register *reg;

@@ -161,15 +161,89 @@ static bool is_zero_fill(const Kernel *k)
         && covers_tensor(k->first, &k->first->out);
 }
 
-/* Loops over the positions of --stream end with the one at hand: of later ones a history holds zeros. */
-static void end_at_position(Node *n, int index, int64_t positions)
+/* ---- Bounds of loops ------------------------------------------------------------------------- */
+
+/* Points above the diagonal, and the loops that are open around what is at hand. */
+typedef struct Bounds {
+    const Kernel *kernel;
+    Triangle triangle;
+    int outputs;
+    const Node *later, *at;
+} Bounds;
+
+/* Its greatest value (sign -1: its least), where the loop around runs over its index. */
+static int64_t extreme(const Bounds *b, const Affine *a, const Node *around, int sign)
 {
-    for (; n; n = n->next) {
-        if (n->kind == NODE_LOOP && n->index == index)
-            n->positions = positions;
-        end_at_position(n->body, index, positions);
-        end_at_position(n->otherwise, index, positions);
+    const Recurrence *recurrence = b->kernel->recurrence;
+    int64_t value = a->constant;
+    for (int i = 0; i < MAX_TERMS; i++) {
+        const int64_t k = a->coefficient[i];
+        int64_t low = 0, high = i == BLOCK ? b->kernel->blocks - 1 : recurrence ? recurrence->steps - 1 : 0;
+        if (k && i < BLOCK) {
+            low = around->from;
+            high = low + (around->to - 1 - low) / around->step * around->step;
+        }
+        value += k * (sign * k > 0 ? high : low);
     }
+    return value;
+}
+
+/* Up to the last row that the tile at hand holds; where the step takes the rows' place, up to that. */
+static void end_at_diagonal(const Bounds *b, Node *n)
+{
+    Affine *last = NEW(Affine);
+    *last = affine_scale(b->triangle.gap, -1);
+    last->coefficient[b->triangle.later] = 0;
+    last->constant += b->at ? b->at->step - 1 : 0;
+    n->last = last;
+    n->always = n->range == RANGE_ALL && extreme(b, last, b->at, 1) < n->to;
+}
+
+/* From the first column on that the tile at hand holds. */
+static void begin_at_diagonal(const Bounds *b, Node *n)
+{
+    Affine *since = NEW(Affine);
+    *since = b->triangle.gap;
+    since->coefficient[b->triangle.at] = 0;
+    n->since = since;
+    n->always = extreme(b, since, b->later, -1) >= n->from;
+}
+
+static void bound_loops(Bounds b, Node *n)
+{
+    const Triangle *t = &b.triangle;
+    for (; n; n = n->next) {
+        Bounds inside = b;
+        const bool later = n->kind == NODE_LOOP && n->index == t->later,
+                   at = n->kind == NODE_LOOP && n->index == t->at;
+        const bool may = !t->sums || n->index >= b.outputs;
+        if (later && may && (b.at || t->at < 0) && n->range != RANGE_BLOCKS)
+            end_at_diagonal(&b, n);
+        if (at && may && b.later && n->range == RANGE_ALL)
+            begin_at_diagonal(&b, n);
+        if (later && n->range != RANGE_BLOCKS)
+            inside.later = n;
+        if (at && n->range != RANGE_BLOCKS)
+            inside.at = n;
+        bound_loops(inside, n->body);
+        bound_loops(inside, n->otherwise);
+    }
+}
+
+/* Leaves points out that count for nothing: behind the step in a history, above a diagonal. */
+static void bound_nest(const Kernel *k, Node *nodes)
+{
+    const Statement *s = statement_of(k);
+    Bounds b = {.kernel = k, .outputs = output_indices(s)};
+    const int index = index_in_history(s);
+    if (index >= 0) {
+        b.triangle = (Triangle){.later = index, .at = -1};
+        b.triangle.gap.coefficient[index] = 1;
+        b.triangle.gap.coefficient[STEP] = -1;
+    } else if (!triangle_of(s, &b.triangle)
+               || (!b.triangle.sums && (k->nthen || k->window || k->followers)))
+        return;
+    bound_loops(b, nodes);
 }
 
 int64_t steps_written(const Kernel *k, Unroll unroll)
@@ -192,8 +266,6 @@ Node *lower_kernel(const Kernel *k, Unroll unroll, int64_t step, Numbering *numb
         lower_straight(k, step, numbering, &nodes);
     else
         nodes = lower_plain(k, numbering);
-    const int index = index_in_history(s);
-    if (index >= 0)
-        end_at_position(nodes, index, s->recurrence->steps);
+    bound_nest(k, nodes);
     return nodes;
 }

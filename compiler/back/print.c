@@ -458,6 +458,26 @@ static void put_picked(Printer *p, const Node *n, int depth)
     p->index[n->index] = around;
 }
 
+/* from + (since - from) / step * step, where since is above from. */
+static void put_first_round(Printer *p, const Node *n)
+{
+    Affine behind = *n->since;
+    behind.constant -= n->from;
+    if (!n->always) {
+        put_affine(p, n->since);
+        put(p->out, " < %lld ? %lld : ", (long long)n->from, (long long)n->from);
+    }
+    if (n->step == 1) {
+        put_affine(p, n->since);
+        return;
+    }
+    if (n->from)
+        put(p->out, "%lld + ", (long long)n->from);
+    put(p->out, "(");
+    put_affine(p, &behind);
+    put(p->out, ") / %lld * %lld", (long long)n->step, (long long)n->step);
+}
+
 static void put_loop(Printer *p, const Node *n, int depth)
 {
     if (n->range == RANGE_PICKED) {
@@ -474,14 +494,19 @@ static void put_loop(Printer *p, const Node *n, int depth)
         from = format("m - m %% %lld", (long long)n->many);
     if (n->range == RANGE_SAMPLES || n->range == RANGE_LEFT)
         test = n->step > 1 ? format("%s + %lld <= m", i, (long long)n->step) : format("%s < m", i);
-    if (n->positions) {
-        const bool all = n->to == n->positions && n->range == RANGE_ALL;
-        test = all ? format("%s <= step", i) : format("%s && %s <= step", test, i);
-        p->named->step = true;
-    }
     const char *step = n->step == 1 ? "++" : format(" += %lld", (long long)n->step);
     p->uses->unrolled |= n->unrolled;
-    put(p->out, "%sfor (int %s = %s; %s; %s%s)", n->unrolled ? "UNROLLED " : "", i, from, test, i, step);
+    put(p->out, "%sfor (int %s = ", n->unrolled ? "UNROLLED " : "", i);
+    if (n->since)
+        put_first_round(p, n);
+    else
+        put(p->out, "%s", from);
+    put(p->out, "; %s%s", n->last && n->always ? "" : test, n->last && !n->always ? " && " : "");
+    if (n->last) {
+        put(p->out, "%s <= ", i);
+        put_affine(p, n->last);
+    }
+    put(p->out, "; %s%s)", i, step);
     const char *around = p->index[n->index];
     p->index[n->index] = i;
     put_inside(p, n->body, depth);

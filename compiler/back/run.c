@@ -157,8 +157,10 @@ static void run_loop(Run *run, const Node *n)
         from = run->at_hand - run->at_hand % n->many;
     if (n->range == RANGE_SAMPLES || n->range == RANGE_LEFT)
         to = run->at_hand - n->step + 1;
-    if (n->positions && to > run->index[STEP] + 1)
-        to = run->index[STEP] + 1;
+    if (n->last && to > affine_value(run, n->last) + 1)
+        to = affine_value(run, n->last) + 1;
+    if (n->since && affine_value(run, n->since) > from)
+        from += (affine_value(run, n->since) - from) / n->step * n->step;
     for (*index = from; *index < to; *index += n->step)
         run_nodes(run, n->body);
     *index = around;

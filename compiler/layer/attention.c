@@ -13,6 +13,9 @@
  *
  *     d_scores = p (d_p - sum over u of d_p p) / sqrt(D)
  *
+ * Of what lies above the diagonal under causal=true p, and in training what is mixed and the gradient of the
+ * scores, are 0; the rest means nothing and nobody reads it. See program/triangle.c.
+ *
  * With --stream net_state keeps keys and values of the positions so far, the keys transposed, so that the
  * scores of neighbours lie in one vector. */
 #include <float.h>
@@ -183,6 +186,13 @@ static Tensor *part(Prog *prog, const char *name, int64_t rows, int64_t columns)
     return prog->backward ? find_part(prog, name) : sequence_part(prog, name, dim);
 }
 
+/* Of what lies above the diagonal, is it 0, or does nobody read it? */
+static void note_diagonal(const Heads *h, Tensor *of_pairs, bool unread)
+{
+    of_pairs->heads = h->causal ? h->heads : 0;
+    of_pairs->unread = h->causal && unread;
+}
+
 static Heads heads_of(Prog *prog, const Layer *layer)
 {
     int64_t features = layer->in->shape.c, count = arg_of(layer, "H")->i[0];
@@ -203,6 +213,8 @@ static Heads heads_of(Prog *prog, const Layer *layer)
     h.p = part(prog, "p", h.positions * count, h.keys);
     h.mixed = part(prog, "mixed", h.positions, features);
     h.out = (Projection){h.mixed, tensor_of(prog, layer->out), out_weight(layer), out_bias(layer), 0};
+    note_diagonal(&h, h.scores, true);
+    note_diagonal(&h, h.p, false);
     return h;
 }
 
@@ -275,21 +287,39 @@ static Product product_of(Statement *s, const Heads *h, Tensor *shares)
     return shares ? mixture_of(s, h, shares) : scores_of(s, h);
 }
 
+/* Zero, before the sum that s makes there, through the same indices, so that both are one nest. */
+static void clear(Prog *prog, Statement *s, Access out)
+{
+    for (int i = 0; i < s->nindex; i++)
+        if (!depends_on(&out, i))
+            s->extent[i] = 1;
+    store(prog, s, STORE_SET, out, constant(0));
+}
+
 /* shares NULL: the scores; else what they mix. */
 static void multiply(Prog *prog, const Heads *h, Tensor *shares)
 {
     Statement *s = new_statement(prog);
-    store(prog, s, STORE_SET, element(s, shares ? h->mixed : h->scores), constant(0));
-    s = new_statement(prog);
     Product p = product_of(s, h, shares);
+    clear(prog, s, p.out);
+    s = new_statement(prog);
+    p = product_of(s, h, shares);
     store(prog, s, STORE_ADD, p.out, mul(load(p.u), load(p.v)));
 }
 
+/* No other layer adds to the gradients of what the two products take. */
 static void multiply_back(Prog *prog, const Heads *h, Tensor *shares)
 {
     for (int of = 0; of < 2; of++) {
         Statement *s = new_statement(prog);
         Product p = product_of(s, h, shares);
+        Access to = of ? p.v : p.u;
+        if (to.tensor->active) {
+            to.tensor = adjoint_of(prog, to.tensor);
+            clear(prog, s, to);
+        }
+        s = new_statement(prog);
+        p = product_of(s, h, shares);
         add_to_adjoint(prog, s, of ? p.v : p.u, mul(adjoint_at(prog, p.out), load(of ? p.u : p.v)));
     }
 }
@@ -301,6 +331,7 @@ static void share_out(Prog *prog, const Heads *h)
     int64_t rows = h->positions * h->heads;
     Tensor *max = part_of(prog, "max", 1, &rows), *power = part_like(prog, "exp", h->scores);
     Tensor *sum = part_of(prog, "sum", 1, &rows);
+    note_diagonal(h, power, true);
 
     Statement *s = new_statement(prog);
     Pair pair = each_pair(s, h);
@@ -319,12 +350,12 @@ static void share_out(Prog *prog, const Heads *h)
 
     s = new_statement(prog);
     pair = each_pair(s, h);
-    store(prog, s, STORE_ADD, access_at(sum, pair.row), load(at_pair(power, &pair)));
+    store(prog, s, STORE_ADD, access_at(sum, pair.row), if_seen(h, &pair, load(at_pair(power, &pair)), 0));
 
     s = new_statement(prog);
     pair = each_pair(s, h);
     store(prog, s, STORE_SET, at_pair(h->p, &pair),
-          divide(load(at_pair(power, &pair)), load(access_at(sum, pair.row))));
+          if_seen(h, &pair, divide(load(at_pair(power, &pair)), load(access_at(sum, pair.row))), 0));
 }
 
 static bool drops(const Prog *prog, const Layer *layer)
@@ -337,6 +368,7 @@ static Tensor *drop(Prog *prog, const Heads *h)
 {
     float p = (float)arg_of(h->layer, "dropout")->list[0];
     Tensor *kept = part_like(prog, "kept", h->p), *rest = part_like(prog, "rest", h->p);
+    note_diagonal(h, rest, false);
     Statement *s = new_statement(prog);
     Pair pair = each_pair(s, h);
     Affine number = position_of(at_pair(kept, &pair));
@@ -409,12 +441,15 @@ static void share_out_back(Prog *prog, const Heads *h)
     s = new_statement(prog);
     pair = each_pair(s, h);
     Access p = at_pair(h->p, &pair);
-    store(prog, s, STORE_ADD, access_at(dot, pair.row), mul(adjoint_at(prog, p), load(p)));
+    store(prog, s, STORE_ADD, access_at(dot, pair.row),
+          if_seen(h, &pair, mul(adjoint_at(prog, p), load(p)), 0));
     s = new_statement(prog);
     pair = each_pair(s, h);
     p = at_pair(h->p, &pair);
     Expr *apart = sub(adjoint_at(prog, p), load(access_at(dot, pair.row)));
-    add_to_adjoint(prog, s, at_pair(h->scores, &pair), mul(mul(load(p), apart), constant(h->scale)));
+    note_diagonal(h, adjoint_of(prog, h->scores), false);
+    store(prog, s, STORE_SET, same_place(at_pair(h->scores, &pair), h->scores->adjoint),
+          if_seen(h, &pair, mul(mul(load(p), apart), constant(h->scale)), 0));
 }
 
 static void gradient(Prog *prog, const Layer *layer)
@@ -423,6 +458,8 @@ static void gradient(Prog *prog, const Layer *layer)
     project_back(prog, &h.out);
     bool dropped = drops(prog, layer);
     Tensor *rest = dropped ? find_part(prog, "rest") : h.p;
+    if (rest->active)
+        note_diagonal(&h, adjoint_of(prog, rest), true);
     multiply_back(prog, &h, rest);
     if (!h.p->active)
         return;
@@ -433,6 +470,7 @@ static void gradient(Prog *prog, const Layer *layer)
                        mul(adjoint_at(prog, at_pair(rest, &pair)),
                            load(at_pair(find_part(prog, "kept"), &pair))));
     }
+    note_diagonal(&h, h.p->adjoint, true);
     share_out_back(prog, &h);
     multiply_back(prog, &h, NULL);
     for (int i = h.nin - 1; i >= 0; i--)

@@ -38,8 +38,10 @@ static void mark_active(Prog *prog)
 
 /* ---- Adjoints -------------------------------------------------------------------------------- */
 
-static Tensor *make_adjoint(Prog *prog, Tensor *of)
+Tensor *adjoint_of(Prog *prog, Tensor *of)
 {
+    if (of->adjoint)
+        return of->adjoint;
     TensorRole role = of->role == TENSOR_WEIGHT ? TENSOR_GRADIENT
                     : of->role == TENSOR_INPUT ? TENSOR_INPUT_GRADIENT : TENSOR_VALUE;
     of->adjoint = tensor_like(prog, role, format("d_%s", of->name), of);
@@ -97,7 +99,7 @@ void add_to_adjoint(Prog *prog, Statement *s, Access of, Expr *rhs)
         return;
     Store how = STORE_ADD;
     if (!tensor->adjoint) {
-        Access target = same_place(of, make_adjoint(prog, tensor));
+        Access target = same_place(of, adjoint_of(prog, tensor));
         if (tensor->role == TENSOR_WEIGHT)
             ;
         else if (!s->recurrence && covers_tensor(s, &target) && always_inside(s, rhs))
@@ -281,7 +283,7 @@ void differentiate(Prog *prog)
     }
     if (prog->x->active) {
         if (!prog->x->adjoint) /* the answer doesn't depend on it, as behind `dropout 1` */
-            set_to_zero(prog, make_adjoint(prog, prog->x));
+            set_to_zero(prog, adjoint_of(prog, prog->x));
         prog->dx = prog->x->adjoint;
     }
     remove_unused(prog);

@@ -14,6 +14,7 @@
  * An index of extent 1 is never made (index_of gives the constant 0), so later stages see no empty loops.
  * / */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "program/program.h"
@@ -162,6 +163,24 @@ static void dump_expr(FILE *f, const Expr *e, const Statement *s)
     }
 }
 
+/* Where the statement doesn't say it itself. */
+static void dump_triangle(FILE *f, const Statement *s)
+{
+    Triangle triangle;
+    if (s->rhs->op == OP_IF_LE || !triangle_of(s, &triangle))
+        return;
+    Affine low = affine(0), high = affine(0);
+    for (int i = 0; i < MAX_TERMS; i++) {
+        const int64_t k = triangle.gap.coefficient[i];
+        *(k > 0 ? &low.coefficient[i] : &high.coefficient[i]) = k > 0 ? k : -k;
+    }
+    *(triangle.gap.constant > 0 ? &low.constant : &high.constant) = llabs(triangle.gap.constant);
+    fputs(", ", f);
+    dump_affine(f, &low, s);
+    fputs(" <= ", f);
+    dump_affine(f, &high, s);
+}
+
 void dump_statement(FILE *f, const Statement *s)
 {
     dump_access(f, &s->out, s);
@@ -171,6 +190,7 @@ void dump_statement(FILE *f, const Statement *s)
         fprintf(f, ", first at %s", s->position->name);
     for (int i = 0; i < s->nindex; i++)
         fprintf(f, "%s %s<%lld", i ? "" : "   for", s->index_name[i], (long long)s->extent[i]);
+    dump_triangle(f, s);
     fputc('\n', f);
 }
 

@@ -61,6 +61,12 @@ struct Tensor {
     /* TENSOR_STATE: 1 + the dimension in which each position has an element of its own, which is zero before
      * that position comes; 0: there is none */
     int history;
+    /* Rows of positions, so many to each, and columns of positions that are looked at: what lies in those of
+     * later ones is 0, or read by nobody. 0: it is no such tensor. See triangle.c */
+    int64_t heads;
+    bool unread;
+    /* along each dimension: of a block of so many it holds the one at hand (block.c); 0: it holds all */
+    int64_t cut[MAX_RANK];
     Tensor *next, *same_hash;
 };
 
@@ -267,6 +273,16 @@ bool same_time(const Access *, const Access *);
 void finish_adjoints(Prog *, Statement *before);
 void verify_recurrences(const Statement *statements);
 
+/* ---- triangle.c: points above a diagonal, which may be left out ------------------------------- */
+
+typedef struct Triangle {
+    int later, at;       /* the indices whose difference counts; at -1: the step is in its place */
+    Affine gap;          /* points where it is above 0 may be left out */
+    bool sums;           /* by a loop over what is summed up alone: each output is made */
+} Triangle;
+
+bool triangle_of(const Statement *, Triangle *);           /* false: all points count */
+
 /* ---- statement.c: questions about one statement ---------------------------------------------- */
 
 /* how many indices occur in out; they come first */
@@ -313,6 +329,8 @@ const Layer *work_of(const Prog *, const Layer *);         /* the layer with the
 void differentiate(Prog *);
 /* For the kinds' own gradients: the gradient that came in for an element, and a contribution to another. */
 Expr *adjoint_at(Prog *, Access);
+/* The tensor of the gradients, which the caller sees to where nothing has been added to them yet. */
+Tensor *adjoint_of(Prog *, Tensor *);
 void add_to_adjoint(Prog *, Statement *, Access of, Expr *rhs);
 
 /* ---- unused.c: what nobody reads ------------------------------------------------------------- */

@@ -445,6 +445,7 @@ static void shrink(const Group *g, Tensor *t, int dimension, int64_t blocks)
     int64_t behind = t->room[dimension] - t->dim[dimension];
     t->count /= blocks;
     t->dim[dimension] /= blocks;
+    t->cut[dimension] = t->dim[dimension];
     t->floats /= t->room[dimension];
     t->room[dimension] = t->dim[dimension] + behind;
     t->floats *= t->room[dimension];

@@ -50,6 +50,8 @@ Prog *copy_prog(const Prog *old)
         copy->folded = t->folded;
         copy->channel = t->channel;
         copy->history = t->history;
+        copy->heads = t->heads;
+        copy->unread = t->unread;
         copies[t->id] = copy;
     }
     prog->x = old->x ? copies[old->x->id] : NULL;
@@ -117,6 +119,7 @@ static void permute_tensor(Tensor *t, const int *axis)
     for (int d = 0; d < t->rank; d++) {
         t->dim[d] = t->room[d] = old.dim[axis[d]];
         t->axis[d] = old.axis[axis[d]];
+        t->heads = axis[d] == d ? t->heads : 0;
     }
 }
 
