@@ -39,6 +39,7 @@ import record
 
 FOLDER = "build/tests/tmp/fuzz"
 SEQUENCES, SHARED = 0.4, 0.35     # how many networks have positions, how many share weights
+OUTSIDE = 0.3            # how many have `loss none`
 GROUP = 16               # networks to one shared object
 SECONDS = 60             # more for checking one network means that its code hangs
 STEPS = 20
@@ -91,7 +92,9 @@ class Model(ctypes.Structure):
                 ("set_rng", ctypes.CFUNCTYPE(None, P, ctypes.c_uint64)),
                 ("counted", ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_int, P)),
                 ("set_add", ctypes.CFUNCTYPE(None, P, ctypes.c_int)),
-                ("prepare", ctypes.CFUNCTYPE(None, P))]
+                ("prepare", ctypes.CFUNCTYPE(None, P)),
+                ("forward_train", ctypes.CFUNCTYPE(None, P, P, ctypes.c_int, P, P)),
+                ("backward_from", ctypes.CFUNCTYPE(None, P, P, ctypes.c_int, P, P, P, P))]
 
 
 class Optimizer(ctypes.Structure):
@@ -282,6 +285,7 @@ class Case:
             sizes = SIZES + [19, 24, 29, 32, 33] * (largest > 100000)
             shape = (r.choice(sizes),) if r.random() < 0.25 else (r.choice(sizes[:14]), r.choice(sizes), r.choice(sizes))
             self.input, self.statements, self.labels = "x".join(map(str, shape)), [], []
+            self.second, self.answers = None, []
             if r.random() < SEQUENCES:
                 shape = (r.choice(sizes[:14]), r.choice(sizes))
                 self.input = "x".join(map(str, shape))
@@ -322,6 +326,9 @@ class Case:
             if whole.least_samples > whole.batch or self.ambiguous(whole):
                 continue
             self.loss = r.choice([None, None, "mse", "bce", "crossentropy", "l1", "huber", "huber 0.5", "crossentropy smooth=0.1", "bce posweight=2"])
+            self.outside = not self.inference and r.random() < OUTSIDE
+            if self.outside and not self.draw_outside(r):
+                continue
             break
         net = language.read(self.plain())
         self.work = work(net)
@@ -374,6 +381,46 @@ class Case:
                 pass
         self.statements, self.labels = before
 
+    def draw_outside(self, r):
+        """`loss none`, often with a second input and with several answers; False: it doesn't fit."""
+        self.loss, free = "none", [name for name in LABELS if name not in self.labels and name != "own"]
+        r.shuffle(free)
+        try:
+            shape = language.read(self.plain()).output_shape
+            if r.random() < 0.5:
+                second = (r.choice(SIZES),) if r.random() < 0.5 else (r.choice(SIZES[:9]), r.choice(SIZES[:9]), r.choice(SIZES[:9]))
+                size = r.choice([2, 5]) if " of " in self.input else 0
+                text = f"{second[0]} of {size}" if size else "x".join(map(str, second))
+                first, other, end, branch = (free.pop() for _ in range(4))
+                self.second = [(first, self.input), (other, text)]
+                r.shuffle(self.second)
+                if self.second[1][0] != first or r.random() < 0.5:
+                    self.statements, self.labels = [["from", first]] + self.statements, [None] + self.labels
+                count = math.prod(shape)
+                more = [[["from", other]] + ([["embedding", "3"]] if size else [])] + [[["fc", f"{count}"]]]
+                more = more[0] + ([["flatten"]] if size else []) + r.choice([[], [["tanh"]]]) + more[1]
+                if len(shape) == 1 and r.random() < 0.5:
+                    more += [[r.choice(["add", "mul", "concat"]), end]]
+                else:
+                    self.answers = [end]
+                self.statements += [[]] + more + [[]]
+                self.labels += [end] + [None] * len(more) + [branch]
+                self.answers += [branch]
+                if len(self.answers) == 1 and r.random() < 0.5:
+                    self.answers = []
+            if r.random() < 0.5 or len(self.answers) > 1:
+                if not self.answers:
+                    self.answers = [free.pop()]
+                    self.statements, self.labels = self.statements + [[]], self.labels + self.answers
+                inputs = {label for label, _ in self.second or []}
+                others = [label for label in self.labels if label and label not in self.answers and label not in inputs]
+                self.answers += r.sample(others, min(len(others), r.choice([0, 1, 1, 2])))
+                r.shuffle(self.answers)
+            net = language.read(self.plain())
+        except language.LanguageError:
+            return False
+        return work(net) <= 100000 and net.least_samples <= net.batch and all(net.labels[a] and net.layers[net.labels[a] - 1][0] != "input" for a in self.answers)
+
     @staticmethod
     def ambiguous(net):
         """Which layer the loss follows is not for us to say when a flatten or dropout comes after softmax or sigmoid."""
@@ -384,9 +431,11 @@ class Case:
 
     def plain(self, *more):
         """The network without ornament, one statement to a line."""
-        lines = [["input", self.input]] + ([["batch", str(self.batch)]] if self.batch else [])
+        inputs = [["input", self.input]] if not self.second else [[f"{label}:", "input", size] for label, size in self.second]
+        lines = inputs + ([["batch", str(self.batch)]] if self.batch else [])
         lines += [([f"{label}:"] if label else []) + s for s, label in zip(self.statements, self.labels)]
-        return "\n".join(" ".join(words) for words in lines + list(more) + ([["loss", self.loss]] if self.loss else [])) + "\n"
+        lines += list(more) + ([["output"] + self.answers] if self.answers else []) + ([["loss", self.loss]] if self.loss else [])
+        return "\n".join(" ".join(words) for words in lines) + "\n"
 
     def wrapped(self, r):
         """plain(), but perhaps a piece of it is a block, and perhaps repeated."""
@@ -425,8 +474,8 @@ class Case:
 
     def format(self, r):
         """The same network as somebody else would type it."""
-        lines = self.wrapped(r)
-        if self.batch and lines[1].startswith("batch") and not any("{" in line for line in lines) and r.random() < 0.3:        # batch may stand anywhere behind input
+        lines = self.plain().strip().split("\n") if self.outside else self.wrapped(r)
+        if not self.outside and self.batch and lines[1].startswith("batch") and not any("{" in line for line in lines) and r.random() < 0.3:        # batch may stand anywhere behind input
             line = lines.pop(1)
             if r.random() < 0.3:
                 self.options.append("--" + line.replace(" ", "="))
@@ -531,6 +580,59 @@ def hold(what, values, reference, tolerance, others, scale=None):
                          f" (apart by {error:.2g} of the largest; {tolerance:.0e} allowed)")
 
 
+def compare_outside(c, net, model, weights, x, dy, load, params, gradients, scratch, batch_x, batch_y, batch_t, places, padding):
+    """net_forward_train and net_backward from dy; each gradient without the other; with w->add."""
+    n, cache, dx = c.n, [], Memory(4 * model.input * net.batch)
+    y, d_x, d, moved = record.outside(net, weights, x, dy, torch.float64)
+
+    def others(pick):
+        if not cache:
+            cache.append(record.outside(net, weights, x, dy, torch.float32))
+            cache.extend(record.outside(net, weights, x, dy, torch.float64, noise) for noise in (1e-7, -1e-7, 3e-7, -3e-7))
+        return [pick(o) for o in cache]
+
+    def run(g, d_x):
+        model.backward_from(params.address, scratch.address, n, batch_x.address, batch_t.address, g and g.address, d_x and d_x.address)
+
+    before = params.floats[:model.params_bytes // 4].clone()
+    model.forward_train(params.address, scratch.address, n, batch_x.address, batch_y.address)
+    hold("the answer in training", batch_y.floats[:y.numel()].reshape(y.shape), y, FORWARD, lambda: others(lambda o: o[0]))
+    if not torch.equal(before, params.floats[:model.params_bytes // 4]):
+        raise Difference("net_forward_train changes p")
+    tokens = bool(net.vocabulary)
+    run(gradients, None if tokens else dx)
+    largest = max([v.abs().max().item() for v in [*d, d_x] if v.numel()], default=0)
+    if not tokens:
+        hold("dx", dx.floats[:d_x.numel()].reshape(d_x.shape), d_x, GRADIENT, lambda: others(lambda o: o[1]), largest / 100)
+        if not dx.floats[d_x.numel():model.input * net.batch].isnan().all():
+            raise Difference("dx is written behind the samples of the call")
+    learnt = [(k, place) for k, place in places if not record.is_statistic(k)]
+    for i, (name, place) in enumerate(learnt):
+        hold(f"gradient of {name}", gradients.floats[place].reshape(d[i].shape), d[i], GRADIENT, lambda: others(lambda o: o[2][i]), largest / 100)
+    for i, (name, place) in enumerate([p for p in places if record.is_statistic(p[0])]):
+        hold(name, params.floats[place].reshape(moved[i].shape), moved[i], FORWARD, lambda: others(lambda o: o[3][i]))
+    if gradients.floats[:model.floats][padding].ne(0).any():
+        raise Difference("padding of the gradients is not 0")
+    first, first_x = gradients.floats[:model.floats].clone(), dx.floats[:d_x.numel()].clone()
+    load()
+    run(None, None if tokens else dx)
+    if not torch.equal(first_x, dx.floats[:d_x.numel()]):
+        raise Difference("another dx without g")
+    load()
+    run(gradients, None)
+    if not torch.equal(first, gradients.floats[:model.floats]):
+        raise Difference("another g without dx")
+    load()
+    model.set_add(scratch.address, 1)
+    run(gradients, None if tokens else dx)
+    model.set_add(scratch.address, 0)
+    if not torch.equal(first_x, dx.floats[:d_x.numel()]):
+        raise Difference("another dx with w->add")
+    error, at = worst(gradients.floats[:model.floats], 2 * first.double(), 2 * first.abs().max().item() if first.numel() else 1)
+    if error > 1e-6:
+        raise Difference(f"with w->add the gradient is not twice as much: apart by {error:.2g} at {at}")
+
+
 def compare(c, library):
     """Raises Difference where the compiled network c and PyTorch part."""
     torch.manual_seed(0)
@@ -540,7 +642,7 @@ def compare(c, library):
     model = Model.in_dll(library, f"net{c.number}_model")
     shape = (*net.shape, 0) if len(net.shape) == 2 else tuple(net.shape) + (1,) * (3 - len(net.shape))
     facts = {"input_shape": (tuple(model.input_shape), shape), "input": (model.input, math.prod(net.shape)), "batch": (model.batch, net.batch),
-             "output": (model.output, math.prod(net.output_shape)), "targets": (model.targets, math.prod(net.target_shape)),
+             "output": (model.output, math.prod(net.output_shape)), "targets": (model.targets, math.prod(net.target_shape) if net.loss_name != "none" else 0),
              "vocabulary": (model.vocabulary, net.vocabulary or 0), "int_targets": (model.int_targets, int(net.int_targets)), "params": (model.params, sum(v.numel() for _, v in net.parameters)),
              "tensors": ([(t.name.decode(), tuple(t.shape[:t.ndim])) for t in model.tensors[:model.ntensors]],
                          [(k, tuple(v.shape)) for k, v in net.tensors])}
@@ -552,7 +654,7 @@ def compare(c, library):
     if c.ignored and net.loss_name == "crossentropy" and t.numel() > 1:
         t.flatten()[1:][torch.rand(t.numel() - 1, generator=torch.Generator().manual_seed(c.draw_seed)) < 0.4] = -100
     params, gradients, scratch = Memory(model.params_bytes), Memory(model.params_bytes), Memory(model.work_bytes)
-    batch_x, batch_y, batch_t = (Memory(4 * k * net.batch) for k in (model.input, model.output, model.targets))
+    batch_x, batch_y, batch_t = (Memory(4 * k * net.batch) for k in (model.input, model.output, max(model.output, model.targets)))
     places = [(k, t.place()) for (k, _), t in zip(net.tensors, model.tensors[:model.ntensors])]
     padding = torch.ones(model.params_bytes // 4, dtype=torch.bool)
     for _, place in places:
@@ -583,6 +685,10 @@ def compare(c, library):
 
     def forward():
         model.forward(params.address, scratch.address, c.n, batch_x.address, batch_y.address)
+
+    if net.loss_name == "none":
+        compare_outside(c, net, model, weights, x, t, load, params, gradients, scratch, batch_x, batch_y, batch_t, places, padding)
+        return
 
     def backward():
         return torch.tensor(model.backward(params.address, scratch.address, c.n, batch_x.address, batch_t.address, gradients.address))
@@ -830,7 +936,7 @@ def main():
                 options = " ".join(small.options + [f"--unroll={c.unroll} --target={c.target}, {c.cc} {c.flags}"])
                 print(f"---- smallest found: {said}\n{small.text}---- n {small.n}{', whole numbers' if c.whole else ''}, {options}\n"
                       f"---- again: tests/torch/fuzz.py --seed {a.seed} --only {c.number}\n", flush=True)
-            for text, message in verdicts(c, a.seed, a.spoil):
+            for text, message in [] if c.outside else verdicts(c, a.seed, a.spoil):
                 kind = re.sub(r"\d+", "N", message)       # one of each sort is enough to read
                 disagreements.setdefault(kind, []).append(text)
                 if len(disagreements[kind]) == 1:
