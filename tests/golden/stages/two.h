@@ -14,8 +14,9 @@
  *     two_params *p = aligned_alloc(64, sizeof *p);   C11, stdlib.h
  *     two_params *p = new two_params;                C++17; C++11: alignas(64) char memory[sizeof(two_params)]
  *
- * does. No pointer may be NULL. A call with one, with memory that is not aligned, or with an n outside its bounds prints
- * what is wrong and aborts; NN_CHECK in nn.h says how to have something else done instead, -DNDEBUG has nothing checked. */
+ * does. No pointer may be NULL but where its function says so. A call with one, with memory that is not aligned, or with an
+ * n outside its bounds prints what is wrong and aborts; NN_CHECK in nn.h says how to have something else done instead,
+ * -DNDEBUG has nothing checked. */
 #ifndef TWO_H
 #define TWO_H
 
