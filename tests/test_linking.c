@@ -81,6 +81,8 @@ static const char constant[] =
     "    if (nn_load(&net_model, &p, argv[1]))\n        return puts(nn_error(nn_load(&net_model, &p, argv[1]))), 9;\n"
     "    for (int i = 0; i < 2 * NET_INPUT; i++)\n        x[i] = (float)(i % 13) / 6 - 1;\n"
     "    net_forward(&p, &w, 2, x, y);\n    net_forward(&net_weights, &w, 2, x, z);\n"
+    "#ifdef net_weights /* as far as they are read */\n"
+    "    if (sizeof net_prepared_weights >= sizeof p)\n        return puts(\"nothing is left out\"), 2;\n#endif\n"
     "    for (int i = 0; i < 2 * NET_OUTPUT; i++)\n"
     "        if (!(fabsf(y[i] - z[i]) <= (argc > 2 ? 1e-6f : 0)))\n            return printf(\"%g %g\\n\", y[i], z[i]), 1;\n"
     "    return 0;\n}\n";

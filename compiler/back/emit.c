@@ -590,20 +590,28 @@ static const float *put_array(FILE *f, const Tensor *array, int dimension, const
     return v;
 }
 
-/* The weights of a file. What says that they are prepared is a NaN that C has no word for. */
+/* As far as they are read. What says that they are prepared is a NaN that C has no word for. */
+static void put_prepared_weights(FILE *f, const Plan *plan, const char *linkage)
+{
+    fprintf(f, "\n#ifndef __GNUC__\n#error \"nnc: it takes gcc or clang to write prepared weights as a "
+               "constant\"\n#endif\n%sconst float %s_prepared_weights[%lld] NN_ALIGNED = {", linkage,
+            plan->prefix, (long long)plan->forward.kept);
+    for (int64_t i = 0; i < plan->forward.kept; i++)
+        fprintf(f, "%s%s", i % 8 ? ", " : i ? ",\n    " : "\n    ",
+                i == plan->forward.mark ? "__builtin_nanf(\"0xa6e6e\")" : c_float((double)plan->weights[i]));
+    fprintf(f, "\n};\n");
+}
+
+/* The weights of a file. */
 static void put_weights(FILE *f, const Plan *plan)
 {
     const char *linkage = plan->options->is_static ? "NN_STATIC " : "";
-    const bool prepared = plan->forward.prepared;
-    if (prepared)
-        fprintf(f, "\n#ifndef __GNUC__\n#error \"nnc: it takes gcc or clang to write prepared weights as a "
-                   "constant\"\n#endif");
+    if (plan->forward.prepared) {
+        put_prepared_weights(f, plan, linkage);
+        return;
+    }
     fprintf(f, "\n%sconst %s_params %s_weights = {", linkage, plan->prefix, plan->prefix);
-    for (int64_t i = 0; i < plan->floats && prepared; i++)
-        fprintf(f, "%s%s", i ? i % 8 ? ", " : ",\n    " : "\n    .weights = {\n    ",
-                i == plan->forward.mark ? "__builtin_nanf(\"0xa6e6e\")" : c_float((double)plan->weights[i]));
-    fprintf(f, prepared ? "}," : "");
-    for (const Weight *w = plan->net->weights; w && !prepared; w = w->next) {
+    for (const Weight *w = plan->net->weights; w; w = w->next) {
         fprintf(f, "\n    .%s = ", c_name(w->name));
         put_array(f, w->array, 0, plan->weights + w->offset);
         fprintf(f, ",");

@@ -99,6 +99,7 @@ const FixedWord *net_words(const Plan *plan)
         {"LEAST", format("%lld", (long long)(training ? least_samples(training) : 1))},
         {"MOST", format("%lld", (long long)net->batch)},
         {"MARK", format("%lld", (long long)plan->forward.mark)},
+        {"KEPT", format("%lld", (long long)plan->forward.kept)},
         {"CLASSES", format("%lld", (long long)net->loss_in->shape.c)},
         {"DRAWS", format("%lldu", training ? (long long)training->draws : 0)},
         {"IS_INT_TARGETS", net->int_targets ? "1" : "0"},
@@ -312,7 +313,8 @@ static void put_header(FILE *f, const Plan *plan)
     if (plan->next.prog)
         put_fixed(f, "net.h: next", words);
     if (plan->weights)
-        put_fixed(f, "net.h: weights of a file", words);
+        put_fixed(f, plan->forward.prepared ? "net.h: prepared weights of a file" : "net.h: weights of a file",
+                  words);
     put_fixed(f, "net.h: end of header", words);
 }
 

@@ -295,6 +295,10 @@ static int place_prepared(Pass *pass, Buffer **order, int n, int last_call)
     if (count > 1)
         pass->prepared = place_in_order(prepared, count);
     pass->mark = mark->offset;
+    pass->kept = mark->offset + 1;
+    for (int i = 0; i < count - 1; i++)
+        if (prepared[i]->lasting && prepared[i]->offset + prepared[i]->size > pass->kept)
+            pass->kept = prepared[i]->offset + prepared[i]->size;
     return others;
 }
 

@@ -189,6 +189,7 @@ typedef struct Pass {    /* net_forward, net_backward, net_forward_train, net_lo
     bool prepares;
     /* floats of net_params, in which weights and what is made of them share memory; 0: nothing is made */
     int64_t prepared;
+    int64_t kept;        /* of these, up to the last that is read once it has been made */
     int64_t mark;        /* the float among them that says that it has been made */
     int64_t arena;       /* floats */
     int64_t unwanted;    /* net_loss: where answers go that the caller doesn't want */

@@ -38,6 +38,7 @@
 /* The sizes are the network's; these are some, for whoever compiles this file as it stands. */
 #define NNC_INTERFACE NN_INTERFACE
 #define EXTERN extern
+#define KEPT 16
 #define EXTERN_void void
 #define EXTERN_float float
 #define EXTERN_const const
@@ -218,6 +219,13 @@ EXTERN_int net_next(const net_params *p, net_state *s, net_work *w, const ELEMEN
 
 /* The weights of WEIGHTS_FILE: net_forward(&net_weights, &w, n, x, y). */
 EXTERN const net_params net_weights;
+
+// section prepared weights of a file
+
+/* The weights of WEIGHTS_FILE, prepared: net_forward(&net_weights, &w, n, x, y). They end with the last that net_forward
+ * reads, which is before the end of a net_params: so &net_weights is for net_forward, and not to be copied. */
+EXTERN const float net_prepared_weights[KEPT] NN_ALIGNED;
+#define net_weights (*(const net_params *)(const void *)net_prepared_weights)
 
 // section end of header
 #ifdef __cplusplus
