@@ -175,6 +175,49 @@ static void standard_input(void)
     CU_ASSERT_EQUAL(shell("$NNC --check - < ."), 2);         /* a folder */
 }
 
+/* ---- --weights ---------------------------------------------------------------------------------------- */
+
+/* A safetensors file of so many floats, all 0. */
+static void write_weights(const char *file, const char *header, size_t floats)
+{
+    size_t length = strlen(header), bytes = 8 + length + floats * 4;
+    char *text = calloc(bytes, 1);
+    for (int i = 0; i < 8; i++)
+        text[i] = (char)(length >> 8 * i);
+    memcpy(text + 8, header, length);
+    file_write(in_scratch(file), text, bytes);
+    free(text);
+}
+
+#define TENSOR(name, shape, begin, end) \
+    "\"" name "\": {\"dtype\": \"F32\", \"shape\": " shape ", \"data_offsets\": [" #begin ", " #end "]}"
+
+/* What a file of weights may have wrong: nothing is written then. */
+static void wrong_weights(void)
+{
+    static const struct { const char *header; size_t floats; const char *says;
+    } files[] = {
+        {"{" TENSOR("fc1.weight", "[2, 3]", 0, 24) ", " TENSOR("fc1.bias", "[2]", 24, 32) ", " TENSOR("fc2.bias", "[1]", 32, 36) "}", 9,
+         "--weights: w.st: fc2.bias is "},
+        {"{" TENSOR("fc1.weight", "[2, 3]", 0, 24) "}", 6, "--weights: w.st: fc1.bias is "},
+        {"{" TENSOR("fc1.weight", "[3, 2]", 0, 24) ", " TENSOR("fc1.bias", "[2]", 24, 32) "}", 8,
+         "--weights: w.st: fc1.weight has shape [3, 2] in the file, [2, 3] in the network"},
+        {"{" TENSOR("fc1.weight", "[2, 3]", 0, 24) ", " TENSOR("fc1.bias", "[2]", 24, 32) "}", 7, "--weights: w.st: "},
+    };
+    fresh_folder();
+    write_text("fc.nn", "input 3; fc 2; softmax\n");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        write_weights("w.st", files[i].header, files[i].floats);
+        EXPECT(2, files[i].says, "--weights=w.st", "fc.nn");
+        EXPECT(2, "[weights-file]", "--inference", "--weights=w.st", "fc.nn");
+        CU_ASSERT_FALSE(exists("fc.c") || exists("fc.h"));
+    }
+    write_weights("w.st", files[3].header, 8);
+    EXPECT(0, NULL, "--weights=w.st", "fc.nn");
+    CU_ASSERT_TRUE(holds("fc.c", "const fc_params fc_weights = {"));
+    EXPECT(2, "is for one network, and 2 are given", "--weights=w.st", "fc.nn", "net.nn");
+}
+
 /* ---- What is printed --------------------------------------------------------------------------------- */
 
 static void help(void)
@@ -1109,6 +1152,7 @@ void add_command_suite(void)
     CU_Suite *suite = CU_add_suite("command", NULL, NULL);
     CU_add_test(suite, "names of outputs", output_names);
     CU_add_test(suite, "standard input", standard_input);
+    CU_add_test(suite, "wrong files of weights", wrong_weights);
     CU_add_test(suite, "--help and --version", help);
     CU_add_test(suite, "--check, --summary, --dump", looking_only);
     CU_add_test(suite, "--header", header_name);

@@ -188,6 +188,14 @@ static void json(void)
     process run = nnc_run(SCRATCH, formats[0], "none.nn", NULL); /* the environment's fault */
     check(run.status == 2 && is_json(run.err) && strstr(run.err, "cannot read none.nn"), "%s", run.err);
     process_free(&run);
+    static const char *const wrong[][3] = {{"--unknown", "none.nn", "option"}, {"--batch", "none.nn", "file"}};
+    for (int i = 0; i < 4; i++) { /* wherever the format stands, what is wrong before it has it, too */
+        const char *const *line = wrong[i / 2];
+        run = nnc_run(SCRATCH, line[0], line[1], line[1], i % 2 ? formats[0] : "--diagnostics-format",
+                      i % 2 ? line[1] : "sarif", NULL);
+        check(run.status == 2 && is_json(run.err) && strstr(run.err, line[2]), "%s: %s", line[0], run.err);
+        process_free(&run);
+    }
     run = check_text("input 3; fc 2", "--batch=k3");
     check(run.status == 2 && strstr(run.err, "16777216 [option-value]\n"), "%s", run.err);
     process_free(&run);
