@@ -192,7 +192,7 @@ static void json(void)
     for (int i = 0; i < 4; i++) { /* wherever the format stands, what is wrong before it has it, too */
         const char *const *line = wrong[i / 2];
         run = nnc_run(SCRATCH, line[0], line[1], line[1], i % 2 ? formats[0] : "--diagnostics-format",
-                      i % 2 ? line[1] : "sarif", NULL);
+                      i % 2 ? "other.nn" : "sarif", NULL);
         check(run.status == 2 && is_json(run.err) && strstr(run.err, line[2]), "%s: %s", line[0], run.err);
         process_free(&run);
     }

@@ -313,8 +313,8 @@ static void put_header(FILE *f, const Plan *plan)
     if (plan->next.prog)
         put_fixed(f, "net.h: next", words);
     if (plan->weights)
-        put_fixed(f, plan->forward.prepared ? "net.h: prepared weights of a file" : "net.h: weights of a file",
-                  words);
+        put_fixed(f, plan->forward.prepared ? "net.h: prepared weights of a file"
+                                            : "net.h: weights of a file", words);
     put_fixed(f, "net.h: end of header", words);
 }
 

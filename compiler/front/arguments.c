@@ -96,7 +96,8 @@ static int read_sizes(const Param *param, Text value, const char *what, int64_t 
             error_at(value.loc, most == 1 ? "%s must be a single number, not '%s' [value]"
                                 : most == 2 ? "%s must be a number or a pair of height and width, not '%s'"
                                               " [value]"
-                                : most == 3 ? "%s must be CxHxW, TxC or N, not '%s' [value]"
+                                : most == 3 ? "%s must be that of one sample, CxHxW, TxC or N, not '%s'"
+                                              " [value]"
                                 : "%s must be a number or four (above, below, left, right), not '%s' [value]",
                      what, value.text);
             return 0;
@@ -460,6 +461,11 @@ static void letter_missing(Reading *r, const AstArg *given)
                  (int)strcspn(next->help, ";"), next->help);
         append(r, written);
         r->proposed |= 1u << (next - first);
+    } else if (r->layer->arg[0].given && given->form == ARG_PLAIN && first->positional
+               && (!first[1].name || !first[1].positional)) {
+        error_at(given->loc, "'%s' is one number too many: %s takes one, which is '%s' here [argument]", text,
+                 kind->name, r->statement->args->value[0].text);
+        lost(r, given->loc);
     } else if (kind->sizes_itself) {
         error_at(given->loc, "%s takes no size: nnc knows the shape of its input, so leave '%s' out"
                              " [argument]",
@@ -506,20 +512,18 @@ static void lone_word(Reading *r, const AstArg **at)
         return;
     } else if (begins_statement(text))
         error_at(given->loc, "'%s' begins a statement: write a ';' or a new line before it [syntax]", text);
+    else if ((p = choice_of(r->kind, text)) != NULL) {
+        error_at(given->loc, "'%s' needs the name of its argument; write %s=%s [argument]", text, p->name,
+                 text);
+        append(r, format("%s=%s", p->name, text));
+        return;
+    } else if (is_argument_of(r->layer->use, text))
+        error_at(given->loc, "the block's argument '%s' is written $%s [argument]", text, text);
     else {
         unknown_argument(r, given->value[0], given->loc, NULL, 0);
         return;
     }
     r->corrected = NULL;
-}
-
-static bool is_choice(const Param *p, const char *text)
-{
-    size_t length = strlen(text);
-    for (const char *c = p->choices; c && *c; c += strcspn(c, "|"), c += *c == '|')
-        if (strcspn(c, "|") == length && !strncmp(c, text, length))
-            return true;
-    return false;
 }
 
 /* The parameter that an argument is for, and where its value begins in the first token; NULL after an error,

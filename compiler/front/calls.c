@@ -105,8 +105,21 @@ static const char *position_word(const char *order, int position)
     return order ? copy_text(order, strcspn(order, " ")) : NULL;
 }
 
+/* input(3, 32, 32), add(x, y): all of them are one argument. */
+static bool give_one_more(Call *c, const char *value)
+{
+    const bool sizes = c->kind->params[0].type == PARAM_SIZE;
+    if (sizes && (!isdigit((unsigned char)*value) || value[strspn(value, "0123456789x")]))
+        return false;
+    c->given[0] = c->given[0] ? format("%s%s%s", c->given[0], sizes ? "x" : " ", value) : value;
+    return sizes || is_identifier(value);
+}
+
 static bool give_position(Call *c, const char *value)
 {
+    const Param *first = c->kind->params;
+    if (first->name && first->positional && (first->type == PARAM_SIZE || first->type == PARAM_LABELS))
+        return give_one_more(c, value);
     const char *name = position_word(positions_of(c->kind), c->positions);
     c->positions++;
     if (!name) /* of the other kinds only the first one is sure */
@@ -216,6 +229,25 @@ void error_parentheses(const Token *name)
                  "%s takes no parentheses: its arguments are separated by spaces, as in 'conv 3->16 k3'"
                  " [syntax]",
                  kind);
+}
+
+/* `x = conv 16 k3`, `width = 16`, `input = 3x32x32`, where that is all that stands before it; or something
+ * else (name NULL). */
+void error_equals(const char *name, Loc equals, const char *before)
+{
+    const char *value = name ? text_from(equals) : NULL;
+    value = value ? value + 1 + strspn(value + 1, " \t") : "";
+    const int length = (int)strcspn(value, " \t;\r");
+    if (!name)
+        error_at(equals, "expected the name of an argument before '=', as in 'bias=false', found %s [syntax]",
+                 before);
+    else if (find_kind(name))
+        error_at(equals, "%s takes no '=': write '%s %.*s' [syntax]", name, name, length, value);
+    else if (isdigit((unsigned char)*value))
+        error_at(equals, "a value is given a name by 'param %s = %.*s' [syntax]", name, length, value);
+    else
+        error_at(equals, "a layer is given a name by a label: write '%s:' before it, and no '=' [syntax]",
+                 name);
 }
 
 /* What to write in the place of a name with dots, of which the first stands there, as in nn.Linear(10).

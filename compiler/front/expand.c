@@ -143,7 +143,10 @@ static void read_parameter(Expansion *e, const AstStatement *s, const Place *pla
     }
     if (!given || given->form != ARG_NAMED || given->next || given->nvalues != 1 || s->listed || s->braced
         || !is_identifier(given->name.text)) {
+        const AstArg *value = given && given->form == ARG_PLAIN ? given->next : NULL;
         error_at(s->loc, "expected param NAME = VALUE, with one value [parameter]");
+        if (value && value->form == ARG_PLAIN && !value->next)
+            help_at(s->loc, "write `param %s = %s`", given->value[0].text, value->value[0].text);
         return;
     }
     Parameter *p = map_find(place->parameters, given->name.text);
@@ -407,6 +410,15 @@ static bool is_too_large(Expansion *e, Loc loc)
 
 static void expand_statements(Expansion *e, const AstStatement *s, const Place *place);
 
+/* The names of its arguments. */
+static const char *list_of(const AstStatement *definition)
+{
+    const char *list = "";
+    for (int i = 0; i < definition->nlist; i++)
+        list = format("%s%s%s", list, i ? ", " : "", definition->list[i].text);
+    return list;
+}
+
 /* False after an error. */
 static bool check_call(const Block *block, const AstStatement *call, const Place *place)
 {
@@ -416,7 +428,13 @@ static bool check_call(const Block *block, const AstStatement *call, const Place
                  definition->nlist ? "..." : "");
         return false;
     }
-    if (!call->listed || call->nlist != definition->nlist) {
+    if (!call->listed) {
+        error_at(call->loc, "block %s is used with parentheses, also where it has no arguments [block]",
+                 block->name);
+        help_at(call->loc, "write `%s(%s)`", block->name, list_of(definition));
+        return false;
+    }
+    if (call->nlist != definition->nlist) {
         error_at(call->loc, "block %s expects %d argument%s in parentheses, got %d [block]", block->name,
                  definition->nlist, definition->nlist == 1 ? "" : "s", call->nlist);
         note_at(definition->loc, "the block is defined here");
@@ -494,6 +512,14 @@ static void expand_repeat(Expansion *e, const AstStatement *s, const Place *plac
     }
 }
 
+static void unknown_braces(const AstStatement *s)
+{
+    const Word *word = find_word(WORD_KIND, s->kind.text, NULL);
+    const bool known = word && word->say && !strncmp(word->say, "write", 5);
+    error_at(s->loc, "%s takes no braces: %s [block]", s->kind.text,
+             known ? word->say : "only repeat and block do");
+}
+
 /* A statement of a layer, a setting or a flow. */
 static void write_statement(Expansion *e, const AstStatement *s, const AstStatement *filled,
                             const Place *place)
@@ -502,7 +528,7 @@ static void write_statement(Expansion *e, const AstStatement *s, const AstStatem
         if (filled->listed)
             unknown_block(e, &filled->kind);
         else
-            error_at(filled->loc, "%s takes no braces: only repeat and block do [block]", filled->kind.text);
+            unknown_braces(filled);
         add_broken(e, filled, place);
         return;
     }
@@ -595,4 +621,13 @@ Written *expand(const Ast *ast, const Options *options, const Scope *scope, int 
         warn_of_defines(&e, options, place.parameters);
     *count = e.too_many ? -1 : e.n;
     return e.written;
+}
+
+bool is_argument_of(const Use *use, const char *text)
+{
+    const Block *block = use ? use->definition : NULL;
+    for (int i = 0; block && i < block->definition->nlist; i++)
+        if (!strcmp(block->definition->list[i].text, text))
+            return true;
+    return false;
 }

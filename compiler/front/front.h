@@ -285,6 +285,9 @@ typedef struct Written { /* a statement of the network */
 /* What there is after errors, too; *count -1: too much. */
 Written *expand(const Ast *, const Options *, const Scope *, int *count);
 
+/* Is it what the block around calls one of its arguments? */
+bool is_argument_of(const Use *, const char *text);
+
 /* ---- names.c: what layers and labels are called ---------------------------------------------- */
 
 typedef struct Names Names;                                /* all names of a network */
@@ -312,6 +315,7 @@ void warn_of_labels(const Names *);                        /* that are never use
 
 const char *mended_call(const char *text);   /* conv 3->16 k3; NULL: it can't be said for sure */
 void error_parentheses(const Token *name); /* behind the name of a kind */
+void error_equals(const char *name, Loc equals, const char *before);
 const char *instead_of_dots(Loc dot);  /* what to write; NULL: unknown */
 
 /* ---- words.c: what other tools call things --------------------------------------------------- */
@@ -333,6 +337,8 @@ bool same_word(const char *, const char *);                /* but for upper and 
 const char *positions_of(const Kind *);                    /* in PyTorch, as our parameters; NULL: unknown */
 const Kind *kind_meant(const char *word, bool loss);       /* by another spelling or tool; or NULL */
 bool is_statement(const Kind *kind);
+bool is_choice(const Param *, const char *text);           /* one of its words? */
+const Param *choice_of(const Kind *, const char *text);    /* the parameter with that word; NULL: none */
 /* Says what is wrong with a name that is no kind's; gives the kind that is plainly meant, or NULL. *near:
  * that after which the message asks; NULL: none. */
 const Kind *unknown_kind(const Token *name, bool loss, const Kind **near);

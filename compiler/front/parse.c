@@ -179,6 +179,9 @@ static const struct {
     {"-", "input and output channels are written 3->16"},
     {"\u2192", "input and output channels are written 3->16"},
     {"*", "sizes are written 3x32x32"},
+    {"+", "a sum is written 'x:' before the branch and 'add x' after it"},
+    {"%", "a share is written 0.5"},
+    {"<", "the name of a file stands in double quotes"},
     {"\u00d7", "sizes are written 3x32x32"},
     {"\u2212", "a negative number is written with '-'"},
     {"\u00a0", "this is a no-break space; write a plain one"},
@@ -192,6 +195,11 @@ static const char *dotted_label(Loc dot)
     const char *text = text_from(dot);
     size_t length = text && *text == '.' ? strspn(text, letters) : 0;
     return length && text[length] == ':' ? copy_text(text, length) : NULL;
+}
+
+static bool is_file_name(const Parse *parse)
+{
+    return !strcmp(parse->first.text, "include") || !strcmp(parse->first.text, "import");
 }
 
 /* Reports a character that is no token, unless its statement had its error. Returns its length in bytes. */
@@ -219,7 +227,10 @@ int scan_stray(Parse *parse, const Loc *loc, const char *text, int length)
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++)
         if (strcmp(character, slips[i].stray) == 0)
             instead = slips[i].instead;
+    if (*character == '$' && text_from(place) && text_from(place)[1] == '{')
+        instead = "write $c, without braces";
     const char *dotless = *character != '.'   ? NULL
+                        : is_file_name(parse) ? "the name of a file stands in double quotes"
                         : dotted_label(place) ? "a label with dots is written in quotes: \"a.b\": conv 16 k3"
                                               : instead_of_dots(place);
     instead = dotless ? dotless : instead;
@@ -282,6 +293,9 @@ void syntax_error(Parse *parse, Loc loc)
                  found_text);
     else if (before == ')')
         error_at(loc, "expected ';' or a new line after ')', found %s [syntax]", found_text);
+    else if (before == ':' && find_kind(parse->label.text))
+        error_at(loc, "expected the name of a layer behind the label '%s', found %s: write '%s %s' [syntax]",
+                 parse->label.text, found_text, parse->label.text, parse->found_token.text);
     else if (starts_statement(before) || before == ':')
         error_at(loc, "expected the name of a layer, such as conv, found %s [syntax]", found_text);
     else if (before == QUOTED && parse->first.quoted && !parse->labelled
@@ -301,8 +315,8 @@ void syntax_error(Parse *parse, Loc loc)
         error_at(loc, "arguments are separated by spaces; ',' only separates the values of one argument, "
                       "as in 'mean=0.5,0.4,0.3' [syntax]");
     else if (found == '=')
-        error_at(loc, "expected the name of an argument before '=', as in 'bias=false', found %s [syntax]",
-                 before_text);
+        error_equals(before == WORD && parse->first.loc.column == parse->before_token.loc.column
+                         ? parse->first.text : NULL, loc, before_text);
     else if (found == ARROW)
         error_at(loc, "'->' stands between input and output channels, as in '3->16' [syntax]");
     else

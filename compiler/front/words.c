@@ -16,6 +16,9 @@
 #define DEPTHWISE "write conv with as many groups as channels, as in 'conv 32 k3 p1 g32'"
 #define SEPARABLE "write two convolutions, as in 'conv 32 k3 p1 g32; conv 64 k1'"
 #define ELEMENTS NOT_YET "; dropout drops single elements, not whole channels"
+#define VALUE "write 'param NAME = VALUE', and $NAME where it is used"
+#define PIECE "write 'block NAME(a) { ... }', and NAME(16) where it is used"
+#define TRAINING "is no part of a network, but of its training: see nn(3), and nnkit(3) for --main"
 #define STATED "write pad=same for a conv of stride 1, else zeros on each side: p1 for k3, p2 for k5"
 
 const Word foreign_words[] = {
@@ -40,6 +43,25 @@ const Word foreign_words[] = {
     {WORD_KIND, "conv2dtranspose", "convtranspose", NULL},
     {WORD_KIND, "transposedconv", "convtranspose", NULL},
     {WORD_KIND, "upconv", "convtranspose", NULL},
+    {WORD_KIND, "let", NULL, VALUE},
+    {WORD_KIND, "var", NULL, VALUE},
+    {WORD_KIND, "const", NULL, VALUE},
+    {WORD_KIND, "set", NULL, VALUE},
+    {WORD_KIND, "define", NULL, VALUE},
+    {WORD_KIND, "import", NULL, "write 'include \"FILE\"'"},
+    {WORD_KIND, "function", NULL, PIECE},
+    {WORD_KIND, "def", NULL, PIECE},
+    {WORD_KIND, "module", NULL, PIECE},
+    {WORD_KIND, "class", NULL, PIECE},
+    {WORD_KIND, "for", NULL, "write 'repeat N { ... }'"},
+    {WORD_KIND, "loop", NULL, "write 'repeat N { ... }'"},
+    {WORD_KIND, "optimizer", NULL, TRAINING},
+    {WORD_KIND, "optim", NULL, TRAINING},
+    {WORD_KIND, "adam", NULL, TRAINING},
+    {WORD_KIND, "sgd", NULL, TRAINING},
+    {WORD_KIND, "epochs", NULL, TRAINING},
+    {WORD_KIND, "compile", NULL, TRAINING},
+    {WORD_KIND, "lr", NULL, TRAINING},
     {WORD_KIND, "linear", "fc", NULL},
     {WORD_KIND, "lazylinear", "fc", NULL},
     {WORD_KIND, "dense", "fc", NULL},
@@ -146,7 +168,8 @@ const Word foreign_words[] = {
     {WORD_KIND, "view", "reshape", NULL},
     {WORD_KIND, "unflatten", "reshape", NULL},
     {WORD_KIND, "permute", NULL, "write transpose for a sequence, sequence for an image"},
-    {WORD_KIND, "squeeze", NULL, NOT_YET},
+    {WORD_KIND, "squeeze", NULL, "write flatten, or nothing: a size of 1 disturbs no layer"},
+    {WORD_KIND, "unsqueeze", NULL, "write reshape with all sizes, as in 'reshape 1x28x28'"},
     {WORD_KIND, "concatenate", "concat", NULL},
     {WORD_KIND, "cat", "concat", NULL},
     {WORD_KIND, "route", NULL, "write 'from x' or 'concat x', where x is the label of a layer"},
@@ -179,9 +202,9 @@ const Word foreign_words[] = {
     {WORD_KIND, "selfattention", "attention", NULL},
     {WORD_KIND, "multiheadattention", "attention", NULL},
     {WORD_KIND, "mha", "attention", NULL},
-    {WORD_KIND, "transformer", NULL, NOT_YET},
-    {WORD_KIND, "transformerencoder", NULL, NOT_YET},
-    {WORD_KIND, "transformerencoderlayer", NULL, NOT_YET},
+    {WORD_KIND, "transformer", NULL, "write its layers: `nnc --example gpt` prints one"},
+    {WORD_KIND, "transformerencoder", NULL, "write its layers: `nnc --example gpt` prints one"},
+    {WORD_KIND, "transformerencoderlayer", NULL, "write its layers: `nnc --example gpt` prints one"},
 
     /* Losses. */
     {WORD_LOSS, "ce", "crossentropy", NULL},
@@ -333,6 +356,11 @@ const Word foreign_words[] = {
     {WORD_ARGUMENT, "gobackwards", "reverse", NULL},
     {WORD_ARGUMENT, "bidirectional", NULL, "write the layer twice, once with reverse=true, and concat"},
     {WORD_ARGUMENT, "numlayers", NULL, "write one layer after the other"},
+    {WORD_ARGUMENT, "layers", NULL, "write one layer after the other"},
+    {WORD_ARGUMENT, "heads", "H", NULL},
+    {WORD_ARGUMENT, "nhead", "H", NULL},
+    {WORD_ARGUMENT, "lr", NULL, TRAINING},
+    {WORD_ARGUMENT, "learningrate", NULL, TRAINING},
     {WORD_ARGUMENT, "affine", "",
      "instancenorm has no weight and bias, all other normalisations have them"},
     {WORD_ARGUMENT, "elementwiseaffine", "", "normalisations always have weight and bias"},
@@ -486,4 +514,21 @@ const Kind *unknown_kind(const Token *name, bool loss, const Kind **asked)
         error_at(name->loc, "unknown kind of layer '%s' (nnc --help lists them all) [kind]", text);
     *asked = near;
     return meant;
+}
+
+bool is_choice(const Param *p, const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *c = p->choices; c && *c; c += strcspn(c, "|"), c += *c == '|')
+        if (strcspn(c, "|") == length && !strncmp(c, text, length))
+            return true;
+    return false;
+}
+
+const Param *choice_of(const Kind *kind, const char *text)
+{
+    for (const Param *p = kind->params; p->name; p++)
+        if (p->type == PARAM_CHOICE && is_choice(p, text))
+            return p;
+    return NULL;
 }

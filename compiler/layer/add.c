@@ -20,6 +20,9 @@ static bool shape(Net *net, Layer *layer)
                  label->text, shape_text(other));
         say_where_from(layer->in);
         say_where_from(layer->more[i]);
+        if (in.rank == 3 && other.rank == 3 && in.h == other.h && in.w == other.w)
+            help_at(label->loc, "`from %s; conv %lld k1` is a branch of %lld channels to add it to",
+                    label->text, (long long)in.c, (long long)in.c);
         return false;
     }
     return true;
