@@ -87,6 +87,7 @@ typedef struct Nest {
     const Kernel *kernel;
     int64_t begin[MAX_INDEX], count[MAX_INDEX];
     Tile tile;
+    bool written_out;    /* in straight-line code: no loops */
     int64_t partial;     /* of the last vector along the lane only so many count; 0: all */
     int64_t whole;       /* samples that a tile takes; this nest does those left over. 0: it does not */
     const Term **value;  /* by output: what was made, then what each of the kernel's `then` made of it */

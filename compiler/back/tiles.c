@@ -90,11 +90,28 @@ static int64_t part_at(Lowering *l, const Nest *nest)
     return i >= 0 && nest->tile.unrolled[i] ? (l->offset[i] - nest->begin[i]) % nest->tile.parts : 0;
 }
 
+static bool reads_constants_along(const Expr *e, int i)
+{
+    bool reads = e->op == OP_LOAD && e->access.tensor->role == TENSOR_CONSTANT && depends_on(&e->access, i);
+    for (int k = 0; k < op_info[e->op].arity; k++)
+        reads |= reads_constants_along(e->arg[k], i);
+    return reads;
+}
+
+/* Taps that are the same but for their numbers are a loop, which the C compiler writes out. Constants are
+ * numbers only where taps are written out here, and so are those that go to one partial sum or another. */
+static bool in_loop(const Nest *nest, int i)
+{
+    const Statement *s = nest->kernel->body;
+    return nest->tile.unrolled[i] && !nest->written_out && nest->count[i] > 1 && s->store == STORE_ADD
+        && i != nest->tile.parted && !reads_constants_along(s->rhs, i);
+}
+
 /* The next of the taps that are written out. */
 static bool next_tap(Lowering *l, const Nest *nest)
 {
     for (int i = l->s->nindex - 1; i >= output_indices(l->s); i--)
-        if (nest->tile.unrolled[i]) {
+        if (nest->tile.unrolled[i] && !in_loop(nest, i)) {
             if (++l->offset[i] < nest->begin[i] + nest->count[i])
                 return true;
             l->offset[i] = nest->begin[i];
@@ -109,12 +126,19 @@ static void lower_taps(Lowering *l, const Nest *nest, Sum *sums, Output *o, bool
     const Tile *tile = &nest->tile;
     const bool looped = tile->parted >= 0 && !tile->unrolled[tile->parted];
     int64_t taps = 1, from = looped ? l->offset[tile->parted] : 0;
-    for (int i = output_indices(s); i < s->nindex; i++)
-        if (tile->unrolled[i]) {
-            l->fixed[i] = true;
-            l->offset[i] = nest->begin[i];
-            taps *= nest->count[i];
-        }
+    Node **loops = l->end;
+    for (int i = output_indices(s); i < s->nindex; i++) {
+        const bool loop = in_loop(nest, i);
+        if (!tile->unrolled[i])
+            continue;
+        l->fixed[i] = !loop;
+        l->offset[i] = loop ? 0 : nest->begin[i];
+        taps *= loop ? 1 : nest->count[i];
+        if (loop)
+            append_around(l, (Node){.kind = NODE_LOOP, .index = i, .name = s->index_name[i],
+                                    .from = nest->begin[i], .to = nest->begin[i] + nest->count[i], .step = 1,
+                                    .unrolled = true});
+    }
     bool blocks = outputs_held(nest) > 1 && s->store == STORE_ADD
                && (taps > 1 || (parts && looped && tile->parts > 1));
     do {
@@ -135,6 +159,7 @@ static void lower_taps(Lowering *l, const Nest *nest, Sum *sums, Output *o, bool
         if (looped)
             l->offset[tile->parted] = from;
     } while (next_tap(l, nest));
+    append_behind(l, loops);
 }
 
 /* The loop over partial sums: whole rounds of them, then the terms that are left over. */
@@ -378,6 +403,7 @@ static void lower_written_out(Lowering *l, Nest nest)
     }
     int64_t points = outputs_held(&nest);
     nest.tile.blocked = -1;
+    nest.written_out = true;
     for (int i = outputs; i < s->nindex; i++) {
         nest.tile.unrolled[i] = true;
         points *= nest.count[i];
