@@ -394,15 +394,63 @@ static void share_load(const Access *access, void *context)
     l->sharing = true;
     if (shared_register(l, load) || l->nshared == MOST_SHARED)
         return;
-    const char *name = format("%s%d", is_vector_term(load) ? "v" : "a", l->nshared);
-    const Register *reg = let(l, name, false, load);
     l->shared[l->nshared].load = load;
-    l->shared[l->nshared++].reg = reg;
+    l->shared[l->nshared].uses = 0;
+    l->shared[l->nshared++].reg = (Register *)let(l, "", false, load);
 }
 
 void share_loads(Lowering *l, const Expr *e)
 {
     visit_loads(e, share_load, l);
+}
+
+static void count_uses(Lowering *l, const Term *v)
+{
+    for (int i = 0; v->kind == TERM_REGISTER && i < l->nshared; i++)
+        l->shared[i].uses += l->shared[i].reg == v->reg;
+    for (int k = 0; k < 4 && v->arg[k]; k++)
+        count_uses(l, v->arg[k]);
+}
+
+/* With loads in the place of the registers that only one reads. */
+static const Term *without_single_uses(const Lowering *l, const Term *v)
+{
+    for (int i = 0; v->kind == TERM_REGISTER && i < l->nshared; i++)
+        if (l->shared[i].reg == v->reg && l->shared[i].uses == 1)
+            return l->shared[i].load;
+    const Term *arg[4] = {NULL};
+    bool same = true;
+    for (int k = 0; k < 4 && v->arg[k]; k++) {
+        arg[k] = without_single_uses(l, v->arg[k]);
+        same &= arg[k] == v->arg[k];
+    }
+    if (same)
+        return v;
+    Term copy = *v;
+    memcpy(copy.arg, arg, sizeof arg);
+    return new_term(copy);
+}
+
+void name_shared(Lowering *l, Node **nodes)
+{
+    int named[2] = {0, 0};
+    for (const Node *n = *nodes; n; n = n->next)
+        count_uses(l, n->value);
+    for (int i = 0; i < l->nshared; i++) {
+        const bool vector = is_vector_term(l->shared[i].load);
+        if (l->shared[i].uses > 1)
+            l->shared[i].reg->name = format("%s%d", vector ? "v" : "a", named[vector]++);
+    }
+    while (*nodes) {
+        Node *n = *nodes;
+        n->value = without_single_uses(l, n->value);
+        if (n->kind == NODE_LET && !*n->reg->name)
+            *nodes = n->next;
+        else
+            nodes = &n->next;
+    }
+    l->end = nodes;
+    l->nshared = 0;
 }
 
 /* ---- Maxima ---------------------------------------------------------------------------------- */

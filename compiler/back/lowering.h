@@ -32,7 +32,8 @@ typedef struct Lowering {
     int nheld;
     struct {             /* loads that several outputs of a tile share */
         const Term *load;
-        const Register *reg;
+        Register *reg;
+        int uses;
     } shared[MOST_SHARED];
     int nshared;
     bool sharing;
@@ -75,6 +76,8 @@ void set_where_greater(Lowering *, const Register *reg, const Term *v, const Reg
 void hold(Lowering *, const Access *, const Term *);
 /* Loads of e that aren't in registers yet get one, for all that follows in the block. */
 void share_loads(Lowering *, const Expr *);
+/* The registers that they got get names, but a load that only one of these nodes reads goes back there. */
+void name_shared(Lowering *, Node **nodes);
 bool access_inside(const Lowering *, const Access *);      /* of a point that is all numbers */
 bool point_inside(const Lowering *, const Expr *);
 /* The next point of the box over the indices begin .. end-1; false behind the last. */

@@ -149,10 +149,12 @@ static void lower_taps(Lowering *l, const Nest *nest, Sum *sums, Output *o, bool
             l->nshared = 0;
             if (blocks)
                 append_around(l, (Node){.kind = NODE_BLOCK});
+            Node **accumulated = l->end;
             first_output(l, nest, o);
             do
                 accumulate(l, nest, sum_at(sums, nest, o, looped ? part : part_at(l, nest)));
             while (next_output(l, nest, o));
+            name_shared(l, accumulated);
             if (blocks)
                 append_behind(l, begin);
         }

@@ -39,6 +39,13 @@
 #define NOINLINE
 #endif
 
+/* The few rounds of such a loop are to be written out: what it keeps in an array is in registers then. */
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
+
 /* A maximum of numbers one of which is NaN is NaN. */
 #define GREATER(v, best) (((v) > (best)) | ((v) != (v)))
 
@@ -209,168 +216,14 @@ static NOINLINE void conv1_forward(const float batchnorm1_slope[restrict 4],
         vec s0 = {0};
         vec s1 = {0};
         vec s2 = {0};
-        {
-            const vec v0 = LOAD(conv1_weight[0][0][0][0]);
-            const float a1 = input[0][0][0];
-            s0 += v0 * a1;
-            const float a2 = input[0][0][1];
-            s1 += v0 * a2;
-            const float a3 = input[0][0][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][1][0][0]);
-            const float a1 = input[0][0][1];
-            s0 += v0 * a1;
-            const float a2 = input[0][0][2];
-            s1 += v0 * a2;
-            const float a3 = input[0][0][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][2][0][0]);
-            const float a1 = input[0][0][2];
-            s0 += v0 * a1;
-            const float a2 = input[0][0][3];
-            s1 += v0 * a2;
-            const float a3 = input[0][0][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][0][0][0]);
-            const float a1 = input[0][1][0];
-            s0 += v0 * a1;
-            const float a2 = input[0][1][1];
-            s1 += v0 * a2;
-            const float a3 = input[0][1][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][1][0][0]);
-            const float a1 = input[0][1][1];
-            s0 += v0 * a1;
-            const float a2 = input[0][1][2];
-            s1 += v0 * a2;
-            const float a3 = input[0][1][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][2][0][0]);
-            const float a1 = input[0][1][2];
-            s0 += v0 * a1;
-            const float a2 = input[0][1][3];
-            s1 += v0 * a2;
-            const float a3 = input[0][1][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][0][0][0]);
-            const float a1 = input[0][2][0];
-            s0 += v0 * a1;
-            const float a2 = input[0][2][1];
-            s1 += v0 * a2;
-            const float a3 = input[0][2][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][1][0][0]);
-            const float a1 = input[0][2][1];
-            s0 += v0 * a1;
-            const float a2 = input[0][2][2];
-            s1 += v0 * a2;
-            const float a3 = input[0][2][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][2][0][0]);
-            const float a1 = input[0][2][2];
-            s0 += v0 * a1;
-            const float a2 = input[0][2][3];
-            s1 += v0 * a2;
-            const float a3 = input[0][2][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][0][1][0]);
-            const float a1 = input[1][0][0];
-            s0 += v0 * a1;
-            const float a2 = input[1][0][1];
-            s1 += v0 * a2;
-            const float a3 = input[1][0][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][1][1][0]);
-            const float a1 = input[1][0][1];
-            s0 += v0 * a1;
-            const float a2 = input[1][0][2];
-            s1 += v0 * a2;
-            const float a3 = input[1][0][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][2][1][0]);
-            const float a1 = input[1][0][2];
-            s0 += v0 * a1;
-            const float a2 = input[1][0][3];
-            s1 += v0 * a2;
-            const float a3 = input[1][0][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][0][1][0]);
-            const float a1 = input[1][1][0];
-            s0 += v0 * a1;
-            const float a2 = input[1][1][1];
-            s1 += v0 * a2;
-            const float a3 = input[1][1][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][1][1][0]);
-            const float a1 = input[1][1][1];
-            s0 += v0 * a1;
-            const float a2 = input[1][1][2];
-            s1 += v0 * a2;
-            const float a3 = input[1][1][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][2][1][0]);
-            const float a1 = input[1][1][2];
-            s0 += v0 * a1;
-            const float a2 = input[1][1][3];
-            s1 += v0 * a2;
-            const float a3 = input[1][1][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][0][1][0]);
-            const float a1 = input[1][2][0];
-            s0 += v0 * a1;
-            const float a2 = input[1][2][1];
-            s1 += v0 * a2;
-            const float a3 = input[1][2][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][1][1][0]);
-            const float a1 = input[1][2][1];
-            s0 += v0 * a1;
-            const float a2 = input[1][2][2];
-            s1 += v0 * a2;
-            const float a3 = input[1][2][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][2][1][0]);
-            const float a1 = input[1][2][2];
-            s0 += v0 * a1;
-            const float a2 = input[1][2][3];
-            s1 += v0 * a2;
-            const float a3 = input[1][2][4];
-            s2 += v0 * a3;
-        }
+        UNROLLED for (int c = 0; c < 2; c++)
+            UNROLLED for (int ky = 0; ky < 3; ky++)
+                UNROLLED for (int kx = 0; kx < 3; kx++) {
+                    const vec v0 = LOAD(conv1_weight[ky][kx][c][0]);
+                    s0 += v0 * input[c][ky][kx];
+                    s1 += v0 * input[c][ky][kx + 1];
+                    s2 += v0 * input[c][ky][kx + 2];
+                }
         const vec then1_s0 = s0 * LOAD(batchnorm1_slope[0]) + LOAD(batchnorm1_shift[0]);
         STORE(relu1_out[0][0][0], SELECT(then1_s0 <= 0.0f, ALL(0.0f), then1_s0));
         const vec then1_s1 = s1 * LOAD(batchnorm1_slope[0]) + LOAD(batchnorm1_shift[0]);
@@ -441,9 +294,8 @@ static inline void softmax1_forward(const float batchnorm2_out[4],
     STORE(softmax1_exp[0], exp_v(LOAD(batchnorm2_out[0]) - softmax1_max[0]));
     {
         float sum = 0.0f;
-        sum += softmax1_exp[0];
-        sum += softmax1_exp[1];
-        sum += softmax1_exp[2];
+        UNROLLED for (int c = 0; c < 3; c++)
+            sum += softmax1_exp[c];
         softmax1_sum[0] = sum;
     }
     STORE_FIRST(3, softmax1_out[0], LOAD(softmax1_exp[0]) / softmax1_sum[0]);
@@ -476,168 +328,14 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
         vec s0 = {0};
         vec s1 = {0};
         vec s2 = {0};
-        {
-            const vec v0 = LOAD(conv1_weight[0][0][0][0]);
-            const float a1 = input[0][0][0];
-            s0 += v0 * a1;
-            const float a2 = input[0][0][1];
-            s1 += v0 * a2;
-            const float a3 = input[0][0][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][1][0][0]);
-            const float a1 = input[0][0][1];
-            s0 += v0 * a1;
-            const float a2 = input[0][0][2];
-            s1 += v0 * a2;
-            const float a3 = input[0][0][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][2][0][0]);
-            const float a1 = input[0][0][2];
-            s0 += v0 * a1;
-            const float a2 = input[0][0][3];
-            s1 += v0 * a2;
-            const float a3 = input[0][0][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][0][0][0]);
-            const float a1 = input[0][1][0];
-            s0 += v0 * a1;
-            const float a2 = input[0][1][1];
-            s1 += v0 * a2;
-            const float a3 = input[0][1][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][1][0][0]);
-            const float a1 = input[0][1][1];
-            s0 += v0 * a1;
-            const float a2 = input[0][1][2];
-            s1 += v0 * a2;
-            const float a3 = input[0][1][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][2][0][0]);
-            const float a1 = input[0][1][2];
-            s0 += v0 * a1;
-            const float a2 = input[0][1][3];
-            s1 += v0 * a2;
-            const float a3 = input[0][1][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][0][0][0]);
-            const float a1 = input[0][2][0];
-            s0 += v0 * a1;
-            const float a2 = input[0][2][1];
-            s1 += v0 * a2;
-            const float a3 = input[0][2][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][1][0][0]);
-            const float a1 = input[0][2][1];
-            s0 += v0 * a1;
-            const float a2 = input[0][2][2];
-            s1 += v0 * a2;
-            const float a3 = input[0][2][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][2][0][0]);
-            const float a1 = input[0][2][2];
-            s0 += v0 * a1;
-            const float a2 = input[0][2][3];
-            s1 += v0 * a2;
-            const float a3 = input[0][2][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][0][1][0]);
-            const float a1 = input[1][0][0];
-            s0 += v0 * a1;
-            const float a2 = input[1][0][1];
-            s1 += v0 * a2;
-            const float a3 = input[1][0][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][1][1][0]);
-            const float a1 = input[1][0][1];
-            s0 += v0 * a1;
-            const float a2 = input[1][0][2];
-            s1 += v0 * a2;
-            const float a3 = input[1][0][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[0][2][1][0]);
-            const float a1 = input[1][0][2];
-            s0 += v0 * a1;
-            const float a2 = input[1][0][3];
-            s1 += v0 * a2;
-            const float a3 = input[1][0][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][0][1][0]);
-            const float a1 = input[1][1][0];
-            s0 += v0 * a1;
-            const float a2 = input[1][1][1];
-            s1 += v0 * a2;
-            const float a3 = input[1][1][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][1][1][0]);
-            const float a1 = input[1][1][1];
-            s0 += v0 * a1;
-            const float a2 = input[1][1][2];
-            s1 += v0 * a2;
-            const float a3 = input[1][1][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[1][2][1][0]);
-            const float a1 = input[1][1][2];
-            s0 += v0 * a1;
-            const float a2 = input[1][1][3];
-            s1 += v0 * a2;
-            const float a3 = input[1][1][4];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][0][1][0]);
-            const float a1 = input[1][2][0];
-            s0 += v0 * a1;
-            const float a2 = input[1][2][1];
-            s1 += v0 * a2;
-            const float a3 = input[1][2][2];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][1][1][0]);
-            const float a1 = input[1][2][1];
-            s0 += v0 * a1;
-            const float a2 = input[1][2][2];
-            s1 += v0 * a2;
-            const float a3 = input[1][2][3];
-            s2 += v0 * a3;
-        }
-        {
-            const vec v0 = LOAD(conv1_weight[2][2][1][0]);
-            const float a1 = input[1][2][2];
-            s0 += v0 * a1;
-            const float a2 = input[1][2][3];
-            s1 += v0 * a2;
-            const float a3 = input[1][2][4];
-            s2 += v0 * a3;
-        }
+        UNROLLED for (int c = 0; c < 2; c++)
+            UNROLLED for (int ky = 0; ky < 3; ky++)
+                UNROLLED for (int kx = 0; kx < 3; kx++) {
+                    const vec v0 = LOAD(conv1_weight[ky][kx][c][0]);
+                    s0 += v0 * input[c][ky][kx];
+                    s1 += v0 * input[c][ky][kx + 1];
+                    s2 += v0 * input[c][ky][kx + 2];
+                }
         STORE(conv1_out[0][0][0], s0);
         STORE(conv1_out[0][1][0], s1);
         STORE(conv1_out[0][2][0], s2);
@@ -973,24 +671,19 @@ static inline void loss_forward(const float batchnorm2_out[4],
     STORE(loss_exp[0], exp_v(LOAD(batchnorm2_out[0]) - loss_max[0]));
     {
         float sum = 0.0f;
-        sum += loss_exp[0];
-        sum += loss_exp[1];
-        sum += loss_exp[2];
+        UNROLLED for (int c = 0; c < 3; c++)
+            sum += loss_exp[c];
         loss_sum[0] = sum;
     }
     {
         const int v1 = target[0];
         const float v2 = loss_sum[0];
         float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
-        const float v3 = loss_max[0];
-        const float v4 = batchnorm2_out[0];
-        sum += target[0] == 0 ? v3 - v4 : 0.0f;
-        const float v5 = loss_max[0];
-        const float v6 = batchnorm2_out[1];
-        sum += target[0] == 1 ? v5 - v6 : 0.0f;
-        const float v7 = loss_max[0];
-        const float v8 = batchnorm2_out[2];
-        sum += target[0] == 2 ? v7 - v8 : 0.0f;
+        UNROLLED for (int c = 0; c < 3; c++) {
+            const float v3 = loss_max[0];
+            const float v4 = batchnorm2_out[c];
+            sum += target[0] == c ? v3 - v4 : 0.0f;
+        }
         loss_nll[0] = sum;
     }
     {
@@ -1132,30 +825,18 @@ static inline void fc1_backward_weights(const float *d_fc1_out,
         vec s10 = LOAD(d_fc1_weight[40]);
         vec s11 = LOAD(d_fc1_weight[44]);
         const vec v0 = LOAD(d_fc1_out[0]);
-        const float a1 = relu1_out[0];
-        s0 += v0 * a1;
-        const float a2 = relu1_out[1];
-        s1 += v0 * a2;
-        const float a3 = relu1_out[2];
-        s2 += v0 * a3;
-        const float a4 = relu1_out[3];
-        s3 += v0 * a4;
-        const float a5 = relu1_out[4];
-        s4 += v0 * a5;
-        const float a6 = relu1_out[5];
-        s5 += v0 * a6;
-        const float a7 = relu1_out[6];
-        s6 += v0 * a7;
-        const float a8 = relu1_out[7];
-        s7 += v0 * a8;
-        const float a9 = relu1_out[8];
-        s8 += v0 * a9;
-        const float a10 = relu1_out[9];
-        s9 += v0 * a10;
-        const float a11 = relu1_out[10];
-        s10 += v0 * a11;
-        const float a12 = relu1_out[11];
-        s11 += v0 * a12;
+        s0 += v0 * relu1_out[0];
+        s1 += v0 * relu1_out[1];
+        s2 += v0 * relu1_out[2];
+        s3 += v0 * relu1_out[3];
+        s4 += v0 * relu1_out[4];
+        s5 += v0 * relu1_out[5];
+        s6 += v0 * relu1_out[6];
+        s7 += v0 * relu1_out[7];
+        s8 += v0 * relu1_out[8];
+        s9 += v0 * relu1_out[9];
+        s10 += v0 * relu1_out[10];
+        s11 += v0 * relu1_out[11];
         STORE(d_fc1_weight[0], FIRST(3, s0));
         STORE(d_fc1_weight[4], FIRST(3, s1));
         STORE(d_fc1_weight[8], FIRST(3, s2));
@@ -1194,30 +875,21 @@ static inline void fc1_backward_input(const float *relu1_out,
         vec s2 = {0};
         {
             const float a0 = d_fc1_out[0];
-            const vec v1 = LOAD(fc1_weight_transposed[0]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD(fc1_weight_transposed[12]);
-            s1 += a0 * v2;
-            const vec v3 = LOAD(fc1_weight_transposed[24]);
-            s2 += a0 * v3;
+            s0 += a0 * LOAD(fc1_weight_transposed[0]);
+            s1 += a0 * LOAD(fc1_weight_transposed[12]);
+            s2 += a0 * LOAD(fc1_weight_transposed[24]);
         }
         {
             const float a0 = d_fc1_out[1];
-            const vec v1 = LOAD(fc1_weight_transposed[4]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD(fc1_weight_transposed[16]);
-            s1 += a0 * v2;
-            const vec v3 = LOAD(fc1_weight_transposed[28]);
-            s2 += a0 * v3;
+            s0 += a0 * LOAD(fc1_weight_transposed[4]);
+            s1 += a0 * LOAD(fc1_weight_transposed[16]);
+            s2 += a0 * LOAD(fc1_weight_transposed[28]);
         }
         {
             const float a0 = d_fc1_out[2];
-            const vec v1 = LOAD(fc1_weight_transposed[8]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD(fc1_weight_transposed[20]);
-            s1 += a0 * v2;
-            const vec v3 = LOAD(fc1_weight_transposed[32]);
-            s2 += a0 * v3;
+            s0 += a0 * LOAD(fc1_weight_transposed[8]);
+            s1 += a0 * LOAD(fc1_weight_transposed[20]);
+            s2 += a0 * LOAD(fc1_weight_transposed[32]);
         }
         STORE(d_batchnorm1_out[0], SELECT(LOAD(relu1_out[0]) <= 0.0f, ALL(0.0f), s0));
         STORE(d_batchnorm1_out[4], SELECT(LOAD(relu1_out[4]) <= 0.0f, ALL(0.0f), s1));
@@ -1329,68 +1001,17 @@ static NOINLINE void conv1_backward_weights(const float d_conv1_out[restrict 1][
         vec s6 = LOAD(d_conv1_weight[2][0][c][0]);
         vec s7 = LOAD(d_conv1_weight[2][1][c][0]);
         vec s8 = LOAD(d_conv1_weight[2][2][c][0]);
-        {
-            const vec v0 = LOAD(d_conv1_out[0][0][0]);
-            const float a1 = input[c][0][0];
-            s0 += v0 * a1;
-            const float a2 = input[c][0][1];
-            s1 += v0 * a2;
-            const float a3 = input[c][0][2];
-            s2 += v0 * a3;
-            const float a4 = input[c][1][0];
-            s3 += v0 * a4;
-            const float a5 = input[c][1][1];
-            s4 += v0 * a5;
-            const float a6 = input[c][1][2];
-            s5 += v0 * a6;
-            const float a7 = input[c][2][0];
-            s6 += v0 * a7;
-            const float a8 = input[c][2][1];
-            s7 += v0 * a8;
-            const float a9 = input[c][2][2];
-            s8 += v0 * a9;
-        }
-        {
-            const vec v0 = LOAD(d_conv1_out[0][1][0]);
-            const float a1 = input[c][0][1];
-            s0 += v0 * a1;
-            const float a2 = input[c][0][2];
-            s1 += v0 * a2;
-            const float a3 = input[c][0][3];
-            s2 += v0 * a3;
-            const float a4 = input[c][1][1];
-            s3 += v0 * a4;
-            const float a5 = input[c][1][2];
-            s4 += v0 * a5;
-            const float a6 = input[c][1][3];
-            s5 += v0 * a6;
-            const float a7 = input[c][2][1];
-            s6 += v0 * a7;
-            const float a8 = input[c][2][2];
-            s7 += v0 * a8;
-            const float a9 = input[c][2][3];
-            s8 += v0 * a9;
-        }
-        {
-            const vec v0 = LOAD(d_conv1_out[0][2][0]);
-            const float a1 = input[c][0][2];
-            s0 += v0 * a1;
-            const float a2 = input[c][0][3];
-            s1 += v0 * a2;
-            const float a3 = input[c][0][4];
-            s2 += v0 * a3;
-            const float a4 = input[c][1][2];
-            s3 += v0 * a4;
-            const float a5 = input[c][1][3];
-            s4 += v0 * a5;
-            const float a6 = input[c][1][4];
-            s5 += v0 * a6;
-            const float a7 = input[c][2][2];
-            s6 += v0 * a7;
-            const float a8 = input[c][2][3];
-            s7 += v0 * a8;
-            const float a9 = input[c][2][4];
-            s8 += v0 * a9;
+        UNROLLED for (int x = 0; x < 3; x++) {
+            const vec v0 = LOAD(d_conv1_out[0][x][0]);
+            s0 += v0 * input[c][0][x];
+            s1 += v0 * input[c][0][x + 1];
+            s2 += v0 * input[c][0][x + 2];
+            s3 += v0 * input[c][1][x];
+            s4 += v0 * input[c][1][x + 1];
+            s5 += v0 * input[c][1][x + 2];
+            s6 += v0 * input[c][2][x];
+            s7 += v0 * input[c][2][x + 1];
+            s8 += v0 * input[c][2][x + 2];
         }
         STORE(d_conv1_weight[0][0][c][0], s0);
         STORE(d_conv1_weight[0][1][c][0], s1);
@@ -1422,15 +1043,11 @@ static inline void loss_forward2(const int target[1],
         const int v1 = target[0];
         const float v2 = softmax1_sum[0];
         float sum = 0 <= v1 ? (v1 <= 2 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
-        const float v3 = softmax1_max[0];
-        const float v4 = batchnorm2_out[0];
-        sum += target[0] == 0 ? v3 - v4 : 0.0f;
-        const float v5 = softmax1_max[0];
-        const float v6 = batchnorm2_out[1];
-        sum += target[0] == 1 ? v5 - v6 : 0.0f;
-        const float v7 = softmax1_max[0];
-        const float v8 = batchnorm2_out[2];
-        sum += target[0] == 2 ? v7 - v8 : 0.0f;
+        UNROLLED for (int c = 0; c < 3; c++) {
+            const float v3 = softmax1_max[0];
+            const float v4 = batchnorm2_out[c];
+            sum += target[0] == c ? v3 - v4 : 0.0f;
+        }
         loss_nll[0] = sum;
     }
     {

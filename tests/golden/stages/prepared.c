@@ -38,6 +38,13 @@
 #define NOINLINE
 #endif
 
+/* The few rounds of such a loop are to be written out: what it keeps in an array is in registers then. */
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
+
 /* 8 floats that are worked on together; in memory they may lie at any address. */
 typedef float vec __attribute__((vector_size(32)));
 typedef float vec_memory __attribute__((vector_size(32), aligned(4), may_alias));
@@ -105,96 +112,17 @@ static NOINLINE void conv1_forward(const float conv1_weight[restrict 3][3][1][8]
         vec s1 = ALL(batchnorm1_bias[0]);
         vec s2 = ALL(batchnorm1_bias[1]);
         vec s3 = ALL(batchnorm1_bias[1]);
-        {
-            const float a0 = conv1_weight[0][0][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][0][0]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][1][0]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[0][0][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[0][1][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][0][1]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][1][1]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[0][1][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[0][2][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][0][2]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][1][2]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[0][2][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[1][0][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][1][0]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][2][0]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[1][0][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[1][1][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][1][1]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][2][1]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[1][1][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[1][2][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][1][2]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][2][2]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[1][2][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[2][0][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][2][0]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][3][0]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[2][0][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[2][1][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][2][1]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][3][1]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[2][1][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
-        {
-            const float a0 = conv1_weight[2][2][0][0];
-            const vec v1 = LOAD_FIRST(2, input[0][2][2]);
-            s0 += a0 * v1;
-            const vec v2 = LOAD_FIRST(2, input[0][3][2]);
-            s1 += a0 * v2;
-            const float a3 = conv1_weight[2][2][0][1];
-            s2 += a3 * v1;
-            s3 += a3 * v2;
-        }
+        UNROLLED for (int ky = 0; ky < 3; ky++)
+            UNROLLED for (int kx = 0; kx < 3; kx++) {
+                const float a0 = conv1_weight[ky][kx][0][0];
+                const vec v0 = LOAD_FIRST(2, input[0][ky][kx]);
+                s0 += a0 * v0;
+                const vec v1 = LOAD_FIRST(2, input[0][ky + 1][kx]);
+                s1 += a0 * v1;
+                const float a1 = conv1_weight[ky][kx][0][1];
+                s2 += a1 * v0;
+                s3 += a1 * v1;
+            }
         STORE_FIRST(2, relu1_out[0][0][0], SELECT(s0 <= 0.0f, ALL(0.0f), s0));
         STORE_FIRST(2, relu1_out[0][1][0], SELECT(s1 <= 0.0f, ALL(0.0f), s1));
         STORE_FIRST(2, relu1_out[1][0][0], SELECT(s2 <= 0.0f, ALL(0.0f), s2));

@@ -38,6 +38,13 @@
 #define NOINLINE
 #endif
 
+/* The few rounds of such a loop are to be written out: what it keeps in an array is in registers then. */
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
+
 /* A maximum of numbers one of which is NaN is NaN. */
 #define GREATER(v, best) (((v) > (best)) | ((v) != (v)))
 
@@ -325,8 +332,8 @@ static inline void softmax1_forward(const float fc2_out[4],
     STORE(softmax1_exp[0], exp_v(LOAD(fc2_out[0]) - softmax1_max[0]));
     {
         float sum = 0.0f;
-        sum += softmax1_exp[0];
-        sum += softmax1_exp[1];
+        UNROLLED for (int c = 0; c < 2; c++)
+            sum += softmax1_exp[c];
         softmax1_sum[0] = sum;
     }
     STORE_FIRST(2, softmax1_out[0], LOAD(softmax1_exp[0]) / softmax1_sum[0]);
@@ -393,23 +400,11 @@ static inline void fc1_training(const float input[16][2],
         vec16 s0 = ALL16(fc1_bias[0]);
         vec16 s1 = ALL16(fc1_bias[1]);
         vec16 s2 = ALL16(fc1_bias[2]);
-        {
-            const float a0 = fc1_weight[0][0];
-            const vec16 v1 = LOAD16(input_lanes[0][0]);
-            s0 += a0 * v1;
-            const float a2 = fc1_weight[0][1];
-            s1 += a2 * v1;
-            const float a3 = fc1_weight[0][2];
-            s2 += a3 * v1;
-        }
-        {
-            const float a0 = fc1_weight[1][0];
-            const vec16 v1 = LOAD16(input_lanes[1][0]);
-            s0 += a0 * v1;
-            const float a2 = fc1_weight[1][1];
-            s1 += a2 * v1;
-            const float a3 = fc1_weight[1][2];
-            s2 += a3 * v1;
+        UNROLLED for (int i = 0; i < 2; i++) {
+            const vec16 v0 = LOAD16(input_lanes[i][0]);
+            s0 += fc1_weight[i][0] * v0;
+            s1 += fc1_weight[i][1] * v0;
+            s2 += fc1_weight[i][2] * v0;
         }
         STORE16(tanh1_out[0][0], tanh_v16(s0));
         STORE16(tanh1_out[1][0], tanh_v16(s1));
@@ -454,26 +449,10 @@ static inline void fc2_training(const int target[16][1],
     {
         vec16 s0 = ALL16(fc2_bias[0]);
         vec16 s1 = ALL16(fc2_bias[1]);
-        {
-            const float a0 = fc2_weight[0][0];
-            const vec16 v1 = LOAD16(tanh1_out[0][0]);
-            s0 += a0 * v1;
-            const float a2 = fc2_weight[0][1];
-            s1 += a2 * v1;
-        }
-        {
-            const float a0 = fc2_weight[1][0];
-            const vec16 v1 = LOAD16(tanh1_out[1][0]);
-            s0 += a0 * v1;
-            const float a2 = fc2_weight[1][1];
-            s1 += a2 * v1;
-        }
-        {
-            const float a0 = fc2_weight[2][0];
-            const vec16 v1 = LOAD16(tanh1_out[2][0]);
-            s0 += a0 * v1;
-            const float a2 = fc2_weight[2][1];
-            s1 += a2 * v1;
+        UNROLLED for (int i = 0; i < 3; i++) {
+            const vec16 v0 = LOAD16(tanh1_out[i][0]);
+            s0 += fc2_weight[i][0] * v0;
+            s1 += fc2_weight[i][1] * v0;
         }
         vec16 loss_max0 = s0;
         const vec16 loss_max0_1 = s1;
@@ -559,23 +538,11 @@ static inline void fc2_backward_input(const float tanh1_out[3][16],
         vec16 s0 = {0};
         vec16 s1 = {0};
         vec16 s2 = {0};
-        {
-            const vec16 v0 = LOAD16(d_fc2_out[0][0]);
-            const float a1 = fc2_weight[0][0];
-            s0 += v0 * a1;
-            const float a2 = fc2_weight[1][0];
-            s1 += v0 * a2;
-            const float a3 = fc2_weight[2][0];
-            s2 += v0 * a3;
-        }
-        {
-            const vec16 v0 = LOAD16(d_fc2_out[1][0]);
-            const float a1 = fc2_weight[0][1];
-            s0 += v0 * a1;
-            const float a2 = fc2_weight[1][1];
-            s1 += v0 * a2;
-            const float a3 = fc2_weight[2][1];
-            s2 += v0 * a3;
+        UNROLLED for (int o = 0; o < 2; o++) {
+            const vec16 v0 = LOAD16(d_fc2_out[o][0]);
+            s0 += v0 * fc2_weight[0][o];
+            s1 += v0 * fc2_weight[1][o];
+            s2 += v0 * fc2_weight[2][o];
         }
         STORE16(d_fc1_out[0][0], s0 * (1.0f - LOAD16(tanh1_out[0][0]) * LOAD16(tanh1_out[0][0])));
         STORE16(d_fc1_out[1][0], s1 * (1.0f - LOAD16(tanh1_out[1][0]) * LOAD16(tanh1_out[1][0])));
@@ -691,12 +658,11 @@ static inline void loss_forward(const int target[1],
         const int v1 = target[0];
         const float v2 = softmax1_sum[0];
         float sum = 0 <= v1 ? (v1 <= 1 ? log_f(v2) : NAN) : v1 == -100 ? 0.0f : NAN;
-        const float v3 = softmax1_max[0];
-        const float v4 = fc2_out[0];
-        sum += target[0] == 0 ? v3 - v4 : 0.0f;
-        const float v5 = softmax1_max[0];
-        const float v6 = fc2_out[1];
-        sum += target[0] == 1 ? v5 - v6 : 0.0f;
+        UNROLLED for (int c = 0; c < 2; c++) {
+            const float v3 = softmax1_max[0];
+            const float v4 = fc2_out[c];
+            sum += target[0] == c ? v3 - v4 : 0.0f;
+        }
         loss_nll[0] = sum;
     }
     {
