@@ -1,5 +1,7 @@
 /* layers.c: the constants of net.c, and a function for each layer and direction, in the network's order, with
  * what it does above it. */
+#include <string.h>
+
 #include "back/back.h"
 
 /* ---- Constants ------------------------------------------------------------------------------- */
@@ -89,6 +91,83 @@ static void put_statements(FILE *f, const Writers *writers, const Function *fn)
     }
 }
 
+/* ---- Names by role ---------------------------------------------------------------------------
+ *
+ * What several layers call has no layer's names inside: basic2.conv1.weight is conv.weight there. */
+
+typedef struct Renamed {
+    Tensor *tensor;
+    const char *name;    /* that it has outside */
+    struct Renamed *next;
+} Renamed;
+
+typedef struct Renaming {
+    const Net *net;
+    Map *roles;          /* by the name outside */
+    Map *taken;
+    Renamed *done;
+} Renaming;
+
+/* With its layer's kind in the place of its layer. */
+static const char *role_of(const Renaming *r, const char *name)
+{
+    const char *d = strncmp(name, "d_", 2) ? "" : "d_", *part = name + strlen(d);
+    size_t longest = 0;
+    for (const Layer *l = r->net->layers; l; l = l->next) {
+        const size_t n = strlen(l->name);
+        if (n > longest && !strncmp(part, l->name, n) && part[n] == '.') {
+            longest = n;
+            name = format("%s%s%s", d, l->kind->name, part + n);
+        }
+    }
+    return name;
+}
+
+static void rename_tensor(Renaming *r, Tensor *tensor)
+{
+    for (const Renamed *other = r->done; other; other = other->next)
+        if (other->tensor == tensor)
+            return;
+    Renamed *renamed = NEW(Renamed);
+    *renamed = (Renamed){tensor, tensor->name, r->done};
+    r->done = renamed;
+    const char *role = map_find(r->roles, tensor->name);
+    if (!role) {
+        const char *first = role_of(r, tensor->name);
+        role = first;
+        for (int number = 2; map_find(r->taken, c_name(role)); number++)
+            role = format("%s%d", first, number);
+        map_set(r->taken, c_name(role), tensor);
+        map_set(r->roles, tensor->name, (void *)role);
+    }
+    tensor->name = role;
+}
+
+static void rename_loaded(const Access *access, void *renaming)
+{
+    rename_tensor(renaming, access->tensor);
+}
+
+/* All that the function touches, in memory or in registers. */
+static void rename_tensors(Renaming *r, const Function *fn)
+{
+    Statement **part[MAX_PARTS];
+    int n;
+    for (int i = 0; i < fn->nparams; i++)
+        rename_tensor(r, fn->param[i]);
+    for (Kernel *k = fn->kernels; k; k = k->next)
+        for (parts_of(k, part, &n); n--;) {
+            rename_tensor(r, (*part[n])->out.tensor);
+            visit_loads((*part[n])->rhs, rename_loaded, r);
+        }
+}
+
+static void name_as_before(Renaming *r)
+{
+    for (const Renamed *renamed = r->done; renamed; renamed = renamed->next)
+        renamed->tensor->name = renamed->name;
+}
+
 void put_layers_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tables, Uses *uses)
 {
     const Writers writers = find_writers(pass->prog);
@@ -96,6 +175,9 @@ void put_layers_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         if (fn->twin)
             continue;
         const Layer *layer = fn->layer;
+        Renaming renaming = {.net = plan->net, .roles = new_map(), .taken = new_map()};
+        if (fn->shared)
+            rename_tensors(&renaming, fn);
         const char *shapes = format("%s -> %s", shape_text(layer->in->shape),
                                     layer->out ? shape_text(layer->out->shape) : "a number");
         fprintf(f, "/* %s%s\n * %s: %s, %lld point%s\n *\n", comment_text(layer->text),
@@ -104,5 +186,6 @@ void put_layers_functions(FILE *f, const Plan *plan, const Pass *pass, bool *tab
         put_statements(f, &writers, fn);
         fprintf(f, " */\n");
         emit_function(f, fn, kind_of(plan, pass), tables, uses);
+        name_as_before(&renaming);
     }
 }
