@@ -62,6 +62,9 @@ typedef struct Loop {
     bool const_params;   /* the weights are only read */
     bool chunks;         /* samples are taken chunk by chunk: m samples from `first` on */
     bool apart;          /* in a function of its own: see put_steps */
+    bool prepares;       /* in net_prepare */
+    /* from these on up to, but not, the other: the functions called where the buffers are declared */
+    const Function *declared, *declared_end;
 } Loop;
 
 const char *target_name(const Net *);
@@ -70,6 +73,13 @@ bool holds_all_answers(const Pass *);
 const char *answer_at(const Loop *, const char *sample);
 const char *all_samples(const Loop *, const Tensor *root);
 void put_layer_call(FILE *, const Loop *, const Function *, int depth);
+
+/* ---- buffers.c: buffers, and how calls are given them ----------------------------------------- */
+
+void put_buffer(FILE *, const Loop *, const Buffer *);
+/* What the functions from `begin` on, up to but not `end`, touch, in its order; how many. */
+int buffers_of(const Pass *, const Function *begin, const Function *end, const Buffer ***);
+void put_buffer_argument(FILE *, const Loop *, const Function *, int param);
 
 /* ---- fixed.c: C that is the same for all networks, but for names and numbers ------------------- */
 

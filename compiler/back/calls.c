@@ -31,13 +31,10 @@ const char *answer_at(const Loop *loop, const char *sample)
              : format("y ? %s : w->arena + %lld", at, (long long)loop->pass->unwanted);
 }
 
-/* Where the first sample of the call or of the chunk lies. */
+/* Of what the caller has: where the first sample of the call or of the chunk lies. */
 const char *all_samples(const Loop *loop, const Tensor *root)
 {
-    const Buffer *b = buffer_of(loop->pass, root);
-    if (b && b->whole_batch && loop->chunks)
-        return format("(all_%s + (size_t)first * %lld)", c_name(root->name), (long long)b->tensor->floats);
-    if (b || loop->chunks)
+    if (loop->chunks)
         return format("all_%s", c_name(root->name));
     switch (root->role) {
     case TENSOR_INPUT: return "x";
@@ -47,16 +44,18 @@ const char *all_samples(const Loop *loop, const Tensor *root)
     }
 }
 
-/* What a function is called with. Buffers are void pointers and fit every parameter; of the others those
- * that the callee sees with other dimensions need a cast. A function that takes a chunk of samples gets
- * the first. */
+/* What a function is called with. What the callee sees with other dimensions needs a cast. A function that
+ * takes a chunk of samples gets the first. */
 static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
 {
     const Tensor *tensor = fn->param[i], *root = loop->pass->root[tensor->id];
     bool flat = fn->unroll == UNROLL_FULL || tensor->rank < 2;
     const char *type = tensor->is_int ? "int" : "float";
-    const Buffer *b = buffer_of(loop->pass, tensor);
-    switch (b ? TENSOR_VALUE : root->role) {
+    if (buffer_of(loop->pass, tensor)) {
+        put_buffer_argument(f, loop, fn, i);
+        return;
+    }
+    switch (root->role) {
     case TENSOR_WEIGHT:
     case TENSOR_GRADIENT: {
         const char *cast = fn->param_written[i] ? "(float *)" : "(const float *)";
@@ -80,12 +79,8 @@ static void put_argument(FILE *f, const Loop *loop, const Function *fn, int i)
         fprintf(f, "%ss->%s", flat ? "" : "(void *)", c_name(root->name));
         break;
     default:
-        if (b && b->prepared && !fn->per_call && !flat) /* only read: see name_prepared */
-            fprintf(f, "(const float (*)%s)", dims_text(tensor->rank - 1, tensor->room + 1, "[", "][", "]"));
-        if (fn->batched && root->per_sample)
-            fprintf(f, "%s%s", !flat && (!b || b->samples > 1) ? "(void *)" : "", all_samples(loop, root));
-        else
-            fprintf(f, "%s", c_name(root->name));
+        fprintf(f, "%s%s", flat ? "" : "(void *)",
+                fn->batched && root->per_sample ? all_samples(loop, root) : c_name(root->name));
     }
 }
 

@@ -136,7 +136,7 @@ static double trips(const Count *c, const Node *n)
 static void count_loop(Count *c, const Node *n)
 {
     const double times = c->times, each = trips(c, n);
-    c->counts.trips += times * each;
+    c->counts.trips += n->unrolled ? 0 : times * each;
     c->around[c->naround++] = n;
     c->fixed[n->index] = tests_ask(n->body, n->index);
     if (c->fixed[n->index])

@@ -20,30 +20,6 @@ static bool touches(const Pass *pass, TensorRole role)
     return false;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    return (*(const Buffer *const *)a)->number - (*(const Buffer *const *)b)->number;
-}
-
-/* The buffers that the functions from `begin` on, up to but not `end`, touch, in their order; how many. */
-static int buffers_of(const Pass *pass, const Function *begin, const Function *end, const Buffer ***buffers)
-{
-    int n = 0, kept = 0;
-    for (const Function *f = begin; f != end; f = f->next)
-        n += f->nparams;
-    const Buffer **list = *buffers = NEW_ARRAY(const Buffer *, n + 1);
-    n = 0;
-    for (const Function *f = begin; f != end; f = f->next)
-        for (int i = 0; i < f->nparams; i++)
-            if (buffer_of(pass, f->param[i]))
-                list[n++] = buffer_of(pass, f->param[i]);
-    qsort(list, (size_t)n, sizeof *list, by_number);
-    for (int i = 0; i < n; i++)
-        if (!i || list[i] != list[i - 1])
-            list[kept++] = list[i];
-    return kept;
-}
-
 static bool group_touches_role(const Pass *pass, const Function *begin, const Function *end, TensorRole role)
 {
     for (const Function *f = begin; f != end; f = f->next)
@@ -72,7 +48,7 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
         fprintf(f, "%*sconst %s *const input = %s + (size_t)s * %s_INPUT;\n", in, "",
                 input_type(loop->plan->net), all_samples(loop, pass->prog->x), P);
     if (group_touches_role(pass, begin, end, TENSOR_OUTPUT))
-        fprintf(f, "%*svoid *const %s = %s;\n", in, "", c_name(pass->prog->y->name),
+        fprintf(f, "%*sfloat *const %s = %s;\n", in, "", c_name(pass->prog->y->name),
                 loop->chunks ? format("%s + (size_t)s * %s_OUTPUT", all_samples(loop, pass->prog->y), P)
                              : answer_at(loop, "s"));
     if (group_touches_role(pass, begin, end, TENSOR_TARGET))
@@ -81,21 +57,13 @@ static void put_sample_loop(FILE *f, const Loop *loop, const Function *begin, co
                 all_samples(loop, pass->prog->t), P, targets_macro(loop->plan->net));
     if (group_touches_role(pass, begin, end, TENSOR_INPUT_GRADIENT)) {
         const char *all = all_samples(loop, pass->prog->dx);
-        fprintf(f, "%*svoid *const %s = %s ? %s + (size_t)s * %s_INPUT : NULL;\n", in, "",
+        fprintf(f, "%*sfloat *const %s = %s ? %s + (size_t)s * %s_INPUT : NULL;\n", in, "",
                 c_name(pass->prog->dx->name), all, all, P);
     }
     const char *number = loop->chunks ? "(first + s)" : "s";
     if (group_draws(begin, end))
         fprintf(f, "%*sconst uint64_t rng = w->rng + (uint64_t)%s * %lldu * NN_GAMMA;\n", in, "", number,
                 (long long)pass->prog->draws);
-    const Buffer **buffers;
-    int n = buffers_of(pass, begin, end, &buffers);
-    for (int i = 0; i < n; i++)
-        if (buffers[i]->samples > 1 || buffers[i]->whole_batch) {
-            const char *name = c_name(buffers[i]->tensor->name);
-            fprintf(f, "%*svoid *const %s = all_%s + (size_t)%s * %lld;\n", in, "", name, name,
-                    buffers[i]->whole_batch ? number : "s", (long long)buffers[i]->tensor->floats);
-        }
     for (const Function *fn = begin; fn != end; fn = fn->next)
         put_layer_call(f, loop, fn, depth + 1);
     fprintf(f, "%*s}\n", 4 * depth, "");
@@ -144,7 +112,7 @@ static void put_group_loop(FILE *f, const Loop *loop)
                 loop->plan->net->int_targets ? "int" : "float", c_name(pass->prog->t->name),
                 target_name(loop->plan->net), P, targets_macro(loop->plan->net));
     if (group_touches_role(pass, loop->begin, loop->end, TENSOR_INPUT_GRADIENT))
-        fprintf(f, "        void *const %s = dx ? dx + (size_t)first * %s_INPUT : NULL;\n",
+        fprintf(f, "        float *const %s = dx ? dx + (size_t)first * %s_INPUT : NULL;\n",
                 c_name(pass->prog->dx->name), P);
     for (const Function *fn = loop->begin; fn != loop->end; fn = fn->next)
         put_layer_call(f, loop, fn, 2);
@@ -179,7 +147,8 @@ static void put_loop(FILE *f, Loop *loop)
 /* The phase that begins with that function. */
 static Loop phase_from(const Plan *plan, const Pass *pass, const Function *fn)
 {
-    Loop loop = {.plan = plan, .pass = pass, .once = fn, .const_params = *const_of_params(pass, plan)};
+    Loop loop = {.plan = plan, .pass = pass, .once = fn, .const_params = *const_of_params(pass, plan),
+                 .declared = pass->functions};
     while (fn && fn->per_call)
         fn = fn->next;
     loop.begin = fn;
@@ -213,16 +182,13 @@ static bool *touched_once(const Pass *pass)
     return touched;
 }
 
-/* What lies in net_params. In net_forward that is only read, which is const: ISO C makes no pointer to
- * const rows out of one to const void, so that the calls cast it. */
-static void name_prepared(FILE *f, const Pass *pass, bool forward)
+/* What lies in net_params, where the loop's functions touch it. */
+static void put_prepared_buffers(FILE *f, const Loop *loop)
 {
-    const bool *once = touched_once(pass);
-    for (const Buffer *b = pass->buffers; b; b = b->next)
-        if (b->prepared && (forward ? b->lasting : once[b->number]))
-            fprintf(f, "    %s *const %s = p->weights + %lld;   /* %s */\n", forward ? "const float" : "void",
-                    c_name(b->tensor->name), (long long)b->offset,
-                    dims_text(b->tensor->rank, b->tensor->room, "", "x", ""));
+    const bool *once = touched_once(loop->pass);
+    for (const Buffer *b = loop->pass->buffers; b; b = b->next)
+        if (b->prepared && (loop->prepares ? once[b->number] : b->lasting))
+            put_buffer(f, loop, b);
 }
 
 /* What depends on the weights alone, once for all calls. What has been folded must not be folded again. */
@@ -231,24 +197,13 @@ static void put_prepare(FILE *f, const Plan *plan, const FixedWord *words)
     const Pass *pass = &plan->forward;
     put_fixed(f, "net.c: is_prepared", words);
     put_fixed(f, "net.c: prepare begins", words);
-    name_prepared(f, pass, false);
-    const Loop loop = {.plan = plan, .pass = pass, .const_params = *const_of_params(pass, plan)};
+    Loop loop = {.plan = plan, .pass = pass, .const_params = *const_of_params(pass, plan),
+                 .declared = pass->functions, .prepares = true};
+    put_prepared_buffers(f, &loop);
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         if (fn->per_call)
             put_layer_call(f, &loop, fn, 1);
     put_fixed(f, "net.c: prepare ends", words);
-}
-
-static void put_buffer(FILE *f, const Buffer *b)
-{
-    const Tensor *t = b->tensor;
-    const char *dims = t->rank ? dims_text(t->rank, t->room, "", "x", "") : "1";
-    if (b->samples > 1 || b->whole_batch)
-        fprintf(f, "    float *const all_%s = w->arena + %lld;   /* %lldx%s */\n", c_name(t->name),
-                (long long)b->offset, (long long)b->samples, dims);
-    else
-        fprintf(f, "    void *const %s = w->arena + %lld;   /* %s */\n", c_name(t->name),
-                (long long)b->offset, dims);
 }
 
 /* ---- Steps -----------------------------------------------------------------------------------
@@ -350,22 +305,39 @@ static const char *step_params(const Loop *loop, bool types)
     return text;
 }
 
-static const char *step_name_of(const Loop *loop, int number)
+/* net_backward_basic2_conv1: its pass or direction, and its first layer; the second that begins there has a 2
+ * behind it. */
+static const char *step_name_of(const Loop *loop)
 {
-    const Function *first = loop->begin != loop->end ? loop->begin : loop->once;
-    const char *layer = c_name(first->layer->name);
-    return format("%s_%s_%d_%s", loop->plan->prefix, pass_name(loop), number, layer);
+    const Pass *pass = loop->pass;
+    const char *name = NULL;
+    int number = 0;
+    for (const Function *fn = pass->functions; fn != loop->end;) {
+        const Loop earlier = phase_from(loop->plan, pass, fn);
+        const Function *first = earlier.begin != earlier.end ? earlier.begin : earlier.once;
+        const Function *mine = loop->begin != loop->end ? loop->begin : loop->once;
+        if (first->layer == mine->layer && first->backward == mine->backward)
+            number++;
+        if (first == mine)
+            name = format("%s_%s_%s", loop->plan->prefix,
+                          pass == &loop->plan->training && !mine->backward ? "training" : pass_name(loop),
+                          c_name(mine->layer->name));
+        fn = earlier.end;
+    }
+    return number > 1 ? format("%s_%d", name, number) : name;
 }
 
-static void put_step(FILE *f, Loop *loop, int number)
+static void put_step(FILE *f, Loop *loop)
 {
     const Buffer **buffers;
     loop->apart = true;
+    loop->declared = loop->once;
+    loop->declared_end = loop->end;
     fprintf(f, "/* %s */\nstatic NOINLINE void %s(%s)\n{\n", comment_text(layers_of(loop)),
-            step_name_of(loop, number), step_params(loop, true));
+            step_name_of(loop), step_params(loop, true));
     int n = buffers_of(loop->pass, loop->once, loop->end, &buffers);
     for (int i = 0; i < n; i++)
-        put_buffer(f, buffers[i]);
+        put_buffer(f, loop, buffers[i]);
     put_phase(f, loop);
     fprintf(f, "}\n\n");
 }
@@ -373,11 +345,10 @@ static void put_step(FILE *f, Loop *loop, int number)
 /* Before the pass: the functions of its phases, where it has many. */
 static void put_steps(FILE *f, const Plan *plan, const Pass *pass)
 {
-    int number = 0;
     Loop loop;
     for (const Function *fn = has_steps(plan, pass) ? pass->functions : NULL; fn; fn = loop.end) {
         loop = phase_from(plan, pass, fn);
-        put_step(f, &loop, ++number);
+        put_step(f, &loop);
     }
 }
 
@@ -385,7 +356,6 @@ static void put_steps(FILE *f, const Plan *plan, const Pass *pass)
 static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
 {
     const bool steps = has_steps(plan, pass);
-    int number = 0;
     Loop loop;
     for (const Function *fn = pass->functions; fn; fn = loop.end) {
         loop = phase_from(plan, pass, fn);
@@ -393,16 +363,17 @@ static void put_calls(FILE *f, const Plan *plan, const Pass *pass)
             put_phase(f, &loop);
             continue;
         }
-        const char *call = format("%s(%s);", step_name_of(&loop, ++number), step_params(&loop, false));
+        const char *call = format("%s(%s);", step_name_of(&loop), step_params(&loop, false));
         fprintf(f, "    %s   /* %s */\n", call, comment_text(layers_of(&loop)));
     }
 }
 
 static void put_buffers(FILE *f, const Plan *plan, const Pass *pass)
 {
+    const Loop loop = {.plan = plan, .pass = pass, .declared = pass->functions};
     for (const Buffer *b = has_steps(plan, pass) ? NULL : pass->buffers; b; b = b->next)
         if (!b->prepared)
-            put_buffer(f, b);
+            put_buffer(f, &loop, b);
 }
 
 /* ---- The passes ------------------------------------------------------------------------------ */
@@ -427,7 +398,8 @@ static void put_forward(FILE *f, const Plan *plan, const FixedWord *words)
     put_fixed(f, "net.c: forward begins", words);
     if (pass->prepared) {
         put_fixed(f, "net.c: forward is prepared", words);
-        name_prepared(f, pass, true);
+        const Loop loop = {.plan = plan, .pass = pass, .declared = pass->functions};
+        put_prepared_buffers(f, &loop);
     }
     put_buffers(f, plan, pass);
     put_unused(f, pass, false);
@@ -563,8 +535,8 @@ static void put_next(FILE *f, const Plan *plan, const FixedWord *words)
         put_fixed(f, "net.c: unused s", NULL);
     if (touches(pass, TENSOR_INPUT))
         fprintf(f, "    const %s *const %s = x;\n", input_type(plan->net), c_name(pass->prog->x->name));
-    fprintf(f, "    void *const %s = y;\n", c_name(pass->prog->y->name));
-    const Loop loop = {.plan = plan, .pass = pass, .const_params = true};
+    fprintf(f, "    float *const %s = y;\n", c_name(pass->prog->y->name));
+    const Loop loop = {.plan = plan, .pass = pass, .const_params = true, .declared = pass->functions};
     for (const Function *fn = pass->functions; fn; fn = fn->next)
         put_layer_call(f, &loop, fn, 1);
     put_fixed(f, "net.c: next ends", words);

@@ -94,7 +94,7 @@ const FixedWord *net_words(const Plan *plan)
         {"VOCABULARY", format("%lld", (long long)net->input.of)},
         {"LOSS_NAME", format("\"%s\"", net->loss->kind->name)},
         {"ARE_LOGITS", net->loss->kind->absorbs && net->loss_in == net->out ? "1" : "0"},
-        {"LABELS", format("%lld", (long long)net->targets)},
+        {"LABELS", net->targets == 1 ? "(size_t)n" : format("(size_t)n * %lld", (long long)net->targets)},
         {"IGNORED", format("%d", net->ignored)},
         {"LEAST", format("%lld", (long long)(training ? least_samples(training) : 1))},
         {"MOST", format("%lld", (long long)net->batch)},

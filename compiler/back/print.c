@@ -552,6 +552,25 @@ static void put_right_side(Printer *p, const Node *n, size_t line)
     put(p->out, ";\n");
 }
 
+static bool begins_with_zero(const Node *n)
+{
+    return n && n->kind == NODE_LET && n->value && n->value->kind == TERM_NUMBER && n->value->number == 0
+        && n->reg->changes && !n->reg->is_int;
+}
+
+/* Sums that begin with zero stand side by side; gives the last of them that has room on the line. */
+static const Node *put_zeros(Printer *p, const Node *n, size_t line)
+{
+    enum { WIDTH = 100 };
+    for (;; n = n->next) {
+        put(p->out, "%s = %s", n->reg->name, number_text(n->value));
+        if (!begins_with_zero(n->next) || n->next->reg->width != n->reg->width
+            || p->out->length - line + strlen(n->next->reg->name) > WIDTH)
+            return n;
+        put(p->out, ", ");
+    }
+}
+
 /* A register without a value stands on the line of the next of its kind; gives the last that it printed. */
 static const Node *put_let(Printer *p, const Node *n, size_t line)
 {
@@ -568,6 +587,11 @@ static const Node *put_let(Printer *p, const Node *n, size_t line)
         n = n->next;
     }
     p->uses->vectors |= n->reg->width > 1;
+    if (begins_with_zero(n)) {
+        n = put_zeros(p, n, line);
+        put(p->out, ";\n");
+        return n;
+    }
     put(p->out, n->value ? "%s = " : "%s", n->reg->name);
     put_right_side(p, n, line);
     return n;

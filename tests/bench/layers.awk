@@ -1,5 +1,5 @@
 # Prints a net.c in which net_forward and net_backward call each layer's function through TIMED.
-/^static (NOINLINE|inline) void [A-Za-z0-9_]+_(forward|training|backward|transpose|sums|once|clear|add_up)[a-z_0-9]*\(/ {
+$4 !~ /^net_/ && /^static (NOINLINE|inline) void [A-Za-z0-9_]+_(forward|training|backward|transpose|sums|once|clear|add_up)[a-z_0-9]*\(/ {
     name = $4
     sub(/\(.*/, "", name)
     names[++n] = name

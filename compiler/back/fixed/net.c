@@ -13,7 +13,7 @@
 #define MARK 0
 #define CLASSES 2
 #define DRAWS 1u
-#define LABELS NET_TARGETS
+#define LABELS ((size_t)n * NET_TARGETS)
 #define IGNORED (-100)
 #define TARGETS_OR_NONE NET_TARGETS
 #define IS_INT_TARGETS 1
@@ -189,11 +189,11 @@ EXTERN_float net_backward(PARAMS *p, net_work *w, int n, const ELEMENT *x, const
 // end
 #elif !defined CLASS_WEIGHTS
 // section mean of those counted
-    const float mean = 1.0f / (float)net_counted(t, (size_t)n * LABELS);
+    const float mean = 1.0f / (float)net_counted(t, LABELS);
 // end
 #else
 // section mean with class weights
-    const float mean = (float)(1 / net_counted(t, (size_t)n * LABELS));
+    const float mean = (float)(1 / net_counted(t, LABELS));
 // end
 #endif
 // section samples
@@ -286,7 +286,7 @@ static float net_model_loss(const void *params, void *work, int n, const void *x
 // section model counted
 static double net_model_counted(int n, const void *t)
 {
-    return (double)net_counted(t, (size_t)n * LABELS);
+    return (double)net_counted(t, LABELS);
 }
 
 // end

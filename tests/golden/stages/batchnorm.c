@@ -213,9 +213,7 @@ static NOINLINE void conv1_forward(const float batchnorm1_slope[restrict 4],
                                    float relu1_out[restrict 1][3][4])
 {
     {
-        vec s0 = {0};
-        vec s1 = {0};
-        vec s2 = {0};
+        vec s0 = {0}, s1 = {0}, s2 = {0};
         UNROLLED for (int c = 0; c < 2; c++)
             UNROLLED for (int ky = 0; ky < 3; ky++)
                 UNROLLED for (int kx = 0; kx < 3; kx++) {
@@ -325,9 +323,7 @@ static NOINLINE void conv1_training(const float conv1_weight[restrict 3][3][2][4
                                     float conv1_out[restrict 1][3][4])
 {
     {
-        vec s0 = {0};
-        vec s1 = {0};
-        vec s2 = {0};
+        vec s0 = {0}, s1 = {0}, s2 = {0};
         UNROLLED for (int c = 0; c < 2; c++)
             UNROLLED for (int ky = 0; ky < 3; ky++)
                 UNROLLED for (int kx = 0; kx < 3; kx++) {
@@ -870,9 +866,7 @@ static inline void fc1_backward_input(const float *relu1_out,
                                       float *d_batchnorm1_out)
 {
     {
-        vec s0 = {0};
-        vec s1 = {0};
-        vec s2 = {0};
+        vec s0 = {0}, s1 = {0}, s2 = {0};
         {
             const float a0 = d_fc1_out[0];
             s0 += a0 * LOAD(fc1_weight_transposed[0]);
@@ -1064,25 +1058,25 @@ void batchnorm_forward(const batchnorm_params *p, batchnorm_work *w, int n, cons
     NN_CHECK(n >= 1 && n <= BATCHNORM_BATCH,
             "n must be from 1 to BATCHNORM_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    void *const batchnorm1_slope = w->arena + 0;   /* 4 */
-    void *const batchnorm1_shift = w->arena + 16;   /* 4 */
-    void *const batchnorm2_slope = w->arena + 32;   /* 4 */
-    void *const batchnorm2_shift = w->arena + 48;   /* 4 */
-    void *const relu1_out = w->arena + 64;   /* 1x3x4 */
-    void *const batchnorm2_out = w->arena + 80;   /* 4 */
-    void *const softmax1_max = w->arena + 64;   /* 1 */
-    void *const softmax1_exp = w->arena + 96;   /* 4 */
-    void *const softmax1_sum = w->arena + 112;   /* 1 */
+    float *const batchnorm1_slope = w->arena + 0;   /* 4 */
+    float *const batchnorm1_shift = w->arena + 16;   /* 4 */
+    float *const batchnorm2_slope = w->arena + 32;   /* 4 */
+    float *const batchnorm2_shift = w->arena + 48;   /* 4 */
+    float (*const relu1_out)[3][4] = (void *)(w->arena + 64);
+    float *const batchnorm2_out = w->arena + 80;   /* 4 */
+    float *const softmax1_max = w->arena + 64;   /* 1 */
+    float *const softmax1_exp = w->arena + 96;   /* 4 */
+    float *const softmax1_sum = w->arena + 112;   /* 1 */
     batchnorm1_slope_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
         p->batchnorm1_running_mean, batchnorm1_slope, batchnorm1_shift);
     batchnorm2_slope_once(p->batchnorm2_weight, p->batchnorm2_running_var, p->batchnorm2_bias,
         p->batchnorm2_running_mean, batchnorm2_slope, batchnorm2_shift);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
-        void *const softmax1_out = y + (size_t)s * BATCHNORM_OUTPUT;
+        float *const softmax1_out = y + (size_t)s * BATCHNORM_OUTPUT;
         conv1_forward(batchnorm1_slope, batchnorm1_shift, p->conv1_weight, (const float (*)[3][5])input, relu1_out);
-        fc1_forward(batchnorm2_slope, batchnorm2_shift, (const float *)p->fc1_weight, relu1_out, p->fc1_bias,
-            batchnorm2_out);
+        fc1_forward(batchnorm2_slope, batchnorm2_shift, (const float *)p->fc1_weight, (void *)relu1_out,
+            p->fc1_bias, batchnorm2_out);
         softmax1_forward(batchnorm2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
     }
 }
@@ -1111,50 +1105,50 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     NN_CHECK(n >= 2 && n <= BATCHNORM_BATCH,
             "n must be from 2 to BATCHNORM_BATCH, 32: batchnorm takes the variance of n numbers, and one has none");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
-    void *const batchnorm1_sum = w->arena + 512;   /* 4 */
-    void *const batchnorm1_squares = w->arena + 528;   /* 4 */
-    float *const all_conv1_out = w->arena + 0;   /* 32x1x3x4 */
-    void *const batchnorm1_sample_sum = w->arena + 544;   /* 4 */
-    float *const all_batchnorm1_sample_mean = w->arena + 384;   /* 32x4 */
-    void *const batchnorm1_around = w->arena + 544;   /* 4 */
-    void *const batchnorm1_drift = w->arena + 560;   /* 4 */
-    void *const batchnorm1_mean = w->arena + 1456;   /* 4 */
-    void *const batchnorm1_next_mean = w->arena + 384;   /* 4 */
-    void *const batchnorm1_next_var = w->arena + 400;   /* 4 */
-    void *const batchnorm1_scale = w->arena + 1472;   /* 4 */
-    void *const batchnorm1_slope = w->arena + 1488;   /* 4 */
-    void *const batchnorm2_sum = w->arena + 768;   /* 4 */
-    float *const all_relu1_out = w->arena + 384;   /* 32x1x3x4 */
-    float *const all_fc1_out = w->arena + 1152;   /* 32x4 */
-    void *const batchnorm2_around = w->arena + 784;   /* 4 */
-    void *const batchnorm2_squares = w->arena + 800;   /* 4 */
-    void *const batchnorm2_drift = w->arena + 816;   /* 4 */
-    void *const batchnorm2_mean = w->arena + 1504;   /* 4 */
-    void *const batchnorm2_next_mean = w->arena + 768;   /* 4 */
-    void *const batchnorm2_next_var = w->arena + 832;   /* 4 */
-    void *const batchnorm2_scale = w->arena + 848;   /* 4 */
-    void *const batchnorm2_slope = w->arena + 1520;   /* 4 */
-    void *const batchnorm2_d_sum = w->arena + 768;   /* 4 */
-    void *const batchnorm2_d_distances = w->arena + 784;   /* 4 */
-    void *const batchnorm2_out = w->arena + 800;   /* 4 */
-    void *const loss_max = w->arena + 816;   /* 1 */
-    void *const loss_exp = w->arena + 832;   /* 4 */
-    void *const loss_sum = w->arena + 864;   /* 1 */
-    void *const loss_nll = w->arena + 880;   /* 1 */
-    float *const all_d_batchnorm2_out = w->arena + 1280;   /* 32x4 */
-    void *const fc1_weight_transposed = w->arena + 1408;   /* 1x3x3x4 */
-    void *const batchnorm2_d_weight = w->arena + 800;   /* 4 */
-    void *const batchnorm2_tilt = w->arena + 1536;   /* 4 */
-    void *const batchnorm2_shift = w->arena + 1552;   /* 4 */
-    void *const batchnorm1_d_sum = w->arena + 1568;   /* 4 */
-    void *const batchnorm1_d_distances = w->arena + 1584;   /* 4 */
-    void *const d_fc1_out = w->arena + 1600;   /* 4 */
-    float *const all_d_batchnorm1_out = w->arena + 768;   /* 32x1x3x4 */
-    void *const batchnorm1_d_weight = w->arena + 384;   /* 4 */
-    void *const batchnorm1_tilt = w->arena + 400;   /* 4 */
-    void *const batchnorm1_shift = w->arena + 416;   /* 4 */
-    void *const d_conv1_out = w->arena + 384;   /* 1x3x4 */
-    const float mean = 1.0f / (float)batchnorm_counted(t, (size_t)n * 1);
+    float *const batchnorm1_sum = w->arena + 512;   /* 4 */
+    float *const batchnorm1_squares = w->arena + 528;   /* 4 */
+    float (*const conv1_out)[1][3][4] = (void *)(w->arena + 0);
+    float *const batchnorm1_sample_sum = w->arena + 544;   /* 4 */
+    float (*const batchnorm1_sample_mean)[4] = (void *)(w->arena + 384);
+    float *const batchnorm1_around = w->arena + 544;   /* 4 */
+    float *const batchnorm1_drift = w->arena + 560;   /* 4 */
+    float *const batchnorm1_mean = w->arena + 1456;   /* 4 */
+    float *const batchnorm1_next_mean = w->arena + 384;   /* 4 */
+    float *const batchnorm1_next_var = w->arena + 400;   /* 4 */
+    float *const batchnorm1_scale = w->arena + 1472;   /* 4 */
+    float *const batchnorm1_slope = w->arena + 1488;   /* 4 */
+    float *const batchnorm2_sum = w->arena + 768;   /* 4 */
+    float (*const relu1_out)[12] = (void *)(w->arena + 384);
+    float (*const fc1_out)[4] = (void *)(w->arena + 1152);
+    float *const batchnorm2_around = w->arena + 784;   /* 4 */
+    float *const batchnorm2_squares = w->arena + 800;   /* 4 */
+    float *const batchnorm2_drift = w->arena + 816;   /* 4 */
+    float *const batchnorm2_mean = w->arena + 1504;   /* 4 */
+    float *const batchnorm2_next_mean = w->arena + 768;   /* 4 */
+    float *const batchnorm2_next_var = w->arena + 832;   /* 4 */
+    float *const batchnorm2_scale = w->arena + 848;   /* 4 */
+    float *const batchnorm2_slope = w->arena + 1520;   /* 4 */
+    float *const batchnorm2_d_sum = w->arena + 768;   /* 4 */
+    float *const batchnorm2_d_distances = w->arena + 784;   /* 4 */
+    float *const batchnorm2_out = w->arena + 800;   /* 4 */
+    float *const loss_max = w->arena + 816;   /* 1 */
+    float *const loss_exp = w->arena + 832;   /* 4 */
+    float *const loss_sum = w->arena + 864;   /* 1 */
+    float *const loss_nll = w->arena + 880;   /* 1 */
+    float (*const d_batchnorm2_out)[4] = (void *)(w->arena + 1280);
+    float (*const fc1_weight_transposed)[3][3][4] = (void *)(w->arena + 1408);
+    float *const batchnorm2_d_weight = w->arena + 800;   /* 4 */
+    float *const batchnorm2_tilt = w->arena + 1536;   /* 4 */
+    float *const batchnorm2_shift = w->arena + 1552;   /* 4 */
+    float *const batchnorm1_d_sum = w->arena + 1568;   /* 4 */
+    float *const batchnorm1_d_distances = w->arena + 1584;   /* 4 */
+    float *const d_fc1_out = w->arena + 1600;   /* 4 */
+    float (*const d_batchnorm1_out)[12] = (void *)(w->arena + 768);
+    float *const batchnorm1_d_weight = w->arena + 384;   /* 4 */
+    float *const batchnorm1_tilt = w->arena + 400;   /* 4 */
+    float *const batchnorm1_shift = w->arena + 416;   /* 4 */
+    float (*const d_conv1_out)[3][4] = (void *)(w->arena + 384);
+    const float mean = 1.0f / (float)batchnorm_counted(t, (size_t)n);
     const float samples = (float)n;
     float loss = 0.0f;
     if (w->add != 1)
@@ -1162,33 +1156,27 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     batchnorm1_clear(batchnorm1_sum, batchnorm1_squares);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
-        void *const conv1_out = all_conv1_out + (size_t)s * 12;
-        void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
-        conv1_training((void *)p->conv1_weight, (const float (*)[3][5])input, conv1_out);
-        batchnorm1_sums(conv1_out, batchnorm1_sample_sum, batchnorm1_sample_mean, batchnorm1_sum,
+        conv1_training((void *)p->conv1_weight, (const float (*)[3][5])input, conv1_out[s]);
+        batchnorm1_sums((void *)conv1_out[s], batchnorm1_sample_sum, batchnorm1_sample_mean[s], batchnorm1_sum,
             batchnorm1_squares);
     }
     batchnorm1_around_once(batchnorm1_sum, batchnorm1_around, batchnorm1_drift, samples);
     for (int s = 0; s < n; s++) {
-        void *const batchnorm1_sample_mean = all_batchnorm1_sample_mean + (size_t)s * 4;
-        batchnorm1_sums2(batchnorm1_sample_mean, batchnorm1_around, batchnorm1_squares, batchnorm1_drift);
+        batchnorm1_sums2(batchnorm1_sample_mean[s], batchnorm1_around, batchnorm1_squares, batchnorm1_drift);
     }
     batchnorm1_mean_once(batchnorm1_around, batchnorm1_drift, p->batchnorm1_running_mean, batchnorm1_mean,
         p->batchnorm1_running_var, batchnorm1_squares, batchnorm1_next_mean, batchnorm1_next_var,
         p->batchnorm1_weight, batchnorm1_scale, batchnorm1_slope, samples);
     batchnorm2_clear(batchnorm2_sum);
     for (int s = 0; s < n; s++) {
-        void *const conv1_out = all_conv1_out + (size_t)s * 12;
-        void *const relu1_out = all_relu1_out + (size_t)s * 12;
-        void *const fc1_out = all_fc1_out + (size_t)s * 4;
-        batchnorm1_forward(conv1_out, batchnorm1_mean, batchnorm1_slope, p->batchnorm1_bias, relu1_out);
-        fc1_training((const float *)p->fc1_weight, relu1_out, p->fc1_bias, fc1_out);
-        batchnorm2_sums(fc1_out, batchnorm2_sum);
+        batchnorm1_forward((void *)conv1_out[s], batchnorm1_mean, batchnorm1_slope, p->batchnorm1_bias,
+            relu1_out[s]);
+        fc1_training((const float *)p->fc1_weight, relu1_out[s], p->fc1_bias, fc1_out[s]);
+        batchnorm2_sums(fc1_out[s], batchnorm2_sum);
     }
     batchnorm2_around_once(batchnorm2_sum, batchnorm2_around, batchnorm2_squares, batchnorm2_drift, samples);
     for (int s = 0; s < n; s++) {
-        void *const fc1_out = all_fc1_out + (size_t)s * 4;
-        batchnorm2_sums2(fc1_out, batchnorm2_around, batchnorm2_squares, batchnorm2_drift);
+        batchnorm2_sums2(fc1_out[s], batchnorm2_around, batchnorm2_squares, batchnorm2_drift);
     }
     batchnorm2_mean_once(batchnorm2_around, batchnorm2_drift, p->batchnorm2_running_mean, batchnorm2_mean,
         p->batchnorm2_running_var, batchnorm2_squares, batchnorm2_next_mean, batchnorm2_next_var,
@@ -1196,12 +1184,10 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
     batchnorm2_backward_clear(batchnorm2_d_sum, batchnorm2_d_distances);
     for (int s = 0; s < n; s++) {
         const int *const target = t + (size_t)s * BATCHNORM_TARGETS;
-        void *const fc1_out = all_fc1_out + (size_t)s * 4;
-        void *const d_batchnorm2_out = all_d_batchnorm2_out + (size_t)s * 4;
-        batchnorm2_forward(fc1_out, batchnorm2_mean, batchnorm2_slope, p->batchnorm2_bias, batchnorm2_out);
+        batchnorm2_forward(fc1_out[s], batchnorm2_mean, batchnorm2_slope, p->batchnorm2_bias, batchnorm2_out);
         loss_forward(batchnorm2_out, loss_max, loss_exp, target, loss_sum, loss_nll, &loss, mean);
-        loss_backward(loss_exp, loss_sum, target, d_batchnorm2_out, mean);
-        batchnorm2_backward_sums(d_batchnorm2_out, fc1_out, batchnorm2_mean, batchnorm2_d_sum,
+        loss_backward(loss_exp, loss_sum, target, d_batchnorm2_out[s], mean);
+        batchnorm2_backward_sums(d_batchnorm2_out[s], fc1_out[s], batchnorm2_mean, batchnorm2_d_sum,
             batchnorm2_d_distances);
     }
     fc1_transpose((void *)p->fc1_weight, fc1_weight_transposed);
@@ -1210,16 +1196,11 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         batchnorm2_shift, samples);
     batchnorm1_clear(batchnorm1_d_sum, batchnorm1_d_distances);
     for (int s = 0; s < n; s++) {
-        void *const conv1_out = all_conv1_out + (size_t)s * 12;
-        void *const relu1_out = all_relu1_out + (size_t)s * 12;
-        void *const fc1_out = all_fc1_out + (size_t)s * 4;
-        void *const d_batchnorm2_out = all_d_batchnorm2_out + (size_t)s * 4;
-        void *const d_batchnorm1_out = all_d_batchnorm1_out + (size_t)s * 12;
-        batchnorm2_backward_input(d_batchnorm2_out, batchnorm2_slope, fc1_out, batchnorm2_mean, batchnorm2_tilt,
-            batchnorm2_shift, d_fc1_out);
-        fc1_backward_weights(d_fc1_out, relu1_out, (float *)g->fc1_weight, g->fc1_bias);
-        fc1_backward_input(relu1_out, d_fc1_out, fc1_weight_transposed, d_batchnorm1_out);
-        batchnorm1_backward_sums(d_batchnorm1_out, conv1_out, batchnorm1_mean, batchnorm1_d_sum,
+        batchnorm2_backward_input(d_batchnorm2_out[s], batchnorm2_slope, fc1_out[s], batchnorm2_mean,
+            batchnorm2_tilt, batchnorm2_shift, d_fc1_out);
+        fc1_backward_weights(d_fc1_out, relu1_out[s], (float *)g->fc1_weight, g->fc1_bias);
+        fc1_backward_input(relu1_out[s], d_fc1_out, (void *)fc1_weight_transposed, d_batchnorm1_out[s]);
+        batchnorm1_backward_sums(d_batchnorm1_out[s], (void *)conv1_out[s], batchnorm1_mean, batchnorm1_d_sum,
             batchnorm1_d_distances);
     }
     batchnorm1_backward_weight_once(batchnorm1_d_distances, batchnorm1_scale, batchnorm1_d_weight,
@@ -1227,11 +1208,9 @@ float batchnorm_backward(batchnorm_params *p, batchnorm_work *w, int n, const fl
         batchnorm1_shift, samples);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
-        void *const conv1_out = all_conv1_out + (size_t)s * 12;
-        void *const d_batchnorm1_out = all_d_batchnorm1_out + (size_t)s * 12;
-        batchnorm1_backward_input(d_batchnorm1_out, batchnorm1_slope, conv1_out, batchnorm1_mean, batchnorm1_tilt,
-            batchnorm1_shift, d_conv1_out);
-        conv1_backward_weights(d_conv1_out, (const float (*)[3][5])input, g->conv1_weight);
+        batchnorm1_backward_input(d_batchnorm1_out[s], batchnorm1_slope, (void *)conv1_out[s], batchnorm1_mean,
+            batchnorm1_tilt, batchnorm1_shift, (void *)d_conv1_out);
+        conv1_backward_weights((void *)d_conv1_out, (const float (*)[3][5])input, g->conv1_weight);
     }
     return loss;
 }
@@ -1243,17 +1222,17 @@ float batchnorm_loss(const batchnorm_params *p, batchnorm_work *w, int n, const 
     NN_CHECK(n >= 1 && n <= BATCHNORM_BATCH,
             "n must be from 1 to BATCHNORM_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
-    void *const batchnorm1_slope = w->arena + 0;   /* 4 */
-    void *const batchnorm1_shift = w->arena + 16;   /* 4 */
-    void *const batchnorm2_slope = w->arena + 32;   /* 4 */
-    void *const batchnorm2_shift = w->arena + 48;   /* 4 */
-    void *const relu1_out = w->arena + 64;   /* 1x3x4 */
-    void *const batchnorm2_out = w->arena + 80;   /* 4 */
-    void *const softmax1_max = w->arena + 64;   /* 1 */
-    void *const softmax1_exp = w->arena + 96;   /* 4 */
-    void *const softmax1_sum = w->arena + 112;   /* 1 */
-    void *const loss_nll = w->arena + 96;   /* 1 */
-    const float mean = 1.0f / (float)batchnorm_counted(t, (size_t)n * 1);
+    float *const batchnorm1_slope = w->arena + 0;   /* 4 */
+    float *const batchnorm1_shift = w->arena + 16;   /* 4 */
+    float *const batchnorm2_slope = w->arena + 32;   /* 4 */
+    float *const batchnorm2_shift = w->arena + 48;   /* 4 */
+    float (*const relu1_out)[3][4] = (void *)(w->arena + 64);
+    float *const batchnorm2_out = w->arena + 80;   /* 4 */
+    float *const softmax1_max = w->arena + 64;   /* 1 */
+    float *const softmax1_exp = w->arena + 96;   /* 4 */
+    float *const softmax1_sum = w->arena + 112;   /* 1 */
+    float *const loss_nll = w->arena + 96;   /* 1 */
+    const float mean = 1.0f / (float)batchnorm_counted(t, (size_t)n);
     float loss = 0.0f;
     batchnorm1_slope_once(p->batchnorm1_weight, p->batchnorm1_running_var, p->batchnorm1_bias,
         p->batchnorm1_running_mean, batchnorm1_slope, batchnorm1_shift);
@@ -1261,11 +1240,11 @@ float batchnorm_loss(const batchnorm_params *p, batchnorm_work *w, int n, const 
         p->batchnorm2_running_mean, batchnorm2_slope, batchnorm2_shift);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * BATCHNORM_INPUT;
-        void *const softmax1_out = y ? y + (size_t)s * BATCHNORM_OUTPUT : w->arena + 128;
+        float *const softmax1_out = y ? y + (size_t)s * BATCHNORM_OUTPUT : w->arena + 128;
         const int *const target = t + (size_t)s * BATCHNORM_TARGETS;
         conv1_forward(batchnorm1_slope, batchnorm1_shift, p->conv1_weight, (const float (*)[3][5])input, relu1_out);
-        fc1_forward(batchnorm2_slope, batchnorm2_shift, (const float *)p->fc1_weight, relu1_out, p->fc1_bias,
-            batchnorm2_out);
+        fc1_forward(batchnorm2_slope, batchnorm2_shift, (const float *)p->fc1_weight, (void *)relu1_out,
+            p->fc1_bias, batchnorm2_out);
         softmax1_forward(batchnorm2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
         loss_forward2(target, softmax1_max, batchnorm2_out, softmax1_sum, loss_nll, &loss, mean);
     }
@@ -1303,7 +1282,7 @@ static float batchnorm_model_loss(const void *params, void *work, int n, const v
 
 static double batchnorm_model_counted(int n, const void *t)
 {
-    return (double)batchnorm_counted(t, (size_t)n * 1);
+    return (double)batchnorm_counted(t, (size_t)n);
 }
 
 static void batchnorm_model_set_rng(void *work, uint64_t rng)

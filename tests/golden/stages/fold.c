@@ -363,35 +363,35 @@ void fold_prepare(fold_params *p)
     NN_CHECK_MEMORY(p, fold_params);
     if (fold_is_prepared(p))
         return;
-    void *const conv1_weight = p->weights + 0;   /* 4x1x3x3 */
-    void *const conv1_bias = p->weights + 48;   /* 4 */
-    void *const batchnorm1_running_var = p->weights + 768;   /* 4 */
-    void *const batchnorm1_weight = p->weights + 784;   /* 4 */
-    void *const batchnorm1_running_mean = p->weights + 800;   /* 4 */
-    void *const batchnorm1_bias = p->weights + 816;   /* 4 */
-    void *const batchnorm2_running_var = p->weights + 736;   /* 4 */
-    void *const batchnorm2_weight = p->weights + 64;   /* 4 */
-    void *const batchnorm2_running_mean = p->weights + 752;   /* 4 */
-    void *const batchnorm2_bias = p->weights + 80;   /* 4 */
-    void *const convtranspose1_weight = p->weights + 96;   /* 4x3x2x2 */
-    void *const batchnorm3_running_var = p->weights + 688;   /* 3 */
-    void *const batchnorm3_weight = p->weights + 704;   /* 3 */
-    void *const batchnorm3_running_mean = p->weights + 720;   /* 3 */
-    void *const batchnorm3_bias = p->weights + 144;   /* 3 */
-    void *const batchnorm4_running_var = p->weights + 624;   /* 3 */
-    void *const batchnorm4_weight = p->weights + 640;   /* 3 */
-    void *const batchnorm4_running_mean = p->weights + 656;   /* 3 */
-    void *const batchnorm4_bias = p->weights + 672;   /* 3 */
-    void *const batchnorm5_running_var = p->weights + 592;   /* 3 */
-    void *const batchnorm5_weight = p->weights + 192;   /* 3 */
-    void *const batchnorm5_running_mean = p->weights + 608;   /* 3 */
-    void *const batchnorm5_bias = p->weights + 208;   /* 3 */
-    void *const fc1_weight = p->weights + 224;   /* 2x3x8x6 */
-    void *const fc1_bias = p->weights + 512;   /* 2 */
-    void *const batchnorm6_running_var = p->weights + 528;   /* 2 */
-    void *const batchnorm6_weight = p->weights + 544;   /* 2 */
-    void *const batchnorm6_running_mean = p->weights + 560;   /* 2 */
-    void *const batchnorm6_bias = p->weights + 576;   /* 2 */
+    float (*const conv1_weight)[1][3][3] = (void *)(p->weights + 0);
+    float *const conv1_bias = p->weights + 48;   /* 4 */
+    const float *const batchnorm1_running_var = p->weights + 768;   /* 4 */
+    float *const batchnorm1_weight = p->weights + 784;   /* 4 */
+    const float *const batchnorm1_running_mean = p->weights + 800;   /* 4 */
+    float *const batchnorm1_bias = p->weights + 816;   /* 4 */
+    const float *const batchnorm2_running_var = p->weights + 736;   /* 4 */
+    float *const batchnorm2_weight = p->weights + 64;   /* 4 */
+    const float *const batchnorm2_running_mean = p->weights + 752;   /* 4 */
+    float *const batchnorm2_bias = p->weights + 80;   /* 4 */
+    float (*const convtranspose1_weight)[3][2][2] = (void *)(p->weights + 96);
+    const float *const batchnorm3_running_var = p->weights + 688;   /* 3 */
+    float *const batchnorm3_weight = p->weights + 704;   /* 3 */
+    const float *const batchnorm3_running_mean = p->weights + 720;   /* 3 */
+    float *const batchnorm3_bias = p->weights + 144;   /* 3 */
+    const float *const batchnorm4_running_var = p->weights + 624;   /* 3 */
+    float *const batchnorm4_weight = p->weights + 640;   /* 3 */
+    const float *const batchnorm4_running_mean = p->weights + 656;   /* 3 */
+    float *const batchnorm4_bias = p->weights + 672;   /* 3 */
+    const float *const batchnorm5_running_var = p->weights + 592;   /* 3 */
+    float *const batchnorm5_weight = p->weights + 192;   /* 3 */
+    const float *const batchnorm5_running_mean = p->weights + 608;   /* 3 */
+    float *const batchnorm5_bias = p->weights + 208;   /* 3 */
+    float (*const fc1_weight)[3][8][6] = (void *)(p->weights + 224);
+    float *const fc1_bias = p->weights + 512;   /* 2 */
+    const float *const batchnorm6_running_var = p->weights + 528;   /* 2 */
+    float *const batchnorm6_weight = p->weights + 544;   /* 2 */
+    const float *const batchnorm6_running_mean = p->weights + 560;   /* 2 */
+    float *const batchnorm6_bias = p->weights + 576;   /* 2 */
     batchnorm1_weight_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
         conv1_weight, conv1_bias);
     batchnorm2_weight_once(batchnorm2_weight, batchnorm2_running_var, batchnorm2_bias, batchnorm2_running_mean);
@@ -416,38 +416,36 @@ void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, flo
             y[i] = NAN;
         return;
     }
-    const float *const conv1_weight = p->weights + 0;   /* 4x1x3x3 */
+    const float (*const conv1_weight)[1][3][3] = (const void *)(p->weights + 0);
     const float *const conv1_bias = p->weights + 48;   /* 4 */
     const float *const batchnorm2_weight = p->weights + 64;   /* 4 */
     const float *const batchnorm2_bias = p->weights + 80;   /* 4 */
-    const float *const convtranspose1_weight = p->weights + 96;   /* 4x3x2x2 */
+    const float (*const convtranspose1_weight)[3][2][2] = (const void *)(p->weights + 96);
     const float *const batchnorm3_bias = p->weights + 144;   /* 3 */
-    const float *const x_weight = p->weights + 160;   /* 3x3x1x1 */
+    const float (*const x_weight)[3][1][1] = (const void *)(p->weights + 160);
     const float *const x_bias = p->weights + 176;   /* 3 */
     const float *const batchnorm5_weight = p->weights + 192;   /* 3 */
     const float *const batchnorm5_bias = p->weights + 208;   /* 3 */
-    const float *const fc1_weight = p->weights + 224;   /* 2x3x8x6 */
+    const float (*const fc1_weight)[3][8][6] = (const void *)(p->weights + 224);
     const float *const fc1_bias = p->weights + 512;   /* 2 */
-    void *const batchnorm1_out = w->arena + 0;   /* 4x4x3 */
-    void *const relu1_out = w->arena + 48;   /* 4x4x3 */
-    void *const batchnorm2_out = w->arena + 144;   /* 4x4x3 */
-    void *const batchnorm4_out = w->arena + 0;   /* 3x8x6 */
-    void *const x_out = w->arena + 144;   /* 3x8x6 */
-    void *const batchnorm5_out = w->arena + 0;   /* 3x8x6 */
-    void *const add1_out = w->arena + 288;   /* 3x8x6 */
+    float (*const batchnorm1_out)[4][3] = (void *)(w->arena + 0);
+    float (*const relu1_out)[4][3] = (void *)(w->arena + 48);
+    float (*const batchnorm2_out)[4][3] = (void *)(w->arena + 144);
+    float (*const batchnorm4_out)[8][6] = (void *)(w->arena + 0);
+    float (*const x_out)[8][6] = (void *)(w->arena + 144);
+    float (*const batchnorm5_out)[8][6] = (void *)(w->arena + 0);
+    float (*const add1_out)[8][6] = (void *)(w->arena + 288);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * FOLD_INPUT;
-        void *const batchnorm6_out = y + (size_t)s * FOLD_OUTPUT;
-        conv1_forward((const float (*)[1][3][3])conv1_weight, (const float (*)[4][3])input, conv1_bias,
-            batchnorm1_out);
-        relu1_forward(batchnorm1_out, relu1_out);
-        batchnorm2_forward(relu1_out, batchnorm2_weight, batchnorm2_bias, batchnorm2_out);
-        convtranspose1_forward(batchnorm3_bias, (const float (*)[3][2][2])convtranspose1_weight, batchnorm2_out,
-            batchnorm4_out);
-        x_forward((const float (*)[3][1][1])x_weight, batchnorm4_out, x_bias, x_out);
-        batchnorm5_forward(x_out, batchnorm5_weight, batchnorm5_bias, batchnorm5_out);
-        add1_forward(batchnorm5_out, x_out, add1_out);
-        fc1_forward((const float (*)[3][8][6])fc1_weight, add1_out, fc1_bias, batchnorm6_out);
+        float *const batchnorm6_out = y + (size_t)s * FOLD_OUTPUT;
+        conv1_forward(conv1_weight, (const float (*)[4][3])input, conv1_bias, batchnorm1_out);
+        relu1_forward((void *)batchnorm1_out, relu1_out);
+        batchnorm2_forward((void *)relu1_out, batchnorm2_weight, batchnorm2_bias, batchnorm2_out);
+        convtranspose1_forward(batchnorm3_bias, convtranspose1_weight, (void *)batchnorm2_out, batchnorm4_out);
+        x_forward(x_weight, (void *)batchnorm4_out, x_bias, x_out);
+        batchnorm5_forward((void *)x_out, batchnorm5_weight, batchnorm5_bias, batchnorm5_out);
+        add1_forward((void *)batchnorm5_out, (void *)x_out, add1_out);
+        fc1_forward(fc1_weight, (void *)add1_out, fc1_bias, batchnorm6_out);
     }
 }
 

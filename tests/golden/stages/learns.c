@@ -366,15 +366,15 @@ void learns_forward(const learns_params *p, learns_work *w, int n, const float *
     NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
             "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    void *const fc1_out = w->arena + 0;   /* 3 */
-    void *const sigmoid1_out = w->arena + 16;   /* 3 */
-    void *const fc2_out = w->arena + 0;   /* 2 */
-    void *const softmax1_max = w->arena + 16;   /* 1 */
-    void *const softmax1_exp = w->arena + 32;   /* 2 */
-    void *const softmax1_sum = w->arena + 48;   /* 1 */
+    float *const fc1_out = w->arena + 0;   /* 3 */
+    float *const sigmoid1_out = w->arena + 16;   /* 3 */
+    float *const fc2_out = w->arena + 0;   /* 2 */
+    float *const softmax1_max = w->arena + 16;   /* 1 */
+    float *const softmax1_exp = w->arena + 32;   /* 2 */
+    float *const softmax1_sum = w->arena + 48;   /* 1 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * LEARNS_INPUT;
-        void *const softmax1_out = y + (size_t)s * LEARNS_OUTPUT;
+        float *const softmax1_out = y + (size_t)s * LEARNS_OUTPUT;
         fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         sigmoid1_forward(fc1_out, sigmoid1_out);
         fc2_forward(p->fc2_weight, sigmoid1_out, p->fc2_bias, fc2_out);
@@ -406,17 +406,17 @@ float learns_backward(const learns_params *p, learns_work *w, int n, const float
     NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
             "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
-    void *const fc1_out = w->arena + 0;   /* 3 */
-    void *const sigmoid1_out = w->arena + 16;   /* 3 */
-    void *const fc2_out = w->arena + 0;   /* 2 */
-    void *const loss_max = w->arena + 32;   /* 1 */
-    void *const loss_exp = w->arena + 48;   /* 2 */
-    void *const loss_sum = w->arena + 64;   /* 1 */
-    void *const loss_nll = w->arena + 80;   /* 1 */
-    void *const d_fc2_out = w->arena + 0;   /* 2 */
-    void *const d_sigmoid1_out = w->arena + 32;   /* 3 */
-    void *const d_fc1_out = w->arena + 0;   /* 3 */
-    const float mean = 1.0f / (float)learns_counted(t, (size_t)n * 1);
+    float *const fc1_out = w->arena + 0;   /* 3 */
+    float *const sigmoid1_out = w->arena + 16;   /* 3 */
+    float *const fc2_out = w->arena + 0;   /* 2 */
+    float *const loss_max = w->arena + 32;   /* 1 */
+    float *const loss_exp = w->arena + 48;   /* 2 */
+    float *const loss_sum = w->arena + 64;   /* 1 */
+    float *const loss_nll = w->arena + 80;   /* 1 */
+    float *const d_fc2_out = w->arena + 0;   /* 2 */
+    float *const d_sigmoid1_out = w->arena + 32;   /* 3 */
+    float *const d_fc1_out = w->arena + 0;   /* 3 */
+    const float mean = 1.0f / (float)learns_counted(t, (size_t)n);
     float loss = 0.0f;
     if (w->add != 1)
         memset(g, 0, sizeof *g);
@@ -443,18 +443,18 @@ float learns_loss(const learns_params *p, learns_work *w, int n, const float *x,
     NN_CHECK(n >= 1 && n <= LEARNS_BATCH,
             "n must be from 1 to LEARNS_BATCH, 32: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
-    void *const fc1_out = w->arena + 0;   /* 3 */
-    void *const sigmoid1_out = w->arena + 16;   /* 3 */
-    void *const fc2_out = w->arena + 0;   /* 2 */
-    void *const softmax1_max = w->arena + 16;   /* 1 */
-    void *const softmax1_exp = w->arena + 32;   /* 2 */
-    void *const softmax1_sum = w->arena + 48;   /* 1 */
-    void *const loss_nll = w->arena + 32;   /* 1 */
-    const float mean = 1.0f / (float)learns_counted(t, (size_t)n * 1);
+    float *const fc1_out = w->arena + 0;   /* 3 */
+    float *const sigmoid1_out = w->arena + 16;   /* 3 */
+    float *const fc2_out = w->arena + 0;   /* 2 */
+    float *const softmax1_max = w->arena + 16;   /* 1 */
+    float *const softmax1_exp = w->arena + 32;   /* 2 */
+    float *const softmax1_sum = w->arena + 48;   /* 1 */
+    float *const loss_nll = w->arena + 32;   /* 1 */
+    const float mean = 1.0f / (float)learns_counted(t, (size_t)n);
     float loss = 0.0f;
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * LEARNS_INPUT;
-        void *const softmax1_out = y ? y + (size_t)s * LEARNS_OUTPUT : w->arena + 64;
+        float *const softmax1_out = y ? y + (size_t)s * LEARNS_OUTPUT : w->arena + 64;
         const int *const target = t + (size_t)s * LEARNS_TARGETS;
         fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         sigmoid1_forward(fc1_out, sigmoid1_out);
@@ -489,7 +489,7 @@ static float learns_model_loss(const void *params, void *work, int n, const void
 
 static double learns_model_counted(int n, const void *t)
 {
-    return (double)learns_counted(t, (size_t)n * 1);
+    return (double)learns_counted(t, (size_t)n);
 }
 
 static void learns_model_set_rng(void *work, uint64_t rng)

@@ -196,11 +196,11 @@ void outside_forward(const outside_params *p, outside_work *w, int n, const floa
     NN_CHECK(n >= 1 && n <= OUTSIDE_BATCH,
             "n must be from 1 to OUTSIDE_BATCH, 4: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    void *const fc1_out = w->arena + 0;   /* 3 */
-    void *const relu1_out = w->arena + 16;   /* 3 */
+    float *const fc1_out = w->arena + 0;   /* 3 */
+    float *const relu1_out = w->arena + 16;   /* 3 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * OUTSIDE_INPUT;
-        void *const fc2_out = y + (size_t)s * OUTSIDE_OUTPUT;
+        float *const fc2_out = y + (size_t)s * OUTSIDE_OUTPUT;
         fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         relu1_forward(fc1_out, relu1_out);
         fc2_forward(p->fc2_weight, relu1_out, p->fc2_bias, fc2_out);
@@ -214,12 +214,12 @@ void outside_forward_train(const outside_params *p, outside_work *w, int n, cons
     NN_CHECK(n >= 1 && n <= OUTSIDE_BATCH,
             "n must be from 1 to OUTSIDE_BATCH, 4: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    void *const fc1_out = w->arena + 0;   /* 3 */
-    void *const relu1_out = w->arena + 16;   /* 3 */
-    void *const dropout1_out = w->arena + 0;   /* 3 */
+    float *const fc1_out = w->arena + 0;   /* 3 */
+    float *const relu1_out = w->arena + 16;   /* 3 */
+    float *const dropout1_out = w->arena + 0;   /* 3 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * OUTSIDE_INPUT;
-        void *const fc2_out = y + (size_t)s * OUTSIDE_OUTPUT;
+        float *const fc2_out = y + (size_t)s * OUTSIDE_OUTPUT;
         const uint64_t rng = w->rng + (uint64_t)s * 3u * NN_GAMMA;
         fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         relu1_forward(fc1_out, relu1_out);
@@ -239,18 +239,18 @@ void outside_backward(const outside_params *p, outside_work *w, int n, const flo
     NN_CHECK(n >= 1 && n <= OUTSIDE_BATCH,
             "n must be from 1 to OUTSIDE_BATCH, 4: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && dy != NULL, "x or dy is NULL");
-    void *const fc1_out = w->arena + 0;   /* 3 */
-    void *const relu1_out = w->arena + 16;   /* 3 */
-    void *const dropout1_out = w->arena + 0;   /* 3 */
-    void *const d_dropout1_out = w->arena + 0;   /* 3 */
-    void *const d_relu1_out = w->arena + 32;   /* 3 */
-    void *const d_fc1_out = w->arena + 0;   /* 3 */
+    float *const fc1_out = w->arena + 0;   /* 3 */
+    float *const relu1_out = w->arena + 16;   /* 3 */
+    float *const dropout1_out = w->arena + 0;   /* 3 */
+    float *const d_dropout1_out = w->arena + 0;   /* 3 */
+    float *const d_relu1_out = w->arena + 32;   /* 3 */
+    float *const d_fc1_out = w->arena + 0;   /* 3 */
     if (g && w->add != 1)
         memset(g, 0, sizeof *g);
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * OUTSIDE_INPUT;
         const float *const d_output = dy + (size_t)s * OUTSIDE_OUTPUT;
-        void *const d_input = dx ? dx + (size_t)s * OUTSIDE_INPUT : NULL;
+        float *const d_input = dx ? dx + (size_t)s * OUTSIDE_INPUT : NULL;
         const uint64_t rng = w->rng + (uint64_t)s * 3u * NN_GAMMA;
         fc1_forward(p->fc1_weight, input, p->fc1_bias, fc1_out);
         relu1_forward(fc1_out, relu1_out);

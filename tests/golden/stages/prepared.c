@@ -143,11 +143,11 @@ void prepared_prepare(prepared_params *p)
     NN_CHECK_MEMORY(p, prepared_params);
     if (prepared_is_prepared(p))
         return;
-    void *const conv1_weight = p->weights + 0;   /* 3x3x1x8 */
-    void *const batchnorm1_running_var = p->weights + 96;   /* 8 */
-    void *const batchnorm1_weight = p->weights + 112;   /* 8 */
-    void *const batchnorm1_running_mean = p->weights + 128;   /* 8 */
-    void *const batchnorm1_bias = p->weights + 80;   /* 8 */
+    float (*const conv1_weight)[3][1][8] = (void *)(p->weights + 0);
+    const float *const batchnorm1_running_var = p->weights + 96;   /* 8 */
+    float *const batchnorm1_weight = p->weights + 112;   /* 8 */
+    const float *const batchnorm1_running_mean = p->weights + 128;   /* 8 */
+    float *const batchnorm1_bias = p->weights + 80;   /* 8 */
     batchnorm1_weight_once(batchnorm1_weight, batchnorm1_running_var, batchnorm1_bias, batchnorm1_running_mean,
         conv1_weight);
     memcpy(p->weights + 96, &mark, sizeof mark);
@@ -165,14 +165,13 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
             y[i] = NAN;
         return;
     }
-    const float *const conv1_weight = p->weights + 0;   /* 3x3x1x8 */
+    const float (*const conv1_weight)[3][1][8] = (const void *)(p->weights + 0);
     const float *const batchnorm1_bias = p->weights + 80;   /* 8 */
     (void)w;
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * PREPARED_INPUT;
-        void *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
-        conv1_forward((const float (*)[3][1][8])conv1_weight, (const float (*)[4][4])input, batchnorm1_bias,
-            relu1_out);
+        float *const relu1_out = y + (size_t)s * PREPARED_OUTPUT;
+        conv1_forward(conv1_weight, (const float (*)[4][4])input, batchnorm1_bias, (void *)relu1_out);
     }
 }
 

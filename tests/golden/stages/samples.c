@@ -535,9 +535,7 @@ static inline void fc2_backward_input(const float tanh1_out[3][16],
                                       float d_fc1_out[3][16])
 {
     {
-        vec16 s0 = {0};
-        vec16 s1 = {0};
-        vec16 s2 = {0};
+        vec16 s0 = {0}, s1 = {0}, s2 = {0};
         UNROLLED for (int o = 0; o < 2; o++) {
             const vec16 v0 = LOAD16(d_fc2_out[o][0]);
             s0 += v0 * fc2_weight[0][o];
@@ -679,14 +677,14 @@ void samples_forward(const samples_params *p, samples_work *w, int n, const floa
     NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
             "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    void *const tanh1_out = w->arena + 0;   /* 4 */
-    void *const fc2_out = w->arena + 16;   /* 4 */
-    void *const softmax1_max = w->arena + 0;   /* 1 */
-    void *const softmax1_exp = w->arena + 32;   /* 4 */
-    void *const softmax1_sum = w->arena + 48;   /* 1 */
+    float *const tanh1_out = w->arena + 0;   /* 4 */
+    float *const fc2_out = w->arena + 16;   /* 4 */
+    float *const softmax1_max = w->arena + 0;   /* 1 */
+    float *const softmax1_exp = w->arena + 32;   /* 4 */
+    float *const softmax1_sum = w->arena + 48;   /* 1 */
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * SAMPLES_INPUT;
-        void *const softmax1_out = y + (size_t)s * SAMPLES_OUTPUT;
+        float *const softmax1_out = y + (size_t)s * SAMPLES_OUTPUT;
         fc1_forward((const float *)p->fc1_weight, input, p->fc1_bias, tanh1_out);
         fc2_forward((const float *)p->fc2_weight, tanh1_out, p->fc2_bias, fc2_out);
         softmax1_forward(fc2_out, softmax1_max, softmax1_exp, softmax1_sum, softmax1_out);
@@ -717,18 +715,18 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
     NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
             "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
-    void *const loss_lanes = w->arena + 432;   /* 16 */
-    void *const d_fc2_weight_lanes = w->arena + 0;   /* 3x2x16 */
-    void *const d_fc2_bias_lanes = w->arena + 336;   /* 2x16 */
-    void *const d_fc1_weight_lanes = w->arena + 96;   /* 2x3x16 */
-    void *const d_fc1_bias_lanes = w->arena + 192;   /* 3x16 */
-    void *const input_lanes = w->arena + 368;   /* 2x16 */
-    void *const tanh1_out = w->arena + 240;   /* 3x16 */
-    void *const target_lanes = w->arena + 288;   /* 1x16 */
-    void *const mean_lanes = w->arena + 304;   /* 16 */
-    void *const d_fc2_out = w->arena + 400;   /* 2x16 */
-    void *const d_fc1_out = w->arena + 288;   /* 3x16 */
-    const float mean = 1.0f / (float)samples_counted(t, (size_t)n * 1);
+    float *const loss_lanes = w->arena + 432;   /* 16 */
+    float (*const d_fc2_weight_lanes)[2][16] = (void *)(w->arena + 0);
+    float (*const d_fc2_bias_lanes)[16] = (void *)(w->arena + 336);
+    float (*const d_fc1_weight_lanes)[3][16] = (void *)(w->arena + 96);
+    float (*const d_fc1_bias_lanes)[16] = (void *)(w->arena + 192);
+    float (*const input_lanes)[16] = (void *)(w->arena + 368);
+    float (*const tanh1_out)[16] = (void *)(w->arena + 240);
+    float (*const target_lanes)[16] = (void *)(w->arena + 288);
+    float *const mean_lanes = w->arena + 304;   /* 16 */
+    float (*const d_fc2_out)[16] = (void *)(w->arena + 400);
+    float (*const d_fc1_out)[16] = (void *)(w->arena + 288);
+    const float mean = 1.0f / (float)samples_counted(t, (size_t)n);
     float loss = 0.0f;
     if (w->add != 1)
         memset(g, 0, sizeof *g);
@@ -740,15 +738,15 @@ float samples_backward(const samples_params *p, samples_work *w, int n, const fl
         const float *const input = x + (size_t)first * SAMPLES_INPUT;
         const int *const target = t + (size_t)first * SAMPLES_TARGETS;
         fc1_training((const float (*)[2])input, p->fc1_weight, input_lanes, p->fc1_bias, tanh1_out, m);
-        fc2_training((const int (*)[1])target, target_lanes, mean_lanes, p->fc2_weight, tanh1_out, p->fc2_bias,
-            d_fc2_out, loss_lanes, mean, m);
-        fc2_backward_weights(d_fc2_out, tanh1_out, d_fc2_weight_lanes, d_fc2_bias_lanes);
-        fc2_backward_input(tanh1_out, d_fc2_out, p->fc2_weight, d_fc1_out);
-        fc1_backward_weights(d_fc1_out, input_lanes, d_fc1_weight_lanes, d_fc1_bias_lanes);
+        fc2_training((const int (*)[1])target, target_lanes, mean_lanes, p->fc2_weight, (void *)tanh1_out,
+            p->fc2_bias, d_fc2_out, loss_lanes, mean, m);
+        fc2_backward_weights((void *)d_fc2_out, (void *)tanh1_out, d_fc2_weight_lanes, d_fc2_bias_lanes);
+        fc2_backward_input((void *)tanh1_out, (void *)d_fc2_out, p->fc2_weight, d_fc1_out);
+        fc1_backward_weights((void *)d_fc1_out, (void *)input_lanes, d_fc1_weight_lanes, d_fc1_bias_lanes);
     }
     loss_add_up(loss_lanes, &loss);
-    fc2_add_up(d_fc2_weight_lanes, d_fc2_bias_lanes, g->fc2_weight, g->fc2_bias);
-    fc1_add_up(d_fc1_weight_lanes, d_fc1_bias_lanes, g->fc1_weight, g->fc1_bias);
+    fc2_add_up((void *)d_fc2_weight_lanes, (void *)d_fc2_bias_lanes, g->fc2_weight, g->fc2_bias);
+    fc1_add_up((void *)d_fc1_weight_lanes, (void *)d_fc1_bias_lanes, g->fc1_weight, g->fc1_bias);
     return loss;
 }
 
@@ -759,17 +757,17 @@ float samples_loss(const samples_params *p, samples_work *w, int n, const float 
     NN_CHECK(n >= 1 && n <= SAMPLES_BATCH,
             "n must be from 1 to SAMPLES_BATCH, 20: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && t != NULL, "x or t is NULL");
-    void *const tanh1_out = w->arena + 0;   /* 4 */
-    void *const fc2_out = w->arena + 16;   /* 4 */
-    void *const softmax1_max = w->arena + 0;   /* 1 */
-    void *const softmax1_exp = w->arena + 32;   /* 4 */
-    void *const softmax1_sum = w->arena + 48;   /* 1 */
-    void *const loss_nll = w->arena + 32;   /* 1 */
-    const float mean = 1.0f / (float)samples_counted(t, (size_t)n * 1);
+    float *const tanh1_out = w->arena + 0;   /* 4 */
+    float *const fc2_out = w->arena + 16;   /* 4 */
+    float *const softmax1_max = w->arena + 0;   /* 1 */
+    float *const softmax1_exp = w->arena + 32;   /* 4 */
+    float *const softmax1_sum = w->arena + 48;   /* 1 */
+    float *const loss_nll = w->arena + 32;   /* 1 */
+    const float mean = 1.0f / (float)samples_counted(t, (size_t)n);
     float loss = 0.0f;
     for (int s = 0; s < n; s++) {
         const float *const input = x + (size_t)s * SAMPLES_INPUT;
-        void *const softmax1_out = y ? y + (size_t)s * SAMPLES_OUTPUT : w->arena + 64;
+        float *const softmax1_out = y ? y + (size_t)s * SAMPLES_OUTPUT : w->arena + 64;
         const int *const target = t + (size_t)s * SAMPLES_TARGETS;
         fc1_forward((const float *)p->fc1_weight, input, p->fc1_bias, tanh1_out);
         fc2_forward((const float *)p->fc2_weight, tanh1_out, p->fc2_bias, fc2_out);
@@ -803,7 +801,7 @@ static float samples_model_loss(const void *params, void *work, int n, const voi
 
 static double samples_model_counted(int n, const void *t)
 {
-    return (double)samples_counted(t, (size_t)n * 1);
+    return (double)samples_counted(t, (size_t)n);
 }
 
 static void samples_model_set_rng(void *work, uint64_t rng)

@@ -147,12 +147,12 @@ void tokens_forward(const tokens_params *p, tokens_work *w, int n, const int *x,
     NN_CHECK(n >= 1 && n <= TOKENS_BATCH,
             "n must be from 1 to TOKENS_BATCH, 2: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    void *const embedding1_out = w->arena + 0;   /* 6x16 */
+    float (*const embedding1_out)[16] = (void *)(w->arena + 0);
     for (int s = 0; s < n; s++) {
         const int *const input = x + (size_t)s * TOKENS_INPUT;
-        void *const positions1_out = y + (size_t)s * TOKENS_OUTPUT;
+        float *const positions1_out = y + (size_t)s * TOKENS_OUTPUT;
         embedding1_forward(input, p->embedding1_weight, embedding1_out);
-        positions1_forward(embedding1_out, p->positions1_weight, positions1_out);
+        positions1_forward((void *)embedding1_out, p->positions1_weight, (void *)positions1_out);
     }
 }
 
@@ -163,12 +163,12 @@ void tokens_forward_train(const tokens_params *p, tokens_work *w, int n, const i
     NN_CHECK(n >= 1 && n <= TOKENS_BATCH,
             "n must be from 1 to TOKENS_BATCH, 2: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && y != NULL, "x or y is NULL");
-    void *const embedding1_out = w->arena + 0;   /* 6x16 */
+    float (*const embedding1_out)[16] = (void *)(w->arena + 0);
     for (int s = 0; s < n; s++) {
         const int *const input = x + (size_t)s * TOKENS_INPUT;
-        void *const positions1_out = y + (size_t)s * TOKENS_OUTPUT;
+        float *const positions1_out = y + (size_t)s * TOKENS_OUTPUT;
         embedding1_forward(input, p->embedding1_weight, embedding1_out);
-        positions1_forward(embedding1_out, p->positions1_weight, positions1_out);
+        positions1_forward((void *)embedding1_out, p->positions1_weight, (void *)positions1_out);
     }
 }
 
@@ -182,7 +182,7 @@ void tokens_backward(const tokens_params *p, tokens_work *w, int n, const int *x
     NN_CHECK(n >= 1 && n <= TOKENS_BATCH,
             "n must be from 1 to TOKENS_BATCH, 2: make several calls, or compile with a larger batch");
     NN_CHECK(x != NULL && dy != NULL, "x or dy is NULL");
-    void *const d_positions1_out = w->arena + 0;   /* 6x16 */
+    float (*const d_positions1_out)[16] = (void *)(w->arena + 0);
     (void)p;
     NN_CHECK(dx == NULL, "dx must be NULL: tokens have no gradient");
     (void)dx;
@@ -194,9 +194,9 @@ void tokens_backward(const tokens_params *p, tokens_work *w, int n, const int *x
         if (g)
             loss_backward((const float (*)[9])d_output, d_positions1_out);
         if (g)
-            positions1_backward_weights(d_positions1_out, g->positions1_weight);
+            positions1_backward_weights((void *)d_positions1_out, g->positions1_weight);
         if (g)
-            embedding1_backward_weights(input, d_positions1_out, g->embedding1_weight);
+            embedding1_backward_weights(input, (void *)d_positions1_out, g->embedding1_weight);
     }
 }
 
