@@ -74,7 +74,8 @@ void put_buffer(FILE *f, const Loop *loop, const Buffer *b)
     const char *place = format("%s + %lld", memory, (long long)b->offset);
     if (to.rank)
         fprintf(f, "    %s (*const %s)%s = (%svoid *)(%s);\n", type, name,
-                dims_text(to.rank, to.dim, "[", "][", "]"), b->prepared && to.is_const ? "const " : "", place);
+                dims_text(to.rank, to.dim, "[", "][", "]"), b->prepared && to.is_const ? "const " : "",
+                place);
     else
         fprintf(f, "    %s *const %s = %s;   /* %lld */\n", type, name, place, (long long)b->tensor->floats);
 }
