@@ -245,7 +245,7 @@ static void sequences(void)
 /* A few steps of each network to start from; the loss must fall. */
 static void networks(void)
 {
-    static const char *const names[] = {"resnet20", "resnet8", "mobilenet", "unet", "tags", "autoencoder", "vit"};
+    static const char *const names[] = {"resnet20", "mobilenet", "unet", "tags", "autoencoder", "vit"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char arguments[64];
         snprintf(arguments, sizeof arguments, "%s STEPS=20 CFLAGS='-O1 -march=native'", names[i]);
