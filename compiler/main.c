@@ -194,7 +194,7 @@ static int compile(const Command *command, const Source *source)
 
     Prog *forward = lower(net, false);
     Prog *training = options->inference ? NULL : lower(net, true);
-    if (options->stream)
+    if (options->stream || (options->main && streams_tokens(net))) /* the command generate takes tokens so */
         forward->next = lower_next(net);
     verify_progs(forward, training);
     if (!training && !forward->next) { /* net_next reads the weights as they are */

@@ -467,6 +467,16 @@ static void test_csv_words(void)
     if (test)
         CU_ASSERT_TRUE(nn_data_read(test, 0, &x, &t) == 0 && t == 1 && nn_data_read(test, 1, &x, &t) == 0 && t == 0);
     nn_data_close(test);
+
+    /* A quotation mark that is written twice is one of the word. */
+    put_text("x.csv", "1,\"a \"\"b\"\"\"\n2,\"\"\"\"\n");
+    test = opens(FOLDER "/x.csv", &yes_no, NULL);
+    if (test) {
+        CU_ASSERT_STRING_EQUAL(nn_data_class(test, 0), "\"");
+        CU_ASSERT_STRING_EQUAL(nn_data_class(test, 1), "a \"b\"");
+        CU_ASSERT_TRUE(nn_data_read(test, 0, &x, &t) == 0 && t == 1);
+    }
+    nn_data_close(test);
 }
 
 static void test_csv_floats(void)
@@ -502,6 +512,8 @@ static void test_csv_damaged(void)
         {"1,2,3,0\n", NULL, "line 1: it has 4 columns, 3 without the label, but the network takes 2; write `input 3` in the "
                             ".nn file, or give other data"},
         {"a,b,c\n1,x,0\n", NULL, "line 2: column 2 (b) holds \"x\", which is no finite number"},
+        {"\"a \"\"long\"\" name\",b,c\n\"\"\"x\"\"\",2,0\n", NULL,
+         "line 2: column 1 (a \"long\" name) holds \"\"x\"\", which is no finite number"},
         {"1,2,0\n1,nan,0\n", NULL, "line 2: column 2 holds \"nan\", which is no finite number"},
         {"1,2,0\n1,1e99,0\n", NULL, "line 2: column 2 holds \"1e99\", which is no finite number"},
         {"1,2,0\n1,,0\n", NULL, "line 2: column 2 is empty; leave the line out, or write a number"},

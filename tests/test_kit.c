@@ -355,25 +355,22 @@ static void test_positions(void)
     nn_evaluation_release(&e);
 }
 
-/* Texts: a network of tokens learns lines of "abc", says it, and says it the same with --stream; the test is the end of the text;
- * windows begin elsewhere in each epoch, and the bits stay those of one thread. */
+/* Texts: a network of tokens learns lines of "abc" and says it, token by token where it can be streamed, else by windows; the
+ * test is the end of the text; windows begin elsewhere in each epoch, and the bits stay those of one thread. */
 static void test_texts(void)
 {
-    static const char network[] = "input 8 of 4; embedding 8; attention 2 causal=true; fc 4; softmax";
-    char command[500];
-    CU_ASSERT_EQUAL_FATAL(make_program("talk", network), 0);
-    snprintf(command, sizeof command, "printf '%s' | $NNC --main --stream --unroll=none -o stream.c - && ${CC:-cc} -O1 "
-             "-DNN_ANY_PROCESSOR -I$ROOT/runtime stream.c -L$ROOT/build -lnnkit -lnn -lpng -ljpeg -lz -lm -lpthread -o stream", network);
-    succeeds(command);
+    CU_ASSERT_EQUAL_FATAL(make_program("talk", "input 8 of 4; embedding 8; attention 2 causal=true; fc 4; softmax"), 0);
+    CU_ASSERT_EQUAL_FATAL(make_program("window", "input 8 of 4; embedding 8; flatten; fc 4; softmax"), 0);
+    succeeds("grep -q talk_next talk.h && ! grep -q window_next window.h");
     succeeds("awk 'BEGIN { for (i = 0; i < 175; i++) print \"abc\" }' >abc.txt; gzip -c abc.txt >abc.txt.gz; printf 'abc\\n' >abc");
     prints("./talk train abc.txt.gz --alphabet abc --split 0.1 --epochs 30 --lr 0.02 --batch 16 --seed 2",
            "78 samples for training, 9 for testing"); /* 700 characters are 87 windows of 8, and one behind them */
     succeeds("for n in 1 3; do ./talk train abc.txt --alphabet abc --split 0.1 --epochs 3 --batch 16 --shard 4 --threads $n --quiet "
              "-o $n.safetensors || exit; done; cmp 1.safetensors 3.safetensors");
     prints("./talk generate --weights talk.safetensors --prompt abc --length 12 --temperature 0", "abc\nabc\nabc\nabc\n");
-    succeeds("for w in talk stream; do ./$w generate --weights talk.safetensors --prompt ab --length 6 --seed 5 >$w.txt || exit; done; "
-             "cmp talk.txt stream.txt");
-    succeeds("./stream generate --weights talk.safetensors --length 100 --temperature 90 --seed 1 >1.txt; ./stream generate "
+    succeeds("./window train abc.txt --alphabet abc --epochs 30 --lr 0.02 --batch 16 --quiet");
+    prints("./window generate --weights window.safetensors --prompt abc --length 12 --temperature 0", "abc\nabc\nabc\nabc\n");
+    succeeds("./talk generate --weights talk.safetensors --length 100 --temperature 90 --seed 1 >1.txt; ./talk generate "
              "--weights talk.safetensors --length 100 --temperature 90 --seed 2 >2.txt; test $(wc -c <1.txt) = 101 && ! cmp -s 1.txt 2.txt");
     prints("./talk generate --weights talk.safetensors --prompt abc --length 12 --temperature 90 --top-k 1", "abc\nabc\nabc\nabc\n");
     prints("./talk eval abc.txt --weights talk.safetensors", "87 samples, loss 0."); /* the weights know their alphabet */
@@ -459,6 +456,7 @@ static void test_messages(void)
     says(2, "./net train $TRAIN --quiet=1", "./net: --quiet takes no value\n");
     says(2, "./net train $TRAIN --epochs 1.5", "./net: --epochs 1.5: must be a whole number from 1 to 1000000\n");
     says(2, "./net train $TRAIN --lr fast", "./net: --lr fast: must be a number\n");
+    says(2, "./net train $TRAIN --scale 0", "./net: --scale 0: must be from 1e-37 to 1e+37\n");
     says(2, "./net train $TRAIN --split 2", "./net: --split 2: must be from 0 to 0.999\n");
     says(2, "./net train $TRAIN --schedule cos", "./net: --schedule cos: must be one of constant|step|cosine|onecycle\n");
     says(1, "./net train nothing", "./net: nothing: cannot open it: No such file or directory; check the path\n");

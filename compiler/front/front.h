@@ -408,6 +408,7 @@ void warn_of_channels(const Net *, const Layer *input);
 /* ---- stream.c: one position of a sequence at a time ------------------------------------------ */
 
 void check_stream(const Net *);                            /* errors for layers that wait for later ones */
+bool streams_tokens(const Net *);                          /* one input, of tokens, and no such layer */
 Net *net_of_one_position(const Net *);                     /* the same layers and weights, sequences of one */
 int64_t positions_in(const Net *);                         /* of its sequences, if check_stream is content */
 

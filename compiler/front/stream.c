@@ -53,18 +53,31 @@ static bool check_input(const Net *net)
     return false;
 }
 
+/* Why a layer can't answer at a position before it knows the later ones; NULL: it can. */
+static const char *why_waits(const Layer *layer, const char **instead)
+{
+    const Kind *kind = layer->kind;
+    if (kind->looks_ahead)
+        return kind->looks_ahead(layer, instead);
+    return kind->each_position || kind->next ? NULL : "it works on the sequence as a whole";
+}
+
+bool streams_tokens(const Net *net)
+{
+    const char *instead;
+    for (const Layer *layer = net->layers; layer; layer = layer->next)
+        if (why_waits(layer, &instead))
+            return false;
+    return net->input.of && !net->inputs;
+}
+
 void check_stream(const Net *net)
 {
     if (!check_input(net))
         return;
     bool advised = false;
     for (const Layer *layer = net->layers; layer; layer = layer->next) {
-        const Kind *kind = layer->kind;
-        const char *why = NULL, *instead = NULL;
-        if (kind->looks_ahead)
-            why = kind->looks_ahead(layer, &instead);
-        else if (!kind->each_position && !kind->next)
-            why = "it works on the sequence as a whole";
+        const char *instead = NULL, *why = why_waits(layer, &instead);
         diag_inside(layer->use);
         if (why)
             refuse(layer, why, instead, &advised);

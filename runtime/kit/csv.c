@@ -34,6 +34,8 @@ typedef struct table {
     char    separator;           /* ' ': blanks, one or more */
     field  *fields;              /* of the present line */
     size_t  nfields, room;
+    char   *text;                /* of its quoted fields that hold quotation marks */
+    size_t  text_used, text_room;
     size_t  columns, inputs;     /* of each line */
     size_t *labels, nlabels;     /* their columns; none where they are not wanted */
     char   *is_label;            /* by column */
@@ -90,19 +92,44 @@ static const char *skip_blanks(const table *t, const char *at, const char *end)
     return at;
 }
 
+/* A quoted field whose quotation marks are written twice, with them once. What is left of the line has room
+ * in text, which the first such field of a line makes. */
+static int add_quoted_field(table *t, const char *at, const char *stop, const char *end)
+{
+    char *to;
+
+    if (t->text_used == 0 && t->text_room < (size_t)(end - at)) {
+        free(t->text);
+        t->text_room = (size_t)(end - at);
+        t->text = malloc(t->text_room);
+        if (t->text == NULL) {
+            t->text_room = 0;
+            return kit_no_memory();
+        }
+    }
+    to = t->text + t->text_used;
+    for (; at < stop; at += 1 + (*at == '"'))
+        t->text[t->text_used++] = *at;
+    return add_field(t, to, (size_t)(t->text + t->text_used - to), 1);
+}
+
 /* One field, which begins at at; *next: behind it and its separator, or NULL where the line ends. */
 static int read_field(table *t, const char *at, const char *end, const char **next)
 {
     const char *stop;
-    int error;
+    int error, marks = 0;
 
     at = skip_blanks(t, at, end);
     if (at < end && *at == '"') {
         for (stop = at + 1; stop < end && (*stop != '"' || (stop + 1 < end && stop[1] == '"')); stop++)
-            stop += *stop == '"'; /* a quotation mark in the field is written twice */
+            if (*stop == '"') {
+                stop++;
+                marks = 1;
+            }
         if (stop >= end)
             return bad_line(t, "a quotation mark is not closed");
-        error = add_field(t, at + 1, (size_t)(stop - at) - 1, 1);
+        error = marks ? add_quoted_field(t, at + 1, stop, end)
+                      : add_field(t, at + 1, (size_t)(stop - at) - 1, 1);
         stop = skip_blanks(t, stop + 1, end);
         if (stop < end && *stop != t->separator)
             return bad_line(t, "there is text behind a quoted field");
@@ -151,7 +178,7 @@ static int read_line(table *t)
     const char *at, *end;
     int error = 0;
 
-    t->nfields = 0;
+    t->nfields = t->text_used = 0;
     if (!next_line(t, &at, &end))
         return 0;
     while (at != NULL && error == 0)
@@ -502,8 +529,9 @@ static int not_a_number(table *t, size_t column)
 {
     const field f = t->fields[column];
     const size_t line = t->line;
-    char name[60] = "";
+    char name[60] = "", held[60];
 
+    snprintf(held, sizeof held, "%.*s", SHOWN(&f)); /* the field is gone when another line is read */
     if (t->names_line != 0) {
         rewind_table(t);
         if (read_line(t) == 0 && column < t->nfields)
@@ -512,7 +540,7 @@ static int not_a_number(table *t, size_t column)
     }
     if (f.length == 0)
         return bad_line(t, "column %zu%s is empty; leave the line out, or write a number", column + 1, name);
-    return bad_line(t, "column %zu%s holds \"%.*s\", which is no finite number", column + 1, name, SHOWN(&f));
+    return bad_line(t, "column %zu%s holds \"%s\", which is no finite number", column + 1, name, held);
 }
 
 /* The present line as a row: inputs, then labels. */
@@ -614,6 +642,7 @@ static int open_csv(nn_data *data, part *p)
     t.at = t.begin;
     error = read_table(&t);
     free(t.fields);
+    free(t.text);
     free(t.labels);
     free(t.is_label);
     return error;

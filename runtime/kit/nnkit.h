@@ -261,7 +261,8 @@ typedef struct nn_settings {
     int         warmup;
     float       clip, average;
     long long   seed;
-    const char *augment, *scale;
+    const char *augment;
+    float       scale;
     int         no_scale;
     const char *label, *alphabet;
     const char *weights, *output;

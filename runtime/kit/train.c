@@ -167,7 +167,7 @@ static int read_training(const void *data, size_t index, float *x, void *t)
 nn_data *open_data(const nn_model *model, const nn_settings *s, const char *spec, const nn_data *like,
                    bool targets)
 {
-    const nn_data_options options = {.no_scale = s->no_scale, .scale = s->scale ? (float)atof(s->scale) : 0,
+    const nn_data_options options = {.no_scale = s->no_scale, .scale = s->scale,
                                      .label = s->label, .alphabet = s->alphabet, .no_targets = !targets,
                                      .like = like};
 
