@@ -100,6 +100,19 @@ int kit_is_big_endian(void)
     return first == 0;
 }
 
+/* Samples are read in any order, so they come from memory: all lines of the cache at once, not one by one. */
+static void fetch(const unsigned char *at, size_t size)
+{
+    enum { LINE = 64, MOST = 4096 };
+
+#ifdef __GNUC__
+    for (size_t i = 0; i < size && i < MOST; i += LINE)
+        __builtin_prefetch(at + i);
+#else
+    (void)at, (void)size;
+#endif
+}
+
 /* Divided by 255 is not the same as times 1/255; scale 0 asks for the division. */
 WIDTHS static void floats_of_bytes(const unsigned char *restrict from, size_t n, float scale,
                                    float *restrict to)
@@ -118,6 +131,7 @@ size_t kit_array_floats(const array *a, size_t sample, float scale, float *to)
     const size_t size = sizes[a->type];
 
     if (a->type == U8) {
+        fetch(at, a->each);
         floats_of_bytes(at, a->each, scale, to);
         return a->each;
     }
