@@ -206,7 +206,7 @@ static void test_options(void)
         "--clip 0.1", "--average 0.5", "--seed 2", "--shard 8", "--no-scale", "--scale 0.1", "--split 0.5", "--epochs 4",
         "--weights out.safetensors", "--augment noise=0.1",
     };
-    succeeds("./net train $TRAIN --epochs 3 --quiet -o out.safetensors");
+    succeeds("./net train $TRAIN --epochs 3 --quiet --output out.safetensors");
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
         char command[400];
         snprintf(command, sizeof command,
@@ -468,9 +468,11 @@ static void test_messages(void)
     says(2, "./net eval $TRAIN", "./net: no weights given: --weights FILE says which\n");
 }
 
-/* Each command does what it says. */
+/* Each command does what it says; and no option of --help is left out by the tests of programs. */
 static void test_commands(void)
 {
+    succeeds("! ./net --help | grep -o -- ' --[a-z-]*' | sort -u | while read -r o; do grep -q -e \"$o[ \\\"]\" "
+             "$ROOT/tests/test_kit.c $ROOT/tests/test_processes.c || echo \"$o\"; done | grep .");
     succeeds("./net train $TRAIN --test $TEST --epochs 12 --lr 0.01 --log log.csv --plot plot.svg > out");
     prints("cat out", "301 samples for training, 100 for testing; 308 weights; adam, batches of 64\n");
     prints("cat out", "its weights are in net.safetensors\n");
