@@ -17,7 +17,7 @@ now() { date +%s.%N; }
 say() { echo "$1 $2 $(now) $3" | awk '{ printf "%s: %.0f s, %s %%\n", $1, $3 - $2, $4 }'; }
 
 begin=$(now)
-$work/cifar train "$data/train" --epochs $epochs --batch 128 --shard 32 --optimizer momentum --nesterov --lr 0.1 \
+$work/cifar train "$data/train" --epochs $epochs --batch 128 --shard 32 --optimizer momentum --nesterov --lr 0.03 \
     --weight-decay 5e-4 --no-decay-on-vectors --schedule onecycle --average 0.998 --augment flip,crop=4 --seed $seed \
     --threads $threads -o $work/cifar.safetensors
 right=$($work/cifar eval "$data/test" --threads $threads --weights $work/cifar.safetensors |

@@ -1,5 +1,5 @@
 """torch_cifar.py FOLDER EPOCHS SEED THREADS: what tests/bench/cifar.sh does, in PyTorch: prints the percentage of the test's
-pictures that are classed rightly. Reads the pictures with PIL, all at the beginning."""
+pictures that are classed rightly. Reads the pictures by PIL (Debian: python3-pil), all at the beginning."""
 import os
 import sys
 
@@ -11,7 +11,7 @@ from torch import nn
 folder, epochs, seed, threads = sys.argv[1], *map(int, sys.argv[2:])
 torch.manual_seed(seed)
 torch.set_num_threads(threads)
-BATCH, RATE, DECAY, AVERAGE = 128, 0.1, 5e-4, 0.998
+BATCH, RATE, DECAY, AVERAGE = 128, 0.03, 5e-4, 0.998
 
 
 def load(part):
