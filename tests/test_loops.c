@@ -445,6 +445,9 @@ static void sums_are_in_vectors(void)
             }
         free_all();
     }
+    Case picture = case_of("input 3x5x5; conv 8 k3", UNROLL_TILE, TARGET_NEON); /* stays as it is */
+    CU_ASSERT_PTR_NULL(find_tensor(plan_of(&picture)->forward.prog, "input.hwc"));
+    free_all();
 }
 
 /* ---- Counts ----------------------------------------------------------------------------------------- */

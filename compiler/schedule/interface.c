@@ -66,7 +66,9 @@ static int64_t taps_on(const Statement *s, const Access *taken)
  * to each of its elements. */
 static bool pays_to_move(const Prog *prog, const Tensor *t, int lanes)
 {
-    enum { OFTEN = 8, AGAIN = 4 };
+    enum { OFTEN = 8, AGAIN = 4, PICTURE = 3 };
+    if (t->dim[0] <= PICTURE) /* short vectors would take its colours; rows of it serve as well, unmoved */
+        return false;
     for (const Statement *s = prog->statements; s; s = s->next) {
         const Access *taken = read_by(s, t);
         if (is_contraction(s) && box_volume(s) >= OFTEN * t->count
