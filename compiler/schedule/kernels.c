@@ -98,6 +98,25 @@ double predicted_cycles(const Statement *first, const Statement *body, const Tar
     return cycles;
 }
 
+/* Does it read weights that no near cache holds, each once, in lanes over its outputs? Then it is summed up
+ * in memory, so that the sum can be taken in blocks (order.c). */
+static bool sums_in_memory(const Pass *pass, const Statement *s)
+{
+    const Unroll unroll = pass->target->options->unroll;
+    bool far = false, lanes = false;
+    if (!is_contraction(s) || pass->samples || pass->target->lanes == 1 || s->recurrence
+        || (unroll != UNROLL_AUTO && unroll != UNROLL_TILE))
+        return false;
+    for (int u = 0; u < 2; u++) {
+        const Tensor *t = s->rhs->arg[u]->access.tensor;
+        far |= !t->per_sample && t->count == box_volume(s)
+            && t->count * (int64_t)sizeof(float) > pass->target->machine->second_cache;
+    }
+    for (int i = 0; i < output_indices(s) && far; i++)
+        lanes |= in_vectors(s, i);
+    return lanes;
+}
+
 /* Pairs a first value with the statement that accumulates onto it. */
 Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end)
 {
@@ -117,7 +136,8 @@ Kernel *make_kernels(const Pass *pass, Statement *begin, const Statement *end)
             k->first = s;
         else
             k->body = s;
-        if (pair && gathers(next) && same_outputs(s, next) && picked_index(next) < 0)
+        if (pair && gathers(next) && same_outputs(s, next) && picked_index(next) < 0
+            && !sums_in_memory(pass, next))
             k->body = s = next;
     }
     return kernels;

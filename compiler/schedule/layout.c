@@ -158,7 +158,16 @@ int innermost_dimension(const Tensor *t, int lanes)
     return wants_channels_last(t, lanes) ? 0 : t->rank - 1;
 }
 
-static void lay_out_tensor(Tensor *t, int lanes)
+/* Rows of large weights don't lie at a step by which few sets of a cache would hold all of them. */
+static int64_t room_of_row(const Tensor *t, int64_t row, const Machine *core)
+{
+    static const int64_t bad_step = 4096;
+    const int64_t size = (int64_t)sizeof(float);
+    bool large = t->rank > 1 && t->count * size > core->second_cache;
+    return large && row * size % bad_step == 0 ? row + core->line / size : row;
+}
+
+static void lay_out_tensor(Tensor *t, int lanes, const Machine *core)
 {
     static const int value_axis[] = {1, 2, 0}, turned_axis[] = {2, 3, 0, 1},
                      weight_axis[][MAX_RANK] = {{0}, {1, 0}, {2, 1, 0}, {2, 3, 1, 0}};
@@ -176,6 +185,8 @@ static void lay_out_tensor(Tensor *t, int lanes)
     }
     if (pads && t->dim[t->rank - 1] > 1)
         t->room[t->rank - 1] = round_up(t->dim[t->rank - 1], lanes);
+    if (lies_as_weight(t))
+        t->room[t->rank - 1] = room_of_row(t, t->room[t->rank - 1], core);
     set_floats(t);
 }
 
@@ -526,12 +537,12 @@ void transpose_weights(Prog *prog, const Target *target)
     }
 }
 
-/* Gives every tensor its order and its padding to vectors of so many lanes, or only the weights. */
-void lay_out(Prog *prog, int lanes, bool values)
+/* Gives every tensor its order and its padding to whole vectors, or only the weights. */
+void lay_out(Prog *prog, const Target *target, bool values)
 {
     for (Tensor *t = prog->tensors; t; t = t->next)
         if (values || lies_as_weight(t))
-            lay_out_tensor(t, lanes);
+            lay_out_tensor(t, target->lanes, target->machine);
     for (Statement *s = prog->statements; s; s = s->next) {
         visit_statement(s, permute_access, NULL);
         if (values)

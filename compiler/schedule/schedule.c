@@ -55,7 +55,7 @@ static void step_layout(Draft *d)
 {
     if (!d->pass->samples)
         move_interface(d->pass->prog, d->weights->lanes);
-    lay_out(d->pass->prog, d->weights->lanes, !d->pass->samples);
+    lay_out(d->pass->prog, d->weights, !d->pass->samples);
 }
 
 static void step_samples(Draft *d)

@@ -288,9 +288,8 @@ int64_t vectors_of(const Kernel *k, int n);
 /* ---- layout.c: where the elements of a tensor lie -------------------------------------------- */
 
 Prog *copy_prog(const Prog *);
-/* Gives every tensor its order and its padding to vectors of so many lanes; values false: only the
- * weights. */
-void lay_out(Prog *, int lanes, bool values);
+/* Gives every tensor its order and its padding to whole vectors; values false: only the weights. */
+void lay_out(Prog *, const Target *, bool values);
 bool lies_as_weight(const Tensor *);                       /* a weight, its gradient, or made of one */
 /* Channels innermost? Very few of them, as in pictures, would leave most lanes empty. */
 bool enough_channels(int64_t channels, int lanes);
