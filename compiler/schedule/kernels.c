@@ -98,23 +98,42 @@ double predicted_cycles(const Statement *first, const Statement *body, const Tar
     return cycles;
 }
 
-/* Does it read weights that no near cache holds, each once, in lanes over its outputs? Then it is summed up
- * in memory, so that the sum can be taken in blocks (order.c). */
+/* Is the sum best taken in blocks? */
+static bool wants_blocks(const Statement *s, const Target *target)
+{
+    const Mark mark = mark_memory();
+    bool partition, wants = false;
+    double cycles;
+    Statement body = *s;
+    Kernel k = {.body = &body, .samples = -1, .row = -1};
+    k.regions = best_split(s, target, &partition, &cycles);
+    if (k.regions) {
+        choose_tiles(&k, target);
+        choose_order(&k, target);
+    }
+    for (const Region *r = k.regions; r; r = r->next)
+        wants |= r->tile.blocked >= 0;
+    release(mark);
+    return wants;
+}
+
+/* Does it read weights that no near cache holds, in lanes over its outputs? Then it is summed up in memory,
+ * so that the sum can be taken in blocks (order.c); where each weight serves a sample but once, always. */
 static bool sums_in_memory(const Pass *pass, const Statement *s)
 {
     const Unroll unroll = pass->target->options->unroll;
-    bool far = false, lanes = false;
+    bool far = false, once = false, lanes = false;
     if (!is_contraction(s) || pass->samples || pass->target->lanes == 1 || s->recurrence
         || (unroll != UNROLL_AUTO && unroll != UNROLL_TILE))
         return false;
     for (int u = 0; u < 2; u++) {
         const Tensor *t = s->rhs->arg[u]->access.tensor;
-        far |= !t->per_sample && t->count == box_volume(s)
-            && t->count * (int64_t)sizeof(float) > pass->target->machine->second_cache;
+        far |= !t->per_sample && t->count * (int64_t)sizeof(float) > pass->target->machine->second_cache;
+        once |= !t->per_sample && t->count == box_volume(s);
     }
     for (int i = 0; i < output_indices(s) && far; i++)
         lanes |= in_vectors(s, i);
-    return lanes;
+    return lanes && (once || (!needs_guard(s) && wants_blocks(s, pass->target)));
 }
 
 /* Pairs a first value with the statement that accumulates onto it. */

@@ -158,13 +158,13 @@ int innermost_dimension(const Tensor *t, int lanes)
     return wants_channels_last(t, lanes) ? 0 : t->rank - 1;
 }
 
-/* Rows of large weights don't lie at a step by which few sets of a cache would hold all of them. */
+/* Long rows get a line more where they would lie at a step by which few sets of a cache hold them all. */
 static int64_t room_of_row(const Tensor *t, int64_t row, const Machine *core)
 {
-    static const int64_t bad_step = 4096;
-    const int64_t size = (int64_t)sizeof(float);
-    bool large = t->rank > 1 && t->count * size > core->second_cache;
-    return large && row * size % bad_step == 0 ? row + core->line / size : row;
+    enum { LONG = 4096, BAD_STEP = 2048 };
+    const int64_t size = (int64_t)sizeof(float), bytes = row * size;
+    bool apart = t->rank > 1 && t->count * size > core->first_cache && bytes >= LONG && bytes % BAD_STEP == 0;
+    return apart ? row + core->line / size : row;
 }
 
 static void lay_out_tensor(Tensor *t, int lanes, const Machine *core)
@@ -184,9 +184,7 @@ static void lay_out_tensor(Tensor *t, int lanes, const Machine *core)
         pads = true;
     }
     if (pads && t->dim[t->rank - 1] > 1)
-        t->room[t->rank - 1] = round_up(t->dim[t->rank - 1], lanes);
-    if (lies_as_weight(t))
-        t->room[t->rank - 1] = room_of_row(t, t->room[t->rank - 1], core);
+        t->room[t->rank - 1] = room_of_row(t, round_up(t->dim[t->rank - 1], lanes), core);
     set_floats(t);
 }
 
@@ -438,7 +436,8 @@ static int blocked_lane(const Statement *s, const Access *access)
 }
 
 /* copy = weight with its dimension `last` innermost; not yet part of prog. */
-static Statement *transposition(Prog *prog, const Statement *reader, Tensor *weight, int last, int lanes)
+static Statement *transposition(Prog *prog, const Statement *reader, Tensor *weight, int last,
+                                const Target *target)
 {
     int64_t dim[MAX_RANK];
     int axis[MAX_RANK], n = 0;
@@ -450,7 +449,7 @@ static Statement *transposition(Prog *prog, const Statement *reader, Tensor *wei
         dim[d] = weight->dim[axis[d]];
     Tensor *copy =
         new_tensor(prog, TENSOR_VALUE, format("%s.transposed", weight->name), false, weight->rank, dim);
-    copy->room[n] = round_up(dim[n], lanes);
+    copy->room[n] = room_of_row(copy, round_up(dim[n], target->lanes), target->machine);
     set_floats(copy);
     for (int d = 0; d < weight->rank; d++)
         copy->axis[d] = axis[d];
@@ -493,7 +492,7 @@ static void read_transposed(Prog *prog, Statement *s, int i, int last, const Tar
     const Prog before = *prog;
     Tensor *last_tensor = prog->last_tensor;
     if (!move)
-        move = transposition(prog, s, old.tensor, last, target->lanes);
+        move = transposition(prog, s, old.tensor, last, target);
     Statement copied = *s;
     Affine same[MAX_INDEX] = {{0}};
     for (int k = 0; k < MAX_INDEX; k++)

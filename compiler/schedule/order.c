@@ -36,6 +36,10 @@ static const double far_bytes = 2;
 static const double few_runs = 8, most_runs = 64, lines_for_a_while = 8;
 
 /* a sum goes on for so many points at least between two ways to memory */
+/* Pages, in the table that costs nothing to ask, and cycles to ask the next one: data sheets say 64 and 7,
+ * most of which pass while products are computed. */
+static const double page_bytes = 4096, known_pages = 64, find_page = 3;
+
 enum { OPERANDS = 3, MOST_LOOPS = 6, LEAST_BLOCK = 4 };
 
 typedef struct Loops {   /* around a tile, the outermost first */
@@ -118,8 +122,17 @@ static double rounds(const Loops *l, int loop)
     return (double)((l->count[i] + l->tile[i] - 1) / l->tile[i]);
 }
 
-/* From beyond a cache: how many of the loops, the outermost first, run outside of what it holds; values:
- * those that each index has within. */
+/* The pages that an access touches. */
+static double pages_of(const Loops *l, const Access *access, const int64_t *values)
+{
+    double run, bytes = bytes_of(access, l->s->nindex, values, &run), rows = bytes / run;
+    const double step = (double)row_step(access, l->s->nindex, values, run);
+    const double each = step < page_bytes ? step : page_bytes;
+    return 1 + (rows - 1) * each / page_bytes + (run - 1) / page_bytes;
+}
+
+/* From beyond a cache, or 0: the table of pages. How many of the loops, the outermost first, run outside of
+ * what it holds; values: those that each index has within. */
 static int loops_outside(const Loops *l, int64_t cache, int64_t values[MAX_INDEX])
 {
     memcpy(values, l->tile, sizeof l->tile);
@@ -129,8 +142,8 @@ static int loops_outside(const Loops *l, int64_t cache, int64_t values[MAX_INDEX
         double room = 0;
         values[i] = l->count[i];
         for (int u = 0; u < OPERANDS; u++)
-            room += room_in_cache(l, l->access[u], values, cache);
-        if (room > (double)cache) {
+            room += cache ? room_in_cache(l, l->access[u], values, cache) : pages_of(l, l->access[u], values);
+        if (room > (cache ? (double)cache : known_pages)) {
             values[i] = before;
             return outside;
         }
@@ -180,9 +193,27 @@ static double moving_cycles(const Loops *l, int64_t cache, double pace, double r
     return cycles;
 }
 
+/* Cycles to find pages that the nearest table of them no longer knows. */
+static double page_cycles(const Loops *l)
+{
+    int64_t values[MAX_INDEX];
+    const int outside = loops_outside(l, 0, values);
+    double cycles = 0;
+    for (int u = 0; u < OPERANDS; u++) {
+        double times = find_page;
+        bool stays = true;
+        for (int loop = outside - 1; loop >= 0; loop--) {
+            stays = stays && !depends_on(l->access[u], l->index[loop]);
+            times *= stays ? 1 : rounds(l, loop);
+        }
+        cycles += times * pages_of(l, l->access[u], values);
+    }
+    return cycles;
+}
+
 static double order_cycles(const Loops *l)
 {
-    return moving_cycles(l, l->core->first_cache, l->core->second_pace, 0)
+    return page_cycles(l) + moving_cycles(l, l->core->first_cache, l->core->second_pace, 0)
          + moving_cycles(l, l->core->second_cache, l->core->far_pace, run_cycles);
 }
 
@@ -208,11 +239,27 @@ int loops_in_order(const Kernel *k, const Tile *tile, int order[MAX_INDEX])
     return n;
 }
 
+/* What it takes to begin and to end with sums in memory, for each tile of each block. */
+static double sums_cycles(const Loops *l, const Tile *tile)
+{
+    double tiles = 1, vectors = 1;
+    for (int i = 0; i < output_indices(l->s); i++)
+        vectors *= (double)tile->factor[i];
+    for (int loop = 0; loop < l->n; loop++)
+        tiles *= rounds(l, loop);
+    return tiles * (vectors + l->core->latency + l->core->loop_cycles);
+}
+
+static double loops_cycles(const Loops *l, const Tile *tile)
+{
+    return order_cycles(l) + sums_cycles(l, tile);
+}
+
 /* Tries the orders of the loops from `from` on. */
-static void permute(Loops *l, int from, double *least, Loops *best)
+static void permute(Loops *l, const Tile *tile, int from, double *least, Loops *best)
 {
     if (from == l->n) {
-        const double cycles = order_cycles(l);
+        const double cycles = loops_cycles(l, tile);
         if (cycles < 0.999 * *least) {
             *least = cycles;
             *best = *l;
@@ -223,7 +270,7 @@ static void permute(Loops *l, int from, double *least, Loops *best)
         Loops other = *l;
         memmove(other.index + from + 1, other.index + from, (size_t)(i - from) * sizeof *other.index);
         other.index[from] = l->index[i];
-        permute(&other, from + 1, least, best);
+        permute(&other, tile, from + 1, least, best);
     }
 }
 
@@ -258,36 +305,27 @@ static bool find_loops(Loops *l, const Kernel *k, const Region *box, const Tile 
     return !is_near(l);
 }
 
-/* What it takes to go on with sums that are in memory, for each block. */
-static double block_cycles(const Loops *l, const Tile *tile)
+/* The sum without blocks, and in blocks of each number of points that divides those of an index. */
+static void try_blocks(const Loops *l, const Kernel *k, const Tile *tile, double *least, Loops *best)
 {
-    double tiles = 1, vectors = 1;
-    for (int i = 0; i < output_indices(l->s); i++)
-        vectors *= (double)tile->factor[i];
-    for (int loop = 0; loop < l->n; loop++)
-        tiles *= rounds(l, loop);
-    return tiles * (vectors + l->core->latency + l->core->loop_cycles);
-}
-
-/* The sum in blocks of so many points of an index, where that saves what it costs. */
-static void try_block(const Loops *whole, const Tile *tile, int index, int64_t block, double *least,
-                      Loops *best)
-{
-    Loops l = *whole, ordered;
-    if (l.fixed || l.n == MOST_LOOPS)
-        return;
-    memmove(l.index + 1, l.index, (size_t)l.n++ * sizeof *l.index);
-    l.index[0] = index;
-    l.fixed = 1;
-    l.tile[index] = block;
-    l.times[0] = 2;
-    const double more = block_cycles(&l, tile) - block_cycles(whole, tile);
-    double cycles = *least - more;
-    permute(&l, l.fixed, &cycles, &ordered);
-    if (cycles < *least - more) {
-        *least = cycles + more;
-        *best = ordered;
+    Loops whole = *l;
+    if (l->fixed) {
+        whole.fixed = 0;
+        whole.tile[l->index[0]] = l->count[l->index[0]];
+        memmove(whole.index, whole.index + 1, (size_t)--whole.n * sizeof *whole.index);
+        permute(&whole, tile, 0, least, best);
     }
+    for (int i = output_indices(l->s); i < l->s->nindex && whole.n < MOST_LOOPS; i++)
+        for (int64_t block = l->count[i] / 2; block >= LEAST_BLOCK; block--) {
+            if (i == k->samples || i == tile->lane || tile->unrolled[i] || l->count[i] % block)
+                continue;
+            Loops blocks = whole;
+            memmove(blocks.index + 1, blocks.index, (size_t)blocks.n++ * sizeof *blocks.index);
+            blocks.index[0] = i;
+            blocks.fixed = 1;
+            blocks.tile[i] = block;
+            permute(&blocks, tile, 1, least, best);
+        }
 }
 
 /* Is the sum in memory from the beginning, and nothing done with it in its register? */
@@ -297,22 +335,20 @@ static bool sums_in_memory(const Kernel *k)
 }
 
 /* Of one tile; `samples`: as many of them, where they are an index of the outputs. */
-static void order_tile(const Kernel *k, const Region *box, Tile *tile, int64_t samples, const Target *target)
+static void order_tile(const Kernel *k, const Region *box, Tile *tile, int64_t samples, bool blocks,
+                       const Target *target)
 {
     const Statement *s = k->body;
-    const int outputs = output_indices(s);
     Loops l = {.s = s, .core = target->machine, .times = {k->first ? 1 : 2, 1, 1},
                .access = {&s->out, &s->rhs->arg[0]->access, &s->rhs->arg[1]->access}};
     if (!find_loops(&l, k, box, tile, samples))
         return;
     Loops best = l;
-    const double as_it_is = order_cycles(&l);
+    const double as_it_is = loops_cycles(&l, tile);
     double least = as_it_is;
-    permute(&l, l.fixed, &least, &best);
-    for (int i = outputs; i < s->nindex && sums_in_memory(k); i++)
-        for (int64_t block = l.count[i] / 2; block >= LEAST_BLOCK; block--)
-            if (i != k->samples && i != tile->lane && !tile->unrolled[i] && l.count[i] % block == 0)
-                try_block(&l, tile, i, block, &least, &best);
+    permute(&l, tile, l.fixed, &least, &best);
+    if (blocks && sums_in_memory(k))
+        try_blocks(&l, k, tile, &least, &best);
     if (least > least_share * as_it_is || as_it_is - least < least_gain * tile->cycles)
         return;
     int order[MAX_INDEX], n = loops_in_order(k, tile, order), m = 0;
@@ -322,9 +358,10 @@ static void order_tile(const Kernel *k, const Region *box, Tile *tile, int64_t s
     for (int loop = best.fixed; loop < best.n; loop++)
         tile->order[m++] = best.index[loop];
     tile->ordered = true;
-    if (best.fixed && !l.fixed) {
-        tile->blocked = best.index[0];
-        tile->block = best.tile[tile->blocked];
+    const bool fresh = best.fixed && (!l.fixed || l.index[0] != best.index[0]);
+    tile->blocked = best.fixed ? best.index[0] : -1;
+    tile->block = best.fixed ? best.tile[best.index[0]] : 0;
+    if (fresh) {
         tile->parted = -1;
         tile->parts = 1;
     }
@@ -339,10 +376,11 @@ void choose_order(Kernel *k, const Target *target)
     for (Region *r = k->regions; r; r = r->next) {
         if (r->empty)
             continue;
-        order_tile(k, r, &r->tile, together ? s->extent[k->samples] : 1, target);
+        order_tile(k, r, &r->tile, together ? s->extent[k->samples] : 1, true, target);
         if (!together || r->tile.factor[k->samples] == 1)
             continue;
-        order_tile(k, r, &r->rest, 1, target); /* most often it is one, by which blocks are chosen, */
-        order_tile(k, r, &r->rest, r->tile.factor[k->samples] - 1, target); /* but the order serves several */
+        /* most often it is one, by which blocks are chosen, but the order serves several */
+        order_tile(k, r, &r->rest, 1, true, target);
+        order_tile(k, r, &r->rest, r->tile.factor[k->samples] - 1, false, target);
     }
 }
