@@ -112,7 +112,7 @@ static bool wants_blocks(const Statement *s, const Target *target)
         choose_order(&k, target);
     }
     for (const Region *r = k.regions; r; r = r->next)
-        wants |= r->tile.blocked >= 0;
+        wants |= r->tile.ordered && r->tile.blocked >= 0;
     release(mark);
     return wants;
 }
@@ -131,9 +131,11 @@ static bool sums_in_memory(const Pass *pass, const Statement *s)
         far |= !t->per_sample && t->count * (int64_t)sizeof(float) > pass->target->machine->second_cache;
         once |= !t->per_sample && t->count == box_volume(s);
     }
-    for (int i = 0; i < output_indices(s) && far; i++)
+    for (int i = 0; i < output_indices(s) && far; i++) {
         lanes |= in_vectors(s, i);
-    return lanes && (once || (!needs_guard(s) && wants_blocks(s, pass->target)));
+        far = !is_batch(s, i);
+    }
+    return lanes && far && (once || (!needs_guard(s) && wants_blocks(s, pass->target)));
 }
 
 /* Pairs a first value with the statement that accumulates onto it. */
