@@ -4,8 +4,8 @@
  *     float (*const conv1_out)[12][8] = (void *)(w->arena + 64);       of the sample at hand
  *     float (*const relu1_out)[12][12][8] = (void *)(w->arena + 1216); of all samples: one's is relu1_out[s]
  *
- * What is only read there is const. ISO C makes no pointer to const rows out of one to rows; so what is
- * written first and read then is cast where it is read. */
+ * What is only read there is const. ISO C makes no pointer to const rows out of one to rows, nor out of one
+ * to const void; so what is written first and read then is cast to void where it is read. */
 #include <stdlib.h>
 
 #include "back/back.h"
@@ -73,9 +73,8 @@ void put_buffer(FILE *f, const Loop *loop, const Buffer *b)
     const char *memory = b->prepared ? "p->weights" : "w->arena";
     const char *place = format("%s + %lld", memory, (long long)b->offset);
     if (to.rank)
-        fprintf(f, "    %s (*const %s)%s = (%svoid *)(%s);\n", type, name,
-                dims_text(to.rank, to.dim, "[", "][", "]"), b->prepared && to.is_const ? "const " : "",
-                place);
+        fprintf(f, "    %s (*const %s)%s = (void *)(%s);\n", type, name,
+                dims_text(to.rank, to.dim, "[", "][", "]"), place);
     else
         fprintf(f, "    %s *const %s = %s;   /* %lld */\n", type, name, place, (long long)b->tensor->floats);
 }
@@ -127,6 +126,5 @@ void put_buffer_argument(FILE *f, const Loop *loop, const Function *fn, int i)
     if (fits(&wanted, &given, one))
         fprintf(f, "%s", text);
     else
-        fprintf(f, from_first && !one ? "(%svoid *)(%s)" : "(%svoid *)%s", given.is_const ? "const " : "",
-                text);
+        fprintf(f, from_first && !one ? "(void *)(%s)" : "(void *)%s", text);
 }

@@ -416,17 +416,17 @@ void fold_forward(const fold_params *p, fold_work *w, int n, const float *x, flo
             y[i] = NAN;
         return;
     }
-    const float (*const conv1_weight)[1][3][3] = (const void *)(p->weights + 0);
+    const float (*const conv1_weight)[1][3][3] = (void *)(p->weights + 0);
     const float *const conv1_bias = p->weights + 48;   /* 4 */
     const float *const batchnorm2_weight = p->weights + 64;   /* 4 */
     const float *const batchnorm2_bias = p->weights + 80;   /* 4 */
-    const float (*const convtranspose1_weight)[3][2][2] = (const void *)(p->weights + 96);
+    const float (*const convtranspose1_weight)[3][2][2] = (void *)(p->weights + 96);
     const float *const batchnorm3_bias = p->weights + 144;   /* 3 */
-    const float (*const x_weight)[3][1][1] = (const void *)(p->weights + 160);
+    const float (*const x_weight)[3][1][1] = (void *)(p->weights + 160);
     const float *const x_bias = p->weights + 176;   /* 3 */
     const float *const batchnorm5_weight = p->weights + 192;   /* 3 */
     const float *const batchnorm5_bias = p->weights + 208;   /* 3 */
-    const float (*const fc1_weight)[3][8][6] = (const void *)(p->weights + 224);
+    const float (*const fc1_weight)[3][8][6] = (void *)(p->weights + 224);
     const float *const fc1_bias = p->weights + 512;   /* 2 */
     float (*const batchnorm1_out)[4][3] = (void *)(w->arena + 0);
     float (*const relu1_out)[4][3] = (void *)(w->arena + 48);

@@ -165,7 +165,7 @@ void prepared_forward(const prepared_params *p, prepared_work *w, int n, const f
             y[i] = NAN;
         return;
     }
-    const float (*const conv1_weight)[3][1][8] = (const void *)(p->weights + 0);
+    const float (*const conv1_weight)[3][1][8] = (void *)(p->weights + 0);
     const float *const batchnorm1_bias = p->weights + 80;   /* 8 */
     (void)w;
     for (int s = 0; s < n; s++) {
