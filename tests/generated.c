@@ -65,13 +65,13 @@ static uint64_t hash_code(uint64_t hash, const char *text)
     return hash;
 }
 
-/* Of all that the network's machine code follows from; 0: nnc wrote no C. */
-static uint64_t hash_network(const char *folder, const generated *net, const char *cc)
+/* Of the network's C and the flags for it; 0: nnc wrote no C. */
+static uint64_t hash_network(const char *folder, const generated *net)
 {
     char *header = read_output(folder, net, ".h"), *source = read_output(folder, net, ".c");
     uint64_t hash = 0;
     if (header && source)
-        hash = hash_code(hash_code(hash_code(hash_code(14695981039346656037u, cc), net->cflags), header), source);
+        hash = hash_code(hash_code(hash_code(14695981039346656037u, net->cflags), header), source);
     free(header), free(source);
     return hash;
 }
@@ -279,7 +279,7 @@ void *generated_build_new(const char *folder, generated *nets, size_t count, con
     generated **compiled = calloc(count + 1, sizeof *compiled);
     size_t ncompiled = 0;
     for (size_t i = 0; i < count; i++) {
-        hashes[i] = hash_network(folder, &nets[i], cc);
+        hashes[i] = hash_network(folder, &nets[i]);
         if (known)
             known[i] = hashes[i] && is_known(hashes[i]);
         if (hashes[i] && !(known && known[i]))

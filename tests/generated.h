@@ -38,7 +38,7 @@ typedef struct generated {
 void *generated_build(const char *folder, generated *nets, size_t count, const char *cc);
 
 /* The same without what is known: a network is left out if its C is, comments apart, what an earlier call of this function
- * built for the same C compiler and flags. known[i] becomes 1 for these and 0 for the others; their model is NULL. */
+ * built with the same flags, by whichever C compiler. known[i] becomes 1 for these and 0 for the others; their model is NULL. */
 void *generated_build_new(const char *folder, generated *nets, size_t count, const char *cc, unsigned char *known);
 
 /* Unloads the networks of one call: their models are gone. NULL is fine. */

@@ -385,9 +385,9 @@ static void check_combination(const char *mode, const char *cflags, const char *
  * in test_generated.c. Vectors are worth their compile time only where the machine has them. */
 #define VECTORS GENERATED_GNU " -march=native"
 
-static void auto_generic(void) { check_combination("--unroll=auto --target=generic", VECTORS, NULL); }
-static void none_generic(void) { check_combination("--unroll=none --target=generic", GENERATED_C99, NULL); }  /* as for scalar */
-static void none_scalar(void)  { check_combination("--unroll=none --target=scalar", GENERATED_C99, NULL); }
+static void auto_generic(void) { check_combination("--unroll=auto --target=generic", VECTORS " -O0", NULL); }
+static void none_generic(void) { check_combination("--unroll=none --target=generic", GENERATED_C99 " -O0", generated_quick_cc()); }  /* as for scalar */
+static void none_scalar(void)  { check_combination("--unroll=none --target=scalar", GENERATED_C99 " -O0", generated_quick_cc()); }
 static void tile_scalar(void)  { check_combination("--unroll=tile --target=scalar", GENERATED_C99 " -O0", generated_quick_cc()); }
 static void tile_avx2(void)    { check_combination("--unroll=tile --target=avx2", VECTORS " -O0", "clang"); }
 static void auto_avx512(void)  { check_combination("--unroll=auto --target=avx512", VECTORS " -O0", "clang"); }
