@@ -35,11 +35,11 @@ static const double far_bytes = 2;
  * of 32. */
 static const double few_runs = 8, most_runs = 64, lines_for_a_while = 8;
 
-/* a sum goes on for so many points at least between two ways to memory */
 /* Pages, in the table that costs nothing to ask, and cycles to ask the next one: data sheets say 64 and 7,
  * most of which pass while products are computed. */
 static const double page_bytes = 4096, known_pages = 64, find_page = 3;
 
+/* LEAST_BLOCK: a sum goes on for so many points at least before it is put into memory */
 enum { OPERANDS = 3, MOST_LOOPS = 6, LEAST_BLOCK = 4 };
 
 typedef struct Loops {   /* around a tile, the outermost first */
