@@ -35,10 +35,13 @@ SANITIZERS := $(if $(SANITIZE),-fsanitize=address$(,)undefined -fno-sanitize-rec
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wredundant-decls
 
+# What is built is the same, byte for byte, wherever this folder lies.
+PATHS := '-ffile-prefix-map=$(CURDIR)=.'
+
 # -MMD writes each object's headers beside it; -MP keeps a removed header from stopping the build.
-COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) -Icompiler -I$(BUILD)/grammar -I$(BUILD)/fixed -MMD -MP
-RUNTIME_FLAGS  := -std=c99 $(WARNINGS) -O3 -fPIC -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
-KIT_FLAGS      := -std=c11 -D_POSIX_C_SOURCE=200809L $(WARNINGS) $(if $(SANITIZE),-O1,-O3) -fno-math-errno -ffp-contract=off -Iruntime \
+COMPILER_FLAGS := -std=c11 -D_XOPEN_SOURCE=700 $(WARNINGS) $(PATHS) -Icompiler -I$(BUILD)/grammar -I$(BUILD)/fixed -MMD -MP
+RUNTIME_FLAGS  := -std=c99 $(WARNINGS) $(PATHS) -O3 -fPIC -fno-math-errno -ffp-contract=off -ffunction-sections -fdata-sections -MMD -MP
+KIT_FLAGS      := -std=c11 -D_POSIX_C_SOURCE=200809L $(WARNINGS) $(PATHS) $(if $(SANITIZE),-O1,-O3) -fno-math-errno -ffp-contract=off -Iruntime \
 	-ffunction-sections -fdata-sections -fPIC -MMD -MP
 KIT_LIBRARIES  := -lpng -ljpeg -lz -lm -lpthread
 TEST_FLAGS     := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -Icompiler -Iruntime -Iruntime/kit -Itests -I$(BUILD)/tests -MMD -MP
@@ -142,7 +145,7 @@ $(BUILD)/runtime/kit/%.o: runtime/kit/%.c $(BUILD)/flags
 $(BUILD)/libnnmpi.a: runtime/kit/nnmpi.c runtime/kit/nnmpi.h runtime/kit/nnkit.h runtime/nn.h $(BUILD)/flags
 	$(SAY) MPI $<
 	$(Q)mkdir -p $(@D)/runtime/kit
-	$(Q)$(MPICC) $(CPPFLAGS) $(CFLAGS) -std=c11 -Wall -Wextra -Iruntime -fPIC $(SANITIZERS) -c -o $(BUILD)/runtime/kit/nnmpi.o $<
+	$(Q)$(MPICC) $(CPPFLAGS) $(CFLAGS) -std=c11 -Wall -Wextra $(PATHS) -Iruntime -fPIC $(SANITIZERS) -c -o $(BUILD)/runtime/kit/nnmpi.o $<
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ $(BUILD)/runtime/kit/nnmpi.o
 
