@@ -167,11 +167,13 @@ static void test_steps(void)
 static void test_interruption(void)
 {
     succeeds("./net train $TRAIN --epochs 60 --quiet --batch 30 -o whole.safetensors && rm -f net.checkpoint");
-    succeeds("n=20; while timeout --preserve-status -s INT 0.0$n ./net train $TRAIN --epochs 60 --quiet --batch 30 -o parts.safetensors "
-             "2>err; status=$?; [ $status -ne 130 ]; do [ $status -eq 0 ] && n=$((n / 2 + 1)) || n=$((n + 9)); done; "
-             "grep -q './net: interrupted in epoch [0-9]* and saved; to go on, type the same with --resume --checkpoint "
-             "net.checkpoint' err && ./net train $TRAIN --epochs 60 --quiet --batch 30 -o parts.safetensors --resume --checkpoint "
-             "net.checkpoint && cmp whole.safetensors parts.safetensors");
+    /* Too early, and it has not yet asked to be told; too late, and it has ended: until it says that it was interrupted. */
+    succeeds(": >err; ms=20 tries=0; until grep -q './net: interrupted in epoch [0-9]* and saved; to go on, type the same with "
+             "--resume --checkpoint net.checkpoint' err; do [ $((tries += 1)) -lt 200 ] || exit 1; "
+             "timeout --preserve-status -s INT $((ms / 1000)).$(printf %03d $((ms % 1000))) ./net train $TRAIN --epochs 60 --quiet "
+             "--batch 30 -o parts.safetensors 2>err && ms=$((ms / 2 + 1)) || ms=$((ms + 9)); done; "
+             "./net train $TRAIN --epochs 60 --quiet --batch 30 -o parts.safetensors --resume --checkpoint net.checkpoint && "
+             "cmp whole.safetensors parts.safetensors");
 }
 
 /* What a checkpoint is not for, and a damaged one. */
