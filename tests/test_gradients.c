@@ -433,6 +433,12 @@ static void several(void)
             check_stages(text, net, ALL);
         free_all();
     }
+    /* The sum over c is taken where dy is moved to channels last; that move took tiles of pixels, not of whole c. */
+    const char *text = "a: input 4x4x5; b: input 1x4x5; batch 2; from b; mul a; loss none";
+    const Net *net = network_of(text, &options);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(net);
+    check_stages(text, net, ALL);
+    free_all();
     CU_ASSERT_EQUAL(failures, 0);
 }
 
