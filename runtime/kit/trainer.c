@@ -352,8 +352,8 @@ static double seconds(void)
 /* Notes how long a step took, and settles on one thread where all of them are no faster. */
 static void measure_step(nn_trainer *t, double took)
 {
-    enum { TRIALS = 16 };
-    const double enough = 2e-3; /* a step that takes as long by one thread is worth being divided */
+    enum { TRIALS = 16, FEW = 8 }; /* FEW: three by one thread count by then, of which two may be held up */
+    const double enough = 2e-3;    /* a step that takes as long by one thread is worth being divided */
     const int all = nn_team_threads(t->team);
     double *least = t->threads == 1 ? &t->trial.one : &t->trial.all;
 
@@ -361,7 +361,7 @@ static void measure_step(nn_trainer *t, double took)
         *least = took;
     t->trial.step++;
     t->threads = t->threads == 1 ? all : 1;
-    if (t->trial.step < TRIALS && !(t->trial.step > 2 && t->trial.one < HUGE_VAL && t->trial.one > enough))
+    if (t->trial.step < TRIALS && !(t->trial.step >= FEW && t->trial.one > enough))
         return;
     t->trial.settled = true;
     t->threads = t->trial.one > enough || t->trial.all < t->trial.one ? all : 1;
